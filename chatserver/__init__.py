@@ -78,7 +78,7 @@ from chatserver.hooks.commands import (
 )
 from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.dependencies import from_extra, how_to_install
-from chatserver.hooks.filters import FoundRoom, SearchQuery
+from chatserver.hooks.filters import FoundRoom, FoundUser, SearchQuery
 from chatserver.hooks.graphql import read_input
 from chatserver.hooks.login import (
     Identity,
@@ -198,7 +198,7 @@ from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.rights import may_read
 from chatserver.service.search import Found, cursor_of
 from chatserver.service.service import Service
-from chatserver.service.views import MemberView, RoomView
+from chatserver.service.views import MemberList, MembersAsked, MemberView, RoomView
 from chatserver.version import __version__
 
 __all__ = [
@@ -248,6 +248,7 @@ __all__ = [
     "Form",
     "Found",
     "FoundRoom",
+    "FoundUser",
     "Gauge",
     "GraphQLPart",
     "GraphQLSource",
@@ -290,7 +291,9 @@ __all__ = [
     "MemberEvent",
     "MemberJoined",
     "MemberLeft",
+    "MemberList",
     "MemberView",
+    "MembersAsked",
     "Mentioned",
     "Menu",
     "Message",

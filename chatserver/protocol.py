@@ -235,7 +235,7 @@ class Role(Op, frozen=True, kw_only=True, tag="role"):
 
 
 class Members(Op, frozen=True, kw_only=True, tag="members"):
-    """The members of a room, by ascending user id; the next page is `after` the last one."""
+    """The members of a room, by ascending user id; if there are `more`, the next page is `after` that of the answer."""
 
     room: Id
     after: Annotated[str, Meta(max_length=64)] = ""

@@ -29,7 +29,7 @@ from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
 from chatserver.service.search import Found
-from chatserver.service.views import MemberView, RoomList, RoomView
+from chatserver.service.views import MemberList, MemberView, RoomList, RoomView
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Number = int | float | None
@@ -58,10 +58,6 @@ class OnlineMembers(msgspec.Struct):
     """Whether each requested user is online; users who are not members are left out."""
 
     users: dict[str, bool]
-
-
-class MemberList(msgspec.Struct):
-    members: list[MemberView]
 
 
 class CommandList(msgspec.Struct):

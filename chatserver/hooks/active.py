@@ -16,7 +16,7 @@ Calls = Mapping[str, tuple[Call, ...]]  # by hook
 ByAction = Mapping[type[Action], Chain]
 Drafts = Mapping[MessageKind, Chain]
 # Hooks whose plugins are called one after the other for one message or action.
-FILTERS = ("filter_rooms", "filter_search")
+FILTERS = ("filter_rooms", "filter_users", "filter_search")
 CHAINS = ("change_message", "check_message", "change_action", "check_action", *FILTERS)
 DRAFTS: tuple[MessageKind, ...] = (MessageSend, MessageEdit)
 MESSAGES = {
@@ -42,6 +42,7 @@ class Active:
     messages_are_checked: bool
     events_are_observed: bool
     rooms_are_filtered: bool
+    users_are_filtered: bool
 
     def with_absent(self, absent: Absent) -> "Active":
         """The same set, which refuses what absent plugins claim."""
@@ -77,6 +78,7 @@ def compiled(
         messages_are_checked=False,
         events_are_observed=bool(calls["on_event"]),
         rooms_are_filtered=bool(calls["filter_rooms"]),
+        users_are_filtered=bool(calls["filter_users"]),
     )
     return made.with_absent({})
 

@@ -19,7 +19,7 @@ from chatserver.hooks.arguments import ABOUT_CHARS
 from chatserver.hooks.chains import Asked, Chain, Given
 from chatserver.hooks.commands import Command, CommandAnswer, Completion, Invocation, Suggestion
 from chatserver.hooks.drafts import action_of, kind_of
-from chatserver.hooks.filters import FoundRoom, SearchQuery, are_ids, is_search
+from chatserver.hooks.filters import FoundRoom, FoundUser, SearchQuery, are_ids, is_search
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers, note_actor
 from chatserver.hooks.plain import IsAnswer, PlainCalls, TracedPlainCalls
@@ -237,6 +237,11 @@ class HookCalls:
     async def filter_rooms(self, rooms: Sequence[FoundRoom], user: User) -> Collection[str]:
         """The ids of the rooms that plugins leave out. Raises `ChatError`: a plugin's, or `PluginFailed`."""
         return await self._left_out("filter_rooms", rooms, user)
+
+    async def filter_users(self, users: Sequence[FoundUser], user: User) -> Collection[str]:
+        """The ids of the users that plugins leave out, never the user's own. Raises as `filter_rooms`."""
+        hidden = await self._left_out("filter_users", users, user)
+        return [each for each in hidden if each != user.id]
 
     async def _left_out(self, hook: str, items: Sequence[Any], user: User) -> Collection[str]:
         hidden: set[str] = set()

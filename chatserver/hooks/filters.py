@@ -21,6 +21,14 @@ class FoundRoom(msgspec.Struct, frozen=True, kw_only=True):
     joined: bool
 
 
+class FoundUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A user whom the user would find, by id and shown name. `bot`: an account of a machine."""
+
+    id: str
+    name: str
+    bot: bool
+
+
 class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A search: its text as typed, and the room that it is in, None for all rooms of the user."""
 
@@ -29,7 +37,7 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def are_ids(answer: object) -> bool:
-    """Whether an answer of `filter_rooms` is none, or ids."""
+    """Whether an answer of `filter_rooms` or `filter_users` is none, or ids."""
     if answer is None:
         return True
     is_many = isinstance(answer, Collection) and not isinstance(answer, str | bytes | dict)

@@ -21,7 +21,7 @@ from chatserver.runtime.measure import Measures
 # Hooks in which a `ChatError` is an answer for the caller; in others it is a failure.
 ANSWERING = (
     *("change_message", "check_message", "change_action", "check_action"),
-    *("filter_rooms", "filter_search"),
+    *("filter_rooms", "filter_users", "filter_search"),
     *("register_routes", "register_operations", "register_message_data"),
     *("register_consumers", "register_timers", "register_commands", "complete_command"),
     "register_login_methods",

@@ -20,7 +20,7 @@ from chatserver.hooks.actions import Action
 from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.commands import Command
 from chatserver.hooks.context import Context, RunInServer
-from chatserver.hooks.filters import FoundRoom, SearchQuery
+from chatserver.hooks.filters import FoundRoom, FoundUser, SearchQuery
 from chatserver.hooks.login import LoginMethod
 from chatserver.hooks.mail import Mailer
 from chatserver.hooks.targets import BackupScheme
@@ -339,6 +339,19 @@ class Hooks:
         None. An error refuses the request (plugin.failed), unless the plugin's section says
         `on_failure = "pass"`. Every plugin gets all rooms; what one of them leaves out is left out. That hides a
         room, and forbids nothing: whoever may read it and knows its id still can. Order does not matter.
+        """
+
+    @hookspec
+    async def filter_users(
+        self, users: Sequence[FoundUser], user: User, via: str
+    ) -> Collection[str] | None:
+        """Leave users out of what a user finds: lists of members, users by name, suggestions.
+
+        Runs once for each request, with all users that it would find. Return the ids of those to leave out, or
+        None; the user's own is never left out. An error refuses the request (plugin.failed), unless the plugin's
+        section says `on_failure = "pass"`. Every plugin gets all users; what one of them leaves out is left out.
+        That hides a user, and forbids nothing: messages keep their authors, and whoever knows an id can still ask
+        for it. Lists of the staff are not filtered. Order does not matter.
         """
 
     @hookspec

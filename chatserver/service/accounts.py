@@ -29,6 +29,7 @@ from chatserver.service.administration import Administration
 from chatserver.service.attempts import Attempts
 from chatserver.service.changes import Changes
 from chatserver.service.directory import NAMES, USERS, decode_user, folded_name
+from chatserver.service.found import found_by
 from chatserver.service.founding import Founding
 from chatserver.service.login.steps import Challenged, Steps
 from chatserver.service.names import clean_person_name, clean_username
@@ -449,6 +450,13 @@ class Accounts(OwnAccount):
             await self.end_all_sessions(user, CLOSE_FORBIDDEN, "the account is locked")
         self.tell("locked" if locked else "unlocked", changed, by)
         return changed
+
+    async def found(self, user: User, username: str) -> User | None:
+        """The user of a user name, as `user` finds them; None if there is none, or plugins leave them out."""
+        known = await self.by_name(username)
+        if known is None:
+            return None
+        return next(iter(await found_by(self._hooks, user, [known])), None)
 
     async def rename(
         self,

@@ -33,6 +33,7 @@ from chatserver.roomlog.room import Room
 from chatserver.runtime.ids import new_id
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
+from chatserver.service.found import found_by
 from chatserver.service.invitations import Invitations
 from chatserver.service.markers import ReadMarkers
 from chatserver.service.membership import AlreadyThere, Membership, demand_lower, demand_member
@@ -46,9 +47,17 @@ from chatserver.service.rights import (
 )
 from chatserver.service.roomlist import JOINED_ROOMS, JoinedPage, RoomLists
 from chatserver.service.texts import clean_name, clean_topic
-from chatserver.service.views import MemberView, RoomList, RoomView, room_name, view_of
+from chatserver.service.views import (
+    MEMBER_PAGE,
+    MemberList,
+    MembersAsked,
+    MemberView,
+    RoomList,
+    RoomView,
+    room_name,
+    view_of,
+)
 
-MEMBER_PAGE = 1000
 Described = TypeVar("Described", RoomCreate, RoomChange)
 JOINED, PUBLIC = "joined", "public"  # parts of the list of rooms; its cursors begin with one
 
@@ -182,32 +191,50 @@ class RoomService:
         """The rooms the user is in, by ascending id."""
         return await self._lists.rooms(user)
 
-    def members(
+    async def members(
         self, user: User, room: Room, after: str = "", limit: int = MEMBER_PAGE
-    ) -> list[MemberView]:
-        """Members by ascending id > `after`, at most MEMBER_PAGE at once."""
-        demand(user, room, Right.READ)
-        ids = heapq.nsmallest(
-            min(limit, MEMBER_PAGE), (member for member in room.members if member > after)
-        )
-        return self._shown(room, ids)
+    ) -> MemberList:
+        """Members by ascending id > `after`, at most MEMBER_PAGE at once, and fewer if plugins leave some out."""
+        (page,) = await self.member_pages(user, [MembersAsked(room, after, limit=limit)])
+        return page
 
-    def last_members(
-        self, user: User, room: Room, before: str | None = None, limit: int = MEMBER_PAGE
-    ) -> list[MemberView]:
-        """Members by ascending id: the last ones with an id < `before`, at most MEMBER_PAGE at once."""
-        demand(user, room, Right.READ)
-        ids = heapq.nlargest(
-            min(limit, MEMBER_PAGE),
-            (member for member in room.members if before is None or member < before),
-        )
-        return self._shown(room, ids[::-1])
+    async def member_pages(
+        self, user: User, wanted: Sequence[MembersAsked]
+    ) -> Sequence[MemberList]:
+        """Pages of members, of each at most MEMBER_PAGE. Plugins are asked once for all of them.
 
-    def _shown(self, room: Room, ids: Sequence[str]) -> list[MemberView]:
+        Raises `ChatError` without the right to read one of the rooms.
+        """
+        pages = [self._members(user, each) for each in wanted]
+        if not self._hooks.active.users_are_filtered:
+            return pages
+        shown = await found_by(self._hooks, user, [each for page in pages for each in page.members])
+        ids = {each.id for each in shown}
         return [
-            MemberView(member, known.user.name, known.role, member in self._online, known.user.bot)
-            for member, known in ((member, room.members[member]) for member in ids)
+            msgspec.structs.replace(page, members=[one for one in page.members if one.id in ids])
+            for page in pages
         ]
+
+    def _members(self, user: User, asked: MembersAsked) -> MemberList:
+        """A page with those that plugins leave out."""
+        room, limit = asked.room, min(asked.limit, MEMBER_PAGE)
+        demand(user, room, Right.READ)
+        after, before = asked.after, asked.before
+        ids = (
+            member
+            for member in room.members
+            if member > after and (before is None or member < before)
+        )
+        choose = heapq.nlargest if asked.is_last else heapq.nsmallest
+        found = choose(limit + 1, ids)
+        shown, more = found[:limit], len(found) > limit
+        views = [
+            MemberView(member, known.user.name, known.role, member in self._online, known.user.bot)
+            for member, known in ((member, room.members[member]) for member in shown)
+        ]
+        return MemberList(
+            views[::-1] if asked.is_last else views, more=more, after=shown[-1] if more else None
+        )
 
     # -- making and changing -----------------------------------------------------------------------
 

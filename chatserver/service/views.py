@@ -1,10 +1,14 @@
 """Views of rooms for users."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from chatserver.interfaces import Unread
 from chatserver.model import RoomKind, RoomRole, User
 from chatserver.roomlog.room import Room
+
+MEMBER_PAGE = 1000
 
 
 class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,6 +42,24 @@ class MemberView(msgspec.Struct, frozen=True):
     role: RoomRole
     online: bool
     bot: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class MemberList(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Members of a room. `more`: there are further ones, and `after` is the place where their page begins."""
+
+    members: list[MemberView]
+    more: bool = False
+    after: str | None = None
+
+
+class MembersAsked(NamedTuple):
+    """A page of a room's members by id: the first behind `after`, or with `is_last` the last ones before `before`."""
+
+    room: Room
+    after: str = ""
+    before: str | None = None
+    limit: int = MEMBER_PAGE
+    is_last: bool = False
 
 
 def room_name(user: User, room: Room) -> str | None:

@@ -15,9 +15,8 @@ from chatserver.protocol import ClientId, Data, Id, Sent, Values
 from chatserver.roomlog.room import NEWEST_PAGE, Room
 from chatserver.service.login.flows import FLOW_SECONDS
 from chatserver.service.login.steps import Challenged
-from chatserver.service.rooms import MEMBER_PAGE
 from chatserver.service.switches import SwitchDo
-from chatserver.service.views import RoomView
+from chatserver.service.views import MEMBER_PAGE, RoomView
 from chatserver.web.access import (
     DEVICE_COOKIE,
     DEVICE_SECONDS,
@@ -258,7 +257,7 @@ class Users(SignedIn):
         asker = await self.user()
         if asker.role is ServerRole.GUEST:
             raise ChatError("user.forbidden")
-        found = await self.service.accounts.by_name(username)
+        found = await self.service.accounts.found(asker, username)
         if found is None:
             raise ChatError("user.not_found")
         self.reply(found)
@@ -387,7 +386,7 @@ class Members(RoomHandler):
         user, found = await self.asked(room)
         after = self.get_query_argument("after", "")
         limit = self.number("limit", MEMBER_PAGE, 1)
-        self.reply({"members": self.service.rooms.members(user, found, after, limit)})
+        self.reply(await self.service.rooms.members(user, found, after, limit))
 
     async def post(self, room: str) -> None:
         (user, found), given = await self.asked(room), self.body(Invitation)

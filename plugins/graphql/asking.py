@@ -9,6 +9,8 @@ from chatserver import (
     ChatError,
     EventPage,
     LoginClient,
+    MemberList,
+    MembersAsked,
     Message,
     MessagePosted,
     Page,
@@ -17,6 +19,7 @@ from chatserver import (
     Service,
     User,
     address_network,
+    may_read,
 )
 from chatserver_plugins.graphql.loaders import Activity, Loader
 
@@ -44,6 +47,16 @@ class EventsKey(NamedTuple):
 class MessageKey(NamedTuple):
     room: str
     message: str
+
+
+class MembersKey(NamedTuple):
+    """A page of a room's members, as `MembersAsked`."""
+
+    room: str
+    after: str
+    before: str | None
+    limit: int
+    is_last: bool
 
 
 class Asking:
@@ -129,6 +142,7 @@ class Asking:
         self.views: Loader[str, RoomView] = Loader(self._views, self.activity)
         self.pages: Loader[PageKey, Page] = Loader(self._pages, self.activity)
         self.events: Loader[EventsKey, EventPage] = Loader(self._events, self.activity)
+        self.members: Loader[MembersKey, MemberList] = Loader(self._members, self.activity)
         self.messages: Loader[MessageKey, Message] = Loader(self._messages, self.activity)
         self.standing: Loader[MessageKey, Message] = Loader(self._standing, self.activity)
         self._posted: dict[str, MessagePosted] = {}
@@ -182,6 +196,23 @@ class Asking:
 
     async def _events(self, keys: Sequence[EventsKey]) -> Mapping[EventsKey, EventPage | ChatError]:
         return await self._by_size(keys, self.service.history.event_pages)
+
+    async def _members(
+        self, keys: Sequence[MembersKey]
+    ) -> Mapping[MembersKey, MemberList | ChatError]:
+        rooms = await self._rooms(list(dict.fromkeys(key.room for key in keys)))
+        found: dict[MembersKey, MemberList | ChatError] = {}
+        wanted: dict[MembersKey, MembersAsked] = {}
+        for key in keys:
+            room = rooms[key.room]
+            if isinstance(room, ChatError):
+                found[key] = room
+            elif not may_read(self.user, room):
+                found[key] = ChatError("room.not_found")
+            else:
+                wanted[key] = MembersAsked(room, *key[1:])
+        pages = await self.service.rooms.member_pages(self.user, list(wanted.values()))
+        return found | dict(zip(wanted, pages, strict=True))
 
     async def _by_size(
         self,

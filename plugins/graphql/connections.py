@@ -47,18 +47,6 @@ def page(
     return Connection(edges, shown, info)
 
 
-def page_back(
-    items: Sequence[Any], last: int, key: Callable[[Any], str], *, before: str | None
-) -> Connection:
-    """A page of `last` items. `items` are those before the cursor, plus one if there are more."""
-    shown = items[-last:]
-    whole = page(shown, len(shown), key, after=None)
-    info = whole.page_info._replace(
-        has_next_page=before is not None, has_previous_page=len(items) > last
-    )
-    return whole._replace(page_info=info)
-
-
 def page_until(
     shown: Sequence[Any], end: str | None, key: Callable[[Any], str], *, after: str | None
 ) -> Connection:
@@ -72,6 +60,19 @@ def page_until(
     return whole._replace(
         page_info=whole.page_info._replace(has_next_page=True, end_cursor=cursor(end))
     )
+
+
+def page_back_until(
+    shown: Sequence[Any], start: str | None, key: Callable[[Any], str], *, before: str | None
+) -> Connection:
+    """A page of these items, the last ones before a cursor; `start` is the place before which the page before ends,
+    if there may be one.
+    """
+    whole = page(shown, len(shown), key, after=None)
+    info = whole.page_info._replace(has_next_page=before is not None)
+    if start is not None:
+        info = info._replace(has_previous_page=True, start_cursor=cursor(start))
+    return whole._replace(page_info=info)
 
 
 def cursor(place: str) -> str:

@@ -12,6 +12,7 @@ from chatserver import (
     Context,
     Draft,
     FoundRoom,
+    FoundUser,
     HealthCheck,
     Powers,
     Refusal,
@@ -103,13 +104,13 @@ class RemotePlugin:
     async def filter_rooms(
         self, rooms: Sequence[FoundRoom], user: User, via: str
     ) -> Collection[str] | None:
-        hidden: set[str] = set()
-        for service in self.services:
-            if service.wants("filter_rooms"):
-                given = {"rooms": shown(rooms), "user": shown_user(user), "via": via}
-                fields = _replaced(service, await service.ask("filter_rooms", given), ("hidden",))
-                hidden.update(_ids(service, fields.get("hidden", [])))
-        return hidden
+        return await self._hidden("filter_rooms", {"rooms": rooms}, user, via)
+
+    @hookimpl
+    async def filter_users(
+        self, users: Sequence[FoundUser], user: User, via: str
+    ) -> Collection[str] | None:
+        return await self._hidden("filter_users", {"users": users}, user, via)
 
     @hookimpl
     async def filter_search(
@@ -131,6 +132,17 @@ class RemotePlugin:
         for service in self.services:
             if service.is_up and service.wants("on_event", event=kind):
                 await service.ask("on_event", {"event": event})
+
+    async def _hidden(
+        self, hook: str, items: Mapping[str, Any], user: User, via: str
+    ) -> Collection[str]:
+        hidden: set[str] = set()
+        for service in self.services:
+            if service.wants(hook):
+                given = {**shown(items), "user": shown_user(user), "via": via}
+                fields = _replaced(service, await service.ask(hook, given), ("hidden",))
+                hidden.update(_ids(service, fields.get("hidden", [])))
+        return hidden
 
     async def _refusal(
         self, hook: str, given: Mapping[str, Any], action: str | None = None

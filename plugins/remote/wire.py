@@ -15,7 +15,7 @@ PROTOCOL = 1
 HELLO = "hello"
 HOOKS = (
     *("change_message", "check_message", "change_action", "check_action"),
-    *("filter_rooms", "filter_search", "on_event"),
+    *("filter_rooms", "filter_users", "filter_search", "on_event"),
 )
 
 
@@ -50,7 +50,7 @@ class Refuse(msgspec.Struct, frozen=True, tag_field="answer", tag="refuse"):
 
 class Replace(msgspec.Struct, frozen=True, tag_field="answer", tag="replace"):
     """These fields have other values: `body` of a message, those that may be changed of an action, `text` of a
-    search; or `hidden`, the ids of rooms to leave out.
+    search; or `hidden`, the ids of rooms or users to leave out.
     """
 
     fields: dict[str, Any]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chatserver import ChatError, FoundRoom, Refusal, RoomKind, SearchQuery
+from chatserver import ChatError, FoundRoom, FoundUser, Refusal, RoomKind, SearchQuery
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.guard import Call
 from chatserver.hooks.policy import Policy
@@ -15,6 +15,7 @@ from tests.core.nodes import config, hook_calls
 ROOMS = [
     FoundRoom(id=name, name=name, kind=RoomKind.PUBLIC, topic="", joined=True) for name in "abc"
 ]
+USERS = [FoundUser(id=name, name=name, bot=False) for name in ("a", "b", USER.id)]
 QUERY = SearchQuery(text="tea", room=None)
 
 
@@ -29,7 +30,7 @@ def filtering(hook: str, *answers: Any, passes: bool = False) -> tuple[HookCalls
                 raise answer
             return answer
 
-        argument = "rooms" if hook == "filter_rooms" else "query"
+        argument = {"filter_rooms": "rooms", "filter_users": "users"}.get(hook, "query")
 
         async def named(**given: Any) -> Any:
             return await answered(given[argument])
@@ -78,3 +79,20 @@ async def test_a_query_that_cannot_be_read_is_the_plugin_s_failure(answer: Any) 
     with pytest.raises(ChatError, match=r"plugin\.failed"):
         await hooks.filter_search(QUERY, USER)
     assert errors(hooks) == {("p0", "filter_search", "garbage"): 1}
+
+
+async def test_users_are_left_out_like_rooms_but_never_the_own_one() -> None:
+    hooks, asked = filtering("filter_users", ["a"], None, {USER.id, "x"})
+    assert hooks.active.users_are_filtered and not hooks.active.rooms_are_filtered
+    assert set(await hooks.filter_users(USERS, USER)) == {"a", "x"}
+    assert asked == [USERS] * 3
+
+
+@pytest.mark.parametrize("answer", ["a", True, [5], {"a": 1}, RuntimeError("on purpose")])
+async def test_a_filter_of_users_that_fails_shows_nobody_unless_it_may_pass(answer: Any) -> None:
+    hooks, _ = filtering("filter_users", answer)
+    with pytest.raises(ChatError, match=r"plugin\.failed"):
+        await hooks.filter_users(USERS, USER)
+    assert {key[:2] for key in errors(hooks)} == {("p0", "filter_users")}
+    hooks, _ = filtering("filter_users", answer, ["b"], passes=True)
+    assert set(await hooks.filter_users(USERS, USER)) == {"b"}

@@ -9,7 +9,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatserver import ChatError, Draft, FoundRoom, MessageSend, Refusal, RoomCreate, SearchQuery
+from chatserver import (
+    ChatError,
+    Draft,
+    FoundRoom,
+    FoundUser,
+    MessageSend,
+    Refusal,
+    RoomCreate,
+    SearchQuery,
+)
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.guard import Call, PluginFailed
 from chatserver.hooks.policy import Policy
@@ -65,6 +74,7 @@ async def test_each_hook_that_judges_may_be_a_plain_function() -> None:
         plain("change_action", longer, "action", actions=(RoomCreate,)),
         plain("check_action", lambda action: None, "action", **actions),
         plain("filter_rooms", lambda rooms: [room.id for room in rooms], "rooms"),
+        plain("filter_users", lambda users: [each.id for each in users], "users"),
         plain("filter_search", lambda query: SearchQuery(text="coffee", room=None), "query"),
     )
     changed = await hooks.change_message(DRAFT, USER)
@@ -73,11 +83,12 @@ async def test_each_hook_that_judges_may_be_a_plain_function() -> None:
         await hooks.check_message(changed, USER)
     assert (await hooks.allow(CREATE, USER)).name == "tea room"
     assert await hooks.filter_rooms([ROOM], USER) == {"a"}
+    assert await hooks.filter_users([FoundUser(id="b", name="b", bot=False)], USER) == ["b"]
     assert (await hooks.filter_search(QUERY, USER)).text == "coffee"
     called = {hook for (_, hook), (count, _) in seconds(measures).items() if count == 1}
     assert called == {
         *("change_message", "check_message", "change_action", "check_action"),
-        *("filter_rooms", "filter_search"),
+        *("filter_rooms", "filter_users", "filter_search"),
     }
 
 

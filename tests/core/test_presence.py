@@ -13,6 +13,7 @@ from chatserver.errors import ChatError
 from chatserver.model import RoomKind, User
 from chatserver.service.presence import WATCHED_USERS
 from chatserver.service.service import Service
+from chatserver.service.views import MembersAsked
 from tests.core.buses import Wire
 from tests.core.clients import Reader
 from tests.core.nodes import add_user
@@ -114,7 +115,8 @@ async def test_a_list_of_members_says_who_is_online_anywhere() -> None:
         def listed(service: Service) -> dict[str, bool]:
             room = service.room_cache.loaded(built.room.id)
             assert room is not None
-            return {each.id: each.online for each in service.rooms.members(guest, room)}
+            page = service.rooms._members(guest, MembersAsked(room))
+            return {each.id: each.online for each in page.members}
 
         await built.second.rooms.get(built.room.id, guest)
         for service in (built.first, built.second):

@@ -115,7 +115,7 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
         return await service.history.events(user, room, 0)
 
     async def members(service: Service, user: User, room: Room) -> object:
-        return service.rooms.members(user, room)
+        return await service.rooms.members(user, room)
 
     async def search(service: Service, user: User, room: Room) -> object:
         return await service.search.find(user, "secret", room)

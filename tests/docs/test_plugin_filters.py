@@ -40,3 +40,19 @@ async def test_a_guest_is_told_why(tmp_path: Path) -> None:
         with pytest.raises(ChatError, match=r"action\.refused"):
             await eve.call("search", text="tea")
         assert (await eve.call("search", text="tea", room=room.id))["messages"] == []
+
+
+async def test_a_guest_finds_no_machines(tmp_path: Path) -> None:
+    async with running("archive_rooms", settings=written(tmp_path)) as chat:
+        ada, eve = await chat.user("ada"), await chat.user("eve")
+        room = await ada.create_room("tea", members=[eve])
+        bot = await chat.service.accounts.bot("tests/bot", "helper", "Helper")
+        await chat.service.rooms.invite(ada.user, room, bot.id)
+
+        async def listed(person: Person) -> set[str]:
+            found = await person.call("members", room=room.id)
+            return {member["id"] for member in found["members"]}
+
+        assert await listed(eve) == {ada.id, eve.id, bot.id}
+        await chat.service.accounts.set_role("eve", ServerRole.GUEST)
+        assert await listed(eve) == {ada.id, eve.id}

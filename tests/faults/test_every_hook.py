@@ -36,6 +36,7 @@ HUGE = {
     "check_message": "message.refused",
     "check_action": "action.refused",
     "filter_rooms": None,  # ids of rooms that there are not
+    "filter_users": None,
 }
 Act = Callable[[Chat, Person, Room], Awaitable[Any]]
 
@@ -50,6 +51,10 @@ async def _create(chat: Chat, person: Person, room: Room) -> None:
 
 async def _list(chat: Chat, person: Person, room: Room) -> None:
     await person.call("rooms")
+
+
+async def _members(chat: Chat, person: Person, room: Room) -> None:
+    await person.call("members", room=room.id)
 
 
 async def _search(chat: Chat, person: Person, room: Room) -> None:
@@ -82,6 +87,7 @@ PROVOKED: dict[str, Act] = {
     "change_action": _create,
     "check_action": _create,
     "filter_rooms": _list,
+    "filter_users": _members,
     "filter_search": _search,
     "on_event": _post,
     "on_login": _login,

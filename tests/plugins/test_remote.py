@@ -235,6 +235,21 @@ async def test_rooms_are_left_out_and_searches_changed() -> None:
         assert "action.refused: no" in await refusal(ada.call("search", text="forbidden"))
 
 
+async def test_users_are_left_out() -> None:
+    def answer(hook: str, given: dict[str, Any]) -> Any:
+        if hook == "hello":
+            return PASS
+        hidden = [user["id"] for user in given["users"] if user["name"] == "bob"]
+        return {"answer": "replace", "fields": {"hidden": hidden}}
+
+    async with with_fake(Fake(answer, hooks=["filter_users"])) as chat:
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        room = await ada.create_room("tea")
+        await bob.join(room)
+        members = (await ada.call("members", room=room.id))["members"]
+        assert [member["id"] for member in members] == [ada.id]
+
+
 @pytest.mark.parametrize("fields", [{"hidden": 5}, {"hidden": [5]}, {"rooms": []}])
 async def test_rooms_are_left_out_by_ids_alone(fields: Any) -> None:
     fake = Fake(lambda hook, given: {"answer": "replace", "fields": fields}, hooks=["filter_rooms"])

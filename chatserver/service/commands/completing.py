@@ -14,6 +14,7 @@ from chatserver.model import User
 from chatserver.roomlog.room import Room
 from chatserver.service.accounts import Accounts
 from chatserver.service.commands.words import Call, quoted, word_at
+from chatserver.service.found import found_by
 from chatserver.service.rooms import RoomService
 
 MOST = 10  # suggestions in one answer
@@ -66,20 +67,20 @@ class Completer:
             value=place.value,
             before=place.before,
         )
-        found = await self._hooks.complete_command(plugin, command, completion)
-        if found is None:
-            found = await self._own(user, room, place)
+        given = await self._hooks.complete_command(plugin, command, completion)
+        if given is None:
+            given = await self._own(user, room, place)
         head = text[: place.start]
         return [
             _suggested(head, place, each)
-            for each in found[:MOST]
+            for each in given[:MOST]
             if each.value and len(each.value) <= VALUE_CHARS
         ]
 
     async def _own(self, user: User, room: Room, place: Place) -> list[Suggestion]:
         match place.argument.kind:
             case ArgumentKind.USER:
-                return await self._users(room, place.value.removeprefix("@").casefold())
+                return await self._users(user, room, place.value.removeprefix("@").casefold())
             case ArgumentKind.ROOM:
                 wanted = place.value.removeprefix("#").casefold()
                 rooms = await self._rooms.shown(user, await self._rooms.joined(user))
@@ -91,17 +92,18 @@ class Completer:
                 choices = place.argument.choices
         return [Suggestion(each) for each in _beginning(place.value.casefold(), choices)]
 
-    async def _users(self, room: Room, wanted: str) -> list[Suggestion]:
+    async def _users(self, user: User, room: Room, wanted: str) -> list[Suggestion]:
         """Members of the room whose names begin so; in large rooms, of the first ones only."""
         known = await self._accounts.get_many(list(islice(room.members, MEMBERS)))
-        found = [
-            user
-            for user in known.values()
-            if any(name.startswith(wanted) for name in (user.username, user.name.casefold()))
+        fitting = [
+            each
+            for each in known.values()
+            if any(name.startswith(wanted) for name in (each.username, each.name.casefold()))
         ]
+        found = await found_by(self._hooks, user, fitting)
         return [
-            Suggestion(f"@{user.username}", user.name)
-            for user in sorted(found, key=lambda user: user.username)
+            Suggestion(f"@{each.username}", each.name)
+            for each in sorted(found, key=lambda each: each.username)
         ]
 
 

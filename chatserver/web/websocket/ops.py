@@ -173,7 +173,7 @@ async def role(client: Client, user: User, op: p.Role) -> None:
 
 async def members(client: Client, user: User, op: p.Members) -> None:
     room = await client.service.rooms.get(op.room, user)
-    client.say(op.id, {"members": client.service.rooms.members(user, room, op.after, op.limit)})
+    client.say(op.id, await client.service.rooms.members(user, room, op.after, op.limit))
 
 
 async def search(client: Client, user: User, op: p.Search) -> None:

@@ -67,7 +67,7 @@ async def user(parent: object, info: Any, id: str) -> User | None:
 async def user_by_name(parent: object, info: Any, username: str) -> User | None:
     asking: Asking = info.context
     _demand_no_guest(asking.user)
-    return await asking.service.accounts.by_name(username)
+    return await asking.service.accounts.found(asking.user, username)
 
 
 async def rooms(

@@ -5,7 +5,7 @@ from typing import Any
 
 from chatserver import AnyEvent, ChatError, MemberView, Message, Room, RoomView
 from chatserver_plugins.graphql import connections
-from chatserver_plugins.graphql.asking import Asking, EventsKey, MessageKey, PageKey
+from chatserver_plugins.graphql.asking import Asking, EventsKey, MembersKey, MessageKey, PageKey
 from chatserver_plugins.graphql.connections import Connection
 from chatserver_plugins.graphql.inputs import bounded, position
 from chatserver_plugins.graphql.resolvers import pages
@@ -77,17 +77,16 @@ async def members(
 ) -> Connection:
     """Pages forwards by `first` and `after`, or backwards if `last` or `before` is given."""
     asking: Asking = info.context
-    room = await asking.rooms.load(parent.id)
     place = connections.id_place(after) or ""
-    if last is None and before is None:
-        count = bounded("first", first, MEMBERS, MEMBERS_MOST)
-        found = asking.service.rooms.members(asking.user, room, place, count + 1)
-        return connections.page(found, count, _id_of, after=after)
-    count = bounded("last", last, MEMBERS, MEMBERS_MOST)
+    is_last = last is not None or before is not None
+    count = bounded(
+        "last" if is_last else "first", last if is_last else first, MEMBERS, MEMBERS_MOST
+    )
     end = connections.id_place(before, "before")
-    found = asking.service.rooms.last_members(asking.user, room, end, count + 1)
-    kept = [member for member in found if member.id > place]
-    return connections.page_back(kept, count, _id_of, before=before)
+    found = await asking.members.load(MembersKey(parent.id, place, end, count, is_last))
+    if is_last:
+        return connections.page_back_until(found.members, found.after, _id_of, before=before)
+    return connections.page_until(found.members, found.after, _id_of, after=after)
 
 
 def member_user(parent: MemberView, info: Any) -> MemberView:

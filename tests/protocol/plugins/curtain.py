@@ -1,4 +1,4 @@
-"""A plugin that leaves out rooms with "secret" in their name, and takes the word "hush" from searches."""
+"""A plugin that leaves out rooms with "secret" in their name and users whose names begin with "ghost", and takes the word "hush" from searches."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -12,6 +12,10 @@ class Look(msgspec.Struct, frozen=True):
     room: chatserver.Room
 
 
+class Meet(msgspec.Struct, frozen=True):
+    who: chatserver.User
+
+
 class Plugin:
     def __init__(self, config: chatserver.Settings) -> None:
         self.calls: list[list[object]] = []
@@ -23,10 +27,14 @@ class Plugin:
     @chatserver.hookimpl
     def register_commands(self) -> list[chatserver.Command]:
         return [
-            chatserver.Command(name="look", about="Look there.", arguments=Look, run=self._look)
+            chatserver.Command(name="look", about="Look there.", arguments=Look, run=self._look),
+            chatserver.Command(name="meet", about="Meet them.", arguments=Meet, run=self._meet),
         ]
 
     async def _look(self, invocation: chatserver.Invocation[Look]) -> None:
+        return None
+
+    async def _meet(self, invocation: chatserver.Invocation[Meet]) -> None:
         return None
 
     async def _tell(self, request: chatserver.Request) -> chatserver.Reply:
@@ -39,6 +47,13 @@ class Plugin:
     ) -> Collection[str] | None:
         self.calls.append(["rooms", user.username, via])
         return [room.id for room in rooms if "secret" in (room.name or "")]
+
+    @chatserver.hookimpl
+    def filter_users(
+        self, users: Sequence[chatserver.FoundUser], user: chatserver.User, via: str
+    ) -> Collection[str] | None:
+        self.calls.append(["users", user.username, via])
+        return [each.id for each in users if each.name.startswith("ghost")]
 
     @chatserver.hookimpl
     async def filter_search(
