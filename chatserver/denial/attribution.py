@@ -23,6 +23,8 @@ from chatserver.denial.refusal import Denial, Kind
 LATER = ("call_soon", "call_soon_threadsafe", "call_later", "call_at")
 
 _began: ContextVar[str] = ContextVar("plugin", default="")
+# In threads the work may run in a context that was copied before the plugin was noted there, as by `to_thread`.
+_in_thread = threading.local()
 _active: list[Denial] = []
 _loops: dict[asyncio.AbstractEventLoop, Counted] = {}
 
@@ -36,7 +38,7 @@ def now() -> str:
             if plugin := denial.plugin_of(module):
                 return plugin
         frame = frame.f_back
-    return _began.get()
+    return _began.get() or getattr(_in_thread, "plugin", "")
 
 
 def demand(permits: Callable[[Denial, str], bool], kind: Kind, name: str, what: str) -> None:
@@ -112,20 +114,28 @@ def _with_context(method: Callable[..., Any]) -> Callable[..., Any]:
     return later
 
 
+def _for(plugin: str, work: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
+    """Run work that a plugin began, in another thread."""
+    before = getattr(_in_thread, "plugin", "")
+    _in_thread.plugin = plugin
+    try:
+        return work(*given, **named)
+    finally:
+        _in_thread.plugin = before
+
+
 def _inherit_in_threads() -> Callable[[], None]:
     start, submit = threading.Thread.start, ThreadPoolExecutor.submit
 
     def started(thread: threading.Thread) -> None:
         if plugin := now():
-            context = contextvars.copy_context()
-            context.run(_began.set, plugin)
-            thread.run = functools.partial(context.run, thread.run)  # type: ignore[method-assign]
+            run = functools.partial(_for, plugin, thread.run)
+            thread.run = run  # type: ignore[method-assign]
         start(thread)
 
     def submitted(pool: Any, work: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
-        context = contextvars.copy_context()
-        context.run(_began.set, now())  # "", too: the pool's thread may have been begun by a plugin
-        return submit(pool, context.run, work, *given, **named)
+        # Also for no plugin: the pool's thread may have been begun by one.
+        return submit(pool, _for, now(), work, *given, **named)
 
     _replace(threading.Thread, "start", started)
     _replace(ThreadPoolExecutor, "submit", submitted)

@@ -8,7 +8,7 @@ class PostgresPlugin:
     """Provides the store."""
 
     Config = settings.Config
-    powers = chatserver.Powers(network=("configured",), secrets=("PGPASSWORD",))
+    powers = chatserver.Powers(network=("configured",), secrets=("PGPASSWORD", "PGSSLKEY"))
 
     def __init__(self, config: settings.Config) -> None:
         self.config = config

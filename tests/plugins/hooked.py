@@ -9,6 +9,8 @@ from receiver import SECRET, Receiver
 from chatserver import MessagePosted, Room, RoomKind, User
 from chatserver.app import Server
 from chatserver.config import load
+from chatserver.denial.refusal import Denial
+from chatserver.denial.server import DeniedServer, holding
 
 LOOPBACK = {"allowed_networks": ["127.0.0.0/8"], "timeout_seconds": 2.0}
 
@@ -60,7 +62,9 @@ async def chat(folder: Path, receiver: Receiver, **hook: object) -> AsyncIterato
     )
     receiver.start()
     try:
-        async with Server(loaded).opened() as server, server.working():
-            yield Chat(server, await server.service.accounts.add("ada", "a long password"))
+        denial = Denial(loaded.config)
+        with holding(denial):
+            async with DeniedServer(loaded, denial).opened() as server, server.working():
+                yield Chat(server, await server.service.accounts.add("ada", "a long password"))
     finally:
         await receiver.stop()

@@ -21,7 +21,7 @@ UNDECLARED = "    powers: chatserver.Powers | None = None\n"
 CONNECTS = (
     *("connect", "connect_by_name", "connect_in_a_task", "connect_in_a_callback"),
     *("connect_in_a_thread", "connect_in_a_pool", "connect_in_the_pool_of_the_loop", "fetch"),
-    "send_a_datagram",
+    *("connect_by_to_thread", "send_a_datagram"),
 )
 # What the plugin does, what it must declare, and what is named if it does not.
 NEEDS = [

@@ -76,6 +76,10 @@ class Plugin:
             done = pool.submit(socket.create_connection, ("127.0.0.1", self._config.port))
             (await asyncio.wrap_future(done)).close()
 
+    async def connect_by_to_thread(self, draft: Any, user: Any) -> None:
+        address = ("127.0.0.1", self._config.port)
+        (await asyncio.to_thread(socket.create_connection, address)).close()
+
     async def connect_in_the_pool_of_the_loop(self, draft: Any, user: Any) -> None:
         loop, address = asyncio.get_running_loop(), ("127.0.0.1", self._config.port)
         (await loop.run_in_executor(None, socket.create_connection, address)).close()
