@@ -7,6 +7,8 @@ from pathlib import Path
 from chatserver import MessagePosted, Room, RoomKind, User
 from chatserver.app import Server
 from chatserver.config import load
+from chatserver.denial.refusal import Denial
+from chatserver.denial.server import DeniedServer, holding
 from tests.kafka.broker import Broker
 
 
@@ -61,5 +63,7 @@ async def chat(
             **{f"plugin.kafka.{key}": value for key, value in table.items()},
         },
     )
-    async with Server(loaded).opened() as server, server.working():
-        yield Chat(server, await server.service.accounts.add(name, "a long password"))
+    denial = Denial(loaded.config)
+    with holding(denial):
+        async with DeniedServer(loaded, denial).opened() as server, server.working():
+            yield Chat(server, await server.service.accounts.add(name, "a long password"))
