@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
@@ -153,19 +154,49 @@ async def test_plain_functions_and_coroutines_take_one_order(order: str) -> None
     assert (caught.value.detail, asked) == ({"plugin": "p2"}, [0, 1, 2])
 
 
+class Clock:
+    """A clock that stands still until somebody takes time."""
+
+    def __init__(self, hooks: HookCalls) -> None:
+        self.at = 0.0
+        hooks._plain._now = lambda: self.at
+
+    def take(self, seconds: float) -> None:
+        self.at += seconds
+
+
 async def test_every_call_is_counted_with_its_time() -> None:
     hooks, measures = calling(
-        plain("check_message", lambda draft: None, "draft", plugin="quick"),
-        plain("check_message", lambda draft: time.sleep(0.01), "draft", plugin="slow"),
+        plain("check_message", lambda draft: clock.take(0.0001), "draft", plugin="quick"),
+        plain("check_message", lambda draft: clock.take(0.5), "draft", plugin="slow"),
+        plain("check_message", lambda draft: clock.take(0.0002), "draft", plugin="last"),
     )
+    clock = Clock(hooks)
     for number in range(1, 4):
         await hooks.check_message(DRAFT, USER)
-        found = seconds(measures)
-        assert {plugin: count for (plugin, _), (count, _) in found.items()} == {
-            "quick": number,
-            "slow": number,
+        expected = {"quick": 0.0001, "slow": 0.5, "last": 0.0002}
+        assert seconds(measures) == {
+            (plugin, "check_message"): (number, pytest.approx(number * each))
+            for plugin, each in expected.items()
         }
-    assert found["slow", "check_message"][1] >= 0.03 > found["quick", "check_message"][1] > 0
+
+
+async def test_the_time_of_one_that_raises_is_its_own() -> None:
+    def failing(draft: Draft) -> None:
+        clock.take(0.3)
+        raise RuntimeError("on purpose")
+
+    hooks, measures = calling(
+        plain("check_message", failing, "draft", policy=Policy(passes=True)),
+        plain("check_message", lambda draft: clock.take(0.2), "draft", plugin="next"),
+    )
+    clock = Clock(hooks)
+    with mock.patch.object(hooks.guard, "note_crash", lambda *given: clock.take(1.0)):
+        await hooks.check_message(DRAFT, USER)
+    assert seconds(measures) == {
+        ("p", "check_message"): (1, pytest.approx(0.3)),
+        ("next", "check_message"): (1, pytest.approx(0.2)),
+    }
 
 
 # -- failures --------------------------------------------------------------------------------------

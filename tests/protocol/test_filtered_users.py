@@ -195,37 +195,40 @@ async def test_everybody_finds_themselves(veiled: Running) -> None:
         assert _is_in(scene.ada, json.dumps(await ask(scene, scene.ada.username)))
 
 
-async def test_pages_of_members_go_on_behind_who_was_left_out(veiled: Running) -> None:
+@pytest.mark.parametrize(("size", "expected_pages"), [(1, 3), (2, 2), (3, 1)])
+async def test_pages_of_members_go_on_behind_who_was_left_out(
+    veiled: Running, size: int, expected_pages: int
+) -> None:
     scene = await built(veiled)
     expected = sorted([scene.ada.id, scene.bob.id])
     path = f"/api/v1/rooms/{scene.rooms[0]}/members"
     found: list[str] = []
     after, pages = "", 0
     while True:
-        page = (await scene.ada.http("GET", f"{path}?limit=1&after={after}")).json()
+        page = (await scene.ada.http("GET", f"{path}?limit={size}&after={after}")).json()
         found += [member["id"] for member in page["members"]]
         pages += 1
         if not page.get("more"):
             break
         after = page["after"]
-    assert (found, pages) == (expected, 3)
-    for size, cursor, more in (
-        ("first", "after", "hasNextPage"),
-        ("last", "before", "hasPreviousPage"),
+    assert (found, pages) == (expected, expected_pages)
+    for number, cursor, more, end in (
+        ("first", "after", "hasNextPage", "endCursor"),
+        ("last", "before", "hasPreviousPage", "startCursor"),
     ):
-        end, place = "endCursor" if size == "first" else "startCursor", "null"
-        found, pages = [], 0
+        found, pages, place = [], 0, "null"
         while True:
             fields = f"nodes {{ user {{ id }} }} pageInfo {{ {more} {end} }}"
-            given = f"members({size}: 1, {cursor}: {place}) {{ {fields} }}"
+            given = f"members({number}: {size}, {cursor}: {place}) {{ {fields} }}"
             answer = await query(scene.ada, f'{{ room(id: "{scene.rooms[0]}") {{ {given} }} }}')
             connection = answer["room"]["members"]
-            found += [each["user"]["id"] for each in connection["nodes"]]
+            ids = [each["user"]["id"] for each in connection["nodes"]]
+            found = found + ids if number == "first" else ids + found
             pages += 1
             if not connection["pageInfo"][more]:
                 break
             place = json.dumps(connection["pageInfo"][end])
-        assert (found, pages) == (expected if size == "first" else expected[::-1], 3)
+        assert (found, pages) == (expected, expected_pages)
 
 
 async def test_staff_pages_and_ids_are_not_filtered(veiled: Running) -> None:
