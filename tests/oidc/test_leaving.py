@@ -53,6 +53,19 @@ async def test_whoever_signs_out_goes_on_to_the_provider_with_their_token(
         assert len(await hints(chat)) == 1, "that of the other session"
 
 
+async def test_over_graphql_the_address_is_told_as_well(provider: Provider) -> None:
+    query = {"query": "mutation { logout { user { username } redirect } }"}
+    async with chatting(provider, "graphql", logout=True) as chat:
+        for token, address in (
+            ((await sign_in(chat, provider)).json["token"], f"{provider.issuer}/leave?"),
+            ((await chat.user("bob")).token, None),
+        ):
+            answer = await chat.http("POST", "/graphql", query, token)
+            found = answer.json["data"]["logout"]["redirect"]
+            assert found is None if address is None else found.startswith(address)
+            assert not await is_signed_in(chat, token)
+
+
 async def test_each_sign_out_has_another_state_and_its_own_token(provider: Provider) -> None:
     async with chatting(provider, logout=True) as chat:
         tokens = [(await sign_in(chat, provider)).json["token"] for _ in range(2)]

@@ -47,9 +47,9 @@ async def login(parent: object, info: Any, input: Given) -> AuthPayload:
 async def logout(parent: object, info: Any) -> UserPayload:
     asking: Asking = info.context
     user = asking.user
-    await asking.service.accounts.logout(asking.token or "", asking.address)
+    redirect = await asking.service.accounts.logout(asking.token or "", asking.address)
     asking.session = ""
-    return UserPayload(user)
+    return UserPayload(user, redirect or None)
 
 
 async def change_profile(parent: object, info: Any, input: Given) -> UserPayload:

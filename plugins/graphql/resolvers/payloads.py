@@ -8,6 +8,7 @@ from chatserver_plugins.graphql.asking import Asking, MessageKey
 
 class UserPayload(NamedTuple):
     user: User
+    redirect: str | None = None
 
 
 class ChangePayload(NamedTuple):
