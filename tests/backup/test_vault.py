@@ -18,6 +18,7 @@ from chatserver.cluster.installation import epoch
 from chatserver.config.sections import BlobsConfig
 from chatserver.copies.archive.errors import Corrupted
 from chatserver.copies.backup.clearing import clear_vault
+from chatserver.copies.backup.errors import BackupError
 from chatserver.copies.backup.keeping import Keeping, Refill
 from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.reading import Backup
@@ -216,6 +217,18 @@ async def test_verifying_and_restoring_tell_of_lost_files(empty: Empty, tmp_path
     async with empty("memory") as scratch:
         with pytest.raises(Corrupted, match=f"{whole.id}.*it is not in the backup"):
             await verify(backup, scratch, vault=vault)
+
+
+async def test_a_vault_that_takes_no_file_is_named_though_nothing_is_new(
+    empty: Empty, tmp_path: Path
+) -> None:
+    keeping = Keeping(MemoryBlobs(), Vault(tmp_path, KEY), pytest.fail)
+    async with empty("memory") as store:
+        await keeping.look(store)
+        (tmp_path / "files/.lock").unlink()
+        (tmp_path / "files/.lock").mkdir()
+        with pytest.raises(BackupError, match="files: Is a directory"):
+            await keeping.look(store)
 
 
 async def test_new_files_follow_beside_the_newest_backup(empty: Empty, tmp_path: Path) -> None:

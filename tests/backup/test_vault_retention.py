@@ -16,6 +16,7 @@ from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.backup import clearing
 from chatserver.copies.backup.clearing import clear_vault
 from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.vault import FOLDER, PLAIN
 from tests.backup.conftest import Opened
 from tests.backup.files_world import KEY, SKEW_SECONDS, Crashing, World
@@ -238,7 +239,8 @@ async def test_locks_of_files_are_renewed_while_the_target_keeps_more_backups(
         assert len(it.target.files()) == 3
         later = datetime.now(UTC) + timedelta(days=6)
         vault = it.copying.files
-        await vault.keep(await it.copying._needs.of([], it.vault.files()), later)
+        here = [Backup(path, KEY) for path in it.shelf.all()]
+        await vault.keep(await it.copying._needs.of(here, it.vault.files()), later)
         for name in (new, shipped):
             assert it.target.locks[f"{FOLDER}/{name}"] == later + timedelta(days=10)
         await vault.keep({new, shipped}, later + timedelta(days=12))
