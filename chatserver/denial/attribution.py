@@ -7,13 +7,12 @@ or a thread, has no such module on its stack: there a context variable names the
 import asyncio
 import contextvars
 import functools
-import sys
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import FrameType
 from typing import Any
 
 from chatserver.denial.counted import Counted
@@ -31,7 +30,7 @@ _loops: dict[asyncio.AbstractEventLoop, Counted] = {}
 
 def now() -> str:
     """The name of the plugin whose code runs, "" for none."""
-    frame: FrameType | None = sys._getframe(1)
+    frame = inspect.currentframe()
     while frame is not None:
         module = frame.f_globals.get("__name__") or ""
         for denial in _active:

@@ -16,6 +16,7 @@ from chatserver.denial.refusal import Denial
 _SECRET = re.compile(
     r"(?:password|passwd|secret|token|key|uri|credentials|headers)$|^chatserver_", re.I
 )
+_Plain: Any = type(os.environ)
 
 
 def permitted(variable: str, denial: Denial, plugin: str) -> bool:
@@ -26,11 +27,13 @@ def permitted(variable: str, denial: Denial, plugin: str) -> bool:
 
 def value_of(variable: str) -> str:
     """The value of a variable, whoever asks; "" if it is not set."""
-    data: Any = os.environ._data  # type: ignore[attr-defined]
-    return os.fsdecode(data.get(os.environ.encodekey(variable), b""))
+    try:
+        return str(_Plain.__getitem__(os.environ, variable))
+    except KeyError:
+        return ""
 
 
-class _Guarded(os._Environ):  # type: ignore[type-arg]
+class _Guarded(_Plain):  # type: ignore[misc]
     """`os.environ` and `os.environb` while plugins are held to what they declare."""
 
     def __getitem__(self, key: Any) -> Any:

@@ -87,7 +87,7 @@ def test_a_good_plugin_is_in_order(plugin: Path) -> None:
 
 def test_hooks_that_judge_may_be_plain_but_may_not_block(plugin: Path) -> None:
     lines = plugin.read_text().replace("async def check_message", "def check_message").splitlines()
-    text = [line for line in lines if "text" not in line]
+    text = [line for line in lines if "text" not in line and "await self._" not in line]
     plugin.write_text("\n".join(text))
     done = checked(plugin.parent, "--strict")
     assert (done.returncode, done.stdout) == (0, "good: in order\n"), done.stderr

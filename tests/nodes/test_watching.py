@@ -28,7 +28,7 @@ async def watch(workers: list[Worker], stop_seconds: float) -> int:
 @pytest.fixture
 def place() -> Iterator[Place]:
     pipe = os.pipe()
-    yield Place(1, (), (), *pipe)
+    yield Place(1, (), (), (), pipe[0], *pipe)
     for each in pipe:
         os.close(each)
 
