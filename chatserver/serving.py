@@ -14,8 +14,9 @@ from chatserver import logging
 from chatserver.app import CLOSE_SECONDS, LEAVE_SECONDS, STOP_SECONDS, THREAD_SECONDS, Server
 from chatserver.cluster.workers.place import Place, of_worker
 from chatserver.config import Config, Loaded
+from chatserver.errors import StartupError
 from chatserver.handover.listeners import Listeners
-from chatserver.handover.predecessor import Predecessor
+from chatserver.handover.predecessor import STOPPED, Predecessor
 from chatserver.handover.restarting import Restarting
 from chatserver.handover.systemd import notify
 from chatserver.interfaces import Store
@@ -119,12 +120,14 @@ async def _serve_alone(
             Server(
                 loaded
             ).prepare()  # what is wrong with routes or the page, the other should not stop for
-            await predecessor.built()
+            await predecessor.built(stop)
         folder = predecessor.folder(server.data) if predecessor else DataFolder(server.data)
         stack.callback(folder.close)
         stack.push_async_callback(restarting.end)
         while True:
             async with server.opened(folder=folder):
+                if predecessor is not None:
+                    predecessor.goes_on_if(stop)  # before this process takes connections
                 if listeners is None:
                     bequest = predecessor.bequest if predecessor else None
                     listeners = Listeners(loaded.config, bequest=bequest)
@@ -138,17 +141,23 @@ async def _serve_alone(
                 async with _attended(server, loaded, port, dev=dev):
                     if predecessor is None:
                         await own()
-                    else:
+                    elif not stop.is_asked:
                         await predecessor.serves(own, stop.now)
                     await stop.wait()
+                    goes_on = predecessor is not None and predecessor.goes_on
                     if not stop.replaced:
                         restarting.give_up()
+                    if not stop.replaced and not goes_on:
                         notify("STOPPING=1")
-                if not stop.replaced:
-                    await server.drain()
+                if goes_on or (stop.replaced and in_turn):
+                    await server.drain(STOP_SECONDS, hurry=in_turn)
+                elif stop.replaced:
+                    await server.drain(LEAVE_SECONDS, hurry=False)
                 else:
-                    await server.drain(STOP_SECONDS if in_turn else LEAVE_SECONDS, hurry=in_turn)
+                    await server.drain()
             Stop.ended()
+            if goes_on:
+                raise StartupError(STOPPED)
             if not await restarting.left(stop):
                 break
             logger.warning("process {} serves again", os.getpid())

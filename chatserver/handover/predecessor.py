@@ -11,7 +11,10 @@ from chatserver.errors import StartupError
 from chatserver.handover.bequest import Bequest, bequest_of_this_process
 from chatserver.handover.link import GO, MOST_BYTES, YOURS, Told
 from chatserver.process.folders import DataFolder
+from chatserver.process.stopping import Stop
 from chatserver.runtime.cancelling import cancel
+
+STOPPED = "the new process was told to stop"
 
 
 class Predecessor:
@@ -23,6 +26,7 @@ class Predecessor:
         self._link.set_inheritable(False)
         for number in bequest.files():
             os.set_inheritable(number, False)
+        self.goes_on = True  # until it is told that this process serves
         self._waiting: asyncio.Task[None] | None = None
 
     def folder(self, path: Path) -> DataFolder:
@@ -31,12 +35,24 @@ class Predecessor:
             return DataFolder(path, self.bequest.lock)
         return DataFolder(path)
 
-    async def built(self) -> None:
-        """Tell that the code and the configuration are in order; returns when the store may be opened."""
+    async def built(self, stop: Stop) -> None:
+        """Tell that the code and the configuration are in order; returns when the store may be opened.
+
+        Raises `StartupError`, also if this process is told to stop meanwhile.
+        """
         self._link.setblocking(False)
         await self._say(Told("built"))
-        if await self._line() != GO:
+        line, asked = asyncio.create_task(self._line()), asyncio.create_task(stop.asked())
+        await asyncio.wait([line, asked], return_when=asyncio.FIRST_COMPLETED)
+        await cancel([line, asked])
+        self.goes_on_if(stop)
+        if line.result() != GO:
             raise StartupError("the process to be replaced has ended")
+
+    def goes_on_if(self, stop: Stop) -> None:
+        """Raises `StartupError` if this process is told to stop: then the other goes on."""
+        if stop.is_asked:
+            raise StartupError(STOPPED)
 
     async def serves(
         self, mine: Callable[[], Awaitable[None]], orphaned: Callable[[], None]
@@ -49,6 +65,7 @@ class Predecessor:
             else:
                 orphaned()
 
+        self.goes_on = False
         await self._say(Told("serves"))
         self._waiting = asyncio.create_task(wait(), name="handover")
 

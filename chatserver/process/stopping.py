@@ -54,6 +54,11 @@ class Stop:
             if hasattr(signal, "alarm"):
                 signal.alarm(math.ceil(seconds))
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether a stop is requested."""
+        return self._asked.is_set()
+
     async def wait(self) -> None:
         """Wait until a stop is requested, or `leave` is called."""
         await self._event.wait()

@@ -36,6 +36,16 @@ FAILS_AT_START = """@chatserver.hookimpl
     async def startup(self, context: chatserver.Context) -> None:
         raise RuntimeError("the coffee is out")
 """
+WAITS_AT_START = """@chatserver.hookimpl
+    async def startup(self, context: chatserver.Context) -> None:
+        import asyncio, os, pathlib
+        folder = pathlib.Path({folder!r})
+        if context.worker < 2:
+            (folder / "starting.new").write_text(str(os.getpid()))
+            (folder / "starting.new").rename(folder / "starting")
+        while not (folder / "go").exists():
+            await asyncio.sleep(0.05)
+"""
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """The parts of a handover by themselves: files that pass on, and the command of the new process."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -9,10 +10,13 @@ import msgspec
 import pytest
 
 from chatserver.config import Config, ServerConfig
-from chatserver.errors import FolderInUse
+from chatserver.errors import FolderInUse, StartupError
+from chatserver.handover.link import Told
 from chatserver.handover.listeners import Listeners
+from chatserver.handover.predecessor import Predecessor
 from chatserver.process.folders import DataFolder
 from chatserver.process.own_command import own_command
+from chatserver.process.stopping import Stop
 from tests.servers import free_port
 
 
@@ -60,6 +64,25 @@ def test_a_connection_that_waits_is_taken_by_the_new_process(workers: int) -> No
     for each in (*taken, *clients):
         each.close()
     new.close()
+
+
+async def test_a_process_that_waits_for_the_store_may_be_told_to_stop() -> None:
+    ours, theirs = socket.socketpair()
+    old = Listeners(config(free_port()))
+    bequest = old.handed_over("/data", os.open(os.devnull, os.O_RDONLY))
+    predecessor = Predecessor(msgspec.structs.replace(bequest, link=theirs.detach()))
+    stop = Stop(600)
+    waiting = asyncio.create_task(predecessor.built(stop))
+    ours.setblocking(False)
+    assert await asyncio.get_running_loop().sock_recv(ours, 100) == Told("built").line()
+    stop.now()
+    with pytest.raises(StartupError, match="told to stop"):
+        await waiting
+    Stop.ended()
+    predecessor.close()
+    ours.close()
+    os.close(bequest.lock)
+    old.close()
 
 
 def test_another_port_is_opened_anew_and_the_old_one_closed() -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from tests.faults import checker
 from tests.faults.fleet import Fleet
 from tests.faults.scale import SCALE
-from tests.handover.replaced import FAILS_AT_START, Answer, Replaced, Visitors
+from tests.handover.replaced import FAILS_AT_START, WAITS_AT_START, Answer, Replaced, Visitors
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -197,6 +198,25 @@ def test_a_server_that_is_told_to_stop_ends_the_one_that_starts(
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(60) == 0
         wait_until(lambda: not [each for each in server.processes() if is_server(each)])
+
+
+def test_if_the_new_process_is_told_to_stop_the_old_goes_on(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    with Replaced(tmp_path, **settings) as server, ThreadPoolExecutor() as threads:
+        old = server.owner
+        server.write("2", WAITS_AT_START.format(folder=str(tmp_path)))
+        restart = threads.submit(server.restart)
+        wait_until((tmp_path / "starting").exists)
+        new = psutil.Process(int((tmp_path / "starting").read_text()))
+        new.terminate()
+        (tmp_path / "go").write_text("")
+        assert restart.result() == Answer(old, why="the new process was told to stop")
+        wait_until(lambda: server.is_ready() and server.edition() == "1")
+        assert server.owner == old
+        server.write("3")
+        server.replace()
+        assert server.edition() == "3"
 
 
 def test_the_new_process_ends_with_the_old_one_until_it_serves(

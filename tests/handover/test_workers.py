@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,14 @@ import psutil
 import pytest
 
 from tests.faults.fleet import Fleet
-from tests.handover.replaced import FAILS_AT_START, Replaced, Visitors, is_alive
+from tests.handover.replaced import (
+    FAILS_AT_START,
+    WAITS_AT_START,
+    Answer,
+    Replaced,
+    Visitors,
+    is_alive,
+)
 from tests.handover.test_restart import SETTINGS, SMALL, settled
 from tests.waiting import wait_until
 
@@ -81,6 +89,24 @@ async def test_all_workers_and_their_parent_are_replaced_without_being_noticed(
             assert await settled(fleet) == []
         assert server.errors() == []
         assert len([each for each in server.processes() if is_alive(each)]) == 1 + WORKERS
+
+
+def test_if_the_new_parent_is_told_to_stop_the_old_ones_go_on(
+    tmp_path: Path, on_mongo: dict[str, Any]
+) -> None:
+    with Several(tmp_path, on_mongo) as server, ThreadPoolExecutor() as threads:
+        server.all_serve()
+        before = [server.owner, *(each.pid for each in server.children())]
+        server.write("2", WAITS_AT_START.format(folder=str(tmp_path)))
+        restart = threads.submit(server.restart)
+        wait_until((tmp_path / "starting").exists)
+        parent = psutil.Process(int((tmp_path / "starting").read_text())).parent()
+        assert parent is not None
+        parent.terminate()
+        (tmp_path / "go").write_text("")
+        assert restart.result() == Answer(before[0], why="the new process was told to stop")
+        assert [server.owner, *(each.pid for each in server.children())] == before
+        assert server.editions() == {"1"}
 
 
 async def test_if_a_new_worker_cannot_start_the_old_ones_go_on(

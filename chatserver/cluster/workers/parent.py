@@ -170,11 +170,13 @@ def check_shared(loaded: Loaded) -> None:
 
 
 async def _serve(config: Config, data: Path, count: int, predecessor: Predecessor | None) -> int:
+    stop = Stop(config.server.drain_seconds + STOP_SECONDS + GRACE_SECONDS + CLOSE_SECONDS)
+    stop.watch(stop_signals())
     bequest = None
     with ExitStack() as stack:
         if predecessor is not None:
             bequest = predecessor.bequest
-            await predecessor.built()
+            await predecessor.built(stop)
         folder = predecessor.folder(data) if predecessor else DataFolder(data)
         stack.callback(folder.close)
         folders = _folders(data, count, bequest)
@@ -194,7 +196,7 @@ async def _serve(config: Config, data: Path, count: int, predecessor: Predecesso
         ]
         steering = Steering(sockets, inherited=bequest is not None)
         parting = Parting(Restarting(data, in_turn=False), given, folder, predecessor)
-        return await watch(workers, config.server.drain_seconds, steering, parting)
+        return await watch(workers, config.server.drain_seconds, steering, parting, stop)
 
 
 def _folders(data: Path, count: int, bequest: Bequest | None) -> list[DataFolder]:
@@ -237,13 +239,18 @@ class Parting(NamedTuple):
 
 
 async def watch(
-    workers: Sequence[Worker], drain_seconds: float, steering: Steering, parting: Parting
+    workers: Sequence[Worker],
+    drain_seconds: float,
+    steering: Steering,
+    parting: Parting,
+    stop: Stop,
 ) -> int:
-    """Run all workers until told to stop, or until one refuses to start; returns the exit status."""
+    """Run all workers until told to stop, or until one refuses to start; returns the exit status.
+
+    Raises `StartupError` if told to stop before it took the place of the predecessor.
+    """
     stop_seconds = drain_seconds + STOP_SECONDS + GRACE_SECONDS
     leave_seconds = drain_seconds + LEAVE_SECONDS + GRACE_SECONDS
-    stop = Stop(stop_seconds + CLOSE_SECONDS)
-    stop.watch(stop_signals())
     restarting, predecessor = parting.restarting, parting.predecessor
     steered: list[asyncio.Task[None]] = []
 
@@ -269,6 +276,8 @@ async def watch(
     async def all_serve() -> None:
         for worker in workers:
             await worker.served.wait()
+        if stop.is_asked:
+            return
         restarting.serve(parting.bequest, leave)
         if predecessor is not None:
             await predecessor.serves(own, stop.now)
@@ -282,11 +291,15 @@ async def watch(
     running = [asyncio.create_task(worker.run()) for worker in workers]
     ready, stopped = asyncio.create_task(all_serve()), asyncio.create_task(stop.wait())
     await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
+    goes_on = predecessor is not None and predecessor.goes_on
+    if goes_on:
+        await cancel([ready])
     if not stop.replaced:
         restarting.give_up()
-        notify("STOPPING=1")
+        if not goes_on:
+            notify("STOPPING=1")
     for worker in workers:
-        worker.stop(leave=stop.replaced)
+        worker.stop(leave=stop.replaced or (goes_on and worker.served.is_set()))
     _, late = await asyncio.wait(running, timeout=leave_seconds if stop.replaced else stop_seconds)
     for worker, task in zip(workers, running, strict=True):
         if task in late:
@@ -301,6 +314,8 @@ async def watch(
         if refused:
             predecessor.failed(refused[0])
         await predecessor.end()
+        if goes_on and not refused:
+            predecessor.goes_on_if(stop)
     return next((abs(status) for status in statuses if status), 0)
 
 
