@@ -65,11 +65,18 @@ def _numbers(groups: Groups) -> tuple[tuple[int, ...], ...]:
 def _taken(groups: Sequence[Sequence[int]], count: int, fits: bool) -> Groups | None:
     """The inherited sockets; None if they are of no use, as then they are closed."""
     if fits and len(groups) == count:
-        return [[socket.socket(fileno=number) for number in group] for group in groups]
+        return [[_inherited(number) for number in group] for group in groups]
     for group in groups:
         for number in group:
             os.close(number)
     return None
+
+
+def _inherited(number: int) -> socket.socket:
+    found = socket.socket(fileno=number)
+    # Else a copy of it would block, and so would the other process, which shares its flags.
+    found.setblocking(False)
+    return found
 
 
 def _opened(

@@ -66,6 +66,17 @@ def test_a_connection_that_waits_is_taken_by_the_new_process(workers: int) -> No
     new.close()
 
 
+def test_an_inherited_socket_and_its_copies_never_block() -> None:
+    old = Listeners(config(free_port()))
+    new = inherited(old)
+    copy = new.public[0][0].dup()
+    assert not os.get_blocking(copy.fileno())
+    assert not os.get_blocking(old.public[0][0].fileno())
+    copy.close()
+    new.close()
+    old.close()
+
+
 async def test_a_process_that_waits_for_the_store_may_be_told_to_stop() -> None:
     ours, theirs = socket.socketpair()
     old = Listeners(config(free_port()))

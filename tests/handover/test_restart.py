@@ -200,6 +200,20 @@ def test_a_server_that_is_told_to_stop_ends_the_one_that_starts(
         wait_until(lambda: not [each for each in server.processes() if is_server(each)])
 
 
+def test_a_loop_of_the_standard_library_takes_over_the_port(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    without = tmp_path / "without"
+    without.mkdir()
+    (without / "uvloop.py").write_text("raise ImportError")
+    where = {"PYTHONPATH": str(without)}
+    with Replaced(tmp_path, environment=where, **settings) as server:
+        for number in (2, 3):
+            server.write(f"{number}")
+            server.replace()
+            assert [server.edition() for _ in range(3)] == [f"{number}"] * 3
+
+
 def test_if_the_new_process_is_told_to_stop_the_old_goes_on(
     tmp_path: Path, settings: dict[str, Any]
 ) -> None:
