@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from loguru import logger
@@ -22,23 +23,25 @@ NOTE = "running.json"
 def noted(loaded: Loaded) -> Iterator[None]:
     """Note the configuration in effect while the block runs. A full disk is only logged."""
     path = Path(loaded.config.server.data).absolute() / NOTE
-    made: os.stat_result | None = None
+    # Open during the block, so that another process's note cannot get the same inode.
+    file: BinaryIO | None = None
     rows = effective(loaded, plugin_settings(loaded.config))
     note_version(path.parent)
     try:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            made = os.fstat(descriptor)
-            file.write(msgspec.json.encode(rows, enc_hook=str))  # texts as they are
+        file = os.fdopen(descriptor, "wb", buffering=0)
+        file.write(msgspec.json.encode(rows, enc_hook=str))  # texts as they are
     except OSError as error:
         logger.warning("cannot write {}: {}", path, error.strerror)
     try:
         yield
     finally:
-        with suppress(OSError):  # a process that takes over has put its own note in its place
-            if made is None or os.path.samestat(made, path.stat()):
-                path.unlink()
+        if file is not None:
+            with suppress(OSError):  # a process that takes over has put its own note in its place
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    path.unlink()
+            file.close()
 
 
 def read_running(folder: Path) -> list[SettingRow] | None:
