@@ -183,7 +183,7 @@ class Server:
             self.service.outage.failed,
             self.blobs,
         )
-        self._control = Control(self._data, self.coordinator)
+        self.control = Control(self._data, self.coordinator)
         self.service.switches.engine = self.coordinator
         self._gate: Gate | None = None
         self._doors: Doors | None = None  # set once it listens
@@ -335,8 +335,6 @@ class Server:
                 self._wake_consumers()
             stack.push_async_callback(self._vitals.stop)
             self._vitals.start()
-            stack.push_async_callback(self._control.stop)
-            await self._control.start()
             self._leases.start()  # after the tasks that need leases
             self._presentation.start(*self._addresses())
             yield

@@ -71,22 +71,35 @@ def run(
 
 
 async def _serve_as_worker(place: Place, loaded: Loaded, descriptors: int) -> None:
-    """Serve until told to stop. SIGUSR2 leaves more time than SIGTERM, as other processes serve meanwhile."""
+    """Serve until told to stop. SIGUSR2 leaves more time than SIGTERM, as other processes serve meanwhile.
+
+    SIGUSR1 tells that this worker has taken the place of another, so that commands shall find this one.
+    """
     LoopErrors().watch()
-    stop = _stop(loaded.config)
+    stop, owner = _stop(loaded.config), asyncio.Event()
+    if place.owner:
+        owner.set()
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, owner.set)
     loop.add_signal_handler(signal.SIGUSR2, stop.leave, _leave_seconds(loaded.config))
     loop.add_reader(place.parent, stop.now)
     warn_if_few(descriptors, loaded.config.limits, SPARE_DESCRIPTORS)
     server = _made(loaded, place)
     heartbeats = place.heartbeats()
     with closing(DataFolder(server.data, place.lock)) as folder:
-        folder.note()
+
+        async def own(owned: AsyncExitStack) -> None:
+            await owner.wait()
+            await owned.enter_async_context(_found(server, loaded))
+            folder.note()
+
         async with server.opened(folder=folder):
             port = server.listen(descriptors)
             heartbeats.serve()
-            async with _attended(server, loaded, port):
+            async with _attended(server, loaded, port), AsyncExitStack() as owned:
+                owning = asyncio.create_task(own(owned), name="owning")
                 await stop.wait()
+                await cancel([owning])
                 await heartbeats.drain()
                 heartbeats.close()
             loop.remove_reader(place.parent)
@@ -108,10 +121,11 @@ async def _serve_alone(
     restarting = Restarting(server.data, in_turn=in_turn)
     listeners: Listeners | None = None
 
-    async def own() -> None:
+    async def own(owned: AsyncExitStack) -> None:
         """The data folder and the port are this process's."""
-        folder.note()
+        await owned.enter_async_context(_found(server, loaded))
         await restarting.listen()
+        folder.note()
         notify("READY=1")
 
     async with AsyncExitStack() as stack:
@@ -138,12 +152,17 @@ async def _serve_alone(
                     partial(_leave, server, stop),
                     refusal=DEVELOPMENT if dev else "" if server.keeps else IN_MEMORY,
                 )
-                async with _attended(server, loaded, port, dev=dev):
+                async with (
+                    _attended(server, loaded, port, dev=dev),
+                    AsyncExitStack() as owned,
+                ):
                     if predecessor is None:
-                        await own()
+                        await own(owned)
                     elif not stop.is_asked:
-                        await predecessor.serves(own, stop.now)
+                        await predecessor.serves(partial(own, owned), stop.now)
                     await stop.wait()
+                    if predecessor is not None:
+                        await predecessor.end()
                     goes_on = predecessor is not None and predecessor.goes_on
                     if not stop.replaced:
                         restarting.give_up()
@@ -208,10 +227,20 @@ async def _attended(
     if dev:
         logger.info("this is a development server: open http://localhost:{} and sign up", port)
     async with server.working():
-        with noted(loaded):
-            yield
+        yield
     watchdog.stop()
     collector.stop()
+
+
+@asynccontextmanager
+async def _found(server: Server, loaded: Loaded) -> AsyncIterator[None]:
+    """Commands of operators find this process, in place of one that it takes over from."""
+    with noted(loaded):
+        await server.control.start()
+        try:
+            yield
+        finally:
+            await server.control.stop()
 
 
 def warn_of_trial(store: Store, dev: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
+from chatserver.process.line_socket import ask_line
 from tests.faults.fleet import Fleet
 from tests.handover.replaced import (
     FAILS_AT_START,
@@ -44,6 +45,13 @@ class Several(Replaced):
         wait_until(lambda: not is_alive(worker))
         wait_until(lambda: len(self.children()) == WORKERS)
         self.all_serve()
+
+    def are_found(self) -> None:
+        """Commands find each worker, and the configuration that it runs with."""
+        for number in range(1, WORKERS + 1):
+            folder = self.folder / f"data/worker-{number}"
+            wait_until(lambda folder=folder: ask_line(folder / "control.sock", b"{}"))
+            assert (folder / "running.json").exists()
 
     def editions(self) -> set[str]:
         """The versions of the plugin's code that are in effect, on connections spread by the kernel."""
@@ -107,6 +115,37 @@ def test_if_the_new_parent_is_told_to_stop_the_old_ones_go_on(
         assert restart.result() == Answer(before[0], why="the new process was told to stop")
         assert [server.owner, *(each.pid for each in server.children())] == before
         assert server.editions() == {"1"}
+
+
+REFUSES_LATER = """@chatserver.hookimpl
+    async def startup(self, context: chatserver.Context) -> None:
+        import asyncio, pathlib
+        if context.worker == 2:
+            while not pathlib.Path({go!r}).exists():
+                await asyncio.sleep(0.05)
+            raise RuntimeError("the coffee is out")
+"""
+
+
+def test_commands_find_the_old_workers_if_only_some_new_ones_could_start(
+    tmp_path: Path, on_mongo: dict[str, Any]
+) -> None:
+    go = tmp_path / "go"
+    with Several(tmp_path, on_mongo) as server, ThreadPoolExecutor() as threads:
+        server.all_serve()
+        server.are_found()
+        server.write("2", REFUSES_LATER.format(go=str(go)))
+        restart = threads.submit(server.restart)
+        wait_until(lambda: server.edition() == "2")
+        server.are_found()
+        go.write_text("")
+        assert "the coffee is out" in restart.result().why
+        assert server.editions() == {"1"}
+        server.are_found()
+        server.write("3")
+        server.replace()
+        wait_until(lambda: server.editions() == {"3"})
+        server.are_found()
 
 
 async def test_if_a_new_worker_cannot_start_the_old_ones_go_on(

@@ -72,8 +72,10 @@ async def served(
         port = server.listen()
         try:
             async with server.working():
+                await server.control.start()
                 yield Site(server, port, file, tree)
         finally:
+            await server.control.stop()
             await server.drain()
 
 

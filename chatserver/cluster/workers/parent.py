@@ -49,6 +49,7 @@ class Worker:
         self._command = command
         self._files = (*place.sockets, *place.internal, place.own, place.parent, place.lock)
         self._place = place
+        self._owns_told = False  # whether the present process knows that it has the place
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._monitor: HeartbeatMonitor | None = None  # of the present process
@@ -112,6 +113,7 @@ class Worker:
         return status, monitor.has_served
 
     async def _start(self, serving: int) -> asyncio.subprocess.Process:
+        self._owns_told = self._place.owner
         place = msgspec.json.encode(msgspec.structs.replace(self._place, serving=serving))
         return await asyncio.create_subprocess_exec(
             *self._command,
@@ -122,7 +124,19 @@ class Worker:
     def _heard(self) -> None:
         if self.takes_connections:
             self.served.set()
+        self._tell()
         self.changed()
+
+    def own(self) -> None:
+        """The worker of the predecessor leaves: this one has its place and its folder."""
+        self._place = msgspec.structs.replace(self._place, owner=True)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell the process that it has the place, once it serves and so knows the signal."""
+        if self._place.owner and not self._owns_told and self.takes_connections:
+            self._owns_told = True
+            self._signal(signal.SIGUSR1)
 
     def stop(self, *, leave: bool = False) -> None:
         """Let the worker drain, and do not restart it. It may `leave` slowly if another has its place."""
@@ -187,7 +201,7 @@ async def _serve(config: Config, data: Path, count: int, predecessor: Predecesso
         alive, parent = os.pipe()
         stack.callback(os.close, alive)
         stack.callback(os.close, parent)
-        workers = _workers(listeners, folders, alive)
+        workers = _workers(listeners, folders, alive, owners=predecessor is None)
         locks = [each.fileno() for each in folders]
         given = listeners.handed_over(str(data), folder.fileno(), locks)
         sockets = [
@@ -209,7 +223,9 @@ def _folders(data: Path, count: int, bequest: Bequest | None) -> list[DataFolder
     ]
 
 
-def _workers(listeners: Listeners, folders: Sequence[DataFolder], alive: int) -> list[Worker]:
+def _workers(
+    listeners: Listeners, folders: Sequence[DataFolder], alive: int, *, owners: bool
+) -> list[Worker]:
     ports = tuple(each.getsockname()[1] for each in listeners.own)
     groups = zip(listeners.public, listeners.internal, listeners.own, folders, strict=True)
     return [
@@ -222,6 +238,7 @@ def _workers(listeners: Listeners, folders: Sequence[DataFolder], alive: int) ->
                 own.fileno(),
                 alive,
                 folder.fileno(),
+                owners,
             ),
             own_command(),
         )
@@ -260,8 +277,10 @@ async def watch(
 
     async def own() -> None:
         """The data folder and the port are this process's."""
-        parting.folder.note()
+        for worker in workers:
+            worker.own()
         await restarting.listen()
+        parting.folder.note()
         steer()
         notify("READY=1")
 

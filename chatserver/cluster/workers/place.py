@@ -26,6 +26,7 @@ class Place(msgspec.Struct, frozen=True):
     own: int  # the socket on this worker's own one of `ports`
     parent: int  # a pipe that ends when the parent does
     lock: int  # of this worker's data folder
+    owner: bool = True  # False until the worker before it, in the same folder, leaves
     serving: int = (
         -1
     )  # a pipe by which the parent is told whether this worker serves: `heartbeats.py`
