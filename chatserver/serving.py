@@ -103,6 +103,8 @@ async def _serve_as_worker(place: Place, loaded: Loaded, descriptors: int) -> No
                 await heartbeats.drain()
                 heartbeats.close()
             loop.remove_reader(place.parent)
+            if stop.replaced:
+                folder.close()  # the parent that goes on holds it
             await server.drain(
                 LEAVE_SECONDS if stop.replaced else STOP_SECONDS, hurry=not stop.replaced
             )
@@ -150,6 +152,7 @@ async def _serve_alone(
                 restarting.serve(
                     listeners.handed_over(str(server.data), folder.fileno()),
                     partial(_leave, server, stop),
+                    partial(_release, listeners, folder),
                     refusal=DEVELOPMENT if dev else "" if server.keeps else IN_MEMORY,
                 )
                 async with (
@@ -202,6 +205,11 @@ def _leave(server: Server, stop: Stop) -> None:
     """Have another process take the connections, from now on, and this one end."""
     server.stop_accepting()
     stop.leave(_leave_seconds(server.config))
+
+
+def _release(listeners: Listeners, folder: DataFolder) -> None:
+    listeners.close()
+    folder.close()
 
 
 def _leave_seconds(config: Config) -> float:

@@ -48,6 +48,7 @@ class Restarting:
         self._in_turn, self._refusal = in_turn, ""
         self._bequest: Bequest | None = None
         self._leave: Callable[[], None] = lambda: None
+        self._release: Callable[[], None] = lambda: None
         self._task: asyncio.Task[Restarted] | None = None
         self._left = asyncio.Event()
 
@@ -55,12 +56,21 @@ class Restarting:
         """Take requests of commands, as soon as this process owns the data folder."""
         await self._socket.start()
 
-    def serve(self, bequest: Bequest, leave: Callable[[], None], *, refusal: str = "") -> None:
+    def serve(
+        self,
+        bequest: Bequest,
+        leave: Callable[[], None],
+        release: Callable[[], None],
+        *,
+        refusal: str = "",
+    ) -> None:
         """This process serves now, so it may be replaced. `leave` has it stop serving.
 
-        With a `refusal`, every request is answered by it.
+        `release` closes its copies of what it has handed over: if the new process crashes while this one still
+        leaves, clients are refused and do not wait, and another server can start. With a `refusal`, every
+        request is answered by it.
         """
-        self._bequest, self._leave = bequest, leave
+        self._bequest, self._leave, self._release = bequest, leave, release
         self._refusal = refusal or in_container()
         self._left = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, self._on_signal)
@@ -147,6 +157,7 @@ class Restarting:
         logger.info("process {} serves, process {} leaves", successor.pid, os.getpid())
         if not self._in_turn:
             self._leave()
+        self._release()
         return successor.pid
 
 

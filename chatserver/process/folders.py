@@ -98,4 +98,7 @@ class DataFolder:
         return self._lock
 
     def close(self) -> None:
-        os.close(self._lock)
+        """Release the lock, unless another process has inherited it. May be called again."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1

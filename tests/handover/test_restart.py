@@ -17,7 +17,14 @@ import pytest
 from tests.faults import checker
 from tests.faults.fleet import Fleet
 from tests.faults.scale import SCALE
-from tests.handover.replaced import FAILS_AT_START, WAITS_AT_START, Answer, Replaced, Visitors
+from tests.handover.replaced import (
+    FAILS_AT_START,
+    WAITS_AT_START,
+    Answer,
+    Replaced,
+    Visitors,
+    is_alive,
+)
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -29,6 +36,7 @@ SETTINGS: dict[str, Any] = {
     "limits__operations_per_second": 100_000,
     "server__drain_seconds": 1,
 }
+INCOMING = "**/disk_blobs/incoming/*"
 CONTENT = secrets.token_bytes(3_000_000)
 
 
@@ -75,11 +83,7 @@ async def test_restarts_are_not_noticed(tmp_path: Path, settings: dict[str, Any]
         assert [name for name in notes if not (tmp_path / "data" / name).exists()] == []
         assert server.command("plugins", "reload", "edition") == "edition is on\n"
         assert server.errors() == []
-        assert [each.pid for each in server.processes() if is_server(each)] == [pids[-1]]
-
-
-def is_server(process: psutil.Process) -> bool:
-    return process.status() != psutil.STATUS_ZOMBIE
+        assert [each.pid for each in server.processes() if is_alive(each)] == [pids[-1]]
 
 
 async def upload(server: Replaced, token: str, halfway: asyncio.Event) -> httpx.Response:
@@ -123,6 +127,41 @@ async def test_an_upload_under_way_is_finished_by_the_old_process(
         assert (await sending).content == CONTENT
         assert server.owner == answer.pid
         await asyncio.to_thread(server.has_ended, old)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_another_server_can_start_if_the_new_process_crashes_while_the_old_one_leaves(
+    tmp_path: Path, on_mongo: dict[str, Any], workers: int
+) -> None:
+    plugins = f"{on_mongo['plugins__enabled']},disk_blobs,uploads"
+    settings = SETTINGS | on_mongo | {"plugins__enabled": plugins, "workers": workers}
+    with Replaced(tmp_path, **settings) as server:
+        halfway = asyncio.Event()
+        token = await asyncio.to_thread(server.register, "ada")
+        sending = asyncio.create_task(upload(server, token, halfway))
+        old = server.process
+        await asyncio.to_thread(wait_until, lambda: [*(tmp_path / "data").glob(INCOMING)])
+        answer = await asyncio.to_thread(server.restart)
+        await asyncio.to_thread(wait_until, lambda: server.owner == answer.pid)
+        crashed = psutil.Process(answer.pid)
+        processes = [crashed, *crashed.children()]
+        crashed.kill()
+        await asyncio.to_thread(wait_until, lambda: not any(map(is_alive, processes)))
+        await asyncio.to_thread(wait_until, lambda: refuses(server.port))
+        await asyncio.to_thread(server.start)
+        assert is_alive(old)
+        assert server.owner == server.process.pid
+        halfway.set()
+        assert (await sending).content == CONTENT
+        await asyncio.to_thread(old.wait, 60)
+
+
+def refuses(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=60).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("hook", ["", FAILS_AT_START], ids=["cannot be loaded", "cannot start"])
@@ -197,7 +236,7 @@ def test_a_server_that_is_told_to_stop_ends_the_one_that_starts(
         wait_until((tmp_path / "starting").exists)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(60) == 0
-        wait_until(lambda: not [each for each in server.processes() if is_server(each)])
+        wait_until(lambda: not [each for each in server.processes() if is_alive(each)])
 
 
 def test_a_loop_of_the_standard_library_takes_over_the_port(
@@ -250,7 +289,7 @@ def test_the_new_process_ends_with_the_old_one_until_it_serves(
         server.process.kill()
         server.process.wait()
         (tmp_path / "go").write_text("")
-        wait_until(lambda: not [each for each in server.processes() if is_server(each)])
+        wait_until(lambda: not [each for each in server.processes() if is_alive(each)])
 
 
 def test_the_first_process_of_a_container_is_not_replaced(tmp_path: Path) -> None:

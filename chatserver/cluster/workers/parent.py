@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -209,7 +210,8 @@ async def _serve(config: Config, data: Path, count: int, predecessor: Predecesso
             for public, internal in zip(listeners.public, listeners.internal, strict=True)
         ]
         steering = Steering(sockets, inherited=bequest is not None)
-        parting = Parting(Restarting(data, in_turn=False), given, folder, predecessor)
+        release = partial(_release, listeners, [folder, *folders])
+        parting = Parting(Restarting(data, in_turn=False), given, folder, predecessor, release)
         return await watch(workers, config.server.drain_seconds, steering, parting, stop)
 
 
@@ -253,6 +255,13 @@ class Parting(NamedTuple):
     bequest: Bequest
     folder: DataFolder
     predecessor: Predecessor | None
+    release: Callable[[], None]  # of all that a new process has inherited
+
+
+def _release(listeners: Listeners, folders: Sequence[DataFolder]) -> None:
+    listeners.close()
+    for each in folders:
+        each.close()
 
 
 async def watch(
@@ -297,7 +306,7 @@ async def watch(
             await worker.served.wait()
         if stop.is_asked:
             return
-        restarting.serve(parting.bequest, leave)
+        restarting.serve(parting.bequest, leave, parting.release)
         if predecessor is not None:
             await predecessor.serves(own, stop.now)
         else:
