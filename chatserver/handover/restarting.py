@@ -148,17 +148,26 @@ class Restarting:
                 await self._left.wait()
             await successor.go()
             await successor.reached("serves")
+            await self._appoint(successor)
         except BaseException:
             await asyncio.shield(successor.end())
             raise
-        notify(f"MAINPID={successor.pid}", "READY=1")
-        await self._socket.stop()  # a command that waits is still answered
-        await successor.appoint()
         logger.info("process {} serves, process {} leaves", successor.pid, os.getpid())
         if not self._in_turn:
             self._leave()
         self._release()
         return successor.pid
+
+    async def _appoint(self, successor: Successor) -> None:
+        """Let the new process have what this one has as the owner. Raises `NotReplaced` if it has ended."""
+        notify(f"MAINPID={successor.pid}", "READY=1")
+        await self._socket.stop()  # a command that waits is still answered
+        try:
+            await successor.appoint()
+        except NotReplaced:
+            notify(f"MAINPID={os.getpid()}", "READY=1")
+            await self._socket.start()
+            raise
 
 
 def in_container() -> str:

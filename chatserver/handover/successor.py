@@ -65,8 +65,14 @@ class Successor:
         await self._say(GO)
 
     async def appoint(self) -> None:
-        """Make it the owner. From then on it goes on without this process."""
-        await self._say(YOURS)
+        """Make it the owner. From then on it goes on without this process.
+
+        Raises `NotReplaced` if it has ended since it said that it serves.
+        """
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._link, YOURS)
+        except OSError as error:
+            raise NotReplaced("it ended as soon as it served") from error
         self._link.close()
 
     async def end(self) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -11,9 +13,11 @@ import pytest
 
 from chatserver.config import Config, ServerConfig
 from chatserver.errors import FolderInUse, StartupError
-from chatserver.handover.link import Told
+from chatserver.handover.link import State, Told
 from chatserver.handover.listeners import Listeners
 from chatserver.handover.predecessor import Predecessor
+from chatserver.handover.restarting import Restarted, Restarting, ask
+from chatserver.handover.successor import Successor
 from chatserver.process.folders import DataFolder
 from chatserver.process.own_command import own_command
 from chatserver.process.stopping import Stop
@@ -94,6 +98,46 @@ async def test_a_process_that_waits_for_the_store_may_be_told_to_stop() -> None:
     ours.close()
     os.close(bequest.lock)
     old.close()
+
+
+SERVES_AND_ENDS = """
+import json, os, socket
+link = socket.socket(fileno=json.loads(os.environ["_CHATSERVER_HANDOVER"])["link"])
+link.sendall(b'{"state":"built"}' + bytes([10]))
+link.recv(100)
+link.sendall(b'{"state":"serves"}' + bytes([10]))
+"""
+
+
+async def test_a_process_that_ends_as_soon_as_it_serves_replaces_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-c", SERVES_AND_ENDS]
+    monkeypatch.setattr("chatserver.handover.successor.own_command", lambda: command)
+    monkeypatch.setattr("chatserver.handover.restarting.in_container", lambda: "")
+    reached = Successor.reached
+
+    async def reached_and_ended(self: Successor, state: State) -> None:
+        await reached(self, state)
+        if state == "serves":
+            ended = os.WEXITED | os.WNOWAIT
+            await asyncio.to_thread(os.waitid, os.P_PID, self.pid, ended)
+
+    monkeypatch.setattr(Successor, "reached", reached_and_ended)
+    left: list[str] = []
+    folder, listeners = DataFolder(tmp_path), Listeners(config(free_port()))
+    restarting = Restarting(tmp_path, in_turn=False)
+    await restarting.listen()
+    bequest = listeners.handed_over(str(tmp_path), folder.fileno())
+    restarting.serve(bequest, partial(left.append, "left"), partial(left.append, "released"))
+    for _ in range(2):  # it still takes requests
+        answer = await asyncio.to_thread(ask, tmp_path, "ada")
+        assert answer == Restarted(os.getpid(), why="it ended as soon as it served")
+    assert left == []
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGUSR2)
+    await restarting.end()
+    listeners.close()
+    folder.close()
 
 
 def test_another_port_is_opened_anew_and_the_old_one_closed() -> None:
