@@ -30,9 +30,14 @@ class Predecessor:
         self._waiting: asyncio.Task[None] | None = None
 
     def folder(self, path: Path) -> DataFolder:
-        """The data folder with its lock, which is not released in between. Raises `StartupError`."""
+        """The data folder with its lock, which is not released in between. Raises `StartupError`.
+
+        Inherited locks of another folder are closed.
+        """
         if str(path) == self.bequest.data:
             return DataFolder(path, self.bequest.lock)
+        for lock in (self.bequest.lock, *self.bequest.locks):
+            os.close(lock)
         return DataFolder(path)
 
     async def built(self, stop: Stop) -> None:

@@ -163,6 +163,24 @@ def test_the_lock_of_the_data_folder_is_held_in_between(tmp_path: Path) -> None:
     DataFolder(tmp_path).close()
 
 
+def test_locks_of_another_data_folder_are_not_kept(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    before = [DataFolder(tmp_path / name) for name in ("one", "one/worker-1", "one/worker-2")]
+    lock, *locks = [os.dup(each.fileno()) for each in before]
+    listeners = Listeners(config(free_port()))
+    bequest = listeners.handed_over(str(tmp_path / "one"), lock, locks)
+    predecessor = Predecessor(msgspec.structs.replace(bequest, link=theirs.detach()))
+    after = predecessor.folder(tmp_path / "two")
+    for each in before:
+        each.close()
+    for each in before:
+        DataFolder(each.path).close()
+    after.close()
+    predecessor.close()
+    listeners.close()
+    ours.close()
+
+
 def test_a_script_is_started_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "chatserver"
     script.write_text("#!/bin/sh\n")
