@@ -27,8 +27,11 @@ class LineSocket:
         self._made: os.stat_result | None = None
 
     async def start(self) -> None:
-        """Listen, in place of a socket that another process left. A folder that takes none is only logged."""
-        if not hasattr(socket, "AF_UNIX"):
+        """Listen, in place of a socket that another process left. A folder that takes none is only logged.
+
+        Does nothing if it listens already.
+        """
+        if self._server is not None or not hasattr(socket, "AF_UNIX"):
             return
         try:
             listener = _listener(self._path)
