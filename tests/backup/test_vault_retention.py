@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chatserver.cluster.installation import epoch
-from chatserver.copies.archive.errors import ArchiveError
+from chatserver.copies.archive.errors import ArchiveError, Corrupted
 from chatserver.copies.backup import clearing
 from chatserver.copies.backup.clearing import clear_vault
 from chatserver.copies.backup.errors import BackupError
@@ -188,6 +188,24 @@ async def test_what_only_the_target_has_keeps_its_files_and_no_others(world: Wor
         it.mirror(1, 1)
         await it.copy()
         assert it.target.files() == {other.removeprefix(f"{FOLDER}/")}
+
+
+async def test_a_damaged_file_is_named_and_the_rest_is_copied(world: Worlds) -> None:
+    async with world() as it:
+        name = await it.upload(b"x")
+        old = await it.backup()
+        await it.backup()
+        await it.ship()
+        path = it.vault.folder / name
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1])
+        with pytest.raises(Corrupted, match=name):
+            await it.copy()
+        assert f"{old.name}/manifest.json" in it.target.objects
+        assert it.target.files() == set()
+        path.write_bytes(whole)
+        await it.copy()
+        assert it.target.files() == {name}
 
 
 async def test_what_a_damaged_backup_on_the_target_needs_stays(world: Worlds) -> None:

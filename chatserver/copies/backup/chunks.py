@@ -10,13 +10,20 @@ import hashlib
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from chatserver.copies.archive.errors import Corrupted
 
 HEADER_BYTES = 9
 MOST_BYTES = 64 << 20  # of a chunk; a header with a greater length is invalid
 MORE, LAST = b"\x00", b"\x01"
+
+
+class Readable(Protocol):
+    """What is read from its beginning to its end, such as an open file."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next `size` bytes; fewer at the end."""
 
 
 class CutOff(Corrupted):
@@ -37,7 +44,7 @@ def frame(sealed: bytes, last: bool) -> bytes:
     return start + _check(start) + sealed
 
 
-def read_frame(file: BinaryIO) -> tuple[bytes, bool] | None:
+def read_frame(file: Readable) -> tuple[bytes, bool] | None:
     """The next sealed chunk and whether it is the last; None at the end of the file.
 
     Raises `CutOff`, `Corrupted` if the header is not valid, and `OSError`.

@@ -22,7 +22,7 @@ from typing import BinaryIO, Protocol
 from chatserver.blobs.carrying import Damaged
 from chatserver.copies.archive.background import ahead
 from chatserver.copies.archive.errors import Corrupted
-from chatserver.copies.backup.chunks import frame, open_file, read_frame
+from chatserver.copies.backup.chunks import Readable, frame, open_file, read_frame
 from chatserver.copies.backup.errors import BackupError
 from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.owner import Owner, hand_over, hand_over_new, reason
@@ -161,6 +161,35 @@ class Vault:
                 raise Corrupted(f"{self.folder / name}: {error.strerror}") from None
         raise Corrupted(ABSENT)
 
+    def digest(self, name: str) -> bytes:
+        """The SHA-256 of a file as it is on the disk, its content compared with its name; blocks.
+
+        What another key sealed is not compared. Raises `Corrupted` if the content is another one, and `OSError`.
+        """
+        path = self.folder / name
+        with open_file(path) as file:
+            hashing = _Hashing(file)
+            if not self.opens(name):
+                while hashing.read(CHUNK_BYTES):
+                    """`read` hashes it."""
+                return hashing.digest()
+            content, key = hashlib.sha256(), self._key_of(name)
+            try:
+                for chunk in _opened(hashing, name, key):
+                    content.update(chunk)
+                if name_of(content.hexdigest(), key) != name:
+                    raise Corrupted("its content is that of another file")
+            except Corrupted as error:
+                raise Corrupted(f"{path}: the file is damaged on the disk: {error}") from None
+        return hashing.digest()
+
+    def opens(self, name: str) -> bool:
+        """Whether the file of this name is plain, or sealed with a key that is configured."""
+        return name.startswith(f"{PLAIN}/") or self.is_of_our_keys(name)
+
+    def _key_of(self, name: str) -> Key | None:
+        return None if self._key is None else self._key.find(name.partition("/")[0])
+
     def files(self) -> dict[str, int]:
         """Names, as `name_of` makes them, and sizes of all files; blocks. Raises `BackupError`."""
         found: dict[str, int] = {}
@@ -270,7 +299,22 @@ async def matching(sha256: str, parts: AsyncGenerator[bytes, None]) -> AsyncGene
         raise Damaged("the file in the backup does not match its hash")
 
 
-def _opened(file: BinaryIO, name: str, key: Key | None) -> Iterator[bytes]:
+class _Hashing:
+    """A file that hashes what is read from it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._digest = file, hashlib.sha256()
+
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read(size)
+        self._digest.update(data)
+        return data
+
+    def digest(self) -> bytes:
+        return self._digest.digest()
+
+
+def _opened(file: Readable, name: str, key: Key | None) -> Iterator[bytes]:
     opening = Opening(name, key, file.read(SALT_BYTES))
     while (found := read_frame(file)) is not None:
         yield opening.chunk(*found)

@@ -162,12 +162,15 @@ class Mirror:
         newest, *older = copies
         await newest.run()
         self._note(newest)
-        if time.monotonic() >= self._files_due:
-            async for _ in self.files.steps():
-                await newest.run()
-                self._note(newest)
-            self._files_due = time.monotonic() + FILES_SECONDS
         broken: Corrupted | None = None
+        if time.monotonic() >= self._files_due:
+            try:
+                async for _ in self.files.steps():
+                    await newest.run()
+                    self._note(newest)
+                self._files_due = time.monotonic() + FILES_SECONDS
+            except Corrupted as error:  # on the local disk, as below
+                broken = error
         for copy in older:
             try:
                 for steps in (copy.steps(), copy.merge()):

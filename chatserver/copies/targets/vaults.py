@@ -5,13 +5,12 @@ here or on the target (`needs.py`).
 """
 
 import asyncio
-import hashlib
 import random
 import time
 from collections.abc import AsyncGenerator, Collection
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+from chatserver.copies.archive.errors import Corrupted
 from chatserver.copies.backup.chunks import open_file
 from chatserver.copies.backup.vault import FOLDER, Vault
 from chatserver.copies.targets.guarded import Guarded, TargetFailed
@@ -41,7 +40,10 @@ class VaultCopy:
         self.count, self.bytes = len(held), sum(held.values())
 
     async def steps(self) -> AsyncGenerator[None, None]:
-        """Store the files that the target lacks, one a step."""
+        """Store the files that the target lacks, one a step. Raises `Corrupted` at the end for one that is damaged here.
+
+        The target may have the last good copy of that, so nothing is stored over it.
+        """
         files = await asyncio.to_thread(self._vault.files)
         if files and self._held is None:
             self._held = await self._target.list(FOLDER)
@@ -50,25 +52,48 @@ class VaultCopy:
             name: size for name, size in files.items() if held.get(f"{FOLDER}/{name}") != size
         }
         self.pending = sum(wanted.values())
+        broken: Corrupted | None = None
         for name, size in wanted.items():
-            await self._store(name, size)
+            try:
+                await self._store(name, size, is_held=f"{FOLDER}/{name}" in held)
+            except Corrupted as error:
+                broken = broken or error
+                continue
             held[f"{FOLDER}/{name}"] = size
             self.pending -= size
             yield
         self._note()
+        if broken is not None:
+            raise broken
 
-    async def _store(self, name: str, size: int) -> None:
+    async def _store(self, name: str, size: int, *, is_held: bool) -> None:
         path = self._vault.folder / name
+        if is_held and not self._vault.opens(name):
+            raise Corrupted(
+                f"{path}: {self._target.name} has it with another size, and the key that sealed it is not configured"
+            )
+        try:
+            digest = await self._digest(name)
+        except FileNotFoundError:  # no backup needs it any more
+            return
         until = None
         if self._target.lock_days:
             until = datetime.now(UTC) + timedelta(days=self._target.lock_days)
             self._locked[f"{FOLDER}/{name}"] = until
         try:
-            digest = await asyncio.to_thread(_digest, path)
             with open_file(path) as file:
                 await self._target.put(f"{FOLDER}/{name}", file, size, digest, until)
-        except FileNotFoundError:  # no backup needs it any more
+        except FileNotFoundError:
             return
+
+    async def _digest(self, name: str) -> bytes:
+        """As `Vault.digest`. Raises `Corrupted`, also if the file cannot be read, and `FileNotFoundError`."""
+        try:
+            return await asyncio.to_thread(self._vault.digest, name)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Corrupted(f"{self._vault.folder / name}: {error.strerror}") from None
 
     async def keep(self, needed: Collection[str] | None, now: datetime) -> int:
         """Remove what is not needed, and renew the locks of the rest; returns the number of removed ones.
@@ -105,27 +130,32 @@ class VaultCopy:
         return until > now
 
     async def check(self) -> None:
-        """Read some files back. Raises `TargetFailed` for one that is not what was stored, and stores it again."""
+        """Read some files back. Raises `TargetFailed` for one that is not what was stored, and stores it again.
+
+        Raises `Corrupted` for one that is damaged here; the target's copy stays then.
+        """
         files = await asyncio.to_thread(self._vault.files)
         there = [name for name in files if f"{FOLDER}/{name}" in (self._held or {})]
+        broken: Corrupted | None = None
         for name in _SAMPLE.sample(there, min(CHECKED, len(there))):
             try:
-                original = await asyncio.to_thread(_digest, self._vault.folder / name)
+                original = await self._digest(name)
             except FileNotFoundError:
                 continue
+            except Corrupted as error:
+                broken = broken or error
+                continue
             if await self._target.digest(f"{FOLDER}/{name}", files[name]) != original:
-                if self._held is not None:
-                    del self._held[f"{FOLDER}/{name}"]
-                raise TargetFailed(
-                    f"{self._target.name}: {FOLDER}/{name}: the target does not return what was stored; "
-                    "it is stored again"
-                )
+                self._demand_stored_again(name)
+        if broken is not None:
+            raise broken
         self.checked = time.time()
 
-
-def _digest(path: Path) -> bytes:
-    digest = hashlib.sha256()
-    with open_file(path) as file:
-        while data := file.read(1 << 20):
-            digest.update(data)
-    return digest.digest()
+    def _demand_stored_again(self, name: str) -> None:
+        """Have the next `steps` store a file again, if the one here is known to be whole. Raises `TargetFailed`."""
+        told = f"{self._target.name}: {FOLDER}/{name}: the target does not return what was stored"
+        if not self._vault.opens(name):
+            raise TargetFailed(f"{told}; the key that sealed it is not configured")
+        if self._held is not None:
+            self._held.pop(f"{FOLDER}/{name}", None)
+        raise TargetFailed(f"{told}; it is stored again")
