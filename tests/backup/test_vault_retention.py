@@ -3,6 +3,7 @@
 import asyncio
 import random
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -206,6 +207,56 @@ async def test_a_damaged_file_is_named_and_the_rest_is_copied(world: Worlds) -> 
         path.write_bytes(whole)
         await it.copy()
         assert it.target.files() == {name}
+
+
+async def test_what_another_node_completed_on_the_target_keeps_its_files(
+    world: Worlds, tmp_path: Path
+) -> None:
+    async with world() as it:
+        other = World(it.store, await epoch(it.store), tmp_path / "other", it.target)
+        await other.backup()
+        await other.copy()
+        await asyncio.sleep(1 - time.time() % 1)  # another backup of this second had the same name
+        name = await it.upload(b"x")
+        old = await it.backup()
+        await it.copy()
+        last = (f"{old.name}/manifest.json", f"{FOLDER}/{name}")  # in this order
+        left = {each: it.target.objects.pop(each) for each in last}
+        await other.copy()
+        it.target.objects |= left
+        await other.copy()
+        assert it.target.files() == {name}
+
+
+async def test_a_backup_that_was_away_for_a_moment_keeps_the_files_of_later_changes(
+    world: Worlds,
+) -> None:
+    async with world() as it:
+        first = await it.upload(b"of the backup")
+        old = await it.backup()
+        await it.ship()
+        await it.copy()
+        manifest = old / "manifest.json"
+        whole = manifest.read_bytes()
+        await it.backup()
+        manifest.unlink()
+        await it.copy()  # only the target has it now
+        manifest.write_bytes(whole)
+        later = it.target.files()
+        shutil.rmtree(it.shelf.all()[-1])
+        shipped = await it.upload(b"of its later changes")
+        await it.ship()
+        it.copying._keep_due = time.monotonic() + 3600
+        it.copying._files_due = 0
+        await it.copying.round()
+        assert it.target.files() == later | {shipped} == {first, shipped}
+        while it.blobs:
+            await it.purge(0)
+        await it.backup()
+        it.rotate(1)
+        it.vault.clear((), time.time() + 1)
+        await it.copy()
+        assert it.target.files() == {first, shipped}
 
 
 async def test_what_a_damaged_backup_on_the_target_needs_stays(world: Worlds) -> None:

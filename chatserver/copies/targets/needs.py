@@ -1,13 +1,17 @@
 """Which files of users the backups on a target need, so that only the others are removed from there."""
 
+import hashlib
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from loguru import logger
 
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.ledger import FILE as LEDGER
+from chatserver.copies.backup.manifest import FILE as MANIFEST
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.take import FILES
 from chatserver.copies.backup.trust import may_be_ours
@@ -15,12 +19,19 @@ from chatserver.copies.targets.guarded import Guarded, TargetFailed
 from chatserver.copies.targets.reading import fetch, fetch_manifest, names
 
 
+class _Read(NamedTuple):
+    """What a backup on the target needed when it was read in this state."""
+
+    state: tuple[int | None, bytes]
+    files: frozenset[str]
+
+
 class Needs:
     """Asks the backups on a target, and those on the disk, for the files they need."""
 
     def __init__(self, target: Guarded, key: Key | None) -> None:
         self._target, self._key = target, key
-        self._known: dict[str, frozenset[str]] = {}  # of backups that only the target has
+        self._known: dict[str, _Read] = {}  # complete backups that only the target has
 
     async def of(self, local: Iterable[Backup], vault: Mapping[str, int]) -> set[str] | None:
         """Names in the vault of all that is needed; None, with a warning, if that cannot be known now.
@@ -47,18 +58,36 @@ class Needs:
             needed |= found
         there = await names(self._target)
         here = {backup.manifest.name for backup in local}
-        self._known = {name: found for name, found in self._known.items() if name in there}
-        for name in there:
-            if name not in here and name not in self._known:
-                self._known[name] = await self._read(name)
-        return needed.union(*self._known.values())
+        away = [name for name in there if name not in here]
+        self._known = {name: self._known[name] for name in away if name in self._known}
+        for name in away:
+            needed |= await self._needed_by(name)
+        return needed
 
-    async def _read(self, name: str) -> frozenset[str]:
-        """What a backup needs that only the target has. Raises `ArchiveError` if it cannot be read."""
+    async def _needed_by(self, name: str) -> frozenset[str]:
+        """What a backup needs that only the target has. It is read again when it grew or was completed meanwhile."""
+        state = await self._state(name)
+        known = self._known.get(name)
+        if known is None or known.state != state:
+            found = await self._read(name)
+            if found is None:  # incomplete now, and perhaps complete the next time
+                return frozenset()
+            self._known[name] = known = _Read(state, found)
+        return known.files
+
+    async def _state(self, name: str) -> tuple[int | None, bytes]:
+        """A value that differs after each change of a backup: its ledger is replaced, the rest stays."""
+        manifest = await self._target.size(f"{name}/{MANIFEST}")
+        size = await self._target.size(ledger := f"{name}/{LEDGER}")
+        data = b"" if size is None else await self._target.read_all(ledger, size)
+        return manifest, hashlib.sha256(data).digest()
+
+    async def _read(self, name: str) -> frozenset[str] | None:
+        """What a backup needs that only the target has; None if it is incomplete. Raises `ArchiveError`."""
         with tempfile.TemporaryDirectory(prefix="chatserver-") as scratch:
             folder = await fetch_manifest(self._target, name, Path(scratch))
-            if folder is None:  # incomplete: there is nothing to restore from it
-                return frozenset()
+            if folder is None:
+                return None
             try:
                 backup = Backup(folder, self._key)
             except ArchiveError:
