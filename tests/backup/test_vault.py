@@ -17,6 +17,7 @@ from chatserver.blobs.service import BlobService
 from chatserver.cluster.installation import epoch
 from chatserver.config.sections import BlobsConfig
 from chatserver.copies.archive.errors import Corrupted
+from chatserver.copies.backup import clearing
 from chatserver.copies.backup.clearing import clear_vault
 from chatserver.copies.backup.errors import BackupError
 from chatserver.copies.backup.keeping import Keeping, Refill
@@ -179,6 +180,38 @@ async def test_backups_share_files_until_none_needs_them(empty: Empty, tmp_path:
 async def _lines(backup: Backup) -> AsyncIterator[str]:
     for name in sorted(await backup.files()):
         yield name
+
+
+async def test_a_new_key_takes_along_what_the_place_has_lost(
+    empty: Empty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clearing, "SKEW_SECONDS", 0.0)
+    shelf, place = Shelf(tmp_path), MemoryBlobs()
+    lost: list[Lost] = []
+    async with empty("memory") as store:
+        await seed(store)
+        files = installation(store, place, await epoch(store))
+        kept, damaged = [await files.take("u1", given([n])) for n in (b"kept", b"damaged")]
+        for blob in (kept, damaged):
+            await files.refer(blob.id, "m")
+
+        async def backup(key: Key) -> tuple[int, int]:
+            keeping = Keeping(place, Vault(tmp_path, key), lost.append)
+            settings = BackupSettings(part_bytes=1 << 20, key=key)
+            manifest = (await take(store, shelf, settings, files=keeping))[1]
+            return manifest.files, manifest.lost_files
+
+        assert await backup(KEY) == (2, 0)
+        place.contents.clear()
+        (tmp_path / "files" / name_of(damaged.sha256, KEY)).write_bytes(b"x")
+        assert await backup(NEXT) == (1, 1)
+    assert [each.blob for each in lost] == [damaged.id]
+    shelf.rotate(datetime.now(UTC), 0, 1)
+    for path in (tmp_path / "files").glob("*/*/*"):
+        os.utime(path, (0, 0))
+    assert await clear_vault(shelf, NEXT) == 2
+    assert await read(Vault(tmp_path, NEXT), b"kept") == b"kept"
+    assert Vault(tmp_path, NEXT).files().keys() == {name_of(kept.sha256, NEXT)}
 
 
 async def test_verifying_and_restoring_tell_of_lost_files(empty: Empty, tmp_path: Path) -> None:

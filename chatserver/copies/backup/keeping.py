@@ -33,14 +33,20 @@ class Keeping:
         self._known: set[bytes] = set()  # ids of blobs whose content is in the vault for `look`
 
     async def keep(self, store: Records, blob: Blob) -> Held:
-        """Copy one file, unless it is there. Raises `BackupError`."""
+        """Copy one file, unless it is there. Raises `BackupError`.
+
+        One that the place has lost comes from what an older key sealed in the vault.
+        """
         if await asyncio.to_thread(self._vault.has, blob.sha256):
             return Held(blob.id, blob.sha256)
         try:
             async with aclosing(carrying.read(self._place, blob)) as parts:
                 written = await self._vault.put(blob.sha256, parts)
         except Damaged as damaged:
-            return await self._without(store, blob, str(damaged))
+            try:
+                written = await self._vault.renew_key(blob.sha256)
+            except Damaged:
+                return await self._without(store, blob, str(damaged))
         except BlobsUnavailable as error:
             raise BackupError(f"the place of the files does not answer: {error.reason}") from error
         return Held(blob.id, blob.sha256, written)

@@ -14,7 +14,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -103,6 +103,17 @@ class Vault:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
 
+    async def renew_key(self, sha256: str) -> int:
+        """Keep a content under the present key that an older one sealed here; returns the bytes written.
+
+        Raises `Damaged` if none of the older keys has it whole, and `BackupError`.
+        """
+        for key in keys_of(self._key)[1:]:
+            with contextlib.suppress(Damaged):
+                async with aclosing(matching(sha256, self._parts(sha256, [key]))) as parts:
+                    return await self.put(sha256, parts)
+        raise Damaged(ABSENT)
+
     async def _write(self, file: BinaryIO, name: str, parts: AsyncIterator[bytes]) -> None:
         salt = secrets.token_bytes(SALT_BYTES)
         seal = seal_for(self._key, salt, f"{FOLDER}/{name}")
@@ -133,21 +144,21 @@ class Vault:
 
     def read(self, sha256: str) -> AsyncGenerator[bytes, None]:
         """As `VaultReader.read`."""
-        return matching(sha256, self._parts(sha256))
+        return matching(sha256, self._parts(sha256, keys_of(self._key)))
 
     async def close(self) -> None:
         """Nothing is open between two reads."""
 
-    async def _parts(self, sha256: str) -> AsyncGenerator[bytes, None]:
+    async def _parts(self, sha256: str, keys: Sequence[Key | None]) -> AsyncGenerator[bytes, None]:
         try:
-            async with aclosing(ahead(self._chunks(sha256))) as chunks:
+            async with aclosing(ahead(self._chunks(sha256, keys))) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except Corrupted as error:
             raise Damaged(str(error)) from error
 
-    def _chunks(self, sha256: str) -> Iterator[bytes]:
-        for key in keys_of(self._key):
+    def _chunks(self, sha256: str, keys: Sequence[Key | None]) -> Iterator[bytes]:
+        for key in keys:
             name = name_of(sha256, key)
             try:
                 with open_file(self.folder / name) as file:
