@@ -123,6 +123,38 @@ async def test_a_file_that_is_renewed_meanwhile_stays(tmp_path: Path) -> None:
     assert not vault.renew(sha256(b"x"))
 
 
+async def test_what_vanishes_meanwhile_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = Vault(tmp_path, KEY)
+    for content in (b"stays", b"goes"):
+        await vault.put(sha256(content), given([content]))
+    stays, goes = [vault.folder / name_of(sha256(each), KEY) for each in (b"stays", b"goes")]
+    part = stays.with_name(".part-1")
+
+    def vanishing(real: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        def stat(path: Path, **given: Any) -> os.stat_result:
+            if path in (goes, part):
+                path.unlink(missing_ok=True)  # by another process, after the folder was listed
+            return real(path, **given)
+
+        return stat
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", vanishing(Path.stat))
+        assert vault.files().keys() == {name_of(sha256(b"stays"), KEY)}
+    assert not goes.exists()
+    for path in (goes, part):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        os.utime(path, (0, 0))
+    os.utime(stays, (0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "lstat", vanishing(Path.lstat))
+        assert vault.clear((), 1000.0) == 1
+    assert vault.files() == {}
+
+
 async def test_whoever_renews_waits_for_the_lock(tmp_path: Path) -> None:
     vault = Vault(tmp_path, KEY)
     await vault.put(sha256(b"x"), given([b"x"]))

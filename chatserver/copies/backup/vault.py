@@ -207,7 +207,8 @@ class Vault:
         try:
             for path in self.folder.glob("*/*/*"):
                 if not path.name.startswith("."):
-                    found[path.relative_to(self.folder).as_posix()] = path.stat().st_size
+                    with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                        found[path.relative_to(self.folder).as_posix()] = path.stat().st_size
         except OSError as error:
             raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from error
         return found
@@ -239,12 +240,15 @@ class Vault:
         return removed
 
     def _remove_older(self, path: Path, limit: float) -> bool:
-        if path.lstat().st_mtime >= limit:
-            return False
-        with self._locked():
-            if path.lstat().st_mtime >= limit:  # renewed meanwhile
+        try:
+            if path.lstat().st_mtime >= limit:
                 return False
-            path.unlink()
+            with self._locked():
+                if path.lstat().st_mtime >= limit:  # renewed meanwhile
+                    return False
+                path.unlink()
+        except FileNotFoundError:  # removed meanwhile, or a part that has its name now
+            return False
         return True
 
     @contextmanager
