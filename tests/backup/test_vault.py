@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from chatserver.cluster.installation import epoch
 from chatserver.config.sections import BlobsConfig
 from chatserver.copies.archive.errors import Corrupted
 from chatserver.copies.backup import clearing
+from chatserver.copies.backup import vault as vaults
 from chatserver.copies.backup.clearing import clear_vault
 from chatserver.copies.backup.errors import BackupError
 from chatserver.copies.backup.keeping import Keeping, Refill
@@ -26,7 +28,7 @@ from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.restore import restore
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.take import BackupSettings, take
-from chatserver.copies.backup.vault import CHUNK_BYTES, Vault, name_of
+from chatserver.copies.backup.vault import CHUNK_BYTES, Vault, name_of, sealed_bytes
 from chatserver.copies.backup.verify import verify
 from chatserver.runtime.measure import Measures
 from chatserver.testing.blobs import given
@@ -58,6 +60,8 @@ async def test_what_was_put_is_read(key: Key | None, tmp_path: Path) -> None:
         path = vault.folder / name_of(sha256(content), key)
         assert path.stat().st_mode & 0o777 == 0o600
         assert (sha256(content) in str(path)) is (key is None)
+        assert path.stat().st_size == sealed_bytes(len(content), key)
+        assert vault.has(sha256(content), len(content))
     with pytest.raises(Damaged, match="it is not in the backup"):
         await read(vault, b"another")
 
@@ -87,7 +91,9 @@ async def test_files_of_an_old_key_are_read_and_new_ones_get_the_new_key(tmp_pat
     await Vault(tmp_path, KEY).put(sha256(b"old"), given([b"old"]))
     vault = Vault(tmp_path, NEXT)
     assert await read(vault, b"old") == b"old"
-    assert not vault.has(sha256(b"old"))  # a backup with the new key has all of its files under it
+    assert not vault.has(
+        sha256(b"old"), 3
+    )  # a backup with the new key has all of its files under it
     with pytest.raises(Damaged):
         await read(Vault(tmp_path, None), b"old")
 
@@ -111,7 +117,7 @@ async def test_a_file_that_is_renewed_meanwhile_stays(tmp_path: Path) -> None:
     class Raced(Vault):
         @contextmanager
         def _locked(self) -> Iterator[None]:
-            assert vault.renew(sha256(b"x"))  # by another process, which had the lock before
+            assert vault.renew(sha256(b"x"), 1)  # by another process, which had the lock before
             with super()._locked():
                 yield
 
@@ -120,7 +126,7 @@ async def test_a_file_that_is_renewed_meanwhile_stays(tmp_path: Path) -> None:
     assert path.exists()
     os.utime(path, (0, 0))
     assert vault.clear((), 1000.0) == 1
-    assert not vault.renew(sha256(b"x"))
+    assert not vault.renew(sha256(b"x"), 1)
 
 
 async def test_what_vanishes_meanwhile_is_not_there(
@@ -159,7 +165,7 @@ async def test_whoever_renews_waits_for_the_lock(tmp_path: Path) -> None:
     vault = Vault(tmp_path, KEY)
     await vault.put(sha256(b"x"), given([b"x"]))
     with vault._locked():
-        renewing = asyncio.ensure_future(asyncio.to_thread(vault.renew, sha256(b"x")))
+        renewing = asyncio.ensure_future(asyncio.to_thread(vault.renew, sha256(b"x"), 1))
         assert (await asyncio.wait([renewing], timeout=0.3))[0] == set()
     assert await renewing
 
@@ -246,6 +252,137 @@ async def test_a_new_key_takes_along_what_the_place_has_lost(
     assert Vault(tmp_path, NEXT).files().keys() == {name_of(kept.sha256, NEXT)}
 
 
+def flipped(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+class Beside:
+    """Two files of users in a place, and backups of them with KEY."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store, self.shelf, self.place = store, Shelf(folder), MemoryBlobs()
+        self.vault, self.lost = Vault(folder, KEY), list[Lost]()
+
+    async def upload(self) -> None:
+        files = installation(self.store, self.place, await epoch(self.store))
+        self.blobs = [await files.take("u1", given([each])) for each in (b"one", b"another")]
+        for blob in self.blobs:
+            await files.refer(blob.id, "m")
+
+    def path(self, which: int) -> Path:
+        return self.vault.folder / name_of(self.blobs[which].sha256, KEY)
+
+    async def backup(self) -> tuple[Path, tuple[int, int]]:
+        keeping = Keeping(self.place, self.vault, self.lost.append)
+        settings = BackupSettings(part_bytes=1 << 20, key=KEY)
+        path, manifest = await take(self.store, self.shelf, settings, files=keeping)
+        return path, (manifest.files, manifest.lost_files)
+
+
+async def test_a_file_of_a_wrong_size_is_copied_again(empty: Empty, tmp_path: Path) -> None:
+    async with empty("memory") as store:
+        await seed(store)
+        it = Beside(store, tmp_path)
+        await it.upload()
+        keeping = Keeping(it.place, it.vault, it.lost.append)
+        for copied in (it.backup, lambda: keeping.look(store)):
+            await it.backup()
+            for path, data in ((it.path(0), b""), (it.path(1), it.path(1).read_bytes()[:-1])):
+                path.write_bytes(data)
+            await copied()
+            assert await read(it.vault, b"one") == b"one"
+            assert await read(it.vault, b"another") == b"another"
+    assert it.lost == []
+
+
+async def test_a_damaged_file_that_verifying_finds_is_copied_again(
+    empty: Empty, tmp_path: Path
+) -> None:
+    async with empty("memory") as store:
+        await seed(store)
+        it = Beside(store, tmp_path)
+        await it.upload()
+        path, _ = await it.backup()
+        whole, damaged = it.path(0).read_bytes(), flipped(it.path(1).read_bytes())
+        it.path(1).write_bytes(damaged)
+        async with empty("memory") as scratch:
+            with pytest.raises(Corrupted, match=f"{it.blobs[1].id}.*the next backup copies"):
+                await verify(Backup(path, KEY), scratch, vault=it.vault)
+        assert it.path(0).read_bytes() == whole
+        assert it.path(1).read_bytes() == damaged
+        assert it.vault.clear(it.vault.files(), time.time() + 1) == 0, "the mark stays, too"
+        assert await it.backup() == (it.shelf.all()[-1], (2, 0))
+        assert await read(it.vault, b"another") == b"another"
+        assert list(it.vault.folder.rglob(".damaged-*")) == []
+        async with empty("memory") as scratch:
+            await verify(Backup(path, KEY), scratch, vault=it.vault)
+
+
+@pytest.mark.parametrize("change", [lambda _: b"", flipped])
+async def test_while_a_file_is_damaged_everywhere_here_it_stays_needed(
+    change: Callable[[bytes], bytes], empty: Empty, tmp_path: Path
+) -> None:
+    async with empty("memory") as store:
+        await seed(store)
+        it = Beside(store, tmp_path)
+        await it.upload()
+        await it.backup()
+        whole = it.path(0).read_bytes()
+        it.path(0).write_bytes(change(whole))
+        it.vault.mark_damaged(it.blobs[0].sha256)
+        kept = it.place.contents.copy()
+        it.place.contents.clear()
+        path, counts = await it.backup()
+        assert counts == (2, 0)
+        assert [each.blob for each in it.lost] == [it.blobs[0].id]
+        assert await Backup(path, KEY).files() == it.vault.files().keys(), "the targets keep it"
+        it.path(0).write_bytes(whole)  # its size is right again, and the mark is wrong
+        await it.backup()
+        assert it.vault.has(it.blobs[0].sha256, it.blobs[0].size)
+        it.path(0).write_bytes(b"")
+        it.place.contents |= kept
+        await it.backup()
+        assert await read(it.vault, b"one") == b"one"
+
+
+async def test_only_what_is_damaged_is_marked(tmp_path: Path, monkeypatch: Any) -> None:
+    vault = Vault(tmp_path, NEXT)
+    for key in (KEY, NEXT):
+        await Vault(tmp_path, key).put(sha256(b"x"), given([b"x"]))
+    new, old = [vault.folder / name_of(sha256(b"x"), key) for key in (NEXT, KEY)]
+    assert not vault.mark_damaged(sha256(b"x"))
+    assert not vault.mark_damaged(sha256(b"another"))
+    whole = new.read_bytes()
+    new.write_bytes(flipped(whole))
+
+    def unreadable(path: Path) -> Any:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vaults, "open_file", unreadable)
+        with pytest.raises(OSError, match="Input/output"):
+            vault.mark_damaged(sha256(b"x"))
+
+    class Raced(Vault):
+        @contextmanager
+        def _locked(self) -> Iterator[None]:
+            replacing = new.with_name(".part-1")
+            replacing.write_bytes(whole)
+            replacing.rename(new)  # by another process, which had the lock before
+            with super()._locked():
+                yield
+
+    assert not Raced(tmp_path, NEXT).mark_damaged(sha256(b"x"))
+    assert new.read_bytes() == whole
+    new.write_bytes(flipped(whole))
+    assert vault.mark_damaged(sha256(b"x"))
+    assert (vault.has(sha256(b"x"), 1), Vault(tmp_path, KEY).has(sha256(b"x"), 1)) == (False, True)
+    assert old.exists()
+    await vault.reseal(sha256(b"x"))
+    assert vault.has(sha256(b"x"), 1)
+    assert await read(vault, b"x") == b"x"
+
+
 async def test_verifying_and_restoring_tell_of_lost_files(empty: Empty, tmp_path: Path) -> None:
     shelf, place = Shelf(tmp_path), MemoryBlobs()
     vault, settings = Vault(tmp_path, None), BackupSettings(part_bytes=1 << 20)
@@ -302,7 +439,7 @@ async def test_new_files_follow_beside_the_newest_backup(empty: Empty, tmp_path:
         files = installation(store, place, await epoch(store))
         blob = await files.take("u1", given([b"new"]))
         running = asyncio.create_task(Keeping(place, vault, pytest.fail).run(store))
-        await until(lambda: asyncio.to_thread(vault.has, blob.sha256))
+        await until(lambda: asyncio.to_thread(vault.has, blob.sha256, blob.size))
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert await read(vault, b"new") == b"new"

@@ -35,16 +35,16 @@ class Keeping:
     async def keep(self, store: Records, blob: Blob) -> Held:
         """Copy one file, unless it is there. Raises `BackupError`.
 
-        One that the place has lost comes from what an older key sealed in the vault.
+        One that the place has lost comes from the vault itself, if that has it whole, such as under an older key.
         """
-        if await asyncio.to_thread(self._vault.has, blob.sha256):
+        if await asyncio.to_thread(self._vault.has, blob.sha256, blob.size):
             return Held(blob.id, blob.sha256)
         try:
             async with aclosing(carrying.read(self._place, blob)) as parts:
                 written = await self._vault.put(blob.sha256, parts)
         except Damaged as damaged:
             try:
-                written = await self._vault.renew_key(blob.sha256)
+                written = await self._vault.reseal(blob.sha256)
             except Damaged:
                 return await self._without(store, blob, str(damaged))
         except BlobsUnavailable as error:
@@ -71,7 +71,7 @@ class Keeping:
             seen.add(bytes.fromhex(blob.id))
             if bytes.fromhex(blob.id) in self._known:
                 continue
-            if not await asyncio.to_thread(self._vault.renew, blob.sha256):
+            if not await asyncio.to_thread(self._vault.renew, blob.sha256, blob.size):
                 held = await self.keep(store, blob)
                 if held.lost:
                     continue
@@ -82,6 +82,10 @@ class Keeping:
         rooms = await carrying.where(store, blob.id)
         if rooms is not None:
             self._on_lost(Lost(blob.id, blob.name, blob.size, rooms, reason))
+        if await asyncio.to_thread(self._vault.has_file, blob.sha256):
+            return Held(
+                blob.id, blob.sha256
+            )  # so that the targets keep their copies, which may be whole
         return Held(blob.id, blob.sha256, 0, reason)
 
 

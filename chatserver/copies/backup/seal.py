@@ -19,6 +19,7 @@ from chatserver.hooks.dependencies import how_to_install
 SALT_BYTES = 16
 _PLACE_BYTES = 12  # a nonce of AES-GCM: number (11 bytes), flag of the last chunk (1 byte)
 DIGEST_BYTES = 32
+TAG_BYTES = 16  # of AES-GCM
 
 
 class Seal(Protocol):
@@ -72,6 +73,11 @@ class Encrypted:
 
 def seal_for(key: Key | None, salt: bytes, stream: str) -> Seal:
     return Plain(salt, stream) if key is None else Encrypted(key, salt, stream)
+
+
+def overhead(key: Key | None) -> int:
+    """Number of bytes by which a sealed chunk is longer than its data."""
+    return DIGEST_BYTES if key is None else TAG_BYTES
 
 
 def _place(number: int, last: bool) -> bytes:

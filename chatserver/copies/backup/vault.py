@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import stat
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
 from contextlib import aclosing, contextmanager
@@ -22,17 +23,18 @@ from typing import BinaryIO, Protocol
 from chatserver.blobs.carrying import Damaged
 from chatserver.copies.archive.background import ahead
 from chatserver.copies.archive.errors import Corrupted
-from chatserver.copies.backup.chunks import Readable, frame, open_file, read_frame
+from chatserver.copies.backup.chunks import HEADER_BYTES, Readable, frame, open_file, read_frame
 from chatserver.copies.backup.errors import BackupError
 from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.owner import Owner, hand_over, hand_over_new, reason
 from chatserver.copies.backup.parts import write_all
-from chatserver.copies.backup.seal import SALT_BYTES, seal_for
+from chatserver.copies.backup.seal import SALT_BYTES, overhead, seal_for
 
 FOLDER = "files"
 PLAIN = "plain"
 PART = ".part-"
-LOCK = ".lock"  # held while files are renewed or removed
+DAMAGED = ".damaged-"  # begins the name of an empty file: the mark of a damaged one
+LOCK = ".lock"  # held while files get their names, are renewed, marked or removed
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 CHUNK_BYTES = 1 << 20
 ABSENT = "it is not in the backup"
@@ -56,8 +58,21 @@ class Vault:
         self.folder = backups / FOLDER
         self._key, self._owner = key, owner
 
-    def has(self, sha256: str) -> bool:
-        """Whether the content is there, sealed with the present key; blocks."""
+    def has(self, sha256: str, size: int) -> bool:
+        """Whether the content, of `size` bytes, is there, sealed with the present key; blocks.
+
+        A file that was found damaged does not count, nor one of a wrong size, such as an empty one after a crash.
+        """
+        path = self.folder / name_of(sha256, self._key)
+        try:
+            found = path.stat()
+        except OSError:
+            return False
+        is_whole = stat.S_ISREG(found.st_mode) and found.st_size == sealed_bytes(size, self._key)
+        return is_whole and not _mark_of(path).exists()
+
+    def has_file(self, sha256: str) -> bool:
+        """Whether there is a file for the content, whole or damaged, sealed with the present key; blocks."""
         return (self.folder / name_of(sha256, self._key)).is_file()
 
     def demand_usable(self) -> None:
@@ -69,13 +84,13 @@ class Vault:
         except OSError as error:
             raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from error
 
-    def renew(self, sha256: str) -> bool:
+    def renew(self, sha256: str, size: int) -> bool:
         """As `has`; a content that is there then counts as new for `clear`. Blocks. Raises `BackupError`.
 
         For a file of users that came after the newest backup, and whose content is that of an older file.
         """
         path = self.folder / name_of(sha256, self._key)
-        if not path.is_file():
+        if not self.has(sha256, size):
             return False
         try:
             with self._locked():
@@ -103,12 +118,12 @@ class Vault:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
 
-    async def renew_key(self, sha256: str) -> int:
-        """Keep a content under the present key that an older one sealed here; returns the bytes written.
+    async def reseal(self, sha256: str) -> int:
+        """Keep a content under the present key that one of the keys sealed here; returns the bytes written.
 
-        Raises `Damaged` if none of the older keys has it whole, and `BackupError`.
+        Raises `Damaged` if it is not here whole, and `BackupError`.
         """
-        for key in keys_of(self._key)[1:]:
+        for key in keys_of(self._key):
             with contextlib.suppress(Damaged):
                 async with aclosing(matching(sha256, self._parts(sha256, [key]))) as parts:
                     return await self.put(sha256, parts)
@@ -135,7 +150,9 @@ class Vault:
     def _publish(self, part: Path, path: Path) -> None:
         hand_over(part, self._owner)
         part.chmod(0o600)
-        part.rename(path)
+        with self._locked():
+            part.rename(path)
+            _mark_of(path).unlink(missing_ok=True)
         descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
@@ -194,6 +211,32 @@ class Vault:
                 raise Corrupted(f"{path}: the file is damaged on the disk: {error}") from None
         return hashing.digest()
 
+    def mark_damaged(self, sha256: str) -> bool:
+        """Mark the files of a content that are damaged, so that the next backup copies it again; blocks.
+
+        Each stays until a whole one replaces it: as long as a backup needs it, the targets keep their copies. Returns
+        whether there was one. Raises `OSError`, also if a file cannot be read.
+        """
+        marked = [self._mark_damaged(name_of(sha256, key)) for key in keys_of(self._key)]
+        return any(marked)
+
+    def _mark_damaged(self, name: str) -> bool:
+        path = self.folder / name
+        try:
+            seen = path.stat()
+            self.digest(name)
+        except FileNotFoundError:
+            return False
+        except Corrupted:
+            with self._locked():
+                now = path.stat()
+                if (now.st_ino, now.st_mtime_ns) != (seen.st_ino, seen.st_mtime_ns):
+                    return False  # another process replaced it by a whole one
+                _mark_of(path).touch(mode=0o600)
+                hand_over(_mark_of(path), self._owner)
+            return True
+        return False
+
     def opens(self, name: str) -> bool:
         """Whether the file of this name is plain, or sealed with a key that is configured."""
         return name.startswith(f"{PLAIN}/") or self.is_of_our_keys(name)
@@ -230,11 +273,12 @@ class Vault:
         removed = 0
         try:
             for path in [path for kept in self._folders() for path in kept.glob("*/*")]:
-                is_part = path.name.startswith(PART)
+                is_part, is_mark = path.name.startswith(PART), path.name.startswith(DAMAGED)
                 limit = time.time() - STALE_SECONDS if is_part else before
-                name = path.relative_to(self.folder).as_posix()
+                file = path.with_name(path.name.removeprefix(DAMAGED))
+                name = file.relative_to(self.folder).as_posix()
                 if name not in needed and self._remove_older(path, limit):
-                    removed += not is_part
+                    removed += not (is_part or is_mark)
         except OSError as error:
             raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from error
         return removed
@@ -269,12 +313,22 @@ def vault_of(backup: Path, key: Key | None) -> Vault:
     return Vault(backup.absolute().parent, key)
 
 
+def _mark_of(path: Path) -> Path:
+    return path.with_name(DAMAGED + path.name)
+
+
 def name_of(sha256: str, key: Key | None) -> str:
     """The name of a content's file in the vault."""
     if key is None:
         return f"{PLAIN}/{sha256[:2]}/{sha256}"
     hidden = key.derive(bytes.fromhex(sha256), b"file").hex()
     return f"{key.id}/{hidden[:2]}/{hidden}"
+
+
+def sealed_bytes(size: int, key: Key | None) -> int:
+    """Size of the file of a content of `size` bytes."""
+    frames = max(-(-size // CHUNK_BYTES), 1)
+    return SALT_BYTES + size + frames * (HEADER_BYTES + overhead(key))
 
 
 def keys_of(key: Key | None) -> tuple[Key | None, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from loguru import logger
+
 from chatserver.copies.archive import source
 from chatserver.copies.archive.digests import Progress, silent
 from chatserver.copies.archive.errors import Corrupted
@@ -19,11 +21,12 @@ from chatserver.copies.backup.owner import hand_over, owner_for, reason
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.restore import restore
 from chatserver.copies.backup.take import FILES, at_text
-from chatserver.copies.backup.vault import VaultReader, name_of
+from chatserver.copies.backup.vault import Vault, VaultReader, name_of
 from chatserver.interfaces import Store
 from chatserver.model import RoomChanged, UnknownEvent
 
 VERIFIED = "verified"  # a file beside the manifest
+SHOWN = 20  # files that an error names
 
 
 async def verify(
@@ -57,11 +60,33 @@ async def verify(
     await _demand_whole(scratch, heads, ends)
     await _demand_described(backup, scratch, heads)
     if vault is not None and FILES in backup.manifest.streams:
-        names = await backup.files()
-        async for blob, lost in missing(scratch, vault):
-            if name_of(blob.sha256, backup.key) in names:
-                raise Corrupted(f"{backup.folder}: {lost}")
+        await _demand_files(backup, scratch, vault, on_lost)
+
+
+async def _demand_files(
+    backup: Backup, scratch: Store, vault: VaultReader, on_lost: OnLost
+) -> None:
+    """Raises `Corrupted` if a file is missing or damaged that was not lost before."""
+    names = await backup.files()
+    bad: list[str] = []
+    async for blob, lost in missing(scratch, vault):
+        told = str(lost)
+        if isinstance(vault, Vault) and await asyncio.to_thread(_mark, vault, blob.sha256):
+            told += "; the next backup copies the file again from its place"
+        if name_of(blob.sha256, backup.key) in names:
+            bad.append(told)
+        else:
             on_lost(lost)
+    if bad:
+        raise Corrupted("\n".join(f"{backup.folder}: {told}" for told in bad[:SHOWN]))
+
+
+def _mark(vault: Vault, sha256: str) -> bool:
+    try:
+        return vault.mark_damaged(sha256)
+    except OSError as error:  # such as a read-only disk; the file is named nevertheless
+        logger.warning("a damaged file cannot be marked: {}", error)
+        return False
 
 
 async def _demand_whole(store: Store, heads: Heads, checked: Mapping[str, RoomEnd]) -> None:
