@@ -109,6 +109,27 @@ async def test_what_the_target_damaged_is_stored_again(tmp_path: Path) -> None:
     assert it.copy.checked > 0.0
 
 
+@KEYS
+async def test_what_was_sealed_another_time_is_whole(key: Key | None, tmp_path: Path) -> None:
+    it = await copied(tmp_path, key)
+    before = it.path(CONTENT).read_bytes()
+    it.path(CONTENT).unlink()
+    await it.put(CONTENT)
+    assert it.path(CONTENT).read_bytes() != before
+    await it.store()
+    await it.copy.check()
+    assert it.copy.checked > 0.0
+    planted = Vault(tmp_path / "planted", key)
+    await planted.put(sha256(CONTENT), given([CONTENT[::-1]]))
+    bad = (planted.folder.parent / it.name(CONTENT)).read_bytes()
+    for changed in (bad, flipped(before)):
+        it.target.objects[it.name(CONTENT)] = changed
+        with pytest.raises(TargetFailed, match="it is stored again"):
+            await it.copy.check()
+        await it.store()
+        assert await it.on_target(CONTENT) == CONTENT
+
+
 @pytest.mark.parametrize("change", [flipped, truncated])
 async def test_what_a_forgotten_key_sealed_is_copied_and_never_stored_over(
     change: Callable[[bytes], bytes], tmp_path: Path

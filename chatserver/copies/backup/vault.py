@@ -201,7 +201,7 @@ class Vault:
                 while hashing.read(CHUNK_BYTES):
                     """`read` hashes it."""
                 return hashing.digest()
-            content, key = hashlib.sha256(), self._key_of(name)
+            content, key = hashlib.sha256(), self.key_of(name)
             try:
                 for chunk in _opened(hashing, name, key):
                     content.update(chunk)
@@ -241,7 +241,8 @@ class Vault:
         """Whether the file of this name is plain, or sealed with a key that is configured."""
         return name.startswith(f"{PLAIN}/") or self.is_of_our_keys(name)
 
-    def _key_of(self, name: str) -> Key | None:
+    def key_of(self, name: str) -> Key | None:
+        """The key that sealed the file of this name, which `opens` allows; None if it is plain."""
         return None if self._key is None else self._key.find(name.partition("/")[0])
 
     def files(self) -> dict[str, int]:

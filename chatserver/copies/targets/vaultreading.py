@@ -1,6 +1,7 @@
 """Reads files of users from a target, each straight to its place: nothing is kept on the disk."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import NamedTuple
@@ -36,6 +37,17 @@ class TargetVault:
     def read(self, sha256: str) -> AsyncGenerator[bytes, None]:
         """As `VaultReader.read`. Raises `TargetFailed` if the target stays away."""
         return matching(sha256, self._parts(sha256))
+
+    async def is_whole(self, name: str, size: int, key: Key | None) -> bool:
+        """Whether the content of a file of `size` bytes, sealed with `key`, is that of its name. Raises `TargetFailed`."""
+        digest = hashlib.sha256()
+        try:
+            async with aclosing(self._opened(_Found(name, size, key))) as chunks:
+                async for chunk in chunks:
+                    await asyncio.to_thread(digest.update, chunk)
+        except Corrupted:
+            return False
+        return name_of(digest.hexdigest(), key) == name
 
     async def close(self) -> None:
         """Disconnect from the target."""

@@ -15,6 +15,7 @@ from chatserver.copies.backup.chunks import open_file
 from chatserver.copies.backup.vault import FOLDER, Vault
 from chatserver.copies.targets.guarded import Guarded, TargetFailed
 from chatserver.copies.targets.keeping import RENEW_AT
+from chatserver.copies.targets.vaultreading import TargetVault
 
 CHECKED = 20  # files that one check reads back
 _SAMPLE = random.SystemRandom()
@@ -145,11 +146,20 @@ class VaultCopy:
             except Corrupted as error:
                 broken = broken or error
                 continue
-            if await self._target.digest(f"{FOLDER}/{name}", files[name]) != original:
+            if await self._target.digest(f"{FOLDER}/{name}", files[name]) == original:
+                continue
+            if not await self._has_another_whole(name, files[name]):
                 self._demand_stored_again(name)
         if broken is not None:
             raise broken
         self.checked = time.time()
+
+    async def _has_another_whole(self, name: str, size: int) -> bool:
+        """Whether the target has the same content, sealed another time, such as by a node with a folder of its own."""
+        if not self._vault.opens(name):
+            return False
+        there = TargetVault(self._target, None)
+        return await there.is_whole(name, size, self._vault.key_of(name))
 
     def _demand_stored_again(self, name: str) -> None:
         """Have the next `steps` store a file again, if the one here is known to be whole. Raises `TargetFailed`."""
