@@ -130,6 +130,29 @@ async def test_what_was_sealed_another_time_is_whole(key: Key | None, tmp_path: 
         assert await it.on_target(CONTENT) == CONTENT
 
 
+async def test_what_vanishes_before_it_is_stored_is_stored_when_it_comes_again(
+    tmp_path: Path,
+) -> None:
+    it = Copied(tmp_path, KEY)
+    it.target.lock_days = 10.0
+    await it.put(CONTENT)
+    await it.put(OTHER)
+    first, second = sorted(
+        (CONTENT, OTHER), key=lambda each: list(it.vault.files()).index(name_of(sha256(each), KEY))
+    )
+    steps = it.copy.steps()
+    await anext(steps)
+    it.path(second).unlink()  # after it was listed
+    async for _ in steps:
+        """The rest."""
+    assert it.target.objects.keys() == {it.name(first)}
+    assert it.copy.count == 1
+    await it.put(second)
+    await it.store()
+    assert await it.on_target(second) == second
+    assert it.target.locks.keys() == {it.name(first), it.name(second)}
+
+
 @pytest.mark.parametrize("change", [flipped, truncated])
 async def test_what_a_forgotten_key_sealed_is_copied_and_never_stored_over(
     change: Callable[[bytes], bytes], tmp_path: Path

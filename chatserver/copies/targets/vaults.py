@@ -56,18 +56,19 @@ class VaultCopy:
         broken: Corrupted | None = None
         for name, size in wanted.items():
             try:
-                await self._store(name, size, is_held=f"{FOLDER}/{name}" in held)
+                if await self._store(name, size, is_held=f"{FOLDER}/{name}" in held):
+                    held[f"{FOLDER}/{name}"] = size
             except Corrupted as error:
                 broken = broken or error
                 continue
-            held[f"{FOLDER}/{name}"] = size
             self.pending -= size
             yield
         self._note()
         if broken is not None:
             raise broken
 
-    async def _store(self, name: str, size: int, *, is_held: bool) -> None:
+    async def _store(self, name: str, size: int, *, is_held: bool) -> bool:
+        """Returns whether it was stored: False if it vanished here. Raises `Corrupted`, `TargetFailed`."""
         path = self._vault.folder / name
         if is_held and not self._vault.opens(name):
             raise Corrupted(
@@ -76,16 +77,18 @@ class VaultCopy:
         try:
             digest = await self._digest(name)
         except FileNotFoundError:  # no backup needs it any more
-            return
+            return False
         until = None
         if self._target.lock_days:
             until = datetime.now(UTC) + timedelta(days=self._target.lock_days)
-            self._locked[f"{FOLDER}/{name}"] = until
         try:
             with open_file(path) as file:
                 await self._target.put(f"{FOLDER}/{name}", file, size, digest, until)
         except FileNotFoundError:
-            return
+            return False
+        if until is not None:
+            self._locked[f"{FOLDER}/{name}"] = until
+        return True
 
     async def _digest(self, name: str) -> bytes:
         """As `Vault.digest`. Raises `Corrupted`, also if the file cannot be read, and `FileNotFoundError`."""
