@@ -108,7 +108,8 @@ def _task(make: Any, loop: Any, coroutine: Any, **given: Any) -> Any:
 def _with_context(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def later(*given: Any, context: contextvars.Context | None = None) -> Any:
-        return method(*given, context=context or _context())
+        # A context without variables is false, and it is that of the task which asks: as in a script.
+        return method(*given, context=_context() if context is None else context)
 
     return later
 

@@ -1,6 +1,7 @@
 """Each power is tried by denial: a plugin that does not declare it is refused, one that declares it is not."""
 
 import asyncio
+import contextvars
 import os
 import socket
 import threading
@@ -196,6 +197,43 @@ def test_nothing_stays_wrapped(tmp_path: Path) -> None:
     before = there()
     tried(tmp_path, "use_what_is_its_own", Powers())
     assert there() == before
+
+
+# In a script, `asyncio.run` finds no context variable; a test runner may have set one.
+
+
+def test_a_script_keeps_one_context_for_all_steps_of_its_task() -> None:
+    noted = contextvars.ContextVar("noted", default="")
+
+    async def talk() -> list[str]:
+        async with running("totp", store="sqlite") as chat:
+            token = noted.set("by the task")
+            ada = await chat.user("ada")
+            found = [ada.user.username, noted.get(), await asyncio.create_task(inherits())]
+            noted.reset(token)
+            return [*found, noted.get()]
+
+    async def inherits() -> str:
+        await asyncio.sleep(0)
+        return noted.get()
+
+    answers = contextvars.Context().run(asyncio.run, talk())
+    assert answers == ["ada", "by the task", "by the task", ""]
+
+
+def test_what_a_script_does_beside_a_plugin_is_not_the_plugins() -> None:
+    async def ask() -> int:
+        async with running() as chat:
+            await (await chat.user("ada")).create_room("Lounge")
+            return (await chat.http("GET", "/health/live")).status
+
+    assert contextvars.Context().run(asyncio.run, ask()) == 200
+
+
+def test_a_plugin_is_refused_what_it_does_not_declare_in_a_script_too(tmp_path: Path) -> None:
+    script = contextvars.Context()
+    with listening() as port, pytest.raises(UndeclaredPower, match="plugin grabber uses"):
+        script.run(lambda: tried(tmp_path, "connect_in_a_task", Powers(), port=port))
 
 
 async def test_two_servers_at_once_hold_their_own_plugins() -> None:
