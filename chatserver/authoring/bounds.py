@@ -18,6 +18,8 @@ def bound() -> str:
 
 def problem(distribution: str) -> str:
     """What is wrong with the bound of a package, as a sentence; empty if nothing is."""
+    if distribution == SERVER:  # a built-in plugin; extras of the server name the server
+        return ""
     try:
         wanted = requires(distribution) or []
     except PackageNotFoundError:  # a single file, which belongs to its server

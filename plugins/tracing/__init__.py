@@ -37,8 +37,10 @@ class TracingPlugin:
     powers = Powers(
         network=("configured", "localhost"),
         secrets=(
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY",
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             "OTEL_EXPORTER_OTLP_HEADERS",
+            "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
             "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
         ),
     )
