@@ -130,7 +130,7 @@ class Service:
             own_methods(store, self.accounts, self.emails, self.outbox, server.name)
         )
         self.staff = Staff(self.accounts, self.emails, notices, hooks, self.administration)
-        self.logins = Logins(self.accounts, steps, config)
+        self.logins = Logins(self.accounts, steps, config, hooks)
         self.history = History(store, self.room_cache, limits)
         online = Online()
         self.rooms = RoomService(

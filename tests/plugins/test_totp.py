@@ -18,6 +18,7 @@ from chatserver import Actor, ChatError, LoginClient
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.model import ServerRole, User
+from chatserver.service.login.steps import Turn
 from chatserver.service.service import Service
 from chatserver.testing.running import PASSWORD, Answer, Chat, Person, running
 from chatserver_plugins.totp import TotpPlugin, codes
@@ -376,6 +377,45 @@ async def test_while_the_plugin_is_off_only_those_with_codes_are_refused(tmp_pat
         pass
     async with off_and_on(tmp_path).opened() as opened:
         assert await refusal(opened.service, "ada") == "plugin.absent totp", "it guards again"
+
+
+async def test_while_the_plugin_is_off_a_password_does_not_confirm_for_those_with_codes(
+    tmp_path: Path,
+) -> None:
+    """A session and the password alone would otherwise be enough to link a passkey, which skips codes for good."""
+    tokens = {}
+    async with off_and_on(tmp_path, "totp").opened() as opened:
+        for name in ("ada", "bob"):
+            user = await opened.service.accounts.add(name, PASSWORD)
+            _, tokens[name] = await opened.service.accounts.login(name, PASSWORD, "192.0.2.1")
+            if name == "ada":
+                await opened.service.store.put("plugin/totp", f"user/{user.id}", b"{}")
+    async with off_and_on(tmp_path).opened() as opened:
+        accounts, logins = opened.service.accounts, opened.service.logins
+        client = LoginClient(address="192.0.2.1")
+
+        async def confirm(name: str, seconds: int) -> str:
+            """Confirm after so many seconds: what is still refused then."""
+            accounts.sessions._clock = lambda: time.time() + seconds
+            user, token = await accounts.by_name(name), tokens[name]
+            with pytest.raises(ChatError, match=r"auth\.confirm"):
+                await accounts.demand_recent(user, token)
+            begun = await logins.begin("password", client, "confirm", user=user, token=token)
+            assert isinstance(begun, Turn)
+            answer = {"username": name, "password": PASSWORD}
+            try:
+                await logins.proceed(begun.flow, begun.secret, answer, client)
+            except ChatError as error:
+                with pytest.raises(ChatError, match=r"auth\.confirm"):
+                    await accounts.demand_recent(user, token)
+                return f"{error.code} {error.detail.get('plugin')}"
+            await accounts.demand_recent(user, token)
+            return ""
+
+        assert await confirm("ada", 700) == "plugin.absent totp"
+        assert await confirm("bob", 700) == ""
+        await opened.service.claims.release("totp")
+        assert await confirm("ada", 1400) == ""
 
 
 async def test_a_role_that_must_have_codes_is_refused_without_them(tmp_path: Path) -> None:

@@ -8,6 +8,9 @@ from loguru import logger
 
 from chatserver.config import Config
 from chatserver.errors import ChatError
+from chatserver.hooks.absent import demand_present
+from chatserver.hooks.actions import SignIn
+from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.login import (
     Identity,
     LoginClient,
@@ -62,8 +65,8 @@ Progress: TypeAlias = Turn | SignedIn | Finished
 class Logins:
     """All ways to sign in."""
 
-    def __init__(self, accounts: Accounts, steps: Steps, config: Config) -> None:
-        self._accounts, self._steps = accounts, steps
+    def __init__(self, accounts: Accounts, steps: Steps, config: Config, hooks: HookCalls) -> None:
+        self._accounts, self._steps, self._hooks = accounts, steps, hooks
         self._make_accounts = config.server.methods_make_accounts
         self.public_url = config.server.public_url
         self.methods = steps.methods
@@ -110,7 +113,10 @@ class Logins:
     async def proceed(
         self, flow: str, secret: str, answer: Mapping[str, str], client: LoginClient
     ) -> Progress:
-        """Answer a step. Raises `ChatError` auth.flow, auth.refused, auth.invalid, request.invalid, limit.rate."""
+        """Answer a step.
+
+        Raises `ChatError` auth.flow, auth.refused, auth.invalid, request.invalid, limit.rate, plugin.absent.
+        """
         return await self._after(await self._steps.answer(flow, secret, answer, client), client)
 
     async def look(self, flow: str, secret: str) -> Turn:
@@ -181,6 +187,8 @@ class Logins:
         if following is not None:
             return following
         if pending.session:
+            # A plugin that is away demands no challenge: what its absence refuses to sign in must not confirm either.
+            await demand_present(self._hooks.active.absent, SignIn.__name__, None, user)
             await self._accounts.sessions.confirm(user.id, pending.session)
             return Finished("confirm")
         return SignedIn(*await self._accounts.open_challenged(user, shown, client))
