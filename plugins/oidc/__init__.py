@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LEFT_PATH = "/api/v1/oidc/{provider}/left"
 LOGOUT_BYTES = 65536  # of a logout token, as a form
+LOGOUT_FIELDS = 20  # of that form; of use is one
 
 
 class OidcPlugin:
@@ -95,7 +96,11 @@ class OidcPlugin:
 
 
 def _logout_token(body: bytes) -> str:
-    form = parse_qs(body.decode("latin-1"), max_num_fields=20)
+    """The token in a form; "" without one, and for a form of too many fields."""
+    try:
+        form = parse_qs(body.decode("latin-1"), max_num_fields=LOGOUT_FIELDS)
+    except ValueError:
+        return ""
     return form.get("logout_token", [""])[0]
 
 

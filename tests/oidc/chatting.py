@@ -63,12 +63,12 @@ async def sign_in(chat: Chat, provider: Provider, method: str = "company") -> An
     return await proceed(chat, begun, provider.authorize(begun["step"]["url"]))
 
 
-async def log_out(chat: Chat, token: str, method: str = "company") -> HTTPResponse:
-    """What the server answers to a logout token."""
+async def log_out(chat: Chat, token: str, method: str = "company", **fields: str) -> HTTPResponse:
+    """What the server answers to a logout token, in a form with further fields."""
     return await AsyncHTTPClient().fetch(
         f"{chat.url}/api/v1/oidc/{method}/logout",
         method="POST",
-        body=urlencode({"logout_token": token}),
+        body=urlencode({**fields, "logout_token": token}),
         raise_error=False,
     )
 

@@ -171,6 +171,18 @@ async def test_a_token_that_somebody_else_signed_ends_nothing(provider: Provider
         assert await is_signed_in(chat, token)
 
 
+async def test_a_form_of_many_fields_is_refused_as_no_token_is(provider: Provider) -> None:
+    """Anybody may send it, so it is no failure of the server; it is not read for a token either."""
+    async with chatting(provider) as chat:
+        token = await session(chat, provider, "s1")
+        fields = {f"f{number}": "1" for number in range(20)}
+        answer = await log_out(chat, provider.logout_token(sid="s1"), **fields)
+        assert (answer.code, answer.body) == (400, b'{"error":"invalid_request"}')
+        assert await is_signed_in(chat, token)
+        fields.popitem()
+        assert (await log_out(chat, provider.logout_token(sid="s1"), **fields)).code == 200
+
+
 async def test_an_id_token_is_no_logout_token(provider: Provider) -> None:
     tokens: list[str] = []
 
