@@ -93,19 +93,17 @@ class ProviderSessions:
     async def end(self, method: str, issuer: str, claims: Mapping[str, Any]) -> bool:
         """End the sessions that a checked logout token names; False if it was used before.
 
-        Raises `StoreUnavailable`; then the same token may come again.
+        Raises `StoreUnavailable`; then the same token may come again. One that comes twice at once counts twice.
         """
         used = _key("used", method, claims["jti"])
-        if not await self._records.add(used, b"", USED_SECONDS):
+        if await self._records.get(used) is not None:
             return False
-        try:
-            await self._note_end(method, issuer, claims)
-            user = await self._user(method, issuer, claims)
-            if user is not None:
-                await self._service.accounts.end_sessions(user, method, claims.get("sid", ""))
-        except BaseException:
-            await self._records.delete(used)
-            raise
+        await self._note_end(method, issuer, claims)
+        user = await self._user(method, issuer, claims)
+        if user is not None:
+            await self._service.accounts.end_sessions(user, method, claims.get("sid", ""))
+        # Last: if this process is killed before, the provider's second attempt does it all again.
+        await self._records.put(used, b"", USED_SECONDS)
         return True
 
     async def _note_end(self, method: str, issuer: str, claims: Mapping[str, Any]) -> None:

@@ -223,6 +223,34 @@ async def test_what_the_store_did_not_take_may_come_again(
         assert not await is_signed_in(chat, first)
 
 
+async def test_what_was_cut_short_may_come_again(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a process that is killed: nothing of its attempt runs any more, not even to tidy up."""
+    async with chatting(provider) as chat:
+        first = await session(chat, provider, "s1")
+        token = provider.logout_token()
+        begun, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def stuck(*_: object) -> None:
+            begun.set()
+            await goes_on.wait()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(chat.service.accounts, "end_sessions", stuck)
+            cut_short = asyncio.create_task(log_out(chat, token))
+            async with asyncio.timeout(SECONDS):
+                await begun.wait()
+        assert await is_signed_in(chat, first)
+        assert (await log_out(chat, token)).code == 200
+        assert not await is_signed_in(chat, first)
+        goes_on.set()
+        await cut_short
+        later = await session(chat, provider, "s2")
+        assert (await log_out(chat, token)).code == 400
+        assert await is_signed_in(chat, later)
+
+
 async def test_a_provider_that_is_away_can_say_it_later(provider: Provider) -> None:
     async with chatting(provider) as chat:
         token = provider.logout_token()
