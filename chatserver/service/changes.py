@@ -19,7 +19,9 @@ SPACE = "changed"  # record space: any unique key -> kind/id
 LOOK_SECONDS = 0.25
 # For so long a change is looked at again: at first a node may still have an older session in its cache.
 AGAIN_SECONDS = 3.0
-KEPT_SECONDS = 60.0  # a node that was cut off from the store for longer compares everything anyway
+KEPT_SECONDS = (
+    60.0  # a node that was cut off for longer compares everything anyway: heads, sessions, claims
+)
 CHANGES = 1000  # in one read
 
 Kind = Literal["user", "room", "turn", "claims", "plugins"]

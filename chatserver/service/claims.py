@@ -23,6 +23,8 @@ from chatserver.service.changes import Changes
 
 SPACE = "claims"  # record space: plugin/action/room -> a `Claim`
 PAGE = 1000
+# A node that was cut off from the store may have missed the note of a claim, which is removed after a minute.
+LOOK_SECONDS = 10.0
 COUNTED_MOST = 10_000  # users of a claim, where somebody waits for the count
 
 

@@ -38,6 +38,7 @@ from chatserver.service.accounts import Accounts
 from chatserver.service.administration import Administration
 from chatserver.service.attempts import Attempts
 from chatserver.service.changes import LOOK_SECONDS, Changes
+from chatserver.service.claims import LOOK_SECONDS as CLAIMS_SECONDS
 from chatserver.service.claims import Claims
 from chatserver.service.commands import Commands
 from chatserver.service.connections import Connections
@@ -207,6 +208,7 @@ class Service:
         self._tasks = [
             self._repeated(self._compare_heads, self.config.delivery.repair_seconds),
             self._repeated(self.changes.look, LOOK_SECONDS),
+            self._repeated(self.claims.load, CLAIMS_SECONDS),
             self._repeated(self.presence.tick, TICK_SECONDS),
         ]
 

@@ -127,6 +127,24 @@ async def test_another_node_learns_of_a_claim(tmp_path: Path) -> None:
         assert await refusal(service, ada.user, room, "2") == ""
 
 
+async def test_a_node_that_was_cut_off_learns_of_a_claim_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note of it was there and is removed, while this node could not read it."""
+    monkeypatch.setattr("chatserver.service.service.CLAIMS_SECONDS", 0.01)
+    async with running(settings=settings(tmp_path, "data")) as chat:
+        service = chat.service
+        ada = await chat.user("ada")
+        room = await ada.create_room("Guarded")
+        raw = b'{"plugin":"guard","action":"message","room":null,"at":"2026-01-01T00:00:00.000Z"}'
+        await service.store.put("claims", "guard/message/", raw)
+        await until(lambda: service.hooks.active.messages_are_checked)
+        assert await refusal(service, ada.user, room, "1") == "plugin.absent guard"
+        await service.store.delete("claims", "guard/message/")
+        await until(lambda: not service.hooks.active.messages_are_checked)
+        assert await refusal(service, ada.user, room, "2") == ""
+
+
 async def test_only_actions_that_exist_can_be_claimed() -> None:
     async with running() as chat:
         with pytest.raises(
