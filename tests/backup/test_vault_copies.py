@@ -130,6 +130,28 @@ async def test_what_was_sealed_another_time_is_whole(key: Key | None, tmp_path: 
         assert await it.on_target(CONTENT) == CONTENT
 
 
+async def test_a_check_that_reads_nothing_is_none(tmp_path: Path) -> None:
+    it = await copied(tmp_path)
+    whole = it.target.objects.copy()
+    it.target.objects.clear()
+    it.copy.forget()
+    await it.copy.check()
+    assert it.copy.checked == 0.0
+    it.target.objects = {
+        name: flipped(data) for name, data in whole.items() if name == it.name(CONTENT)
+    }
+    it.copy.forget()
+    with pytest.raises(TargetFailed, match="it is stored again"):
+        await it.copy.check()
+    await it.store()
+    it.copy.forget()
+    await it.copy.check()
+    assert it.copy.checked > 0.0
+    empty = VaultCopy(it.target.guarded(), Vault(tmp_path / "empty", KEY))
+    await empty.check()
+    assert empty.checked > 0.0
+
+
 async def test_what_vanishes_before_it_is_stored_is_stored_when_it_comes_again(
     tmp_path: Path,
 ) -> None:

@@ -136,11 +136,15 @@ class VaultCopy:
     async def check(self) -> None:
         """Read some files back. Raises `TargetFailed` for one that is not what was stored, and stores it again.
 
-        Raises `Corrupted` for one that is damaged here; the target's copy stays then.
+        Raises `Corrupted` for one that is damaged here; the target's copy stays then. Without a file that both have,
+        nothing counts as checked.
         """
         files = await asyncio.to_thread(self._vault.files)
+        if files and self._held is None:
+            self._held = await self._target.list(FOLDER)
         there = [name for name in files if f"{FOLDER}/{name}" in (self._held or {})]
         broken: Corrupted | None = None
+        has_read = False
         for name in _SAMPLE.sample(there, min(CHECKED, len(there))):
             try:
                 original = await self._digest(name)
@@ -149,13 +153,15 @@ class VaultCopy:
             except Corrupted as error:
                 broken = broken or error
                 continue
+            has_read = True
             if await self._target.digest(f"{FOLDER}/{name}", files[name]) == original:
                 continue
             if not await self._has_another_whole(name, files[name]):
                 self._demand_stored_again(name)
         if broken is not None:
             raise broken
-        self.checked = time.time()
+        if has_read or not files:
+            self.checked = time.time()
 
     async def _has_another_whole(self, name: str, size: int) -> bool:
         """Whether the target has the same content, sealed another time, such as by a node with a folder of its own."""
