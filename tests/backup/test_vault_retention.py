@@ -290,6 +290,21 @@ async def test_the_target_keeps_what_is_lost_beside_the_backups(world: Worlds) -
         assert it.target.files() == names_
 
 
+async def test_the_target_keeps_what_only_changes_need_and_is_lost_here(world: Worlds) -> None:
+    async with world() as it:
+        kept = {await it.upload(b"of the backup")}
+        await it.backup()
+        unneeded = f"{FOLDER}/{next(iter(kept))[:-1]}"
+        for content in (b"shipped", b"shipped later"):
+            kept.add(name := await it.upload(content))
+            await it.ship()
+            await it.copy()
+            (it.vault.folder / name).unlink()
+            it.target.objects[unneeded] = b"x"
+            await it.copy()
+            assert it.target.files() == kept
+
+
 async def test_locks_of_files_are_renewed_while_the_target_keeps_more_backups(
     world: Worlds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,7 +324,9 @@ async def test_locks_of_files_are_renewed_while_the_target_keeps_more_backups(
         later = datetime.now(UTC) + timedelta(days=6)
         vault = it.copying.files
         here = [Backup(path, KEY) for path in it.shelf.all()]
-        await vault.keep(await it.copying._needs.of(here, it.vault.files()), later)
+        await vault.keep(
+            await it.copying._needs.of(here, it.vault.files(), await vault.names()), later
+        )
         for name in (new, shipped):
             assert it.target.locks[f"{FOLDER}/{name}"] == later + timedelta(days=10)
         await vault.keep({new, shipped}, later + timedelta(days=12))

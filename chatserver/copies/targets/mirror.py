@@ -188,7 +188,8 @@ class Mirror:
     async def _keep_files(self, copies: list[Copy]) -> None:
         """Remove files that no backup needs, here or on the target; renew the locks of the others."""
         files = await asyncio.to_thread(self._vault.files)
-        needed = await self._needs.of([copy.backup for copy in copies], files)
+        held = await self.files.names()
+        needed = await self._needs.of([copy.backup for copy in copies], files, held)
         if removed := await self.files.keep(needed, datetime.now(UTC)):
             logger.info("backup target {}: {} files removed", self.name, removed)
 

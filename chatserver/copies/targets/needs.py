@@ -1,8 +1,9 @@
 """Which files of users the backups on a target need, so that only the others are removed from there."""
 
+import asyncio
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from loguru import logger
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.ledger import FILE as LEDGER
+from chatserver.copies.backup.ledger import ledger_bytes
 from chatserver.copies.backup.manifest import FILE as MANIFEST
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.take import FILES
@@ -26,28 +28,39 @@ class _Read(NamedTuple):
     files: frozenset[str]
 
 
+class _Shipped(NamedTuple):
+    """What came with a local backup's increments when its ledger had this hash."""
+
+    state: bytes
+    files: frozenset[str]
+
+
 class Needs:
     """Asks the backups on a target, and those on the disk, for the files they need."""
 
     def __init__(self, target: Guarded, key: Key | None) -> None:
         self._target, self._key = target, key
         self._known: dict[str, _Read] = {}  # complete backups that only the target has
+        self._shipped: dict[Path, _Shipped] = {}
 
-    async def of(self, local: Iterable[Backup], vault: Mapping[str, int]) -> set[str] | None:
-        """Names in the vault of all that is needed; None, with a warning, if that cannot be known now.
+    async def of(
+        self, local: Iterable[Backup], vault: Mapping[str, int], held: Collection[str]
+    ) -> set[str] | None:
+        """Names in the vault of all that is needed among `held`, the target's; None, with a warning, if nobody knows now.
 
-        `local` are our backups on the disk, `vault` the files beside them: what came with their increments is there.
-        Raises `TargetFailed`.
+        `local` are our backups on the disk, `vault` the files beside them. Raises `TargetFailed`.
         """
         try:
-            return await self._of([each for each in local if each.folder.exists()], vault)
+            return await self._of([each for each in local if each.folder.exists()], vault, held)
         except TargetFailed:
             raise
         except (ArchiveError, OSError) as error:
             logger.warning("{}: no files are removed: {}", self._target.name, error)
             return None
 
-    async def _of(self, local: list[Backup], vault: Mapping[str, int]) -> set[str]:
+    async def _of(
+        self, local: list[Backup], vault: Mapping[str, int], held: Collection[str]
+    ) -> set[str]:
         needed = set(vault)
         for backup in local:
             found = await backup.files()
@@ -62,7 +75,21 @@ class Needs:
         self._known = {name: self._known[name] for name in away if name in self._known}
         for name in away:
             needed |= await self._needed_by(name)
+        if any(name not in needed for name in held):  # otherwise nobody has to read all increments
+            needed |= await self._shipped_to(local)
         return needed
+
+    async def _shipped_to(self, local: list[Backup]) -> set[str]:
+        """What came with increments on the disk. It is in the vault, too, unless it was lost there."""
+        before, self._shipped = self._shipped, {}
+        for backup in local:
+            ledger = await asyncio.to_thread(ledger_bytes, backup.folder)
+            state, path = hashlib.sha256(ledger or b"").digest(), backup.folder
+            known = before.get(path)
+            if known is None or known.state != state:
+                known = _Shipped(state, frozenset(await backup.shipped_files()))
+            self._shipped[path] = known
+        return set().union(*(each.files for each in self._shipped.values()))
 
     async def _needed_by(self, name: str) -> frozenset[str]:
         """What a backup needs that only the target has. It is read again when it grew or was completed meanwhile."""

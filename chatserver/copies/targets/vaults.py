@@ -36,6 +36,12 @@ class VaultCopy:
         """Ask the target again what it holds."""
         self._held = None
 
+    async def names(self) -> set[str]:
+        """Names in the vault of the files that the target has."""
+        if self._held is None:
+            self._held = await self._target.list(FOLDER)
+        return {name.removeprefix(f"{FOLDER}/") for name in self._held}
+
     def _note(self) -> None:
         held = self._held or {}
         self.count, self.bytes = len(held), sum(held.values())
