@@ -305,6 +305,36 @@ async def test_the_target_keeps_what_only_changes_need_and_is_lost_here(world: W
             assert it.target.files() == kept
 
 
+@pytest.mark.parametrize("during", [f"{FOLDER}/", "old/"], ids=["files", "old backup"])
+async def test_a_backup_that_is_made_meanwhile_goes_first(
+    during: str, world: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world() as it:
+        named = {await it.upload(content) for content in CONTENTS}
+        old = await it.backup()
+        if during == "old/":
+            during = f"{old.name}/"
+            await it.backup()
+        made: list[Path] = []
+        real = it.target.put
+
+        async def put(name: str, *given: Any) -> None:
+            if name.startswith(during) and not made:
+                made.append(await it.backup())
+            await real(name, *given)
+
+        monkeypatch.setattr(it.target, "put", put)
+        await it.copy()
+        calls = [call for call in it.target.calls if call.startswith("put ")]
+        manifest = calls.index(f"put {made[0].name}/manifest.json")
+        during_ = [n for n, call in enumerate(calls) if call.startswith(f"put {during}")]
+        assert during_[0] < manifest < during_[1]
+        assert it.target.files() == named
+        for path in it.shelf.all():
+            assert f"{path.name}/manifest.json" in it.target.objects
+        assert it.copying.pending == 0
+
+
 async def test_locks_of_files_are_renewed_while_the_target_keeps_more_backups(
     world: Worlds, monkeypatch: pytest.MonkeyPatch
 ) -> None:

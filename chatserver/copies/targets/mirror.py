@@ -1,14 +1,16 @@
 """Keeps one target up to date with the local folder of backups.
 
 A round copies what is missing; after a failure it pauses, longer each time, and then goes on where it stopped.
-The newest backup goes first, and its changes go before the next object of an older backup.
+The newest backup goes first, and its changes go before the next object of an older backup, or the next file of users;
+so does a backup that is made meanwhile.
 """
 
 import asyncio
 import math
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -133,8 +135,8 @@ class Mirror:
             for copy in copies:
                 await copy.look()
             self.files.forget()
-        if copies:
-            await self._copy(copies)
+        while copies and not await self._copy(copies):
+            copies = await self._list()
         self.succeeded = time.time()
         now = time.monotonic()
         if now >= self._keep_due:
@@ -158,25 +160,24 @@ class Mirror:
             )
         return [self._copies[path] for path in reversed(ours)]
 
-    async def _copy(self, copies: list[Copy]) -> None:
+    async def _copy(self, copies: list[Copy]) -> bool:
+        """Copy what is missing. Returns False as soon as there is a newer backup, which goes first."""
         newest, *older = copies
         await newest.run()
         self._note(newest)
         broken: Corrupted | None = None
         if time.monotonic() >= self._files_due:
             try:
-                async for _ in self.files.steps():
-                    await newest.run()
-                    self._note(newest)
+                if not await self._all(self.files.steps(), newest):
+                    return False
                 self._files_due = time.monotonic() + FILES_SECONDS
             except Corrupted as error:  # on the local disk, as below
                 broken = error
         for copy in older:
             try:
                 for steps in (copy.steps(), copy.merge()):
-                    async for _ in steps:
-                        await newest.run()
-                        self._note(newest)
+                    if not await self._all(steps, newest):
+                        return False
             except Corrupted as error:  # on the local disk: the others are copied nevertheless
                 broken = error
             except OSError:
@@ -184,6 +185,18 @@ class Mirror:
                     raise
         if broken is not None:
             raise broken
+        return True
+
+    async def _all(self, steps: AsyncGenerator[None, None], newest: Copy) -> bool:
+        """Take the steps, and copy the newest backup's changes after each. Returns False if a newer one ended that."""
+        async with aclosing(steps):
+            async for _ in steps:
+                await newest.run()
+                self._note(newest)
+                ours = (await asyncio.to_thread(self._trust.look)).ours
+                if next(reversed(ours), newest.backup.folder) != newest.backup.folder:
+                    return False
+        return True
 
     async def _keep_files(self, copies: list[Copy]) -> None:
         """Remove files that no backup needs, here or on the target; renew the locks of the others."""
