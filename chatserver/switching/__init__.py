@@ -4,6 +4,7 @@ pluginset.py    all plugins with what they registered, as one value; makes a cha
 parts.py        where each kind of registration is put to use, and taken back
 refusals.py     plugins that cannot be switched
 engine.py       a switch on this process: build, start, use, drain, end
+heldclaims.py   puts back the claims of instances that stay, if a switch fails
 coordinator.py  a switch on all processes, one at a time; records.py: what is stored of it
 control.py      the socket by which commands reach a running server
 """

@@ -147,6 +147,8 @@ class Coordinator:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
+                async with self._one:
+                    await self.engine.put_back_claims()
                 for kept in await self._records.all():
                     await self._recheck(kept.plugin)
             except StoreUnavailable:

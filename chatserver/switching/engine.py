@@ -21,6 +21,7 @@ from chatserver.hooks.types import PluginSwitch
 from chatserver.runtime.measure import Measures
 from chatserver.service.claims import Claims
 from chatserver.service.switches import SwitchDo
+from chatserver.switching.heldclaims import HeldClaims
 from chatserver.switching.parts import DOORS, LOOKED_UP, Part
 from chatserver.switching.pluginset import Builder, PluginSet
 from chatserver.switching.refusals import demand_no_second_factor, demand_switchable
@@ -53,6 +54,8 @@ class Engine:
         self.loaded, self.set = loaded, first
         self._builder, self._hooks, self._parts, self._claims = builder, hooks, parts, claims
         self._changed = changed
+        self._held = HeldClaims(claims)
+        self.put_back_claims = self._held.put_back
         self._doors: Doors | None = None
         self._asked = [part.hook for part in parts]
         self._switches = measures.counter(
@@ -119,11 +122,14 @@ class Engine:
             addresses = self._tried(made)
         except StartupError as error:
             raise ChatError("plugin.invalid", str(error), detail={"plugin": plugin}) from error
-        await self._start(made, anew, plugin)
+        held = await self._held.of(anew & before.active.plugins)
         try:
+            await self._start(made, anew, plugin)
             absent = await self._claims.absent(made.active.plugins)
-        except ChatError:
+        except BaseException:
             await lifecycle.end(self._hooks.guard, _calls_of(made.active, anew))
+            # `startup` may have changed what the old instances rely on, which go on.
+            await self._held.restore(held)
             raise
         self._take(made, anew, absent, addresses, by)
         left = await self._end(before, made, anew)
@@ -167,12 +173,10 @@ class Engine:
         return self._doors.built(*(made.items[hook] for hook in DOORS))
 
     async def _start(self, made: PluginSet, anew: Collection[str], plugin: str) -> None:
-        """Start the new instances. If one fails, those that have started are ended again."""
-        new = _calls_of(made.active, anew)
+        """Start the new instances. Raises `ChatError` plugin.invalid for the first that fails."""
         try:
-            await lifecycle.start(new, made.context)
+            await lifecycle.start(_calls_of(made.active, anew), made.context)
         except StartupError as error:
-            await lifecycle.end(self._hooks.guard, new)
             raise ChatError("plugin.invalid", str(error), detail={"plugin": plugin}) from error
 
     def _take(

@@ -3,13 +3,17 @@
 import asyncio
 import json
 import sys
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
+from chatserver import StoreUnavailable
 from chatserver.errors import ChatError
+from chatserver.hooks import lifecycle
 from chatserver.switching.control import Asked, ask
 from chatserver.testing.running import Chat, Person, running
 from tests.switching.served import Site, refused, served
@@ -276,6 +280,115 @@ async def test_what_a_plugin_claims_is_refused_once_it_is_off(tmp_path: Path) ->
             await ada.post(room, "Hello")
         await site.switch("on")
         await ada.post(room, "Hello")
+
+
+GUARD = """
+from chatserver import RoomJoin, RoomCreate, Settings, hookimpl
+
+class Plugin:
+    class Config(Settings, frozen=True, kw_only=True):
+        claims: str = "all"
+        fails: bool = False
+
+    def __init__(self, config):
+        self.config = config
+
+    @hookimpl
+    async def startup(self, context):
+        if self.config.claims == "all":
+            await context.claim(RoomJoin)
+            await context.claim("message")
+        elif self.config.claims == "some":
+            await context.claim(RoomJoin, having="kept/", roles=["guest"])
+        else:
+            await context.release(RoomJoin)
+            await context.claim(RoomCreate)
+        if self.config.fails:
+            raise RuntimeError("not today")
+"""
+
+
+def guarded(folder: Path) -> AbstractAsyncContextManager[Site]:
+    (folder / "plugins").mkdir()
+    (folder / "plugins/guard.py").write_text(GUARD)
+    return served(folder, "guard", sections={"plugins": {"folder": str(folder / "plugins")}})
+
+
+async def claimed(site: Site) -> list[tuple[str, str | None, tuple[str, ...]]]:
+    found = await site.service.claims.list("guard")
+    return sorted((claim.action, claim.having, claim.roles) for claim in found)
+
+
+ALL = [("RoomJoin", None, ()), ("message", None, ())]
+
+
+@pytest.mark.parametrize(("claims", "added"), [("some", []), ("none", [("RoomCreate", None, ())])])
+async def test_a_failed_switch_leaves_what_the_old_instance_claims(
+    tmp_path: Path, claims: str, added: list[tuple[str, str | None, tuple[str, ...]]]
+) -> None:
+    async with guarded(tmp_path) as site:
+        ada, bob = await site.user("ada"), await site.user("bob")
+        room = await ada.create_room("Lounge")
+        site.write("guard", claims=claims, fails=True)
+        with refused("plugin.invalid", "not today"):
+            await site.switch("reload", "guard")
+        assert await claimed(site) == [*added, *ALL]
+        await site.switch("off", "guard")
+        with refused("plugin.absent", "guard"):
+            await bob.join(room)
+
+
+async def test_a_failed_switch_leaves_whom_the_old_instance_claims_it_of(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as site:
+        site.write("guard", claims="some")
+        await site.switch("reload", "guard")
+        before = await claimed(site)
+        for claims in ("all", "none"):
+            site.write("guard", claims=claims, fails=True)
+            with refused("plugin.invalid", "not today"):
+                await site.switch("reload", "guard")
+            assert {*before} <= {*await claimed(site)}
+
+
+async def test_a_switch_that_succeeds_leaves_what_the_new_instance_claims(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as site:
+        site.write("guard", claims="some")
+        await site.switch("reload", "guard")
+        assert await claimed(site) == [("RoomJoin", "kept/", ("guest",)), ALL[1]]
+        site.write("guard", claims="none")
+        await site.switch("reload", "guard")
+        assert await claimed(site) == [("RoomCreate", None, ()), ALL[1]]
+
+
+async def test_claims_are_put_back_when_the_store_is_there_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store goes away after the new instance has started, and before it is used."""
+    monkeypatch.setattr("chatserver.switching.coordinator.LOOK_SECONDS", 0.01)
+    async with guarded(tmp_path) as site:
+        store, start = site.service.store, lifecycle.start
+        scan = store.scan
+
+        async def away(*_: object, **__: object) -> None:
+            raise StoreUnavailable
+
+        async def then_it_is_away(*given: Any) -> None:
+            await start(*given)
+            for method in ("add", "get", "scan"):
+                patch.setattr(store, method, away)
+
+        site.write("guard", claims="none")
+        with monkeypatch.context() as patch:
+            patch.setattr(lifecycle, "start", then_it_is_away)
+            with refused("store.unavailable"):
+                await site.server.engine.switch("reload", "guard")
+            assert await scan("claims", "guard/RoomJoin") == []
+        await until(lambda: is_claimed(site))
+        assert await claimed(site) == [("RoomCreate", None, ()), *ALL]
+
+
+async def is_claimed(site: Site) -> bool:
+    return ALL[0] in await claimed(site)
 
 
 async def test_a_switch_is_remembered_until_the_configuration_says_the_same(
