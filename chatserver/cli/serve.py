@@ -1,5 +1,7 @@
 """`chatserver serve`: run the server."""
 
+import signal
+
 import click
 
 from chatserver.cli.options import configured, listening, load_configuration
@@ -34,6 +36,7 @@ def command(
     chatserver serve -c production --workers 4
     CHATSERVER_PLUGIN__MONGO__URI=mongodb://db chatserver serve -c production
     """
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # until it can be replaced
     from chatserver.cluster.workers import place as places
     from chatserver.handover import predecessor as handover
 

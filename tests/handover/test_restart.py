@@ -1,10 +1,12 @@
 """A restart under traffic: nobody is refused, nothing is lost, and new code is in effect."""
 
 import asyncio
+import os
 import secrets
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -219,6 +221,27 @@ def test_a_signal_does_the_same(tmp_path: Path) -> None:
         server.has_ended(old)
         wait_until(lambda: server.edition() == "2")
         assert server.owner != old.pid
+
+
+def test_a_signal_before_it_serves_does_not_end_a_server(tmp_path: Path) -> None:
+    pipe = tmp_path / "chat.toml"
+    os.mkfifo(pipe)
+    given = ["--config", str(pipe), "--data", str(tmp_path / "data"), "--port", "0"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "chatserver", "serve", *given],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        with pipe.open("w") as configuration:  # it reads now
+            process.send_signal(signal.SIGUSR2)
+            configuration.write("[plugins]\nenabled = ['memory', 'password']\n")
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if " serves http://" in line:
+                process.terminate()
+        assert process.wait(60) == 0, lines
 
 
 def test_a_server_that_is_told_to_stop_ends_the_one_that_starts(

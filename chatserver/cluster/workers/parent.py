@@ -142,7 +142,8 @@ class Worker:
     def stop(self, *, leave: bool = False) -> None:
         """Let the worker drain, and do not restart it. It may `leave` slowly if another has its place."""
         self._stopping.set()
-        self._signal(signal.SIGUSR2 if leave else signal.SIGTERM)
+        serves = self._monitor is not None and self._monitor.has_served  # so it knows SIGUSR2
+        self._signal(signal.SIGUSR2 if leave and serves else signal.SIGTERM)
 
     def kill(self) -> None:
         logger.warning("worker {} did not stop in time and is killed", self.number)
@@ -162,7 +163,6 @@ def run_workers(loaded: Loaded, count: int, predecessor: Predecessor | None = No
     With a `predecessor`, they take over from its workers.
     """
     writer = logging.setup(loaded.config.logging, version=__version__)
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # until it can be replaced
     try:
         check_shared(loaded)
         data = Path(loaded.config.server.data).absolute()
