@@ -8,7 +8,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -24,24 +24,60 @@ LINKS = 32  # of one batch; each costs as much as an attribute
 SHUTDOWN_MS = 1000  # for the last spans to be sent
 
 
+class Sending(SpanProcessor):
+    """Sends spans from `begin` to the end, and again if a server of this process serves again.
+
+    OpenTelemetry takes one provider for the life of a process, whose processors do not begin again.
+    """
+
+    def __init__(self) -> None:
+        self._batches: SpanProcessor | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        return self._batches is not None
+
+    def begin(self, endpoint: str) -> None:
+        self._batches = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint or None))
+
+    def on_end(self, span: ReadableSpan) -> None:
+        batches = self._batches  # which may end in another thread
+        if batches is not None:
+            batches.on_end(span)
+
+    def end(self) -> None:
+        ended, self._batches = self._batches, None
+        if ended is not None:
+            ended.force_flush(SHUTDOWN_MS)
+            ended.shutdown()
+
+
+_sending = Sending()
+_provider: TracerProvider | None = None  # of this process, if it is ours
+
+
 def set_up(endpoint: str, ratio: float) -> Callable[[], None] | None:
-    """Have spans recorded and sent. Returns the function that ends this; None if it is not ours to end."""
-    if isinstance(trace.get_tracer_provider(), TracerProvider):
+    """Have spans recorded and sent. Returns the function that ends this; None if it is not ours to end.
+
+    After that end it may be called again; the ratio stays that of the first call.
+    """
+    global _provider
+    if _provider is None:
+        if isinstance(trace.get_tracer_provider(), TracerProvider):
+            return None
+        _provider = TracerProvider(
+            sampler=ParentBasedTraceIdRatio(ratio),
+            resource=Resource.create(
+                {"service.name": "chatserver", "service.version": __version__}
+            ),
+            shutdown_on_exit=False,
+        )
+        _provider.add_span_processor(_sending)
+        trace.set_tracer_provider(_provider)
+    if _sending.has_begun:
         return None
-    provider = TracerProvider(
-        sampler=ParentBasedTraceIdRatio(ratio),
-        resource=Resource.create({"service.name": "chatserver", "service.version": __version__}),
-        shutdown_on_exit=False,
-    )
-    exporter = OTLPSpanExporter(endpoint=endpoint or None)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
-
-    def close() -> None:
-        provider.force_flush(SHUTDOWN_MS)
-        provider.shutdown()
-
-    return close
+    _sending.begin(endpoint)
+    return _sending.end
 
 
 class OpenTelemetrySpan:

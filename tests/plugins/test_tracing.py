@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -91,6 +93,25 @@ def started(folder: Path, collector: Collector, **settings: object) -> ChatServe
             **settings,
         },
     )
+
+
+SERVES_TWICE = """
+import sys
+from chatserver_plugins.tracing import tracer
+
+for name in ("first", "second"):
+    close = tracer.set_up(sys.argv[1], 1.0)
+    assert tracer.set_up(sys.argv[1], 1.0) is None, "one server of the process ends it"
+    tracer.OpenTelemetryTracer(False).begin(name).end()
+    close()
+    tracer.OpenTelemetryTracer(False).begin("between").end()
+"""
+
+
+def test_a_server_that_serves_again_sends_spans_again(collector: Collector) -> None:
+    """As after a restart that failed, with a store for one process."""
+    subprocess.run([sys.executable, "-c", SERVES_TWICE, collector.url], check=True, timeout=120)
+    assert [span.name for span in collector.spans] == ["first", "second"]
 
 
 async def test_requests_operations_hooks_log_and_store_have_spans(
