@@ -5,14 +5,21 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from chatserver.cluster.workers.parent import Worker
+from chatserver.app import STOP_SECONDS
+from chatserver.cluster.workers.parent import GRACE_SECONDS, Parting, Worker
 from chatserver.cluster.workers.parent import watch as watch_and_steer
 from chatserver.cluster.workers.place import Place
 from chatserver.cluster.workers.steering import Steering
+from chatserver.handover.bequest import Bequest
+from chatserver.handover.restarting import Restarting
+from chatserver.process.folders import DataFolder
+from chatserver.process.stopping import Stop
 from tests.waiting import until
 
 SOON_SECONDS = 60.0
@@ -21,15 +28,33 @@ NOTE = "print('x', file=open(sys.argv[1], 'a'))"
 
 
 async def watch(workers: list[Worker], stop_seconds: float) -> int:
-    """They have no sockets."""
-    return await watch_and_steer(workers, stop_seconds, Steering([[] for _ in workers]))
+    """They have no sockets, and replace nobody."""
+    stop = Stop(10 * SOON_SECONDS)
+    stop.watch([signal.SIGTERM])
+    with TemporaryDirectory() as data, closing(DataFolder(Path(data))) as folder:
+        restarting = Restarting(folder.path, in_turn=False)
+        nothing = Bequest(
+            pid=0,
+            data=data,
+            lock=-1,
+            public_at=("", 0),
+            internal_at=("", 0),
+            public=(),
+            internal=(),
+        )
+        parting = Parting(restarting, nothing, folder, None, lambda: None)
+        drain_seconds = stop_seconds - STOP_SECONDS - GRACE_SECONDS
+        return await watch_and_steer(
+            workers, drain_seconds, Steering([[] for _ in workers]), parting, stop
+        )
 
 
 @pytest.fixture
 def place() -> Iterator[Place]:
-    pipe = os.pipe()
-    yield Place(1, (), (), (), pipe[0], *pipe)
-    for each in pipe:
+    files = [*os.pipe(), os.open(os.devnull, os.O_RDONLY)]
+    own, parent, lock = files
+    yield Place(1, (), (), (), own, parent, lock)
+    for each in files:
         os.close(each)
 
 
