@@ -31,11 +31,11 @@ run: ## start a server on http://localhost:4000, with its own MongoDB
 
 test: test-quick ## run the whole test suite
 	@# These wait more than they work, and must not compete with tests that work.
-	.venv/bin/python -m pytest -n 4 $(SHARED) tests/faults $(ARGS)
+	.venv/bin/python -m pytest -n 4 $(SHARED) tests/faults tests/handover $(ARGS)
 
 test-quick: ## the same without the fault tests
 	@deploy/make-venv test
-	.venv/bin/python -m pytest -n auto $(SHARED) --ignore tests/faults --ignore tests/operation $(ARGS)
+	.venv/bin/python -m pytest -n auto $(SHARED) --ignore tests/faults --ignore tests/handover --ignore tests/operation $(ARGS)
 
 test-deploy: ## run the files of deploy/ with the tools they are for (Debian, root)
 	@deploy/make-venv test
