@@ -153,6 +153,7 @@ class Restarting:
             await asyncio.shield(successor.end())
             raise
         logger.info("process {} serves, process {} leaves", successor.pid, os.getpid())
+        self._bequest = None  # it is the other's to hand over now
         if not self._in_turn:
             self._leave()
         self._release()

@@ -125,10 +125,14 @@ async def test_an_upload_under_way_is_finished_by_the_old_process(
         editions = [await asyncio.to_thread(server.edition) for _ in range(20)]
         assert editions == ["2"] * 20, "the old one takes no further connections"
         assert old.is_running()
+        old.send_signal(signal.SIGUSR2)  # for one that leaves it means nothing
+        log = tmp_path / "logs/combined.log"
+        await asyncio.to_thread(wait_until, lambda: "a restart is under way" in log.read_text())
         halfway.set()
         assert (await sending).content == CONTENT
         assert server.owner == answer.pid
         await asyncio.to_thread(server.has_ended, old)
+        assert [each.pid for each in server.processes() if is_alive(each)] == [answer.pid]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
