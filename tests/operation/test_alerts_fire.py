@@ -197,7 +197,7 @@ class World:
                 "prometheus-node-exporter",
                 "--web.listen-address=127.0.0.1:{port}",
                 f"--collector.textfile.directory={textfiles}",
-                f"--collector.filesystem.mount-points-exclude=^{self.remote}$",
+                f"--collector.filesystem.mount-points-include=^{self.disk}$",  # not those of this machine
                 within=_with(f"mount --bind {self.meminfo} /proc/meminfo"),
             )
         )

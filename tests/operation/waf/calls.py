@@ -60,6 +60,7 @@ EMOJI = (
     "草",
 )
 USER = "{ id username name }"
+UNKNOWN = "06h1w46y97wh380z0cja"  # an id of nothing
 ROOM = "{ room { id name kind topic } }"
 
 
@@ -267,10 +268,13 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     typed = {"password": "' OR '1'='1' -- ${jndi:x}"}
     await _mutate(traffic, token, "proceedLogin", shown, **step, answer=typed)
     await ask("{ mySessions { id current } }", token)
+    await ask("{ myIdentities { identities { id method } } }", token)
+    await _mutate(traffic, token, "unlinkIdentity", "{ identityId }", identityId=UNKNOWN)
+    await _mutate(traffic, token, "changeProfile", f"{{ user {USER} }}", name="O'B; DROP TABLE")
     again = "' UNION SELECT 1 -- <script>"
     old = f"' OR 1=1 {PASSWORD}"
     await _mutate(traffic, token, "changePassword", f"{{ user {USER} }}", old=old, new=again)
-    await _mutate(traffic, token, "endSession", "{ sessionId }", sessionId="06h1w46y97wh380z0cja")
+    await _mutate(traffic, token, "endSession", "{ sessionId }", sessionId=UNKNOWN)
     await ask(f"mutation {{ logout {{ user {USER} }} }}", token)
     await _mutate(
         traffic, owner, "setUserDisabled", f"{{ user {USER} }}", username="gql", disabled=True
@@ -286,6 +290,9 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     )
     await _mutate(
         traffic, owner, "setUserPassword", f"{{ user {USER} }}", username="gql.two", password=again
+    )
+    await _mutate(
+        traffic, owner, "setUserRole", f"{{ user {USER} }}", username="gql.two", role="GUEST"
     )
     await _mutate(traffic, owner, "makeResetLink", "{ link expires }", username="gql.two")
     address = "gql@example.org"
