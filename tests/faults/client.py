@@ -143,6 +143,10 @@ class Client:
             enable_auto_pong=False,
             **self._options,
         )
+        if (
+            connection is None
+        ):  # it was lost before anybody could use it, and picows has let go of it
+            return
         self._transport = transport
         self.connections += 1
         try:

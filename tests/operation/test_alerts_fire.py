@@ -278,8 +278,8 @@ class World:
         changed = [free if line.startswith("MemAvailable") else line for line in lines]
         self.meminfo.write_text("\n".join(changed) + "\n")
 
-    def spoil_vault(self) -> Path:
-        """Add 20 GB to the files beside the backups, and put a folder where their lock is; its path."""
+    def spoil_vault(self) -> tuple[Path, Path]:
+        """Add a file of 20 GB to those beside the backups, and put a folder where their lock is; both paths."""
         vault = self.folder / "backups/files"
         (vault / "plain/ab").mkdir(parents=True, exist_ok=True)
         large = vault / "plain/ab" / ("ab" * 32)
@@ -288,7 +288,7 @@ class World:
         lock = vault / ".lock"
         lock.unlink(missing_ok=True)
         lock.mkdir()
-        return lock
+        return large, lock
 
     def renew(self, days: float) -> None:
         """Give server C, from its next start on, a certificate that ends in so many days."""
@@ -399,7 +399,7 @@ def test_parts_that_fail(world: World) -> None:
     world.use_machine_memory(0.9)
     world.remote_program.suspend()
     away = world.target.rename(world.folder / "away")
-    lock = world.spoil_vault()
+    large, lock = world.spoil_vault()
     worker = world.b.process.children()[0]
     worker.send_signal(signal.SIGSTOP)
     command = [sys.executable, "-m", "chatserver", "drill", "--metrics", str(world.metrics)]
@@ -452,6 +452,7 @@ def test_parts_that_fail(world: World) -> None:
     world.use_machine_memory(0.1)
     world.remote_program.resume()
     away.rename(world.target)
+    large.unlink()  # its content is not what its name says
     lock.rmdir()
     worker.send_signal(signal.SIGCONT)
     world.renew(days=90)
