@@ -33,7 +33,7 @@ test: test-quick ## run the whole test suite
 	@# These wait more than they work, and must not compete with tests that work.
 	.venv/bin/python -m pytest -n 4 $(SHARED) tests/faults tests/handover $(ARGS)
 
-test-quick: ## the same without the fault tests
+test-quick: ## the same without the tests of faults and restarts
 	@deploy/make-venv test
 	.venv/bin/python -m pytest -n auto $(SHARED) --ignore tests/faults --ignore tests/handover --ignore tests/operation $(ARGS)
 
