@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Sequence
 from typing import Any
 
-from nats.aio.client import Client
+from nats.aio.client import PING_PROTO, Client
 from nats.errors import Error, NoServersError
 
 from chatserver import BusLink, BusUnavailable, StartupError
@@ -20,7 +20,7 @@ FAILURES = (Error, OSError, TimeoutError, RuntimeError)
 
 
 class BusClient(Client):
-    """The client of nats-py, with two changes."""
+    """The client of nats-py, with three changes."""
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         """Use TLS if the address demands it, even if the server does not: an attacker in between could
@@ -29,6 +29,13 @@ class BusClient(Client):
         if self._current_server.uri.scheme == "tls":
             info["tls_required"] = True
         await super()._process_info(info, initial_connection)
+
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        """Ask after all that is waiting to be sent. nats-py would ask before it, so that a subscription counted
+        as made, and a frame as published, which the server had not seen."""
+        self._pongs.append(asyncio.Future() if future is None else future)
+        await self._send_command(PING_PROTO)
+        await self._flush_pending()
 
     async def _process_pong(self) -> None:
         """Ignore an answer that nobody waits for; otherwise nats-py would silently stop reading."""

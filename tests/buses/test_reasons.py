@@ -118,6 +118,26 @@ async def test_nats_over_tls(tmp_path: Path, authority: trustme.CA, ca_file: str
             assert (one.frames, other.frames) == ([], [b"hello"])
 
 
+async def test_nats_is_asked_for_an_answer_after_what_it_was_sent() -> None:
+    """Otherwise a subscription counted as made, and a frame as published, which the server had not seen."""
+    said: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id": "x", "max_payload": 1048576}\r\n')
+        while line := await reader.readline():
+            said.append(line.split()[0])
+            if line == b"PING\r\n":
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with opened(bus("nats", f"nats://127.0.0.1:{port}")) as (node,):
+            await node.until_restored()
+            await node.bus.publish([b"hello"])
+    assert said[:7] == [b"CONNECT", b"PING", b"SUB", b"PING", b"PUB", b"hello", b"PING"]
+
+
 async def test_an_authority_that_is_not_known_is_not_believed(
     nats: BusServer, authority: trustme.CA, logged: list[str]
 ) -> None:
