@@ -74,6 +74,12 @@ class LogFile(RotatingFileHandler):
             os.fchmod(file, FILE_MODE)
         return os.fdopen(file, "a", encoding=self.encoding)
 
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        """Count what another process has written, too; newer Pythons look no further than our last line."""
+        if self.stream is not None:
+            self.stream.seek(0, os.SEEK_END)
+        return bool(super().shouldRollover(record))
+
     def doRollover(self) -> None:
         """Rename the file, or only open the new one if another process has renamed it: two write during a restart."""
         if self.stream is None or _is_named(self.stream, self.baseFilename):

@@ -98,9 +98,8 @@ def test_without_a_backup_the_figures_say_never(tmp_path: Path) -> None:
     shown = figures(measures)
     assert shown["age_seconds"] == pytest.approx(time.time(), abs=60)
     del shown["age_seconds"]
-    assert all(value in (0, {}) for value in shown.values()), (
-        shown
-    )  # {} where targets are told apart
+    # {} where targets are told apart, and before files were first counted, which another thread does.
+    assert all(value in (0, {}, {(): 0}) for value in shown.values()), shown
 
 
 def test_an_invalid_key_refuses_to_start(tmp_path: Path) -> None:
