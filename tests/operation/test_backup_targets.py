@@ -16,12 +16,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chatserver.cluster.installation import epoch
+from chatserver.copies.backup import job
 from chatserver.copies.backup.moment import choose
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.targets.guarded import TargetFailed
 from chatserver.copies.targets.keeping import Keeper
 from chatserver.copies.targets.reading import fetch, fetch_manifests
 from chatserver.interfaces import Store
+from chatserver.testing.running import running as serving
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.machine import read
 from tests.backup.seed import Contents, contents, seed
@@ -562,3 +564,31 @@ async def test_commands_copy_and_list_targets(place: Place, tmp_path: Path) -> N
     again = await asyncio.to_thread(run, place, tmp_path, "backup", "copy", targets)
     assert again.exit_code == 0, again.output
     assert await restored(place._replace(url=f"file://{away}"), tmp_path / "new") == wanted
+
+
+@pytest.mark.parametrize("kind", ["sftp", "s3"])
+async def test_the_powers_that_its_plugin_declares_suffice(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "START_SECONDS", 0.0)
+    settings = dict(place.settings) | {"backup.every_hours": 24, "backup.targets": [place.url]}
+    del settings["plugins.enabled"]
+    if is_bucket := isinstance(place.server, SeaweedS3):
+        settings["plugin.s3.blobs"] = (
+            f"s3://{place.bucket()}/blobs?endpoint={place.server.endpoint}"
+        )
+
+    def copied() -> bool:
+        if is_bucket:
+            return any("manifest" in name for name in place.s3_objects())
+        assert place.folder is not None
+        return any(place.folder.rglob("manifest*"))
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"a file"
+
+    async with serving(place.kind, settings=settings) as chat:
+        ada = await chat.user("ada")
+        if is_bucket:
+            await chat.service.blobs.take(ada.id, parts())
+        await until(copied)
