@@ -238,6 +238,7 @@ async def test_a_deletion_that_was_interrupted_is_finished_by_another(done: str)
             return
         finally:
             await faulty.log.drain()
+            await faulty.outage.stop()
         other = make_service(store, config())
         if await other.accounts.by_name("ada") is not None:
             assert (await other.removal.delete("ada")).id == ada.id

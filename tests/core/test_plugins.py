@@ -45,6 +45,7 @@ def loaded(data: Path, *enabled: str, **settings: object) -> Loaded:
 async def start(loaded: Loaded) -> None:
     async with Server(loaded).opened() as server:
         server.listen()
+        await server.drain()
 
 
 # -- refused at start ------------------------------------------------------------------------------
