@@ -144,11 +144,12 @@ class Interact(Op, frozen=True, kw_only=True, tag="interact"):
 
 
 class History(Op, frozen=True, kw_only=True, tag="history"):
-    """A page of messages before a seq, or around one; the newest page without either."""
+    """A page of messages before a seq, after one, or around one; the newest page without any."""
 
     room: Id
     before: Seq | None = None
     around: Seq | None = None
+    after: Seq | None = None
     limit: Limit = 50
 
 

@@ -85,7 +85,7 @@ CALLS = [
     Call("POST", f"{_ROOM}/members", api.Invitation, 201, Empty, "Add a user to a room."),
     Call("PUT", f"{_ROOM}/members/ID", api.Appointment, 200, Changed, "Give a member another role."),
     Call("DELETE", f"{_ROOM}/members/ID", None, 200, Empty, "Remove a member."),
-    Call("GET", f"{_ROOM}/messages", None, 200, Page, "Messages by ascending seq: the newest page, or the page before or around a seq.", ("before", "around", "limit")),
+    Call("GET", f"{_ROOM}/messages", None, 200, Page, "Messages by ascending seq: the newest page, or the page before, around or after a seq.", ("before", "around", "after", "limit")),
     Call("POST", f"{_ROOM}/messages", api.NewMessage, 201, Sent, "Post a message. The same `client_id` again: 200 and the first answer."),
     Call("PATCH", _MESSAGE, api.NewBody, 200, Changed, "Change the text of one of the user's own messages."),
     Call("DELETE", _MESSAGE, None, 200, Changed, "Delete a message."),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -39,8 +40,9 @@ _encode = msgspec.json.encode
 class Page(msgspec.Struct, frozen=True, omit_defaults=True):
     """Messages by ascending seq, and the room's head when they were read.
 
-    `more`: older messages were left out because the page would have been too large. A page around a seq has
-    `more_before` and `more_after`: whether there are older messages, and newer ones.
+    `more`: older messages were left out because the page would have been too large. A page around a seq or after
+    one has `more_before` and `more_after`: whether there are older messages, and newer ones. `after` is the seq
+    after which the next page begins if there may be newer messages.
     """
 
     messages: list[Message]
@@ -48,6 +50,15 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True):
     more: bool = False
     more_before: bool | None = None
     more_after: bool | None = None
+    after: int | None = None
+
+
+class _Forward(NamedTuple):
+    """Messages by ascending seq, their size in bytes, and the seq after which there may be more; None if there are none."""
+
+    messages: list[Message]
+    size: int
+    end: int | None
 
 
 class EventPage(msgspec.Struct, frozen=True):
@@ -73,18 +84,22 @@ class History:
         limit: int = 50,
         *,
         around: int | None = None,
+        after: int | None = None,
     ) -> Page:
-        """The newest messages with seq < `before`, as they stand now; or those around the seq `around`.
+        """The newest messages with seq < `before`, as they stand now; those around the seq `around`; or the first ones
+        with seq > `after`.
 
-        Raises `ChatError` request.invalid if both are given.
+        Raises `ChatError` request.invalid if more than one of them is given.
         """
         demand(user, room, Right.READ)
         limit = min(limit, self._limits.history_page)
         head = room.head
+        if sum(each is not None for each in (before, around, after)) > 1:
+            raise ChatError("request.invalid", "before, around, after: expected one of them.")
         if around is not None:
-            if before is not None:
-                raise ChatError("request.invalid", "before, around: expected one of the two.")
             return await self._around(room, around, limit)
+        if after is not None:
+            return await self._after(room, after, limit)
         if before is None and limit <= NEWEST_PAGE:
             return self._page((await self._newest(room))[-limit:], head)
         messages, more = await self._read_page(room, before, limit)
@@ -93,25 +108,44 @@ class History:
     async def _around(self, room: Room, around: int, limit: int) -> Page:
         """A page of which half, if there are so many messages, comes after the seq and the rest up to it."""
         head, half = room.head, limit // 2
-        posted, is_all = await self._posted_after(room, around, half + 1)
-        after = fold.fold(posted[:half], await self._changes(posted[:half]))
-        count, size = fitting(after, self._page_bytes // 2)
+        later = await self._forward(room, around, half, self._page_bytes // 2)
         before, more = await self._read_page(
-            room, around + 1, limit - count, self._page_bytes - size
+            room, around + 1, limit - len(later.messages), self._page_bytes - later.size
         )
-        messages = before + after[:count]
+        messages = before + later.messages
         oldest = messages[0].seq if messages else around + 1
         return Page(
             messages,
             head,
             more_before=more or bool(await self._store.messages(room.id, oldest, 1)),
-            more_after=count < len(posted) or not is_all,
+            more_after=later.end is not None,
+            after=later.end,
         )
+
+    async def _after(self, room: Room, after: int, limit: int) -> Page:
+        head = room.head
+        later = await self._forward(room, after, limit, self._page_bytes)
+        return Page(
+            later.messages,
+            head,
+            more_before=bool(await self._store.messages(room.id, after + 1, 1)),
+            more_after=later.end is not None,
+            after=later.end,
+        )
+
+    async def _forward(self, room: Room, after: int, limit: int, size: int) -> _Forward:
+        """The first messages after a seq, at most `limit` of at most `size` bytes."""
+        posted, read_to = await self._posted_after(room, after, limit + 1)
+        messages = fold.fold(posted[:limit], await self._changes(posted[:limit]))
+        count, taken = fitting(messages, size)
+        if count < len(posted):
+            return _Forward(messages[:count], taken, messages[count - 1].seq if count else after)
+        return _Forward(messages, taken, read_to)
 
     async def _posted_after(
         self, room: Room, after: int, limit: int
-    ) -> tuple[list[MessagePosted], bool]:
-        """The next messages after a seq, and whether they are known to be the last ones."""
+    ) -> tuple[list[MessagePosted], int | None]:
+        """The next messages after a seq, and the seq up to which the log was read; None if that is its head."""
         found: list[MessagePosted] = []
         for _ in range(READS):
             if after >= room.head or len(found) >= limit:
@@ -123,7 +157,7 @@ class History:
                 break
             after = events[-1].seq
             room.note_event_bytes(_length(events, *reversed(fitting(events, self._page_bytes))))
-        return found[:limit], after >= room.head
+        return found[:limit], after if after < room.head else None
 
     async def pages(
         self, user: User, wanted: Sequence[tuple[Room, int | None]], limit: int

@@ -411,13 +411,13 @@ class Messages(RoomHandler):
 
     async def get(self, room: str) -> None:
         user, found = await self.asked(room)
-        before, around = self.number("before", None), self.number("around", None)
+        before, around, after = (self.number(name, None) for name in ("before", "around", "after"))
         limit = self.number("limit", NEWEST_PAGE, 1)
-        is_newest = before is None and around is None
+        is_newest = before is None and around is None and after is None
         if is_newest and limit == NEWEST_PAGE <= self.gate.config.limits.history_page:
             self.reply_encoded(await self.service.history.newest_encoded(user, found))
         else:
-            page = self.service.history.page(user, found, before, limit, around=around)
+            page = self.service.history.page(user, found, before, limit, around=around, after=after)
             self.reply(await page)
 
     async def post(self, room: str) -> None:

@@ -150,9 +150,61 @@ async def test_the_page_around_a_seq() -> None:
         assert await around(service, user, room, 41, 2) == ([41, 43], True, False)
         assert await around(service, user, room, 9999, 2) == ([41, 43], True, False)
         assert await around(service, user, room, 21, 200) == ([*range(3, 44, 2)], False, False)
-        with pytest.raises(ChatError) as refused:
-            await service.history.page(user, room, 5, around=5)
-        assert refused.value.code == "request.invalid"
+        for places in (
+            {"before": 5, "around": 5},
+            {"before": 5, "after": 5},
+            {"around": 5, "after": 5},
+        ):
+            with pytest.raises(ChatError) as refused:
+                await service.history.page(user, room, **places)
+            assert refused.value.code == "request.invalid"
+
+
+async def after(service: Service, user: Any, room: Any, seq: int, limit: int) -> tuple[Any, ...]:
+    page: Page = await service.history.page(user, room, limit=limit, after=seq)
+    seqs = [message.seq for message in page.messages]
+    return seqs, page.more_before, page.more_after, page.after
+
+
+async def test_the_page_after_a_seq() -> None:
+    log: list[AnyEvent] = []
+    for seq in range(3, 44, 2):
+        log += [posted("r", seq), event(PinAdded, "r", seq + 1, message="r-3")]
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        user, room = await filled(store, service, log)
+        assert await after(service, user, room, 0, 3) == ([3, 5, 7], False, True, 7)
+        assert await after(service, user, room, 3, 3) == ([5, 7, 9], True, True, 9)
+        assert await after(service, user, room, 20, 1) == ([21], True, True, 21)
+        assert await after(service, user, room, 37, 3) == ([39, 41, 43], True, False, None)
+        assert await after(service, user, room, 43, 3) == ([], True, False, None)
+        assert await after(service, user, room, 9999, 3) == ([], True, False, None)
+        page = await service.history.page(user, room, limit=2, after=2)
+        assert page.messages[0].pinned and page.head == room.head
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 200])
+async def test_pages_forwards_and_around_lead_to_every_message(
+    monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """Also where messages are long, or many other events come between them."""
+    log: list[AnyEvent] = [posted("r", seq, body=LONG) for seq in range(3, 63)]
+    log += [event(MessageEdited, "r", seq, message="r-3", body="short") for seq in range(63, 463)]
+    log += [posted("r", seq) for seq in range(463, 483)]
+    monkeypatch.setattr(history, "READS", 1)
+    monkeypatch.setattr(history, "MANY_AT_ONCE", 100)
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        service.indexer.pause()
+        user, room = await filled(store, service, log)
+        page = await service.history.page(user, room, limit=limit, around=30)
+        seqs = [message.seq for message in page.messages]
+        assert 30 in seqs and page.more_after and page.after is not None
+        while page.after is not None:
+            page = await service.history.page(user, room, limit=limit, after=page.after)
+            seqs += [message.seq for message in page.messages]
+        assert not page.more_after
+        assert seqs == [*range(seqs[0], 63), *range(463, 483)]
 
 
 async def test_the_page_around_a_seq_is_cut_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:

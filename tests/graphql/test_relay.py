@@ -251,6 +251,31 @@ async def test_the_cost_of_a_page_is_that_of_its_size_in_either_direction(
     assert cost.total >= 2 * size
 
 
+async def test_the_page_around_a_seq_leads_in_both_directions(people: People) -> None:
+    (ada,) = await people("ada")
+    room = await ada.make_room()
+    seqs = [(await ada.post(room, f"message {n}"))["seq"] for n in range(12)]
+    text = PAGE.replace("$before: String)", "$before: String, $around: Int)")
+    text = text.replace("before: $before)", "before: $before, around: $around)")
+
+    async def page(**given: object) -> tuple[list[int], Json]:
+        found = (await ada.ask(text, room=room, **given))["room"]["page"]
+        return [node["seq"] for node in found["nodes"]], found["pageInfo"]
+
+    found, info = await page(around=seqs[5], first=3)
+    assert found == seqs[4:7]
+    assert (info["hasPreviousPage"], info["hasNextPage"]) == (True, True)
+    assert (await page(first=3, after=info["endCursor"]))[0] == seqs[7:10]
+    assert (await page(last=3, before=info["startCursor"]))[0] == seqs[1:4]
+    found, info = await page(around=seqs[11])
+    assert (found, info["hasPreviousPage"], info["hasNextPage"]) == (seqs, False, False)
+    for other in ("after", "before"):
+        code = await ada.code(text, room=room, around=seqs[5], **{other: info["endCursor"]})
+        assert code == "request.invalid"
+    assert await ada.code(text, room=room, around=-1) == "request.invalid"
+    assert await ada.code(text, room=room, around=1, first=101) == "request.invalid"
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 LISTS = {

@@ -71,6 +71,29 @@ async def test_the_page_around_a_message_on_both_doors(server: Running) -> None:
         assert (await anna.http("GET", f"{path}?around=x")).status_code == 400
 
 
+async def test_pages_forwards_on_both_doors(server: Running) -> None:
+    anna = await server.person("anna")
+    async with anna.connect() as client:
+        room = (await client.ok("create", name="long"))["id"]
+        sent = [
+            (await client.ok("send", room=room, client_id=str(n), body=f"message {n}"))["seq"]
+            for n in range(9)
+        ]
+        page = await client.ok("history", room=room, after=sent[0], limit=5)
+        assert [message["seq"] for message in page["messages"]] == sent[1:6]
+        assert (page["more_before"], page["more_after"], page["after"]) == (True, True, sent[5])
+        path = f"/api/v1/rooms/{room}/messages"
+        assert (await anna.http("GET", f"{path}?after={sent[0]}&limit=5")).json() == page
+        last = await client.ok("history", room=room, after=page["after"])
+        assert [message["seq"] for message in last["messages"]] == sent[6:]
+        assert last["more_after"] is False and "after" not in last
+        for other in ("before", "around"):
+            code = await client.code("history", room=room, after=sent[0], **{other: sent[0]})
+            assert code == "request.invalid"
+            refused = await anna.http("GET", f"{path}?after={sent[0]}&{other}={sent[0]}")
+            assert refused.json()["error"]["code"] == "request.invalid"
+
+
 async def test_a_later_member_of_a_public_room_gets_no_text_that_was_replaced(
     server: Running,
 ) -> None:

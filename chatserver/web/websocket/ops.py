@@ -101,7 +101,9 @@ async def interact(client: Client, user: User, op: p.Interact) -> None:
 
 async def history(client: Client, user: User, op: p.History) -> None:
     room = await client.service.rooms.get(op.room, user)
-    read = client.service.history.page(user, room, op.before, op.limit, around=op.around)
+    read = client.service.history.page(
+        user, room, op.before, op.limit, around=op.around, after=op.after
+    )
     client.say(op.id, await read)
 
 

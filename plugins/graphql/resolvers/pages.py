@@ -54,6 +54,18 @@ async def page(
     return Connection(edges, part.messages, info)
 
 
+async def around(asking: Asking, room: str, seq: int, first: int | None) -> Connection:
+    """The messages around a seq. Raises `ChatError` request.invalid, room.not_found."""
+    count = bounded("first", first, DEFAULT, MOST)
+    found = await asking.rooms.load(room)
+    part = await asking.service.history.page(asking.user, found, limit=count, around=seq)
+    edges = [Edge(cursor(str(message.seq)), message) for message in part.messages]
+    end = cursor(str(part.after)) if part.after is not None else edges[-1].cursor if edges else None
+    start = edges[0].cursor if edges else None
+    info = PageInfo(bool(part.more_after), bool(part.more_before), start, end)
+    return Connection(edges, part.messages, info)
+
+
 async def _newest(asking: Asking, room: str, within: SeqRange, count: int) -> Slice:
     found = await asking.pages.load(PageKey(room, within.before, count))
     kept = [message for message in found.messages if message.seq > within.after]

@@ -48,8 +48,14 @@ async def messages_connection(
     after: str | None = None,
     last: int | None = None,
     before: str | None = None,
+    around: int | None = None,
 ) -> Connection:
     asking: Asking = info.context
+    if around is not None:
+        if after is not None or before is not None:
+            raise ChatError("request.invalid", "before, around, after: expected one of them.")
+        seq = position("around", around) or 0
+        return await pages.around(asking, parent.id, seq, first)
     head = (await asking.rooms.load(parent.id)).head
     return await pages.page(asking, parent.id, head, first, after, last, before)
 
