@@ -61,7 +61,7 @@ faults: ## the fault tests in their long form, with their figures
 	@deploy/make-venv test
 	FAULTS=long .venv/bin/python -m pytest -n 3 $(SHARED) tests/faults $(ARGS)
 
-lint: ## ruff and mypy
+lint: ## ruff and mypy, and for the page eslint and tsc
 	@deploy/make-venv test lint
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -69,6 +69,9 @@ lint: ## ruff and mypy
 	@mkdir -p .venv/types
 	@for name in plugins static config; do ln -sfn ../../$$name .venv/types/chatserver_$$name; done
 	MYPYPATH=.venv/types .venv/bin/mypy -p chatserver -p chatserver_plugins
+	deploy/page-tools eslint --config tests/page/eslint.config.js .
+	deploy/page-tools tsc --project tests/page/tsconfig.json
+	deploy/page-tools tsc --project tests/page/tsconfig.elements.json
 
 format: ## let ruff rewrite what it can
 	@deploy/make-venv test lint
@@ -96,5 +99,5 @@ locks: ## lock the versions and hashes of what the image and CI install
 	deploy/make-locks $(ARGS)
 
 clean: ## remove what the other targets made, but no data
-	rm -rf .venv .tools build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools tests/page/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -24,6 +24,7 @@ const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and
 const root = document.querySelector("#root");
 let notice = "";
 let emailCode = "";
+/** @type {Record<string, string | undefined>} */
 let waiting = atStart();
 
 /**

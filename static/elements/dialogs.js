@@ -68,7 +68,7 @@ export function askNewRoom(create) {
     submit.disabled = true;
     const { name, kind } = Object.fromEntries(new FormData(form));
     try {
-      await create({ name: name.trim(), kind });
+      await create({ name: String(name).trim(), kind });
       dialog.close();
     } catch (refusal) {
       error.textContent = errorText(refusal);

@@ -137,6 +137,7 @@ class LoginSteps extends View {
   }
 }
 
+/** @param {{name: string, label: string, kind?: string, required?: boolean, value?: string, data?: Record<string, any>}} described */
 function field({ name, label, kind = "text", required = true, value = "", data = {} }) {
   if (kind === "shown") {
     const shown = /^otpauth:/.test(value) ? h("a", { href: value }, label) : h("output", { class: "shown-value", dir: "auto" }, value);

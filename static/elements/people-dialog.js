@@ -44,7 +44,7 @@ export async function showPeople({ session, me, room, open }) {
     event.preventDefault();
     error.textContent = "";
     try {
-      await session.inviteByName(room.id, new FormData(invitation).get("username").trim());
+      await session.inviteByName(room.id, String(new FormData(invitation).get("username")).trim());
       invitation.reset();
       await fill();
     } catch (refusal) {
@@ -103,7 +103,7 @@ function mark(lists, id, online) {
   }
 }
 
-function person({ id, name, bot }, ...rest) {
+function person({ id, name, bot = false }, ...rest) {
   return h("li", { class: "person", "data-user": id }, avatar({ id, name }), h("span", { class: "person-name", dir: "auto" }, name), botMark({ bot }), h("span", { class: "presence visually-hidden" }), ...rest);
 }
 

@@ -127,7 +127,7 @@ class SignIn extends View {
     this.#submit.disabled = true;
     this.#error.textContent = "";
     try {
-      const account = { username: username.trim(), password, name: name?.trim() };
+      const account = { username: String(username).trim(), password, name: name && String(name).trim() };
       const user = this.#signingUp ? await this.api.register(account) : await this.api.login(account);
       this.dispatchEvent(new CustomEvent("signed-in", { detail: { user } }));
     } catch (error) {

@@ -16,7 +16,7 @@ export class ApiError extends Error {
 export class Api {
   #fetch;
 
-  constructor(fetch = (...args) => globalThis.fetch(...args)) {
+  constructor(fetch = (path, options) => globalThis.fetch(path, options)) {
     this.#fetch = fetch;
   }
 

@@ -22,6 +22,10 @@ export class Attached extends EventTarget {
   /**
    * Returns a handle: `change({value, label, progress})`, `fail(error, again)`, `remove()`. `removed` is called when the
    * person takes the chip away. Throws a TypeError without a label, a RangeError for too many.
+   *
+   * @param {string} namespace
+   * @param {unknown} value
+   * @param {{label?: string, removed?: () => void}} options
    */
   add(namespace, value, { label, removed } = {}) {
     if (typeof namespace !== "string" || !namespace) throw new TypeError("attach: the namespace has to be a string");

@@ -13,6 +13,7 @@ const RETRY_MS = 2_000;
 export class Outbox extends EventTarget {
   #send;
   #storage;
+  /** @type {string | null} */
   #key = null;
   #entries = [];
   #busy = new Set();

@@ -28,7 +28,7 @@ export async function passkeyAnswer({ create, get }, signal) {
   const made = create
     ? await credentials.create({ publicKey: creation(create), signal })
     : await credentials.get({ publicKey: request(get), signal });
-  return JSON.stringify(shown(made));
+  return JSON.stringify(shown(/** @type {PublicKeyCredential} */ (made)));
 }
 
 function creation(options) {

@@ -38,11 +38,12 @@ const CONDITIONS = ["own", "data", "lacks", "kinds"]; // of `when`
 export const PLACES = Object.keys(FIELDS).sort();
 
 export class Places extends EventTarget {
+  /** @type {Map<string, any[]>} */
   #items = new Map(PLACES.map((place) => [place, []]));
 
   /** What is in a place, in the order of its coming. */
   in(place) {
-    return this.#items.get(place);
+    return this.#items.get(place) ?? [];
   }
 
   /**
@@ -51,7 +52,7 @@ export class Places extends EventTarget {
    */
   put(plugin, place, item) {
     const given = checked(plugin, place, item);
-    const items = this.#items.get(place);
+    const items = this.in(place);
     if (items.some((other) => other.key === given.key)) throw new TypeError(`${place}: there is an item ${given.key} already`);
     this.#items.set(place, [...items, given]);
     this.#changed(place);
@@ -64,7 +65,7 @@ export class Places extends EventTarget {
   }
 
   #take(place, isMeant) {
-    const items = this.#items.get(place);
+    const items = this.in(place);
     const left = items.filter((item) => !isMeant(item));
     if (left.length === items.length) return;
     this.#items.set(place, left);
@@ -88,7 +89,12 @@ function checked(plugin, place, item) {
   return Object.freeze({ ...given, plugin, key: `${plugin}.${given.id}` });
 }
 
-/** Whether an item wants to be shown for a message or a room: `when` has only data, so that every client can tell. */
+/**
+ * Whether an item wants to be shown for a message or a room: `when` has only data, so that every client can tell.
+ *
+ * @param {{when?: {own?: boolean, data?: string, lacks?: string, kinds?: string[]}}} item
+ * @param {{message?: any, room?: any, me?: any}} where
+ */
 export function applies({ when = {} }, { message, room, me }) {
   if (when.own !== undefined && when.own !== (message?.author.id === me.id)) return false;
   if (when.data !== undefined && !Object.hasOwn(message?.data ?? {}, when.data)) return false;

@@ -66,6 +66,7 @@ export class Plugins {
     }
   }
 
+  /** @param {object | null} part */
   #isGone(plugin, part) {
     return part !== null && this.#loaded.get(plugin) !== part;
   }
@@ -94,6 +95,9 @@ export class Plugins {
   /**
    * What a plugin's module gets. Everything in it may be relied on; nothing else of the page may. The table in
    * docs/plugins/page.md is made of the comments.
+   *
+   * @param {string} plugin
+   * @param {any} part
    */
   interfaceOf(plugin, part = null) {
     const texts = {};

@@ -39,6 +39,7 @@ function freshRoom() {
 }
 
 export class RoomsStore extends EventTarget {
+  /** @type {{id: string, name: string, role: string} | null} */
   me = null;
   rooms = new Map();
   #lastNote = 0;

@@ -34,7 +34,9 @@ export class Session extends EventTarget {
   #reading = new Map();
   #failures = 0;
   #lookedAt = 0;
+  /** @type {{room: string, users: string[]} | null} */
   #watched = null;
+  /** @type {{room: string, text: string, client_id: string} | null} */
   #called = null; // the command whose answer is awaited, or was lost
 
   constructor({ api, connection, store, storage = null }) {
@@ -207,8 +209,9 @@ export class Session extends EventTarget {
 
   /** Runs `/name arguments`; a note for me goes into the store. Run again after a lost connection, it is the same call. */
   async runCommand(room, text) {
-    const again = this.#called?.room === room && this.#called.text === text;
-    const call = again ? this.#called : { room, text, client_id: clientId() };
+    const before = this.#called;
+    const again = before?.room === room && before?.text === text;
+    const call = again ? before : { room, text, client_id: clientId() };
     this.#called = call;
     try {
       const outcome = await this.#connection.request("command", call);

@@ -16,6 +16,7 @@ const PING_ANSWER_MS = 8_000;
 
 /** The server's refusal of one request, or code "connection.lost" when no answer came. */
 export class RequestError extends Error {
+  /** @param {{code: string, message: string, retry?: string, after_ms?: number, detail?: any}} error As the server says it. */
   constructor({ code, message, retry = "never", after_ms = 0, detail }) {
     super(message);
     this.name = "RequestError";
@@ -41,15 +42,19 @@ export class Connection extends EventTarget {
   #url;
   #makeSocket;
   #random;
+  /** @type {WebSocket | null} */
   #socket = null;
   #waiting = new Map();
   #nextId = 1;
   #maxFrame = Infinity;
   #attempt = 0;
+  /** @type {number | null} */
   #helloAt = null;
   #heardAt = 0;
-  #retryTimer = null;
-  #heartbeatTimer = null;
+  /** @type {number | undefined} */
+  #retryTimer;
+  /** @type {number | undefined} */
+  #heartbeatTimer;
 
   constructor({ url, makeSocket = (address) => new WebSocket(address, "chat.v1"), random = Math.random }) {
     super();
@@ -90,13 +95,13 @@ export class Connection extends EventTarget {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#fail(this.#socket), timeoutMs);
       this.#waiting.set(id, { resolve, reject, timer });
-      this.#socket.send(frame);
+      this.#socket?.send(frame);
     });
   }
 
   /** For operations without an answer; forgotten when there is no connection. */
   notify(op, fields = {}) {
-    if (this.status === "open") this.#socket.send(JSON.stringify({ id: this.#nextId++, op, ...fields }));
+    if (this.status === "open") this.#socket?.send(JSON.stringify({ id: this.#nextId++, op, ...fields }));
   }
 
   #open() {

@@ -9,6 +9,7 @@ const GROUP_MS = 5 * 60_000; // messages of one author closer than this share on
 export function timeline({ messages, newFrom, outgoing, me, notes = [] }) {
   const items = [];
   const waiting = [...notes];
+  /** @type {any} */
   let before = null;
   let lineDue = newFrom !== null;
   for (const message of [...messages, ...outgoing.map((entry) => ({ ...entry, author: me }))]) {
@@ -45,7 +46,7 @@ function continues(before, message) {
   return (
     before !== null &&
     before.author.id === message.author.id &&
-    new Date(message.at) - new Date(before.at) < GROUP_MS
+    Date.parse(message.at) - Date.parse(before.at) < GROUP_MS
   );
 }
 

@@ -101,8 +101,8 @@ def test_no_lock_is_below_a_floor(name: str) -> None:
 
 
 def test_the_image_has_the_extra_of_every_plugin() -> None:
-    """Optional extras of the package, but the one that is a program."""
-    extras = set(setup()["options.extras_require"]) - {"test", "lint", "mongod"}
+    """Optional extras of the package, but those that are programs."""
+    extras = set(setup()["options.extras_require"]) - {"test", "lint", "mongod", "node"}
     assert EXTRAS["image"] == extras
 
 

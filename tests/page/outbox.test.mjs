@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mock, test } from "node:test";
+import { test } from "node:test";
 import { Outbox } from "../../static/lib/outbox.js";
 import { RequestError } from "../../static/lib/socket.js";
 

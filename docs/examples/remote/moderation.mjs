@@ -18,7 +18,7 @@ const LONGEST_SECONDS = 300; // that a request may have been under way
 function isSigned(headers, body) {
   const { "webhook-id": id = "", "webhook-timestamp": at = "0", "webhook-signature": given = "" } = headers;
   if (!(Math.abs(Date.now() / 1000 - Number(at)) <= LONGEST_SECONDS)) return false;
-  const expected = Buffer.from("v1," + createHmac("sha256", KEY).update(`${id}.${at}.`).update(body).digest("base64"));
+  const expected = Buffer.from(`v1,${createHmac("sha256", KEY).update(`${id}.${at}.`).update(body).digest("base64")}`);
   return expected.length === Buffer.byteLength(given) && timingSafeEqual(expected, Buffer.from(given));
 }
 

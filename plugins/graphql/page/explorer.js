@@ -1,7 +1,5 @@
 // Starts GraphiQL on the page. A user who is signed in on the chat's page is signed in here too.
 
-/* global GraphiQL, React, ReactDOM */
-
 const place = document.getElementById("explorer");
 const FIRST = `# If you are signed in on the chat's page, you are signed in here too.
 # Otherwise put {"Authorization": "Bearer TOKEN"} into Headers.
