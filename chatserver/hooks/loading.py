@@ -9,7 +9,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Collection, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import Distribution, entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -210,9 +210,13 @@ def declared_by(name: str, kind: type[Any]) -> Declared:
 def discover(config: Config) -> dict[str, Source]:
     """All plugins that can be enabled: installed ones, and files of the local folder."""
     found: dict[str, Source] = {}
+    labels: dict[Distribution, tuple[str, str]] = {}
     for entry in entry_points(group=GROUP):
-        home = entry.dist
-        label = (home.name, home.version) if home else ("?", "?")
+        label, home = ("?", "?"), entry.dist
+        if home:
+            if home not in labels:  # each of the two parses its whole metadata anew
+                labels[home] = (home.name, home.version)
+            label = labels[home]
         found[entry.name] = Source(entry.name, *label, entry.load, entry.module, entry.attr)
     for path in _local_files(config.plugins.folder):
         if path.stem in found:

@@ -8,6 +8,7 @@ from tornado.web import Application
 from chatserver.hooks.types import HealthCheck, PagePart, Route
 from chatserver.web.front import Front
 from chatserver.web.gate import Gate
+from chatserver.web.pages import StaticFiles
 from chatserver.web.plugin_sockets import PluginSocket
 from chatserver.web.plugin_streams import Stream
 from chatserver.web.routes import application
@@ -34,7 +35,9 @@ class Doors:
         parts: Sequence[tuple[str, PagePart]],
     ) -> Addresses:
         """The addresses with those of plugins. Changes nothing. Raises `StartupError`."""
-        given: tuple[Any, ...] = (list(routes), [check for _, check in checks], list(parts))
+        server = self._gate.config.server
+        files = StaticFiles(server.static, server.debug, server.static_url)
+        given: tuple[Any, ...] = (files, list(routes), [check for _, check in checks], list(parts))
         return Addresses(
             application(self._gate, *given), application(self._gate, *given, inside=True)
         )

@@ -25,13 +25,16 @@ from chatserver.web.websocket.upgrade import Upgrade
 
 def application(
     gate: Gate,
+    files: StaticFiles,
     routes: list[tuple[str, Route]],
     checks: list[HealthCheck],
     parts: list[tuple[str, PagePart]],
     *,
     inside: bool = False,
 ) -> Application:
-    """The Tornado application. `routes` are pairs of a plugin's name and its route, `parts` those of the page.
+    """The Tornado application. `files` are the page's.
+
+    `routes` are pairs of a plugin's name and its route, `parts` those of the page.
 
     `inside` is true for the listener for operators; elsewhere only their networks see metrics and details.
 
@@ -39,7 +42,6 @@ def application(
     """
     config = gate.config
     database = SharedCheck(HealthCheck("database", gate.service.ping))
-    files = StaticFiles(config.server.static, config.server.debug, config.server.static_url)
     clients: list[Address] = [
         (r"/ws", ChatSocket, "/ws", {}),
         *(
