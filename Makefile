@@ -18,6 +18,8 @@ endif
 ifdef PYTHON
 export PYTHON
 endif
+# Tests start hundreds of servers and commands, each of which would compile the code anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test test-quick test-deploy observe bench autobahn fuzz faults lint format docs dist image sbom locks \
 	clean

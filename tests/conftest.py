@@ -1,6 +1,7 @@
 """Fixtures that all tests share, and how several processes share the tests."""
 
 import asyncio
+import gc
 import inspect
 import os
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from loguru import logger
 from tornado.ioloop import IOLoop
 
+from tests.processor_time import ProcessorTime
 from tests.virtual_time import VirtualLoop, paced_by
 
 NESTED_TURNS = 30  # of the loop, enough for the six generators of a streamed answer of httpx
@@ -31,6 +33,16 @@ pytest.register_assert_rewrite("chatserver.testing")
 def pytest_xdist_auto_num_workers() -> int:
     """Number of processes for `-n auto`: twice the cores, since tests wait for half of the time."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(ProcessorTime(config))
+
+
+def pytest_collection_finish() -> None:
+    """Take the collected tests and all modules out of the collector's sight: they stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

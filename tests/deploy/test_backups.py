@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -33,6 +32,8 @@ def pod(documents: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_the_manifest_fits_the_schemas(documents: list[dict[str, Any]]) -> None:
+    import kubernetes_validate  # takes seconds, which each process of tests would spend
+
     assert documents
     for document in documents:
         with warnings.catch_warnings():

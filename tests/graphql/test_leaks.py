@@ -153,6 +153,7 @@ async def test_nothing_stays_of_clients_that_died(start: Start) -> None:
     for number in range(300):
         await ada.post(room, f"{number}")
     before = await settled(server)
+    server.take_errors()  # of what other tests left: the census has collected it
     writing = asyncio.create_task(write(ada, room))
     reached = asyncio.Semaphore(AT_ONCE)
 
@@ -210,6 +211,7 @@ async def test_nothing_stays_of_event_streams_that_died(start: Start) -> None:
     for number in range(100):
         await ada.post(room, f"{number}")
     before = await settled(server)
+    server.take_errors()  # of what other tests left: the census has collected it
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {person.token}\r\n"
         "Accept: text/event-stream\r\nContent-Type: application/json\r\nContent-Length: "
