@@ -4,6 +4,7 @@ The process around a server, with its signals, is in `serving.py`.
 """
 
 import asyncio
+import shutil
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -42,6 +43,7 @@ from chatserver.process.folders import DataFolder
 from chatserver.process.store_note import Holding
 from chatserver.runtime.clock import SYSTEM, Clock
 from chatserver.runtime.measure import Measures
+from chatserver.service.overview import Disk, OverviewReport
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
 from chatserver.switching.control import Control
@@ -66,6 +68,7 @@ STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drai
 CLOSE_SECONDS = 60.0  # for plugins and the store, after that; then the process is killed
 # For uploads and other requests to end while another process serves already: nobody waits for this one.
 LEAVE_SECONDS = 300.0
+LOOK_SECONDS = 10.0  # for each part of a report to staff, who wait for it
 # The interpreter's switch interval: a driver's thread gets the lock from the loop after this time. With
 # Python's default of 5 ms each batch, and each answer of the store, would wait that long.
 THREAD_SECONDS = 0.0005
@@ -185,6 +188,7 @@ class Server:
         )
         self.control = Control(self._data, self.coordinator)
         self.service.switches.engine = self.coordinator
+        self.service.overview.look_now = self._look
         self._gate: Gate | None = None
         self._doors: Doors | None = None  # set once it listens
         self._fronts: list[Front] = []
@@ -442,6 +446,14 @@ class Server:
         from chatserver.copies.targets.mirrors import Mirrors, mirrors_of
 
         return Mirrors(mirrors_of(self.config, self.backup_schemes()), self.measures)
+
+    async def _look(self) -> OverviewReport:
+        """The report for staff of the server; reads only."""
+        from chatserver.status.collect import Collector
+
+        status = await Collector(self, LOOK_SECONDS, is_open=True).look("")
+        disk = shutil.disk_usage(self._data)
+        return OverviewReport(status=status, disk=Disk(free=disk.free, total=disk.total))
 
     def _records(self, plugin: str) -> Space:
         return Space(self.store, space_of(plugin))

@@ -23,6 +23,7 @@ from chatserver.service.commands import CommandOutcome
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
 from chatserver.service.mail.emails import OwnEmail
+from chatserver.service.overview import OverviewReport
 from chatserver.service.passwords import ResetLink
 from chatserver.service.rooms import RoomView
 from chatserver.service.switches import Switched
@@ -73,6 +74,10 @@ CALLS = [
     Call("PUT", "/api/v1/users/NAME/email", api.GivenEmail, 200, OwnEmail, "Set it, or remove it. As above for passwords."),
     Call("POST", "/api/v1/plugins/NAME", api.PluginOrder, 200, Switched, "Turn a plugin on or off, or give it its new settings. For owners of the server, after a recent confirmation."),
     Call("GET", "/api/v1/admin/users", None, 200, administration.UserList, "Accounts with `text` in their user name or shown name. Staff only.", ("text", "after", "limit")),
+    Call("GET", "/api/v1/admin/users/NAME/sessions", None, 200, administration.SessionList, "Where another user is signed in. Staff only; the look is recorded."),
+    Call("DELETE", "/api/v1/admin/users/NAME/sessions", None, 200, User, "Sign another user out everywhere. Staff only, over lower roles, after a recent confirmation."),
+    Call("GET", "/api/v1/admin/rooms", None, 200, administration.AllRoomsList, "Rooms of every kind with `text` in their name, or of this id; nothing of their contents. Staff only.", ("text", "after", "limit")),
+    Call("GET", "/api/v1/admin/status", None, 200, OverviewReport, "The store, nodes, jobs, backups and what is wrong with them, as `chatserver status --json` has it, and the disk. Staff only."),
     Call("GET", "/api/v1/admin/plugins", None, 200, administration.PluginList, "The plugins of the node, on or off, with their hooks, their powers, and what they claim. Staff only."),
     Call("POST", "/api/v1/admin/claims/release", administration.ClaimRelease, 200, administration.ClaimList, "End claims of a plugin. Staff only, after a recent confirmation."),
     Call("GET", "/api/v1/rooms", None, 200, RoomList, "The user's rooms with positions, then public ones to join (`joined` false).", ("after", "limit")),

@@ -27,6 +27,7 @@ PARTS = frozenset(
         *(
             "outage",
             "outbox",
+            "overview",
             "own_emails",
             "ping",
             "plugin_events",

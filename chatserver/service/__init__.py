@@ -37,6 +37,7 @@
     live.py                    a room's events as they come, for plugins
     outage.py                  logs outages of the store
     inspection.py              looking at all data, for staff of the server
+    overview.py                the state of the running installation, for staff of the server
     views.py                   rooms and members as users see them
 
 The service knows no door, no driver and no Tornado.

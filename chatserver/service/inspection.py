@@ -16,9 +16,10 @@ from chatserver.interfaces import Store, StoredSession
 from chatserver.model import AnyEvent, MemberEvent, RoomChanged, User
 from chatserver.service.accounts import Accounts
 from chatserver.service.directory import folded_name
+from chatserver.service.login.sessions import OwnSession
 
 PAGE = 500  # accounts in one query
-LOOKED_AT = 5000  # accounts in one search: more take another request
+LOOKED_AT = 5000  # accounts or rooms in one search: more take another request
 
 
 class Inspected(msgspec.Struct, frozen=True):
@@ -42,6 +43,28 @@ class Inspection:
         """Rooms of every kind by ascending id > `after`."""
         self._tell("rooms")
         return await self._rooms(await self._store.list_rooms(after, limit))
+
+    async def find_rooms(
+        self, text: str, after: str = "", limit: int = 50
+    ) -> tuple[list[Inspected], str | None]:
+        """Rooms of every kind with the text in their name, or this id, by ascending id > `after`.
+
+        Looks at `LOOKED_AT` rooms at most. Returns them, and where to go on: None if that was all.
+        """
+        self._tell("rooms")
+        wanted, found, looked_at = folded_name(text), list[Inspected](), 0
+        while looked_at < LOOKED_AT:
+            ids = await self._store.list_rooms(after, PAGE)
+            for room in await self._rooms(ids):
+                name = room.description.name if room.description else None
+                if wanted in folded_name(name or "") or text == room.id:
+                    found.append(room)
+                if len(found) == limit:
+                    return found, room.id
+            if len(ids) < PAGE:
+                return found, None
+            after, looked_at = ids[-1], looked_at + PAGE
+        return found, after
 
     async def room(self, room: str) -> Inspected:
         """Raises `ChatError` room.not_found."""
@@ -122,6 +145,12 @@ class Inspection:
         if found:
             self._tell("sessions", of=user)
         return found
+
+    async def sessions_of(self, username: str) -> list[OwnSession]:
+        """The sessions of an account as its user sees them, newest first. Raises `ChatError` user.not_found."""
+        user = await self._accounts.named(username)
+        self._tell("sessions", of=user.id)
+        return await self._accounts.sessions.of(user.id)
 
     async def _rooms(self, rooms: Sequence[str]) -> list[Inspected]:
         heads, described = await self._store.heads(rooms), await self._store.rooms(rooms)

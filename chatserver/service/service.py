@@ -57,6 +57,7 @@ from chatserver.service.mail.outbox import Outbox
 from chatserver.service.mail.own import OwnEmails
 from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
+from chatserver.service.overview import Overview
 from chatserver.service.plugin_events import PluginEvents
 from chatserver.service.presence import TICK_SECONDS, Presence
 from chatserver.service.removal import Removal
@@ -171,6 +172,7 @@ class Service:
         )
         self.connections = Connections(self.hub, self.presence, limits)
         self.switches = Switches(self.administration, self.claims)
+        self.overview = Overview(self.administration)
         self.live = Live(self.rooms, self.log, self.connections)
         self.exchange = self._new_exchange(bus, online, measures)
         self._processed = measures.counter(

@@ -1,5 +1,6 @@
 """What the staff of the server does with the accounts of others, over the network."""
 
+from chatserver.errors import CLOSE_REJECTED
 from chatserver.hooks.actions import PasswordReset, Register
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.types import Actor
@@ -82,6 +83,19 @@ class Staff:
         by = await self._allowed(actor, token, username, address, by_link=False)
         passwords = self._accounts.passwords
         return await passwords.set(username, password, by, must_change=must_change)
+
+    async def end_sessions(
+        self, actor: User, token: str | None, username: str, address: str | None = None
+    ) -> User:
+        """Sign another user out everywhere. Raises `ChatError` user.not_found, auth.confirm."""
+        self._administration.demand(actor, address)
+        user = await self._accounts.named(username)
+        demand_over_account(actor, user)
+        await self._accounts.demand_recent(actor, token)
+        await self._accounts.end_all_sessions(user, CLOSE_REJECTED, "the session has ended")
+        by = Actor(user=actor.id, address=address)
+        self._accounts.tell("signed_out", user, by)
+        return user
 
     async def reset_link(
         self, actor: User, token: str | None, username: str, address: str | None = None

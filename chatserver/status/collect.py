@@ -3,16 +3,21 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
+from chatserver.cluster.consumers import Consumers
 from chatserver.cluster.installation import EPOCH, META
-from chatserver.cluster.jobs import UnreadableRun
+from chatserver.cluster.jobs import Jobs, UnreadableRun
 from chatserver.cluster.quarantine import PREFIX
+from chatserver.cluster.timers import Timers
+from chatserver.config import Config
 from chatserver.errors import ChatError, StartupError, StoreUnavailable
+from chatserver.hooks.providing import Provided
+from chatserver.hooks.targets import BackupScheme
 from chatserver.interfaces import Store, StoreFacts
 from chatserver.runtime.clock import now_text
 from chatserver.status import problems
@@ -35,9 +40,6 @@ from chatserver.status.report import (
 from chatserver.status.targets import targets
 from chatserver.version import __version__
 
-if TYPE_CHECKING:
-    from chatserver.app import Server
-
 T = TypeVar("T")
 
 LIMIT_SECONDS = 15.0
@@ -48,11 +50,30 @@ OVERDUE = 1.5  # times a job's period …
 OVERDUE_SECONDS = 900.0  # … and this, as it may take its time
 
 
-class Collector:
-    """One look at the installation of a server that is not started."""
+class Looked(Protocol):
+    """The parts of a server that the collector asks."""
 
-    def __init__(self, server: "Server", limit: float = LIMIT_SECONDS) -> None:
-        self._server, self._limit = server, limit
+    config: Config
+    store: Store
+    provided: Provided
+    jobs: Jobs
+    consumers: Consumers
+    timers: Timers
+
+    @property
+    def store_plugin(self) -> str: ...
+    @property
+    def bus_plugin(self) -> str: ...
+    def backup_schemes(self) -> Sequence[BackupScheme]: ...
+
+
+class Collector:
+    """One look at an installation, by a server that is not started, or, with `is_open`, by one that runs."""
+
+    def __init__(
+        self, server: Looked, limit: float = LIMIT_SECONDS, *, is_open: bool = False
+    ) -> None:
+        self._server, self._limit, self._is_open = server, limit, is_open
         self._problems: list[Problem] = []
 
     async def look(self, alertmanager: str) -> Status:
@@ -61,7 +82,7 @@ class Collector:
         remote = asyncio.create_task(
             targets(
                 self._server.config.backup,
-                self._server.backup_schemes(),
+                self._schemes(),
                 self._limit,
             )
         )
@@ -75,7 +96,8 @@ class Collector:
         if store.state == "ok":
             try:
                 try:
-                    await self._within(self._server.store.open_to_read())
+                    if not self._is_open:
+                        await self._within(self._server.store.open_to_read())
                     store = await self._timed(store)
                     found = await self._part("the nodes", nodes(self._server.store, wait), [])
                     jobs = await self._part("the jobs", self._jobs(found), [])
@@ -85,7 +107,8 @@ class Collector:
                 except (StoreUnavailable, StartupError, TimeoutError) as error:
                     store = msgspec.structs.replace(store, state="away", error=_reason(error))
             finally:
-                await self._server.store.close()
+                if not self._is_open:
+                    await self._server.store.close()
         copies = await asyncio.to_thread(backups, self._server.config)
         bus = self._bus(found)
         alarms, there = await alerts, await remote
@@ -120,6 +143,10 @@ class Collector:
             alerts=alarms,
             problems=wrong,
         )
+
+    def _schemes(self) -> Sequence[BackupScheme]:
+        """The kinds of backup targets, asked only where there are targets."""
+        return self._server.backup_schemes() if self._server.config.backup.targets else ()
 
     # -- the store -----------------------------------------------------------------------------------
 

@@ -1,32 +1,22 @@
 /**
- * The settings: a list of pages at the side, and the chosen one. Staff of the server has those of the server, too, and
- * plugins add pages to both. Needs `session`, `store`, `places`, `api`, `notices` and the attribute data-page.
- * Fires "settings-closed".
+ * The settings: a list of pages at the side, and the chosen one, loaded when it is opened. Staff of the server has
+ * those of the server, too, and plugins add pages to both. Needs `session`, `store`, `places`, `api`, `notices` and the
+ * attribute data-page. Fires "settings-closed".
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { frozen } from "../lib/plugins.js";
+import { isStaff } from "../lib/rights.js";
 import { labelOf } from "./plugin-place.js";
-import { notificationsPage } from "./settings/notifications.js";
-import { pluginsPage } from "./settings/plugins.js";
-import { profilePage } from "./settings/profile.js";
-import { securityPage } from "./settings/security.js";
-import { sessionsPage } from "./settings/sessions.js";
-import { usersPage } from "./settings/users.js";
 import { View } from "./view.js";
 
 const OWN = [
-  ["profile", "settings.profile", profilePage],
-  ["security", "settings.security", securityPage],
-  ["sessions", "account.sessions", sessionsPage],
-  ["notifications", "settings.notifications", notificationsPage],
+  ["profile", "settings.profile", async () => (await import("./settings/profile.js")).profilePage],
+  ["security", "settings.security", async () => (await import("./settings/security.js")).securityPage],
+  ["sessions", "account.sessions", async () => (await import("./settings/sessions.js")).sessionsPage],
+  ["notifications", "settings.notifications", async () => (await import("./settings/notifications.js")).notificationsPage],
 ];
-const SERVER = [
-  ["users", "admin.users", usersPage],
-  ["plugins", "admin.plugins", pluginsPage],
-];
-const STAFF = new Set(["owner", "admin"]);
 
 class SettingsView extends View {
   static observedAttributes = ["data-page"];
@@ -39,6 +29,8 @@ class SettingsView extends View {
   #title;
   #content;
   #shown = null;
+  #server = null; // the pages for staff, once they are loaded
+  #failed = false; // they could not be loaded
 
   attributeChangedCallback() {
     if (this.isConnected && this.#nav) this.draw();
@@ -76,31 +68,70 @@ class SettingsView extends View {
       ),
     );
     this.listen(this.places, "change", ({ detail }) => /^(settings|admin)\./.test(detail.place) && this.redraw());
+    void this.#loadServer();
   }
 
   draw() {
     const groups = this.#groups();
     const all = groups.flatMap(({ pages }) => pages);
-    const wanted = all.find(({ key }) => key === this.dataset.page) ?? all[0];
+    const named = all.find(({ key }) => key === this.dataset.page);
+    const wanted = named ?? all[0];
     const focused = this.#nav.contains(document.activeElement);
-    this.#nav.replaceChildren(...groups.filter(({ pages }) => pages.length).map((group) => list(group, wanted)));
+    this.#nav.replaceChildren(...groups.filter(({ pages, again }) => pages.length || again).map((group) => list(group, wanted)));
     if (focused) this.#nav.querySelector("[aria-current]")?.focus();
+    if (!named && this.dataset.page && this.#isWaiting()) {
+      this.#shown = null;
+      this.#title.textContent = t("settings");
+      this.#content.replaceChildren(loading());
+      return;
+    }
     if (wanted.of === this.#shown) return;
     this.#shown = wanted.of;
     this.#title.textContent = wanted.label;
-    this.#content.replaceChildren(wanted.make());
+    void this.#show(wanted);
+  }
+
+  /** Whether pages may still come. */
+  #isWaiting() {
+    return isStaff(this.store.me.role) && !this.#server && !this.#failed;
+  }
+
+  async #loadServer() {
+    if (!isStaff(this.store.me.role)) return;
+    try {
+      this.#server = (await import("./settings/staff/pages.js")).PAGES;
+      this.#failed = false;
+    } catch {
+      this.#failed = true;
+    }
+    if (this.isConnected) this.draw();
+  }
+
+  async #show(wanted) {
+    this.#content.replaceChildren(loading());
+    try {
+      const page = await wanted.make();
+      if (this.#shown === wanted.of) this.#content.replaceChildren(page);
+    } catch (error) {
+      console.error(error);
+      if (this.#shown !== wanted.of) return;
+      const again = () => void this.#show(wanted);
+      this.#content.replaceChildren(
+        h("p", { class: "form-error", role: "alert" }, t("error.connection.lost")),
+        h("button", { class: "quiet", type: "button", "data-testid": "settings-again", onclick: again }, t("plugin.again")),
+      );
+    }
   }
 
   #groups() {
-    const isStaff = STAFF.has(this.store.me.role);
-    return [
-      { heading: "settings.own", pages: [...this.#built(OWN), ...this.#added("settings.page/v1")] },
-      { heading: "settings.server", pages: isStaff ? [...this.#built(SERVER), ...this.#added("admin.page/v1")] : [] },
-    ];
+    const own = { heading: "settings.own", pages: [...this.#built(OWN), ...this.#added("settings.page/v1")] };
+    if (!isStaff(this.store.me.role)) return [own];
+    const again = this.#failed ? () => void this.#loadServer() : null;
+    return [own, { heading: "settings.server", again, pages: [...this.#built(this.#server ?? []), ...this.#added("admin.page/v1")] }];
   }
 
   #built(pages) {
-    return pages.map(([key, label, make]) => ({ key, of: make, label: t(label), make: () => make(this) }));
+    return pages.map(([key, label, load]) => ({ key, of: load, label: t(label), make: async () => (await load())(this) }));
   }
 
   #added(place) {
@@ -111,7 +142,11 @@ class SettingsView extends View {
   }
 }
 
-function list({ heading, pages }, wanted) {
+function loading() {
+  return h("p", { class: "muted", role: "status" }, t("list.loading"));
+}
+
+function list({ heading, pages, again }, wanted) {
   const links = pages.map(({ key, label }) =>
     h(
       "li",
@@ -119,7 +154,8 @@ function list({ heading, pages }, wanted) {
       h("a", { href: `#${new URLSearchParams({ settings: key })}`, dir: "auto", "aria-current": key === wanted.key && "page", "data-testid": `settings-${key}` }, label),
     ),
   );
-  return h("section", {}, h("h2", {}, t(heading)), h("ul", {}, ...links));
+  const retry = again && h("button", { class: "quiet", type: "button", onclick: again }, t("plugin.again"));
+  return h("section", {}, h("h2", {}, t(heading)), h("ul", {}, ...links), retry);
 }
 
 customElements.define("settings-view", SettingsView);

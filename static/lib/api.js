@@ -109,6 +109,50 @@ export class Api {
     return this.#call("PUT", `/api/v1/users/${encodeURIComponent(username)}`, fields);
   }
 
+  /** Makes an account for somebody: `{username, password, name, must_change}`. */
+  addUser(fields) {
+    return this.#call("POST", "/api/v1/users", fields);
+  }
+
+  /** Sets somebody's password: `{password, must_change}`. */
+  setPasswordOf(username, fields) {
+    return this.#call("PUT", `/api/v1/users/${encodeURIComponent(username)}/password`, fields);
+  }
+
+  /** A link by which somebody chooses a password, `{link, expires}`. */
+  resetLink(username) {
+    return this.#call("POST", `/api/v1/users/${encodeURIComponent(username)}/reset-link`, {});
+  }
+
+  /** Somebody's e-mail address, `{email, pending}`. */
+  emailOf(username) {
+    return this.#call("GET", `/api/v1/users/${encodeURIComponent(username)}/email`);
+  }
+
+  setEmailOf(username, email) {
+    return this.#call("PUT", `/api/v1/users/${encodeURIComponent(username)}/email`, { email });
+  }
+
+  /** Somebody's sessions, as one's own. */
+  async sessionsOf(username) {
+    return (await this.#call("GET", `/api/v1/admin/users/${encodeURIComponent(username)}/sessions`)).sessions;
+  }
+
+  /** Ends all sessions of somebody. */
+  async endSessionsOf(username) {
+    await this.#call("DELETE", `/api/v1/admin/users/${encodeURIComponent(username)}/sessions`);
+  }
+
+  /** Rooms of every kind, `{rooms, after}`; `after` is null when these are the last. */
+  allRooms(text, after) {
+    return this.#call("GET", `/api/v1/admin/rooms?${new URLSearchParams({ text, after })}`);
+  }
+
+  /** The state of the installation, as `chatserver status --json` has it. */
+  status() {
+    return this.#call("GET", "/api/v1/admin/status");
+  }
+
   /** All plugins that are on, configured, or claim something: `{name, on, configured, hooks, claims}`. */
   async plugins() {
     return (await this.#call("GET", "/api/v1/admin/plugins")).plugins;

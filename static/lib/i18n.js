@@ -3,7 +3,7 @@
 import en from "../texts/en.js";
 import ja from "../texts/ja.js";
 
-const TEXTS = { en, ja };
+const TEXTS = { en: { ...en }, ja: { ...ja } };
 const KEY = "language";
 export const LANGUAGES = [
   ["en", "English"],
@@ -32,6 +32,11 @@ export function startLanguage(storage, wanted) {
 export function chooseLanguage(tag, storage) {
   language = tag;
   storage.setItem(KEY, tag);
+}
+
+/** Adds the texts of a part of the page that not everybody loads, `{en: {…}, ja: {…}}`. */
+export function addTexts(given) {
+  for (const [tag, texts] of Object.entries(given)) Object.assign(TEXTS[tag], texts);
 }
 
 /** The text of a key; `{name}` in it is replaced. */
@@ -100,4 +105,26 @@ export function formatDay(at, now = new Date()) {
 
 export function formatFull(at) {
   return new Intl.DateTimeFormat(locale(), { dateStyle: "full", timeStyle: "medium" }).format(at);
+}
+
+const AGES = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+  ["second", 1],
+];
+
+/** A time span in its largest unit, such as "3 hours". */
+export function formatAge(seconds) {
+  const [unit, size] = AGES.find(([, least]) => seconds >= least) ?? AGES.at(-1);
+  return new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "long" }).format(Math.floor(seconds / size));
+}
+
+const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+
+/** A number of bytes in decimal units, such as "1.5 MB". */
+export function formatBytes(bytes) {
+  const step = Math.min(SIZES.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
+  const style = { style: "unit", unit: SIZES[step], unitDisplay: "short", maximumFractionDigits: 1 };
+  return new Intl.NumberFormat(locale(), style).format(bytes / 1000 ** step);
 }

@@ -5,10 +5,14 @@ import { clientId } from "../../static/lib/ids.js";
 import { chooseLanguage, currentLanguage, errorText, formatDay, formatTime, preferred, said, startLanguage, t } from "../../static/lib/i18n.js";
 import { segments } from "../../static/lib/linkify.js";
 import { timeline } from "../../static/lib/timeline.js";
-import en from "../../static/texts/en.js";
-import ja from "../../static/texts/ja.js";
+import commonEn from "../../static/texts/en.js";
+import commonJa from "../../static/texts/ja.js";
+import staffEn from "../../static/texts/staff/en.js";
+import staffJa from "../../static/texts/staff/ja.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
+const en = { ...commonEn, ...staffEn };
+const ja = { ...commonJa, ...staffJa };
 const own = (texts) => Object.keys(texts).filter((key) => !/^(error|why|step)\./.test(key)).sort();
 
 test("both languages have the same texts with the same places to fill in", () => {
@@ -18,13 +22,21 @@ test("both languages have the same texts with the same places to fill in", () =>
 });
 
 test("every text that the code names exists, and none is left over", () => {
-  const code = ["", "lib/", "elements/", "elements/settings/"]
+  const code = ["", "lib/", "elements/", "elements/settings/", "elements/settings/staff/"]
     .flatMap((folder) => readdirSync(new URL(folder, STATIC)).filter((name) => name.endsWith(".js")).map((name) => new URL(folder + name, STATIC)))
     .map((file) => readFileSync(file, "utf8"))
     .join("\n");
   for (const [, key] of code.matchAll(/\bt\("([\w.]+)"/g)) assert.ok(key in en, key);
-  const built = /^(status\.\d|typing\.|sign(In|Up)\.|room\.(public|private|direct)|error\.|role\.)/; // put together from parts
+  const built = /^(status\.\d|typing\.|sign(In|Up)\.|room\.(public|private|direct)|error\.|role\.|admin\.store\.)/; // put together from parts
   for (const key of own(en)) assert.ok(built.test(key) || code.includes(`"${key}"`), `${key} is not used`);
+});
+
+test("the texts for staff are apart from those for everybody, and everybody's pages name none of them", () => {
+  for (const key of Object.keys(staffEn)) assert.ok(!(key in commonEn), key);
+  const code = ["", "lib/", "elements/", "elements/settings/"]
+    .flatMap((folder) => readdirSync(new URL(folder, STATIC)).filter((name) => name.endsWith(".js")).map((name) => readFileSync(new URL(folder + name, STATIC), "utf8")))
+    .join("\n");
+  for (const key of Object.keys(staffEn)) assert.ok(!code.includes(`"${key}"`), key);
 });
 
 test("the language is the first that there are texts for", () => {

@@ -25,6 +25,10 @@ async def answer(person: Person, method: str, path: str, body: Any = None) -> tu
     ("method", "path", "body"),
     [
         ("GET", "/api/v1/admin/users", None),
+        ("GET", "/api/v1/admin/users/{name}/sessions", None),
+        ("DELETE", "/api/v1/admin/users/{name}/sessions", None),
+        ("GET", "/api/v1/admin/rooms", None),
+        ("GET", "/api/v1/admin/status", None),
         ("GET", "/api/v1/admin/plugins", None),
         ("POST", "/api/v1/admin/claims/release", {"plugin": "x"}),
         ("PUT", "/api/v1/users/{name}", {"role": "guest"}),
@@ -75,6 +79,66 @@ async def test_admins_give_only_roles_below_their_own(server: Running) -> None:
     assert (status, found["error"]["code"]) == (400, "request.invalid")
 
 
+async def test_staff_finds_rooms_of_every_kind_page_by_page(server: Running) -> None:
+    chief, other = await staffed(server)
+    made = []
+    for kind in ("public", "private", "private"):
+        _, room = await answer(
+            other, "POST", "/api/v1/rooms", {"name": "Greenhouse", "kind": kind, "topic": "Tea"}
+        )
+        made.append(room["id"])
+    await answer(other, "POST", "/api/v1/rooms", {"name": "Cellar", "kind": "private"})
+    seen: list[dict[str, Any]] = []
+    after = ""
+    while after is not None:
+        path = f"/api/v1/admin/rooms?text=GREENHOUSE&limit=2&after={after}"
+        _, found = await answer(chief, "GET", path)
+        assert len(found["rooms"]) <= 2
+        seen += found["rooms"]
+        after = found["after"]
+    assert [room["id"] for room in seen] == sorted(made)
+    assert {(room["name"], room["topic"]) for room in seen} == {("Greenhouse", "Tea")}
+    assert sorted(room["kind"] for room in seen) == ["private", "private", "public"]
+    _, found = await answer(chief, "GET", f"/api/v1/admin/rooms?text={made[1]}")
+    assert [room["id"] for room in found["rooms"]] == [made[1]]
+
+
+async def test_staff_sees_where_somebody_is_signed_in_and_ends_it(server: Running) -> None:
+    chief, other = await staffed(server)
+    path = f"/api/v1/admin/users/{other.username}/sessions"
+    _, found = await answer(chief, "GET", path)
+    (session,) = found["sessions"]
+    assert not session["current"] and session["method"] == "password"
+    async with other.connect() as connection:
+        status, ended = await answer(chief, "DELETE", path)
+        assert (status, ended["id"]) == (200, other.id)
+        assert await connection.closed() == 4451
+    status, _ = await answer(other, "GET", "/api/v1/me")
+    assert status == 401
+    _, found = await answer(chief, "GET", path)
+    assert found["sessions"] == []
+    # One's own sessions are ended among one's own; nobody below ends those of a peer or superior.
+    status, _ = await answer(chief, "DELETE", f"/api/v1/admin/users/{chief.username}/sessions")
+    assert status == 403
+    status, _ = await answer(chief, "DELETE", "/api/v1/admin/users/nobody-of-this-name/sessions")
+    assert status == 404
+
+
+async def test_staff_sees_the_state_of_the_running_installation(server: Running) -> None:
+    chief, _ = await staffed(server)
+    status, found = await answer(chief, "GET", "/api/v1/admin/status")
+    assert status == 200
+    told = found["status"]
+    assert told["store"]["plugin"] == "memory"
+    assert told["store"]["state"] == "ok"
+    assert told["store"]["latency_ms"] >= 0
+    assert "expired" in {job["name"] for job in told["jobs"]}
+    assert found["disk"]["total"] >= found["disk"]["free"] > 0
+    # The store is still open.
+    status, _ = await answer(chief, "POST", "/api/v1/rooms", {"name": "Afterwards"})
+    assert status == 201
+
+
 async def test_claims_of_a_plugin_that_is_off_are_seen_and_released(server: Running) -> None:
     chief, _ = await staffed(server)
     await server.run(lambda running: running.service.claims.add("doorkeeper", "RoomJoin"))
@@ -111,6 +175,7 @@ async def test_roles_and_releases_need_a_recent_confirmation(server: Running) ->
         for method, path, body in (
             ("PUT", f"/api/v1/users/{other.username}", {"role": "guest"}),
             ("POST", "/api/v1/admin/claims/release", {"plugin": "x"}),
+            ("DELETE", f"/api/v1/admin/users/{other.username}/sessions", None),
         ):
             status, found = await answer(chief, method, path, body)
             assert (status, found["error"]["code"]) == (403, "auth.confirm")

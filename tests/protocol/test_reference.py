@@ -221,6 +221,7 @@ async def test_every_http_answer_validates(server: Running) -> None:
         ("POST", "/api/v1/users"),
         ("PUT", "/api/v1/users/NAME/password"),
         ("POST", "/api/v1/users/NAME/reset-link"),
+        ("DELETE", "/api/v1/admin/users/NAME/sessions"),
         ("GET", "/api/v1/users/NAME/email"),
         ("PUT", "/api/v1/users/NAME/email"),
         ("POST", "/api/v1/email/confirm"),  # needs a mail
@@ -246,6 +247,9 @@ def requests(
     yield "PUT", f"/api/v1/users/{ben.username}", {"role": "guest", "disabled": False}
     yield "PUT", f"/api/v1/users/{ben.username}", {"role": "member"}
     yield "GET", f"/api/v1/admin/users?text={ben.username}&limit=10", None
+    yield "GET", f"/api/v1/admin/users/{ben.username}/sessions", None
+    yield "GET", "/api/v1/admin/rooms?text=lounge&limit=10", None
+    yield "GET", "/api/v1/admin/status", None
     yield "GET", "/api/v1/admin/plugins", None
     yield "POST", "/api/v1/admin/claims/release", {"plugin": "nobody"}
     yield "GET", "/api/v1/login/methods?purpose=confirm", None

@@ -89,9 +89,9 @@ class Sessions:
                 if key.partition("/")[2] not in there:
                     await self._store.delete(SPACE, key)
 
-    async def of(self, user: str, token: str) -> list[OwnSession]:
+    async def of(self, user: str, token: str | None = None) -> list[OwnSession]:
         """All sessions of a user id, newest first; that of `token` is the current one."""
-        current = self.id_of(token)
+        current = None if token is None else self.id_of(token)
         notes = await self._notes(user)
         found = [
             OwnSession(

@@ -19,15 +19,15 @@ export class Attempts {
     this.#api = api;
   }
 
-  /** Does it; `done` is said if it succeeds. */
-  async run(action, done = "") {
+  /** Does it; `done` is said if it succeeds. `refused` shows a refusal at another place than the end of the page. */
+  async run(action, done = "", refused = (error) => this.#refused(error)) {
     this.#error.textContent = this.#done.textContent = "";
     try {
       await action();
       this.#done.textContent = done;
     } catch (refusal) {
-      if (refusal.code === "auth.confirm") await this.#confirm(() => void this.run(action, done)).catch((error) => this.#refused(error));
-      else this.#refused(refusal);
+      if (refusal.code === "auth.confirm") await this.#confirm(() => void this.run(action, done, refused)).catch((error) => this.#refused(error));
+      else refused(refusal);
     }
   }
 

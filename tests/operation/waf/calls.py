@@ -111,7 +111,11 @@ async def call_every_address(
     for text in LOOKED_UP:
         found = {"text": text, "after": "", "limit": 3}
         await ask("GET", "/api/v1/admin/users", params=found, headers=owner)
+        await ask("GET", "/api/v1/admin/rooms", params=found, headers=owner)
         await ask("PATCH", "/api/v1/me", json={"name": text}, headers=member)
+    await ask("GET", f"/api/v1/admin/users/{username}/sessions", headers=owner)
+    await ask("DELETE", "/api/v1/admin/users/union/sessions", headers=owner)
+    await ask("GET", "/api/v1/admin/status", headers=owner)
     await ask("GET", "/api/v1/admin/plugins", headers=owner)
     release = {"plugin": "select.from", "action": "RoomJoin", "room": room}
     await ask("POST", "/api/v1/admin/claims/release", json=release, headers=owner)

@@ -4,10 +4,10 @@
  * Owners turn them on and off, and give them new settings.
  */
 
-import { h } from "../../lib/dom.js";
-import { t } from "../../lib/i18n.js";
-import { ask } from "../dialogs.js";
-import { Attempts } from "./attempts.js";
+import { h } from "../../../lib/dom.js";
+import { t } from "../../../lib/i18n.js";
+import { ask } from "../../dialogs.js";
+import { Attempts } from "../attempts.js";
 
 export function pluginsPage({ api, store }) {
   const isOwner = store.me.role === "owner";

@@ -1,0 +1,15 @@
+/** The pages for staff of the server; each is loaded when it is opened. Nobody else loads this file. */
+
+import { addTexts } from "../../../lib/i18n.js";
+import en from "../../../texts/staff/en.js";
+import ja from "../../../texts/staff/ja.js";
+
+addTexts({ en, ja });
+
+/** `[key, label, load]`; `load` resolves with a function that makes the page, as those of one's own settings. */
+export const PAGES = [
+  ["users", "admin.users", async () => (await import("./users.js")).usersPage],
+  ["all-rooms", "admin.rooms", async () => (await import("./rooms.js")).roomsPage],
+  ["status", "admin.status", async () => (await import("./status.js")).statusPage],
+  ["plugins", "admin.plugins", async () => (await import("./plugins.js")).pluginsPage],
+];

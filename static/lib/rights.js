@@ -1,0 +1,46 @@
+/**
+ * What to offer to somebody by their roles: on the server, and in a room (null: not a member). The server decides
+ * by itself (`chatserver/service/rights.py`); a test compares the two. No DOM.
+ */
+
+const PARTICIPANT = ["read", "post", "edit", "delete", "react"];
+const MEMBER = [...PARTICIPANT, "leave", "invite"];
+const ADMIN = [...MEMBER, "pin", "moderate", "change"];
+const OWNER = [...ADMIN, "appoint"];
+const VISITOR = ["read", "join"];
+const STEWARD = ["pin", "moderate", "change", "appoint"];
+const BY_ROLE = { member: MEMBER, admin: ADMIN, owner: OWNER };
+const RANK = { member: 1, admin: 2, owner: 3 };
+const SERVER_RANK = { guest: 0, member: 1, admin: 2, owner: 3 };
+
+/** Whether this role on the server is one of its staff. */
+export function isStaff(serverRole) {
+  return SERVER_RANK[serverRole] >= SERVER_RANK.admin;
+}
+
+/** The names of the rights, as a set. */
+export function roomRights(serverRole, kind, role) {
+  return new Set(rights(serverRole, kind, role));
+}
+
+function rights(serverRole, kind, role) {
+  if (role === null) {
+    if (kind !== "public" || serverRole === "guest") return [];
+    return isStaff(serverRole) ? [...VISITOR, ...STEWARD] : VISITOR;
+  }
+  if (kind === "direct") return [...PARTICIPANT, "pin"];
+  if (serverRole === "guest") return [...PARTICIPANT, "leave"];
+  if (isStaff(serverRole)) return kind === "public" ? OWNER : [...BY_ROLE[role], ...ADMIN];
+  return BY_ROLE[role];
+}
+
+/** Whether somebody with these roles may remove a member with the role `theirs` from a room. */
+export function outranks(serverRole, role, theirs) {
+  if (isStaff(serverRole)) return true;
+  return role === "owner" || (RANK[role] ?? 0) > RANK[theirs];
+}
+
+/** Whether staff with this role may decide who gets into an account with the role `theirs`, not their own. */
+export function rulesAccount(serverRole, theirs) {
+  return serverRole === "owner" || (serverRole === "admin" && SERVER_RANK[theirs] < SERVER_RANK.admin);
+}

@@ -1,0 +1,191 @@
+"""The pages for staff of the server, as an owner and an admin use them beside a member."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.page.test_settings import opened
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {"plugins.enabled": json.dumps(["memory", "password"])}
+    server = Server(tmp_path_factory.mktemp("staff"), "memory", settings)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def owner(server: Server, browser: object) -> Iterator[Person]:
+    """The first account, which owns the server."""
+    olga = Person(browser, server.url).sign_up("olga", "Olga")  # type: ignore[arg-type]
+    yield olga
+    olga.context.close()
+
+
+def found(page: Page, username: str) -> None:
+    opened(page, "users")
+    page.get_by_test_id("users-search").fill(username)
+    page.get_by_test_id("users-search").press("Enter")
+    expect(page.get_by_test_id("user")).to_have_count(1)
+
+
+def loaded(page: Page) -> list[str]:
+    """The addresses that the page asks for from now on."""
+    seen: list[str] = []
+    page.on("request", lambda request: seen.append(request.url))
+    return seen
+
+
+def test_a_member_loads_nothing_of_the_pages_for_staff(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    mia = person(server)
+    asked = loaded(mia.page)
+    mia.sign_up("mia-plain", "Mia")
+    for page in ("profile", "security", "sessions", "notifications"):
+        opened(mia.page, page)
+    assert any("/settings/sessions.js" in url for url in asked)
+    assert [url for url in asked if "/staff/" in url or "/admin/" in url] == []
+    asked = loaded(owner.page)
+    opened(owner.page, "users")
+    expect(owner.page.get_by_test_id("user").first).to_be_visible()
+    assert any("/admin/users" in url for url in asked)
+
+
+def test_an_admin_adds_somebody_who_then_chooses_a_password(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    page = owner.page
+    opened(page, "users")
+    page.get_by_test_id("adding").locator("summary").click()
+    page.get_by_test_id("add-username").fill("nils-added")
+    page.get_by_test_id("add-name").fill("Nils")
+    page.get_by_test_id("add-password").fill("12345678")
+    page.get_by_test_id("add-user-save").click()
+    fault = page.get_by_test_id("add-user").locator("[data-fault=password]")
+    expect(fault).not_to_be_empty()
+    expect(page.get_by_test_id("add-password")).to_be_focused()
+    page.get_by_test_id("add-password").fill(PASSWORD)
+    page.get_by_test_id("add-user-save").click()
+    expect(page.get_by_test_id("add-user-done")).to_have_text("The account is made.")
+    expect(fault).to_be_empty()
+    expect(page.get_by_test_id("user").filter(has_text="@nils-added")).to_be_visible()
+    somebody = person(server)
+    somebody.expected.append(r"401 \(Unauthorized\).*/api/v1/login")
+    nils = somebody.page
+    nils.goto(server.url)
+    nils.get_by_test_id("username").fill("nils-added")
+    nils.get_by_test_id("password").fill(PASSWORD)
+    nils.get_by_test_id("submit").click()
+    expect(nils.get_by_test_id("step-submit")).to_be_visible()  # another password, please
+
+
+def test_an_owner_sees_where_somebody_is_signed_in_and_ends_it(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    ben = person(
+        server,
+        user_agent="Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0",
+    ).sign_up("ben-signed-in", "Ben")
+    ben.expected.append(r"401 \(Unauthorized\)|WebSocket connection")
+    page = owner.page
+    found(page, "ben-signed-in")
+    page.get_by_test_id("user-more").locator("summary").click()
+    sessions = page.get_by_test_id("user-sessions")
+    expect(sessions).to_contain_text("Firefox on Windows")
+    expect(sessions).not_to_contain_text("Mozilla")
+    page.get_by_test_id("user-end-sessions").click()
+    page.get_by_test_id("ask-yes").click()
+    expect(page.get_by_text("Not signed in anywhere.")).to_be_visible()
+    expect(ben.page.get_by_test_id("submit")).to_be_visible()
+    page.get_by_test_id("user-reset").click()
+    link = page.get_by_test_id("user-reset-link")
+    expect(link).to_be_visible()
+    assert "#reset=" in link.input_value()
+
+
+def test_an_admin_may_not_decide_over_an_owners_account(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    ada = person(server).sign_up("ada-admin", "Ada")
+    found(owner.page, "ada-admin")
+    owner.page.get_by_test_id("user-role").select_option("admin")
+    expect(owner.page.get_by_test_id("account-done")).to_have_text("Saved.")
+    page = ada.page
+    page.reload()
+    found(page, "olga")
+    page.get_by_test_id("user-more").locator("summary").click()
+    expect(page.get_by_test_id("user-sessions")).to_contain_text("on")
+    expect(page.get_by_test_id("user-end-sessions")).to_be_hidden()
+    expect(page.get_by_test_id("user-reset")).to_have_count(0)
+    expect(page.get_by_test_id("user-email")).to_be_disabled()
+    opened(page, "plugins")
+    expect(page.get_by_test_id("plugin-password")).to_be_visible()
+    expect(page.get_by_test_id("off")).to_have_count(0)
+
+
+def test_staff_finds_all_rooms_and_opens_their_own(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    ben = person(server).sign_up("ben-rooms", "Ben")
+    ben.create_room("Secret garden", "private")
+    ben.page.get_by_test_id("room-title").click()
+    page = owner.page
+    opened(page, "all-rooms")
+    page.get_by_test_id("rooms-search").fill("SECRET")
+    page.get_by_test_id("rooms-search").press("Enter")
+    rows = page.get_by_test_id("all-room")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("Private")
+    expect(rows.get_by_test_id("room-open")).to_have_count(0)  # one of others
+    page.get_by_test_id("rooms-search").fill("no room has this name")
+    page.get_by_test_id("rooms-search").press("Enter")
+    expect(page.get_by_test_id("all-rooms-state")).to_have_text("Nothing found.")
+
+
+def test_staff_sees_health_backups_and_storage(server: Server, owner: Person) -> None:
+    page = owner.page
+    opened(page, "status")
+    expect(page.get_by_test_id("status-health")).to_be_visible()
+    expect(page.get_by_test_id("status-backups")).to_contain_text("Made every24 h")
+    expect(page.get_by_test_id("status-storage")).to_contain_text("memory")
+    expect(page.get_by_test_id("status-storage")).to_contain_text("free")
+    expect(page.get_by_test_id("status-nodes")).to_contain_text("version")
+
+
+def test_a_page_that_cannot_be_read_says_so_and_tries_again(server: Server, owner: Person) -> None:
+    owner.expected.append(r"503 \(Service Unavailable\)")
+    page = owner.page
+    opened(page, "profile")
+
+    def away(route: Route) -> None:
+        error = {"error": {"code": "store.unavailable", "message": "Away.", "retry": "later"}}
+        route.fulfill(status=503, json=error)
+
+    page.route("**/api/v1/admin/rooms*", away)
+    opened(page, "all-rooms")
+    again = page.get_by_test_id("all-rooms-again")
+    expect(again).to_be_visible()
+    expect(page.get_by_test_id("settings-page").get_by_role("alert")).to_contain_text("Away.")
+    page.unroute("**/api/v1/admin/rooms*")
+    again.click()
+    expect(page.get_by_test_id("all-room").first).to_be_visible()
+    expect(again).to_be_hidden()
+
+
+def test_the_pages_speak_japanese(person: PersonFactory, server: Server, owner: Person) -> None:
+    page = owner.page
+    page.get_by_test_id("settings-profile").click()
+    page.get_by_test_id("settings-page").get_by_test_id("language").select_option("ja")
+    page.goto(f"{server.url}/#settings=status")
+    expect(page.get_by_test_id("status-health")).to_contain_text("稼働状況")
+    expect(page.get_by_role("link", name="ルーム", exact=True)).to_be_visible()
+    page.get_by_test_id("settings-profile").click()
+    page.get_by_test_id("settings-page").get_by_test_id("language").select_option("en")
