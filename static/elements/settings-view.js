@@ -146,7 +146,7 @@ function loading() {
   return h("p", { class: "muted", role: "status" }, t("list.loading"));
 }
 
-function list({ heading, pages, again }, wanted) {
+function list({ heading, pages, again = null }, wanted) {
   const links = pages.map(({ key, label }) =>
     h(
       "li",

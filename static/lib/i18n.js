@@ -107,16 +107,11 @@ export function formatFull(at) {
   return new Intl.DateTimeFormat(locale(), { dateStyle: "full", timeStyle: "medium" }).format(at);
 }
 
-const AGES = [
-  ["day", 86_400],
-  ["hour", 3_600],
-  ["minute", 60],
-  ["second", 1],
-];
+const AGES = { day: 86_400, hour: 3_600, minute: 60, second: 1 }; // seconds
 
 /** A time span in its largest unit, such as "3 hours". */
 export function formatAge(seconds) {
-  const [unit, size] = AGES.find(([, least]) => seconds >= least) ?? AGES.at(-1);
+  const [unit, size] = Object.entries(AGES).find(([, least]) => seconds >= least) ?? ["second", 1];
   return new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "long" }).format(Math.floor(seconds / size));
 }
 
@@ -125,6 +120,6 @@ const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 /** A number of bytes in decimal units, such as "1.5 MB". */
 export function formatBytes(bytes) {
   const step = Math.min(SIZES.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
-  const style = { style: "unit", unit: SIZES[step], unitDisplay: "short", maximumFractionDigits: 1 };
-  return new Intl.NumberFormat(locale(), style).format(bytes / 1000 ** step);
+  const unit = SIZES[step];
+  return new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 }).format(bytes / 1000 ** step);
 }
