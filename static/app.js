@@ -51,10 +51,7 @@ function signedIn(user) {
 }
 
 root.addEventListener("signed-in", ({ detail }) => signedIn(detail.user), { capture: true });
-root.addEventListener("language-chosen", ({ detail }) => {
-  chooseLanguage(detail.language, localStorage);
-  show();
-});
+root.addEventListener("language-chosen", ({ detail }) => void chooseLanguage(detail.language, localStorage).then(show));
 session.addEventListener("message", ({ detail }) => void notices.message(detail));
 session.addEventListener("signed-out", ({ detail }) => {
   notice = detail.reason === "expired" ? t("signedOut.expired") : "";
@@ -82,12 +79,14 @@ async function confirmEmail(code) {
   showDialog(dialog);
 }
 
-startLanguage(localStorage, navigator.languages);
+// A link for a new password counts, whoever is signed in here.
+const asked = waiting["data-reset"] ? Promise.resolve(null) : api.me();
+asked.catch(() => {}); // until it is awaited
+await startLanguage(localStorage, navigator.languages);
 loadParts();
 if (emailCode) void confirmEmail(emailCode);
 try {
-  // A link for a new password counts, whoever is signed in here.
-  const user = waiting["data-reset"] ? null : await api.me();
+  const user = await asked;
   if (user) signedIn(user);
   else show();
 } catch (error) {

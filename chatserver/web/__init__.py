@@ -10,6 +10,7 @@
     certificates.py          the certificate of direct TLS
     api.py, login.py, administration.py   the HTTP API, signing in, what staff of the server do
     health.py, pages.py      health checks, the page
+    joining.py, joined_page.py   one script of the page's modules, one style sheet
     files.py, page_parts.py  files for browsers; what plugins add to the page
     plugin_*.py              requests, streams and sockets that plugins answer
     paths.py, incoming.py    parameters in plugins' paths; bodies that plugins read part by part

@@ -22,10 +22,15 @@ class Addresses(NamedTuple):
 
 
 class Doors:
-    """The HTTP servers of a node, whose addresses change while they listen."""
+    """The HTTP servers of a node, whose addresses change while they listen.
+
+    Raises `StartupError` if there is no page.
+    """
 
     def __init__(self, gate: Gate) -> None:
+        server = gate.config.server
         self._gate = gate
+        self._files = StaticFiles(server.static, server.debug, server.static_url)
         self._fronts: list[tuple[Front, bool]] = []  # with whether it is for operators
 
     def built(
@@ -35,9 +40,12 @@ class Doors:
         parts: Sequence[tuple[str, PagePart]],
     ) -> Addresses:
         """The addresses with those of plugins. Changes nothing. Raises `StartupError`."""
-        server = self._gate.config.server
-        files = StaticFiles(server.static, server.debug, server.static_url)
-        given: tuple[Any, ...] = (files, list(routes), [check for _, check in checks], list(parts))
+        given: tuple[Any, ...] = (
+            list(routes),
+            [check for _, check in checks],
+            list(parts),
+            self._files,
+        )
         return Addresses(
             application(self._gate, *given), application(self._gate, *given, inside=True)
         )

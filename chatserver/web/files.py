@@ -1,5 +1,6 @@
 """Files below a folder, for browsers: each is read once and has one spelling."""
 
+import gzip
 import hashlib
 import mimetypes
 import os.path
@@ -19,14 +20,19 @@ FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"  # ask each time; the ETag makes it cheap
 
 
+PACKED_FROM = 512  # bytes; below, the header costs what packing saves
+
+
 class File(NamedTuple):
     data: bytes
     etag: str
     caching: str  # the value of Cache-Control
+    packed: bytes | None  # the data with gzip; None for pictures, and with `debug`
+    packed_etag: str
 
 
 class Files:
-    """The files below one folder; with `debug` each is read again each time.
+    """The files below one folder; with `debug` each is read again each time, and none is packed.
 
     `version` is a digest of all of them, to be part of an address that browsers may keep for ever; "" with
     `debug`.
@@ -59,10 +65,15 @@ class Files:
         # Unlike pathlib's, this isfile does not raise for a name that is too long.
         if not found.is_relative_to(self.root.resolve()) or not os.path.isfile(found):  # noqa: PTH113
             raise ChatError("request.not_found")
-        data = self.changed(path, found.read_bytes())
-        kept = self._kept[path] = File(
-            data, f'"{hashlib.sha256(data).hexdigest()[:20]}"', ASK_AGAIN
-        )
+        return self.keep(path, self.changed(path, found.read_bytes()))
+
+    def keep(self, path: str, data: bytes) -> File:
+        """Serve these bytes at a path, whatever its file has."""
+        digest = hashlib.sha256(data).hexdigest()[:20]
+        is_packed = not self._debug and len(data) >= PACKED_FROM and _is_text(path)
+        packed = gzip.compress(data, mtime=0) if is_packed else None
+        kept = File(data, f'"{digest}"', ASK_AGAIN, packed, f'"{digest}-gz"')
+        self._kept[path] = kept
         return kept
 
     def changed(self, path: str, data: bytes) -> bytes:
@@ -74,6 +85,20 @@ def media_type(path: str) -> str:
     """The value of Content-Type."""
     kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
     return f"{kind}; charset=utf-8" if kind.startswith("text/") or kind.endswith("+xml") else kind
+
+
+def _is_text(path: str) -> bool:
+    kind = media_type(path)
+    return kind.startswith("text/") or kind.partition(";")[0].endswith(("json", "+xml"))
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Whether the value of an Accept-Encoding header names gzip (RFC 9110, 12.5.3)."""
+    for part in accepted.lower().split(","):
+        name, _, weight = part.partition(";")
+        if name.strip() == "gzip":
+            return not re.fullmatch(r"\s*q=0(\.0*)?\s*", weight)
+    return False
 
 
 def _digest(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""The page and its files, straight from the static folder."""
+"""The page and its files: from the static folder, and what is made of them at start."""
 
 import re
 from pathlib import Path
@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 from chatserver.errors import StartupError
 from chatserver.process.folders import packaged
+from chatserver.web.access import cookie_token
 from chatserver.web.base import BaseHandler
-from chatserver.web.files import Files, media_type
+from chatserver.web.files import Files, media_type, takes_gzip
+from chatserver.web.joined_page import JoinedPage
 from chatserver.web.response_heads import content_policy
 
 PAGE = "index.html"
@@ -18,7 +20,8 @@ LOADED = re.compile(rb"""((?:href|src)=["'])/static/(?![^"']*\.webmanifest)""")
 class StaticFiles(Files):
     """The page's files.
 
-    `index.html` names the others in a folder of their own, so that browsers and a CDN may keep them for ever.
+    `index.html` names the others in a folder of their own, so that browsers and a CDN may keep them for ever. Without
+    `debug` it names one script and one style sheet that are joined from the page's modules and sheets.
     `url` is the address of that folder's parent for browsers; "" is this server's /static/.
     """
 
@@ -28,11 +31,30 @@ class StaticFiles(Files):
         if not (root / PAGE).is_file():
             raise StartupError(f"server.static: there is no {PAGE} in {root}")
         super().__init__(root, debug=debug)
+        self._joined = JoinedPage(root, PAGE) if not debug else None
+        if self._joined is not None:
+            self.version = self._joined.version(self.version)
+            for path, data in self._joined.files.items():
+                self.keep(path, data)
         self._base = (url or "/static/") + (f"{self.version}/" if self.version else "")
         self.origin = url.removesuffix(urlsplit(url).path) if "//" in url else ""
 
     def changed(self, path: str, data: bytes) -> bytes:
-        return LOADED.sub(rb"\g<1>" + self._base.encode(), data) if path == PAGE else data
+        if path != PAGE:
+            return data
+        page = data if self._joined is None else self._joined.page
+        return LOADED.sub(rb"\g<1>" + self._base.encode(), page)
+
+    def preloads(self, languages: str, *, signed_in: bool) -> str:
+        """The value of a Link header: what the page will ask for once its script runs.
+
+        `languages` is the value of Accept-Language.
+        """
+        texts = self._joined.texts_for(languages) if self._joined is not None else None
+        links = [f"<{self._base}{texts}>; rel=modulepreload"] if texts else []
+        if signed_in:
+            links.append("</api/v1/me>; rel=preload; as=fetch; crossorigin")
+        return ", ".join(links)
 
 
 class FileHandler(BaseHandler):
@@ -45,17 +67,34 @@ class FileHandler(BaseHandler):
         file = self.files.read(path or PAGE)
         self.set_header("Content-Type", media_type(path or PAGE))
         self.set_header("Cache-Control", file.caching)
-        self.set_header("ETag", file.etag)
+        data, etag = file.data, file.etag
+        if file.packed is not None:
+            self.set_header("Vary", "Accept-Encoding")
+            if takes_gzip(self.request.headers.get("Accept-Encoding", "")):
+                data, etag = file.packed, file.packed_etag
+                self.set_header("Content-Encoding", "gzip")
+        self.set_header("ETag", etag)
         if self.origin:
             self._let_in(self.origin)
-        if self.request.headers.get("If-None-Match") == file.etag:
+        if self.request.headers.get("If-None-Match", "").removeprefix("W/") == etag:
             self.set_status(304)
             self.finish()
             return
-        self.finish(file.data)
+        self.finish(data)
 
     def _let_in(self, origin: str) -> None:
         """Let the page load its files from another origin, which gets them, with these headers, from here."""
         self.set_header("Content-Security-Policy", content_policy(origin))
         self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
         self.set_header("Access-Control-Allow-Origin", "*")  # browsers demand it of modules
+
+
+class PageHandler(FileHandler):
+    """Answers with the page, and says what it will ask for."""
+
+    async def get(self, path: str = "") -> None:
+        if isinstance(self.files, StaticFiles):
+            links = self.files.preloads(self.language, signed_in=bool(cookie_token(self.request)))
+            if links:
+                self.set_header("Link", links)
+        await super().get(path)

@@ -14,7 +14,7 @@ from chatserver.web.bodies import BodiesAfterHeads
 from chatserver.web.gate import Gate
 from chatserver.web.health import Health, Live, Ready, SharedCheck, Work
 from chatserver.web.page_parts import Address, addresses
-from chatserver.web.pages import FileHandler, StaticFiles
+from chatserver.web.pages import FileHandler, PageHandler, StaticFiles
 from chatserver.web.paths import Pattern, pattern
 from chatserver.web.plugin_routes import route_handler, serving
 from chatserver.web.plugin_sockets import PluginUpgrade, UpgradesAt
@@ -25,16 +25,15 @@ from chatserver.web.websocket.upgrade import Upgrade
 
 def application(
     gate: Gate,
-    files: StaticFiles,
     routes: list[tuple[str, Route]],
     checks: list[HealthCheck],
     parts: list[tuple[str, PagePart]],
+    files: StaticFiles,
     *,
     inside: bool = False,
 ) -> Application:
-    """The Tornado application. `files` are the page's.
-
-    `routes` are pairs of a plugin's name and its route, `parts` those of the page.
+    """The Tornado application. `routes` are pairs of a plugin's name and its route, `parts` those of the page,
+    `files` the page's own files.
 
     `inside` is true for the listener for operators; elsewhere only their networks see metrics and details.
 
@@ -48,7 +47,7 @@ def application(
             (path, handler, name, {})
             for path, handler, name in (*api.ROUTES, *login.ROUTES, *administration.ROUTES)
         ),
-        (r"/", FileHandler, "/", {"files": files, "origin": files.origin}),
+        (r"/", PageHandler, "/", {"files": files, "origin": files.origin}),
         (r"/static/(.+)", FileHandler, "/static/FILE", {"files": files, "origin": files.origin}),
         *addresses(parts, debug=config.server.debug),
     ]

@@ -1,9 +1,10 @@
 /** Which language the page speaks, and its texts, numbers and times in it. */
 
 import en from "../texts/en.js";
-import ja from "../texts/ja.js";
 
-const TEXTS = { en: { ...en }, ja: { ...ja } };
+const TEXTS = { en: { ...en } }; // those that are here; English always is
+const ADDED = {}; // texts of parts of the page that not everybody loads, by language
+const OTHERS = { ja: () => import("../texts/ja.js") }; // loaded for those who read them
 const KEY = "language";
 export const LANGUAGES = [
   ["en", "English"],
@@ -11,11 +12,12 @@ export const LANGUAGES = [
 ];
 
 let language = "en";
+let wanted = "en"; // differs from `language` while its texts are loading
 let reading = []; // the browser's languages, with their regions
 
 /** The first language of the list that there are texts for; English otherwise. */
-export function preferred(wanted) {
-  const found = wanted.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => Object.hasOwn(TEXTS, tag));
+export function preferred(tags) {
+  const found = tags.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => tag === "en" || Object.hasOwn(OTHERS, tag));
   return found ?? "en";
 }
 
@@ -23,20 +25,35 @@ export function currentLanguage() {
   return language;
 }
 
-export function startLanguage(storage, wanted) {
-  reading = wanted;
+/** Speaks the language that the reader chose before, or the browser's, from when its texts are here. */
+export function startLanguage(storage, tags) {
+  reading = tags;
   const kept = storage.getItem(KEY);
-  language = Object.hasOwn(TEXTS, kept ?? "") ? kept : preferred(wanted);
+  return speak(LANGUAGES.some(([tag]) => tag === kept) ? kept : preferred(tags));
 }
 
 export function chooseLanguage(tag, storage) {
-  language = tag;
   storage.setItem(KEY, tag);
+  return speak(tag);
+}
+
+/** Texts that cannot be loaded leave the language that is spoken already. */
+async function speak(tag) {
+  wanted = tag;
+  try {
+    TEXTS[tag] ??= { ...(await OTHERS[tag]()).default, ...ADDED[tag] };
+    if (wanted === tag) language = tag; // none was chosen meanwhile
+  } catch (error) {
+    console.error(`texts of ${tag}:`, error);
+  }
 }
 
 /** Adds the texts of a part of the page that not everybody loads, `{en: {…}, ja: {…}}`. */
 export function addTexts(given) {
-  for (const [tag, texts] of Object.entries(given)) Object.assign(TEXTS[tag], texts);
+  for (const [tag, texts] of Object.entries(given)) {
+    ADDED[tag] = { ...ADDED[tag], ...texts };
+    if (TEXTS[tag]) Object.assign(TEXTS[tag], texts);
+  }
 }
 
 /** The text of a key; `{name}` in it is replaced. */

@@ -45,13 +45,13 @@ test("a plugin calls its own operations alone, and any address", async () => {
   assert.deepEqual(asked, [["polls.vote", { choice: 1 }], ["POST", "/polls", { a: 1 }]]);
 });
 
-test("texts are in the language of the moment, then in English, then their key", () => {
+test("texts are in the language of the moment, then in English, then their key", async () => {
   const page = plugins.interfaceOf("polls");
   page.texts({ en: { a: "A {n}", b: "B" } });
   page.texts({ ja: { a: "ア {n}" } });
-  chooseLanguage("ja", storage);
+  await chooseLanguage("ja", storage);
   assert.deepEqual([page.t("a", { n: 1 }), page.t("b"), page.t("c"), page.language()], ["ア 1", "B", "c", "ja"]);
-  chooseLanguage("en", storage);
+  await chooseLanguage("en", storage);
   assert.equal(page.t("a", {}), "A ");
 });
 

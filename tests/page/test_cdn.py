@@ -92,6 +92,6 @@ def test_the_page_works_with_files_from_a_cdn(
         person(server).sign_up("ben", "Ben").join_room("Tea")
     finally:
         server.stop()
-    scripts = [path for path in cdn.served if path.endswith("/elements/chat-app.js")]
+    scripts = [path for path in cdn.served if path.endswith("/joined/app.js")]
     assert len(scripts) == 2 and len(set(scripts)) == 1
     assert sorted(cdn.fetched) == sorted(set(cdn.served))

@@ -44,22 +44,28 @@ test("the language is the first that there are texts for", () => {
   assert.equal(preferred(["fr"]), "en");
 });
 
-test("times and dates are written as in the reader's region", () => {
-  const at = new Date(2020, 1, 3, 6, 5);
-  const plain = (text) => text.replace(/[\s,]+/g, " "); // versions of the Unicode data differ in spaces and commas
-  const shown = (wanted, chosen = wanted[0].slice(0, 2)) => {
-    startLanguage({ getItem: () => chosen }, wanted);
-    return [plain(formatTime(at)), plain(formatDay(at))];
-  };
-  assert.deepEqual(shown(["en-GB"]), ["06:05", "Mon 3 February 2020"]);
-  assert.deepEqual(shown(["fr", "en-US"], "en"), ["6:05 AM", "Mon February 3 2020"]);
-  assert.deepEqual(shown(["en-GB"], "ja")[0], "6:05");
-  assert.deepEqual(shown(["en-US@posix"])[0], "6:05 AM"); // not a language tag, and yet a browser's
-  startLanguage({ getItem: () => "en" }, []);
+test("of two languages chosen at once the later one is spoken", async () => {
+  const storage = { setItem: () => {} };
+  await Promise.all([chooseLanguage("ja", storage), chooseLanguage("en", storage)]);
+  assert.equal(currentLanguage(), "en");
 });
 
-test("a refusal says why in the reader's language, by what the server says is wrong", () => {
-  chooseLanguage("ja", { setItem: () => {} });
+test("times and dates are written as in the reader's region", async () => {
+  const at = new Date(2020, 1, 3, 6, 5);
+  const plain = (text) => text.replace(/[\s,]+/g, " "); // versions of the Unicode data differ in spaces and commas
+  const shown = async (wanted, chosen = wanted[0].slice(0, 2)) => {
+    await startLanguage({ getItem: () => chosen }, wanted);
+    return [plain(formatTime(at)), plain(formatDay(at))];
+  };
+  assert.deepEqual(await shown(["en-GB"]), ["06:05", "Mon 3 February 2020"]);
+  assert.deepEqual(await shown(["fr", "en-US"], "en"), ["6:05 AM", "Mon February 3 2020"]);
+  assert.deepEqual((await shown(["en-GB"], "ja"))[0], "6:05");
+  assert.deepEqual((await shown(["en-US@posix"]))[0], "6:05 AM"); // not a language tag, and yet a browser's
+  await startLanguage({ getItem: () => "en" }, []);
+});
+
+test("a refusal says why in the reader's language, by what the server says is wrong", async () => {
+  await chooseLanguage("ja", { setItem: () => {} });
   const refused = (detail, code = "request.invalid") => errorText({ code, message: "In English.", detail });
   assert.equal(refused({ field: "password", reason: "short", least: 8 }), "パスワードは 8 文字以上で入力してください。");
   assert.equal(refused({ field: "name", reason: "similar" }, "user.exists"), ja["why.name.similar"]);
@@ -69,31 +75,31 @@ test("a refusal says why in the reader's language, by what the server says is wr
   assert.equal(refused(undefined, "message.refused"), "メッセージは受け付けられませんでした。（In English.）");
   assert.equal(refused({ field: "constructor", reason: "name" }), "リクエストが正しくありません。（In English.）");
   assert.equal(errorText({ code: "request.invalid" }), "リクエストが正しくありません。");
-  chooseLanguage("en", { setItem: () => {} });
+  await chooseLanguage("en", { setItem: () => {} });
   assert.equal(refused({ field: "password", reason: "short", least: 8 }), "In English.");
 });
 
-test("a text by language is shown in the reader's, else in English, else in any", () => {
-  chooseLanguage("ja", { setItem: () => {} });
+test("a text by language is shown in the reader's, else in English, else in any", async () => {
+  await chooseLanguage("ja", { setItem: () => {} });
   assert.equal(said({ en: "Vote", ja: "投票" }), "投票");
   assert.equal(said({ fr: "Voter", en: "Vote" }), "Vote");
   assert.equal(said({ fr: "Voter" }), "Voter");
   assert.deepEqual([said("Vote"), said(undefined), said({})], ["Vote", "", ""]);
-  chooseLanguage("en", { setItem: () => {} });
+  await chooseLanguage("en", { setItem: () => {} });
 });
 
-test("names that every object has are no languages, and no texts", () => {
+test("names that every object has are no languages, and no texts", async () => {
   const kept = (value) => ({ getItem: () => value });
   for (const odd of ["constructor", "__proto__", "toString", null]) {
-    startLanguage(kept(odd), [odd ?? "x", "ja"]);
+    await startLanguage(kept(odd), [odd ?? "x", "ja"]);
     assert.equal(currentLanguage(), "ja");
   }
   assert.equal(t("constructor"), "constructor");
   assert.equal(errorText({ code: "x", message: "No." }), "No.");
 });
 
-test("texts fill in names; errors fall back to what the server said", () => {
-  chooseLanguage("ja", { setItem: () => {} });
+test("texts fill in names; errors fall back to what the server said", async () => {
+  await chooseLanguage("ja", { setItem: () => {} });
   assert.equal(t("typing.one", { a: "健太" }), "健太 が入力中…");
   assert.equal(errorText({ code: "auth.invalid", message: "No." }), ja["error.auth.invalid"]);
   assert.equal(errorText({ code: "plugin.special", message: "No." }), "No.");

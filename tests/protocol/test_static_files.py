@@ -22,7 +22,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def version_of(files: StaticFiles) -> str:
-    found = re.search(rb'src="[^"]*/static/([0-9a-f]{16})/app.js"', files.read("index.html").data)
+    found = re.search(
+        rb'src="[^"]*/static/([0-9a-f]{16})/joined/app.js"', files.read("index.html").data
+    )
     assert found is not None
     return found[1].decode()
 
@@ -32,7 +34,7 @@ async def test_all_that_the_page_loads_may_be_kept_for_ever(start: Start) -> Non
     page = await server.http("GET", "/")
     assert page.headers["cache-control"] == "no-cache"
     names = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert len(names) == 8
+    assert len(names) == 4
     for name in names:
         answer = await server.http("GET", name)
         assert answer.status_code == 200, name
@@ -42,11 +44,51 @@ async def test_all_that_the_page_loads_may_be_kept_for_ever(start: Start) -> Non
         )
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     script = next(name for name in names if name.endswith("app.js"))
-    inside = await server.http("GET", script.replace("app.js", "lib/socket.js"))
-    assert inside.headers["cache-control"] == LASTING
+    folder = script.removesuffix("joined/app.js")
+    for name in ("app.js", "lib/socket.js", "joined/app.js.map", "joined/texts/ja.js"):
+        inside = await server.http("GET", folder + name)
+        assert (inside.status_code, inside.headers["cache-control"]) == (200, LASTING), name
     bare = await server.http("GET", "/static/app.js")
     assert bare.headers["cache-control"] == "no-cache"
-    assert bare.content == (await server.http("GET", script)).content
+    assert bare.content == (STATIC / "app.js").read_bytes()
+
+
+async def test_texts_are_packed_for_whoever_takes_gzip_and_for_nobody_else(start: Start) -> None:
+    server = start()
+    for path in ("/", "/static/joined/app.js", "/static/icon.svg"):
+        plain = await server.http("GET", path, headers={"Accept-Encoding": "gzip;q=0, identity"})
+        packed = await server.http("GET", path, headers={"Accept-Encoding": "br, GZIP;q=0.5"})
+        if path.endswith(".svg"):  # shorter than what packing is for
+            assert {plain.headers.get("vary"), packed.headers.get("content-encoding")} == {None}
+            continue
+        assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
+        assert "content-encoding" not in plain.headers
+        assert packed.headers["content-encoding"] == "gzip"
+        assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 1.5
+        assert packed.content == plain.content
+        assert packed.headers["etag"] != plain.headers["etag"]
+        for seen in (packed.headers["etag"], "W/" + packed.headers["etag"]):
+            given = {"Accept-Encoding": "gzip", "If-None-Match": seen}
+            again = await server.http("GET", path, headers=given)
+            assert (again.status_code, again.content) == (304, b"")
+            other = await server.http("GET", path, headers=given | {"Accept-Encoding": "br"})
+            assert other.status_code == 200
+
+
+async def test_the_page_says_what_its_script_will_ask_for(start: Start) -> None:
+    server = start()
+    page = await server.http("GET", "/", headers={"Accept-Language": "fr, ja-JP;q=0.9, en;q=0.8"})
+    link = re.fullmatch(
+        r"<(/static/[0-9a-f]{16}/joined/texts/ja.js)>; rel=modulepreload", page.headers["link"]
+    )
+    assert link is not None
+    assert (await server.http("GET", link[1])).headers["cache-control"] == LASTING
+    for languages in ("en-GB, ja", "fr", ""):
+        plain = await server.http("GET", "/", headers={"Accept-Language": languages})
+        assert "link" not in plain.headers
+    cookie = {"Cookie": "chat_session=x", "Accept-Language": "en"}
+    known = await server.http("GET", "/", headers=cookie)
+    assert known.headers["link"] == "</api/v1/me>; rel=preload; as=fetch; crossorigin"
 
 
 def test_any_change_changes_the_address(folder: Path) -> None:
@@ -78,6 +120,24 @@ def test_another_version_gets_this_ones_file_and_nobody_keeps_it(folder: Path) -
             files.read(path)
 
 
+def test_a_page_that_cannot_be_joined_is_served_as_it_is(folder: Path) -> None:
+    (folder / "lib/linkify.js").write_text("export let segments = () => [];\n")
+    files = StaticFiles(str(folder), debug=False)
+    page = files.read("index.html").data
+    found = re.search(rb'src="/static/([0-9a-f]{16}/app.js)"', page)
+    assert found is not None and b"joined/page.css" in page
+    assert files.read(found[1].decode()).data == (STATIC / "app.js").read_bytes()
+    (folder / "css/base.css").write_text('@import "other.css";')
+    assert b"joined/page.css" not in StaticFiles(str(folder), debug=False).read("index.html").data
+
+
+def test_the_joined_sheet_has_all_sheets_in_their_order(folder: Path) -> None:
+    sheet = StaticFiles(str(folder), debug=False).read("joined/page.css").data.decode()
+    named = re.findall(r'href="/static/(css/[^"]+)"', (STATIC / "index.html").read_text())
+    places = [sheet.index((STATIC / name).read_text()) for name in named]
+    assert len(places) > 3 and places == sorted(places)
+
+
 def test_in_development_changed_files_are_served_at_once(folder: Path) -> None:
     files = StaticFiles(str(folder), debug=True)
     assert b'src="/static/app.js"' in files.read("index.html").data
@@ -90,7 +150,7 @@ async def test_files_from_another_origin(start: Start) -> None:
     page = await server.http("GET", "/")
     scripts = re.findall(r'src="([^"]+)"', page.text)
     assert len(scripts) == 1
-    named = re.fullmatch(r"https://cdn\.example\.org/chat/static/(.+)/app\.js", scripts[0])
+    named = re.fullmatch(r"https://cdn\.example\.org/chat/static/(.+)/joined/app\.js", scripts[0])
     assert named is not None
     version = named[1]
     assert 'href="/static/manifest.webmanifest"' in page.text

@@ -1,0 +1,92 @@
+"""The page with one script and one style sheet in place of its modules and sheets."""
+
+import hashlib
+import posixpath
+import re
+from pathlib import Path
+
+from loguru import logger
+
+from chatserver.web.joining import NotJoinable, join
+
+FOLDER = "joined/"  # within the page's folder, and nowhere on the disk
+SHEET = f"{FOLDER}page.css"
+
+_SCRIPT = re.compile(rb'<script type="module" src="/static/([^"]+)"></script>')
+_SHEET = re.compile(rb'<link rel="stylesheet" href="/static/([^"]+)">\s*')
+_REFERENCE = re.compile(rb"url\(|@import|@charset")
+_TEXTS = re.compile(r"joined/texts/([a-z]+)\.js")
+
+
+class JoinedPage:
+    """What is made of a page at start.
+
+    `page` is its HTML, `files` has the joined files by path. A page whose files cannot be joined stays as it is, with
+    a line in the log.
+    """
+
+    def __init__(self, root: Path, name: str) -> None:
+        self._root = root
+        self.page = (root / name).read_bytes()
+        self.files: dict[str, bytes] = {}
+        self._join_scripts()
+        self._join_sheets()
+        self._texts = {
+            found[1]: path for path in self.files if (found := _TEXTS.fullmatch(path)) is not None
+        }
+
+    def version(self, files: str) -> str:
+        """A digest of the page's files, of which `files` is one as well, and of what is made of them."""
+        whole = hashlib.sha256(files.encode())
+        for path, data in self.files.items():
+            whole.update(b"%s %d " % (path.encode(), len(data)))
+            whole.update(data)
+        return whole.hexdigest()[:16]
+
+    def texts_for(self, languages: str) -> str | None:
+        """The script with the texts for a reader of these languages; None if the page's own language comes first.
+
+        `languages` is the value of Accept-Language.
+        """
+        for part in languages.lower().split(","):
+            language = re.split("[-;]", part.strip(), maxsplit=1)[0]
+            if language in self._texts or language == "en":
+                return self._texts.get(language)
+        return None
+
+    def _join_scripts(self) -> None:
+        entries = _SCRIPT.findall(self.page)
+        if len(entries) != 1:
+            return
+        entry = entries[0].decode()
+        try:
+            scripts = join(self._root, entry)
+        except (NotJoinable, OSError, UnicodeDecodeError) as error:
+            logger.warning("server.static: the page's modules are served one by one: {}", error)
+            return
+        self.files |= {FOLDER + path: data for path, data in scripts.items()}
+        self.page = self.page.replace(
+            b'src="/static/%s"' % entries[0], b'src="/static/%s%s"' % (FOLDER.encode(), entries[0])
+        )
+
+    def _join_sheets(self) -> None:
+        names = [name.decode() for name in _SHEET.findall(self.page)]
+        try:
+            sheets = [(self._root / name).read_bytes() for name in names]
+        except OSError as error:
+            logger.warning(
+                "server.static: the page's style sheets are served one by one: {}", error
+            )
+            return
+        if len(names) < 2 or any(
+            map(_REFERENCE.search, sheets)
+        ):  # relative to each sheet's address
+            return
+        self.files[SHEET] = b"\n".join(
+            b"/* %s */\n%s" % (posixpath.basename(name).encode(), sheet)
+            for name, sheet in zip(names, sheets, strict=True)
+        )
+        one = b'<link rel="stylesheet" href="/static/%s">\n    ' % SHEET.encode()
+        at = _SHEET.search(self.page)
+        if at is not None:
+            self.page = self.page[: at.start()] + one + _SHEET.sub(b"", self.page[at.start() :])

@@ -1,0 +1,56 @@
+"""What a browser loads until the first message is read: a budget, so that the page stays fast on a slow network."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.bench.loading import prepare, visit
+from tests.page.people import Person, PersonFactory, Server
+
+ROOMS = 5
+MOST_BYTES = 100_000
+MOST_REQUESTS = (
+    14  # of them five for the server's own page, and one for each plugin with a part in it
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as in production: it joins and packs the page's files."""
+    server = Server(tmp_path_factory.mktemp("built"), "memory", {"server.debug": "false"})
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+def test_the_first_message_costs_no_more_than_its_budget(
+    person: PersonFactory, browser: Browser, built: Server, locale: str
+) -> None:
+    aya = person(built).sign_up(f"aya-{locale[:2]}", "Aya")
+    room = prepare(aya, ROOMS)
+    reader = Person(browser, built.url, locale=locale)
+    reader.context.add_cookies(aya.context.cookies())  # type: ignore[arg-type]
+    cold = visit(reader.context, built.url, room, 0, ROOMS)
+    warm = visit(reader.context, built.url, room, 0, ROOMS)
+    reader.context.close()
+    assert 30_000 < cold["bytes"] <= MOST_BYTES
+    assert 5 <= cold["requests"] <= MOST_REQUESTS
+    assert warm["bytes"] < cold["bytes"] / 10
+
+
+def test_other_languages_are_loaded_when_they_are_chosen(
+    person: PersonFactory, built: Server
+) -> None:
+    aya = person(built)
+    asked: list[str] = []
+    aya.page.on("request", lambda request: asked.append(request.url))
+    aya.page.goto(built.url)
+    expect(aya.page.get_by_test_id("submit")).to_have_text("Sign in")
+    assert not any("texts/" in url for url in asked)
+    aya.page.get_by_test_id("language").select_option("ja")
+    expect(aya.page.get_by_test_id("submit")).not_to_have_text("Sign in")
+    assert [url for url in asked if "texts/" in url] == [
+        url for url in asked if url.endswith("/joined/texts/ja.js")
+    ]
