@@ -9,9 +9,11 @@ import { Plugins } from "./lib/plugins.js";
 import { RoomsStore } from "./lib/rooms-store.js";
 import { Session } from "./lib/session.js";
 import { Connection } from "./lib/socket.js";
+import { Updates } from "./lib/updates.js";
 import { show as showDialog } from "./elements/dialogs.js";
 import "./elements/chat-app.js";
 import "./elements/sign-in.js";
+import "./elements/update-line.js";
 
 const api = new Api();
 const store = new RoomsStore();
@@ -21,6 +23,8 @@ const places = new Places();
 const notices = new Notices({ places, store, storage: localStorage });
 const plugins = new Plugins({ places, api, connection, session, store, styles: document.head, notices });
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
+const KEEPING_MS = 3_000; // after the start, whose network the files that are kept do not share
+const updates = new Updates({ container: navigator.serviceWorker, reload: () => location.reload() });
 const root = document.querySelector("#root");
 let notice = "";
 let emailCode = "";
@@ -93,3 +97,6 @@ try {
   notice = errorText(error);
   show();
 }
+document.body.append(h("update-line", { updates }));
+session.addEventListener("ready", () => updates.check());
+setTimeout(() => void updates.start(document.querySelector("meta[name=build]")?.content), KEEPING_MS);

@@ -11,6 +11,7 @@ from chatserver.web.joining import NotJoinable, join
 
 FOLDER = "joined/"  # within the page's folder, and nowhere on the disk
 SHEET = f"{FOLDER}page.css"
+WORKER = "service-worker.js"  # has browsers keep the files
 
 _SCRIPT = re.compile(rb'<script type="module" src="/static/([^"]+)"></script>')
 _SHEET = re.compile(rb'<link rel="stylesheet" href="/static/([^"]+)">\s*')
@@ -42,6 +43,17 @@ class JoinedPage:
             whole.update(b"%s %d " % (path.encode(), len(data)))
             whole.update(data)
         return whole.hexdigest()[:16]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether browsers may keep the page to open it without a network: they need all of its files."""
+        return bool(self.files) and (self._root / WORKER).is_file()
+
+    @property
+    def kept(self) -> list[str]:
+        """The files that a browser needs to open the page."""
+        own = ("icon.svg",) if (self._root / "icon.svg").is_file() else ()
+        return [*(path for path in self.files if not path.endswith(".map")), *own]
 
     def texts_for(self, languages: str) -> str | None:
         """The script with the texts for a reader of these languages; None if the page's own language comes first.

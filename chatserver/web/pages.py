@@ -1,5 +1,7 @@
 """The page and its files: from the static folder, and what is made of them at start."""
 
+import hashlib
+import json
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,10 +11,11 @@ from chatserver.process.folders import packaged
 from chatserver.web.access import cookie_token
 from chatserver.web.base import BaseHandler
 from chatserver.web.files import Files, media_type, takes_gzip
-from chatserver.web.joined_page import JoinedPage
+from chatserver.web.joined_page import WORKER, JoinedPage
 from chatserver.web.response_heads import content_policy
 
 PAGE = "index.html"
+NO_BUILD = b'name="build" content=""'
 # What index.html loads. A manifest belongs to the page's own address.
 LOADED = re.compile(rb"""((?:href|src)=["'])/static/(?![^"']*\.webmanifest)""")
 
@@ -31,19 +34,35 @@ class StaticFiles(Files):
         if not (root / PAGE).is_file():
             raise StartupError(f"server.static: there is no {PAGE} in {root}")
         super().__init__(root, debug=debug)
+        self.origin = url.removesuffix(urlsplit(url).path) if "//" in url else ""
         self._joined = JoinedPage(root, PAGE) if not debug else None
         if self._joined is not None:
             self.version = self._joined.version(self.version)
             for path, data in self._joined.files.items():
                 self.keep(path, data)
         self._base = (url or "/static/") + (f"{self.version}/" if self.version else "")
-        self.origin = url.removesuffix(urlsplit(url).path) if "//" in url else ""
 
     def changed(self, path: str, data: bytes) -> bytes:
-        if path != PAGE:
-            return data
-        page = data if self._joined is None else self._joined.page
-        return LOADED.sub(rb"\g<1>" + self._base.encode(), page)
+        joined = self._joined
+        if path == PAGE:
+            page = LOADED.sub(
+                rb"\g<1>" + self._base.encode(), data if joined is None else joined.page
+            )
+            return page.replace(NO_BUILD, b'name="build" content="%s"' % self._build(page).encode())
+        if path == WORKER and joined is not None and joined.is_kept:
+            build = re.search(rb'name="build" content="([^"]+)"', self.read(PAGE).data)
+            files = [self._base + name for name in joined.kept]
+            if build is not None:
+                data = data.replace(b'BUILD = ""', b'BUILD = "%s"' % build[1])
+                data = data.replace(b"FILES = []", b"FILES = " + json.dumps(files).encode())
+        return data
+
+    def _build(self, page: bytes) -> str:
+        """What names this page for browsers that keep it; "" if none is to."""
+        if self._joined is None or not self._joined.is_kept:
+            return ""
+        policy = content_policy(self.origin).encode()  # is kept with it
+        return hashlib.sha256(b"%s %s %s" % (self.version.encode(), policy, page)).hexdigest()[:16]
 
     def preloads(self, languages: str, *, signed_in: bool) -> str:
         """The value of a Link header: what the page will ask for once its script runs.
@@ -74,17 +93,22 @@ class FileHandler(BaseHandler):
                 data, etag = file.packed, file.packed_etag
                 self.set_header("Content-Encoding", "gzip")
         self.set_header("ETag", etag)
+        if path == WORKER:
+            self.set_header("Service-Worker-Allowed", "/")
         if self.origin:
-            self._let_in(self.origin)
+            self._let_in(self.origin, fetches=path == WORKER)
         if self.request.headers.get("If-None-Match", "").removeprefix("W/") == etag:
             self.set_status(304)
             self.finish()
             return
         self.finish(data)
 
-    def _let_in(self, origin: str) -> None:
-        """Let the page load its files from another origin, which gets them, with these headers, from here."""
-        self.set_header("Content-Security-Policy", content_policy(origin))
+    def _let_in(self, origin: str, *, fetches: bool) -> None:
+        """Let the page load its files from another origin, which gets them, with these headers, from here.
+
+        `fetches` is true for the script that keeps the files.
+        """
+        self.set_header("Content-Security-Policy", content_policy(origin, fetches=fetches))
         self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
         self.set_header("Access-Control-Allow-Origin", "*")  # browsers demand it of modules
 

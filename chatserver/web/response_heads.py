@@ -16,15 +16,17 @@ from chatserver.errors import ChatError
 from chatserver.protocol import ErrorBody, error_body
 
 
-def content_policy(origin: str = "") -> str:
+def content_policy(origin: str = "", *, fetches: bool = False) -> str:
     """The value of Content-Security-Policy: the page loads nothing from elsewhere and runs nothing inline.
 
-    `origin` is one from which its scripts, styles and pictures may come as well, such as https://cdn.example.org.
+    `origin` is one from which its scripts, styles and pictures may come as well, such as https://cdn.example.org;
+    `fetches` is whether scripts may get files from there themselves.
     """
     own = f"'self' {origin}".rstrip()
+    reached = own if fetches else "'self'"
     return (
         f"default-src 'none'; script-src {own}; style-src {own}; img-src {own} data:; "
-        "connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+        f"connect-src {reached} ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'"
     )
 

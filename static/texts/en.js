@@ -169,6 +169,8 @@ export default {
   "status.4452": "The server does not let you in.",
   "status.4453": "This page is out of date. Please reload it.",
   "status.4454": "You have too many open connections. Close another one and reload.",
+  "update.there": "A new version of this page is there.",
+  "update.show": "Show it",
   "status.reload": "Reload",
   "plugin.failed": "{plugin}: {reason}",
   "plugin.broken": "This part does not work at the moment.",

@@ -169,6 +169,8 @@ export default {
   "status.4452": "このサーバーへの接続は許可されていません。",
   "status.4453": "このページは古くなっています。再読み込みしてください。",
   "status.4454": "接続数が上限に達しています。ほかの接続を閉じて再読み込みしてください。",
+  "update.there": "このページの新しいバージョンがあります。",
+  "update.show": "更新する",
   "status.reload": "再読み込み",
   "plugin.failed": "{plugin}：{reason}",
   "plugin.broken": "この部分は現在利用できません。",

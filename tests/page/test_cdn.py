@@ -18,6 +18,10 @@ PASSED_ON = (
     "Access-Control-Allow-Origin",
     "Cross-Origin-Resource-Policy",
 )
+KEEPS_SCRIPT = """async (port) => {
+  const script = document.querySelector("script[type=module]").src;
+  return new URL(script).port === String(port) && (await caches.match(script)) !== undefined;
+}"""
 
 
 class Cdn:
@@ -88,10 +92,15 @@ def test_the_page_works_with_files_from_a_cdn(
     server.start()
     cdn.origin = server.port
     try:
-        person(server).sign_up("aya", "Aya").create_room("Tea")
+        aya = person(server).sign_up("aya", "Aya")
+        aya.create_room("Tea")
         person(server).sign_up("ben", "Ben").join_room("Tea")
+        # The browser keeps what came from there, too.
+        aya.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        kept = aya.page.evaluate(KEEPS_SCRIPT, cdn.port)
     finally:
         server.stop()
+    assert kept
     scripts = [path for path in cdn.served if path.endswith("/joined/app.js")]
     assert len(scripts) == 2 and len(set(scripts)) == 1
     assert sorted(cdn.fetched) == sorted(set(cdn.served))

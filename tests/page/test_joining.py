@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chatserver.web.joined_page import WORKER
 from chatserver.web.joining import NotJoinable, join
 
 STATIC = Path(__file__).parents[2] / "static"
@@ -148,6 +149,8 @@ def test_our_own_page_is_joined_as_a_whole() -> None:
         if name.endswith(".map")
         for source in json.loads(data)["sources"]
     }
-    assert named == {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js")}
+    assert named == {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js")} - {
+        WORKER
+    }
     assert next(iter(scripts)) == "app.js"
     assert "texts/ja.js" in scripts and b"texts/ja.js" in scripts["app.js"]

@@ -34,7 +34,7 @@ async def test_all_that_the_page_loads_may_be_kept_for_ever(start: Start) -> Non
     page = await server.http("GET", "/")
     assert page.headers["cache-control"] == "no-cache"
     names = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert len(names) == 4
+    assert len(names) == 5
     for name in names:
         answer = await server.http("GET", name)
         assert answer.status_code == 200, name

@@ -1,0 +1,98 @@
+/**
+ * New versions of the page: has the browser keep its files (service-worker.js), and says when a newer version is there.
+ * It takes over only when the reader wants it. No DOM.
+ *
+ * Fires "available" ({}): `take()` shows the new version. Without a container, as on an address without TLS, nothing
+ * is kept, and nothing is said.
+ */
+
+const SCRIPT = "/static/service-worker.js";
+const TAKE_OVER = "take-over";
+const CHECK_EVERY_MS = 60_000;
+
+export class Updates extends EventTarget {
+  available = false;
+  #container;
+  #reload;
+  #registration = null;
+  #build = "";
+  #wasControlled = false;
+  #isTaking = false;
+  #checkedAt = 0;
+
+  constructor({ container, reload }) {
+    super();
+    this.#container = container;
+    this.#reload = reload;
+  }
+
+  /** `build` is the version of this page; "" for a page that is not to be kept. */
+  async start(build) {
+    if (!this.#container || !build) return;
+    this.#build = build;
+    this.#wasControlled = Boolean(this.#container.controller);
+    this.#container.addEventListener("controllerchange", () => void this.#onTakenOver());
+    try {
+      this.#registration = await this.#container.register(SCRIPT, { scope: "/", updateViaCache: "none" });
+    } catch (error) {
+      console.info("service worker:", error); // storage may be blocked; the page works without
+      return;
+    }
+    if (this.#registration.waiting) void this.#offer(this.#registration.waiting);
+    this.#registration.addEventListener("updatefound", () => this.#follow(this.#registration.installing));
+    if (this.#registration.installing) this.#follow(this.#registration.installing);
+  }
+
+  /** Looks for a new version, at most once a minute: the server may have been replaced. */
+  check(now = Date.now()) {
+    if (!this.#registration || now - this.#checkedAt < CHECK_EVERY_MS) return;
+    this.#checkedAt = now;
+    this.#registration.update().catch(() => {}); // no network, or one that is not to be kept: this one goes on
+  }
+
+  /** Shows the new version. */
+  take() {
+    const waiting = this.#registration?.waiting;
+    this.#isTaking = true;
+    if (waiting) waiting.postMessage(TAKE_OVER);
+    else this.#reload(); // another window had it take over
+  }
+
+  #follow(worker) {
+    worker?.addEventListener("statechange", () => {
+      if (worker.state === "installed") void this.#offer(worker);
+    });
+  }
+
+  /** After a reload, this page may be of the version that waits. */
+  async #offer(worker) {
+    if (!this.#container.controller) return; // the first version, for which nobody has to be asked
+    if ((await buildOf(worker)) === this.#build) worker.postMessage(TAKE_OVER);
+    else this.#say();
+  }
+
+  #say() {
+    this.available = true;
+    this.dispatchEvent(new CustomEvent("available", { detail: {} }));
+  }
+
+  /** Another window's reader may have wanted it: this window goes on with its own files until its reader does. */
+  async #onTakenOver() {
+    const isFirst = !this.#wasControlled;
+    this.#wasControlled = true;
+    if (this.#isTaking) this.#reload();
+    else if (!isFirst && (await buildOf(this.#container.controller)) !== this.#build) this.#say();
+  }
+}
+
+/** The version of a worker; it never resolves if the worker is gone. */
+function buildOf(worker) {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => {
+      port1.close();
+      resolve(data);
+    };
+    worker.postMessage("build", [port2]);
+  });
+}

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { Updates } from "../../static/lib/updates.js";
+
+class Worker extends EventTarget {
+  told = [];
+  state = "installing";
+
+  constructor(build) {
+    super();
+    this.build = build;
+  }
+
+  postMessage(said, [port] = []) {
+    if (said === "build") port.postMessage(this.build);
+    else this.told.push(said);
+  }
+
+  becomes(state) {
+    this.state = state;
+    this.dispatchEvent(new Event("statechange"));
+  }
+}
+
+class Container extends EventTarget {
+  registration = Object.assign(new EventTarget(), { waiting: null, installing: null, updates: 0, update: async () => (this.registration.updates += 1) });
+  controller = null;
+  registered = [];
+
+  async register(...given) {
+    this.registered.push(given);
+    return this.registration;
+  }
+
+  finds(worker) {
+    this.registration.installing = worker;
+    this.registration.dispatchEvent(new Event("updatefound"));
+  }
+
+  takenOverBy(worker) {
+    this.controller = worker;
+    this.dispatchEvent(new Event("controllerchange"));
+  }
+}
+
+async function started(container, build = "1") {
+  const seen = { reloads: 0, offers: 0 };
+  const updates = new Updates({ container, reload: () => (seen.reloads += 1) });
+  updates.addEventListener("available", () => (seen.offers += 1));
+  await updates.start(build);
+  return { updates, seen };
+}
+
+const settled = async () => {
+  for (let turns = 0; turns < 20; turns += 1) await turn();
+};
+
+test("nothing is kept without a container, and of a page for development", async () => {
+  await started(undefined);
+  const container = new Container();
+  await started(container, "");
+  assert.deepEqual(container.registered, []);
+  await started(container, "1");
+  assert.equal(container.registered.length, 1);
+});
+
+test("the first version takes over without a word and without a reload", async () => {
+  const container = new Container();
+  const { seen } = await started(container);
+  const first = new Worker("1");
+  container.finds(first);
+  first.becomes("installed");
+  container.takenOverBy(first);
+  await settled();
+  assert.deepEqual(seen, { reloads: 0, offers: 0 });
+  assert.deepEqual(first.told, []);
+});
+
+test("a new version is offered, and takes over when it is wanted", async () => {
+  const container = new Container();
+  container.controller = new Worker("1");
+  const { updates, seen } = await started(container);
+  const second = new Worker("2");
+  container.finds(second);
+  assert.equal(seen.offers, 0);
+  second.becomes("installed");
+  container.registration.waiting = second;
+  await settled();
+  assert.deepEqual([seen.offers, updates.available, second.told], [1, true, []]);
+  updates.take();
+  assert.deepEqual([second.told, seen.reloads], [["take-over"], 0]);
+  container.takenOverBy(second);
+  await settled();
+  assert.equal(seen.reloads, 1);
+});
+
+test("a version that waits already is offered at the start", async () => {
+  const container = new Container();
+  container.controller = new Worker("1");
+  container.registration.waiting = new Worker("2");
+  const { seen } = await started(container);
+  await settled();
+  assert.equal(seen.offers, 1);
+});
+
+test("a window whose reader was not asked goes on, and reloads when its reader wants", async () => {
+  const container = new Container();
+  container.controller = new Worker("1");
+  const { updates, seen } = await started(container);
+  container.takenOverBy(new Worker("2"));
+  await settled();
+  assert.deepEqual(seen, { reloads: 0, offers: 1 });
+  updates.take();
+  assert.equal(seen.reloads, 1);
+});
+
+test("a page that is of the waiting version already, by a reload, has it take over", async () => {
+  const container = new Container();
+  container.controller = new Worker("1");
+  const waiting = new Worker("2");
+  container.registration.waiting = waiting;
+  const { seen } = await started(container, "2");
+  await settled();
+  assert.deepEqual(waiting.told, ["take-over"]);
+  container.takenOverBy(waiting);
+  await settled();
+  assert.deepEqual(seen, { reloads: 0, offers: 0 });
+});
+
+test("storage that is blocked, and a server that is away, leave the page as it is", async (test) => {
+  test.mock.method(console, "info", () => {});
+  const blocked = new Container();
+  blocked.register = () => Promise.reject(new DOMException("blocked", "SecurityError"));
+  const { updates } = await started(blocked);
+  updates.check();
+  const away = new Container();
+  away.registration.update = () => Promise.reject(new TypeError("no network"));
+  (await started(away)).updates.check();
+  await settled();
+});
+
+test("a new version is looked for at most once a minute", async () => {
+  const container = new Container();
+  const { updates } = await started(container);
+  for (const now of [1_000_000, 1_059_000, 1_061_000]) updates.check(now);
+  assert.equal(container.registration.updates, 2);
+});
