@@ -30,7 +30,7 @@ class ChatApp extends View {
 
   build() {
     const { session, store, connection, notices } = this;
-    this.#list = h("room-list", { class: "side", session, store });
+    this.#list = h("room-list", { class: "side", role: "region", "aria-label": t("rooms"), session, store });
     this.#main = h("main", { class: "main" });
     this.#announcer = h("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "data-testid": "announcer" });
     this.append(h("connection-status", { session, connection }), this.#list, this.#main, this.#announcer, h("notice-list", { notices }));

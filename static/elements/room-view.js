@@ -35,7 +35,7 @@ class RoomView extends View {
   }
 
   build() {
-    this.#title = h("h2", { class: "room-title", dir: "auto", "data-testid": "room-title" });
+    this.#title = h("h1", { class: "room-title", dir: "auto", "data-testid": "room-title" });
     this.#topic = h("p", { class: "room-topic muted", dir: "auto" });
     this.#leave = h(
       "button",
@@ -84,6 +84,7 @@ class RoomView extends View {
     const room = this.store.room(this.room);
     const kind = room ? (room.joined ? "room" : "join") : "gone";
     this.#title.textContent = room ? roomTitle(room) : "";
+    this.#title.hidden = !room;
     this.#topic.textContent = room?.topic ?? "";
     this.#topic.hidden = !room?.topic;
     this.#people.hidden = kind !== "room" || room.kind === "direct";
@@ -159,7 +160,7 @@ class RoomView extends View {
       this.#panel.dataset.open = item.key;
       this.#panel.setAttribute("aria-label", label);
       this.#panel.append(
-        h("header", { class: "room-panel-head" }, h("h3", { dir: "auto" }, label), close),
+        h("header", { class: "room-panel-head" }, h("h2", { dir: "auto" }, label), close),
         h("plugin-place", { item, context: Object.freeze({ room: this.room }) }),
       );
       this.#panel.hidden = false;

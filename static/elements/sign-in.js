@@ -52,7 +52,7 @@ class SignIn extends View {
           t(this.#signingUp ? "signIn.switch" : "signUp.switch"),
         ),
       ),
-      languageSelect(),
+      h("footer", {}, languageSelect()),
     );
     this.#form.elements.username.focus();
     void this.#listMethods();

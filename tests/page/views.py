@@ -1,0 +1,242 @@
+"""Every view of the page, one after the other, for checks that have to see all of them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser, WebSocketRoute, expect
+
+from tests.page.people import PASSWORD, Person, Server
+
+PLUGINS = [
+    *("memory", "password", "metrics", "audit", "scheduled", "slash_commands", "shortcodes"),
+    *(
+        "disk_blobs",
+        "uploads",
+        "attachments",
+        "invites",
+        "totp",
+        "wordfilter",
+        "choices",
+        "greeter",
+    ),
+]
+SETTINGS = {
+    "plugins.folder": str(Path(__file__).parent / "plugins"),
+    "plugins.enabled": json.dumps(PLUGINS),
+    "plugin.wordfilter.words": '["plugh"]',
+}
+LONG = "An address https://example.org/with/a/very/long/path/that-has-to-break-somewhere-or-else and a text. "
+
+
+def server_with_all(data: Path) -> Server:
+    """A server with the plugins that add to the page, and a population: Olga, who owns it, and Ben, who has said something."""
+    server = Server(data, "memory", SETTINGS)
+    server.start()
+    return server
+
+
+def populate(browser: Browser, server: Server) -> None:
+    olga = Person(browser, server.url).sign_up("olga", "Olga Ōkubo")
+    ben = Person(browser, server.url).sign_up("ben", "Ben")
+    olga.create_room("Garden")
+    olga.create_room("Elsewhere")
+    ben.create_room("Open to all")
+    ben.join_room("Garden")
+    olga.open_room("Garden")
+    olga.say("The tomatoes are ripe.")
+    olga.say(LONG * 3)
+    ben.say("choose")
+    ben.say("@olga hello, will you have some?")
+    ben.sees("@olga hello, will you have some?")
+    for person in (olga, ben):
+        message = person.page.get_by_test_id("message").filter(has_text="tomatoes")
+        message.hover()
+        message.get_by_role("button", name="👍").first.click()
+        expect(message.get_by_test_id("reaction")).to_be_visible()
+    olga.page.get_by_test_id("message").filter(has_text="tomatoes").hover()
+    olga.page.get_by_test_id("message").filter(has_text="tomatoes").get_by_test_id("pin").click()
+    expect(olga.page.get_by_test_id("pinned")).to_be_visible()
+    upload(olga)
+    for person in (olga, ben):
+        person.context.close()
+
+
+def upload(person: Person) -> None:
+    with person.page.expect_file_chooser() as chosen:
+        person.page.get_by_role("button", name="Attach files").click()
+    chosen.value.set_files([{"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes"}])
+    chip = person.page.get_by_test_id("chip")
+    expect(chip).to_have_attribute("data-state", "ready")
+    person.page.get_by_test_id("composer").press("Enter")
+    expect(person.page.get_by_test_id("message").filter(has_text="notes.txt")).to_be_visible()
+
+
+class Tour:
+    """Leads a visitor through the page. Names are English, whatever the page's language is."""
+
+    def __init__(self, browser: Browser, server: Server, **options: object) -> None:
+        self.person = Person(browser, server.url, reduced_motion="reduce", **options)
+        self.page = self.person.page
+        self.narrow = options.get("viewport", {"width": 1280})["width"] <= 700  # type: ignore[index]
+        self._sockets: list[WebSocketRoute] = []
+        self._away = False
+        self.page.route_web_socket("**/ws", self._on_socket)
+
+    def _on_socket(self, socket: WebSocketRoute) -> None:
+        if self._away:
+            socket.close(code=1012)
+            return
+        socket.connect_to_server()
+        self._sockets.append(socket)
+
+    def close(self) -> None:
+        self.person.context.close()
+
+    def views(self) -> Iterator[str]:
+        """Stands on each view in turn, and says which it is."""
+        yield from self._signed_out()
+        yield from self._list()
+        yield from self._room()
+        yield from self._dialogs()
+        yield from self._settings()
+        yield from self._troubles()
+
+    def _signed_out(self) -> Iterator[str]:
+        page = self.page
+        page.goto(self.person.url)
+        expect(page.get_by_test_id("submit")).to_be_visible()
+        yield "sign-in"
+        page.get_by_test_id("username").fill("olga")
+        page.get_by_test_id("password").fill("a wrong one, certainly")
+        page.get_by_test_id("submit").click()
+        self.person.expected.append(r"401 \(Unauthorized\)")
+        expect(page.locator("sign-in [role=alert]").filter(has_text=".").or_(page.locator("sign-in [role=alert]").filter(has_text="。"))).to_be_visible()  # fmt: skip
+        yield "sign-in-refused"
+        page.get_by_test_id("switch-mode").click()
+        expect(page.get_by_test_id("name")).to_be_visible()
+        yield "sign-up"
+        page.get_by_test_id("switch-mode").click()
+        page.get_by_test_id("username").fill("olga")
+        page.get_by_test_id("password").fill(PASSWORD)
+        page.get_by_test_id("submit").click()
+        self.person.connected()
+
+    def _list(self) -> Iterator[str]:
+        page = self.page
+        expect(page.get_by_test_id("room").filter(has_text="Garden")).to_be_visible()
+        yield "start"
+        page.get_by_test_id("room-filter").fill("no such room")
+        yield "list-without-hits"
+        page.get_by_test_id("room-filter").fill("")
+        page.get_by_test_id("new-room").click()
+        expect(page.get_by_test_id("new-room-dialog")).to_be_visible()
+        yield "new-room"
+        page.keyboard.press("Escape")
+
+    def _to_list(self) -> None:
+        if self.narrow:
+            self.page.get_by_test_id("back").click()
+
+    def _open(self, name: str) -> None:
+        self.page.get_by_test_id("room").filter(has_text=name).click()
+        expect(self.page.get_by_test_id("room-title")).to_have_text(name)
+
+    def _room(self) -> Iterator[str]:
+        page = self.page
+        self._open("Open to all")
+        expect(page.get_by_test_id("join-room")).to_be_visible()
+        yield "room-to-join"
+        self._to_list()
+        self._open("Elsewhere")
+        expect(page.get_by_test_id("composer")).to_be_visible()
+        yield "room-without-messages"
+        self._to_list()
+        self._open("Garden")
+        messages = page.get_by_test_id("message")
+        expect(messages.filter(has_text="notes.txt")).to_be_visible()
+        expect(messages.get_by_role("button", name="Order")).to_be_visible()
+        yield "room"
+        own = messages.filter(has_text="tomatoes")
+        own.focus()
+        yield "room-actions"
+        own.get_by_test_id("reply").click()
+        yield "room-reply"
+        page.keyboard.press("Escape")
+        own.focus()
+        own.get_by_test_id("edit").click()
+        yield "room-edit"
+        page.keyboard.press("Escape")
+        page.get_by_test_id("composer").fill("/")
+        expect(page.get_by_role("listbox")).to_be_visible()
+        yield "room-commands"
+        page.get_by_test_id("composer").fill("Later")
+        page.get_by_test_id("send-menu").click()
+        yield "room-send-menu"
+        page.keyboard.press("Escape")
+        page.get_by_test_id("composer").fill("")
+        panels = page.locator(".room-head [aria-expanded]")
+        for index in range(panels.count()):
+            panels.nth(index).click()
+            panel = page.get_by_test_id("room-panel")
+            expect(panel).to_be_visible()
+            yield f"room-panel-{index + 1}"
+            panel.locator("header button").click()
+
+    def _dialogs(self) -> Iterator[str]:
+        page = self.page
+        page.get_by_test_id("people").click()
+        expect(page.get_by_test_id("members").locator("li").first).to_be_visible()
+        yield "people"
+        page.keyboard.press("Escape")
+        own = page.get_by_test_id("message").filter(has_text="tomatoes")
+        own.focus()
+        own.get_by_test_id("delete").click()
+        expect(page.get_by_test_id("ask")).to_be_visible()
+        yield "question"
+        page.keyboard.press("Escape")
+        self._to_list()
+        page.get_by_test_id("search").click()
+        page.get_by_test_id("search-text").fill("tomatoes")
+        page.get_by_test_id("search-text").press("Enter")
+        expect(page.get_by_test_id("found").locator("li").first).to_be_visible()
+        yield "search"
+        page.locator(".dialog-head button").click()
+
+    def _settings(self) -> Iterator[str]:
+        page = self.page
+        page.goto(f"{self.person.url}/#settings=")
+        nav = page.get_by_test_id("settings-nav")
+        if self.narrow:
+            expect(nav).to_be_visible()
+            yield "settings"
+        hrefs = nav.get_by_role("link", include_hidden=True).evaluate_all(
+            "(links) => links.map((link) => link.getAttribute('href'))"
+        )
+        assert len(hrefs) >= 6
+        for href in hrefs:
+            page.goto(f"{self.person.url}/{href}")
+            expect(page.locator("#settings-title")).to_be_visible()
+            page.wait_for_load_state("networkidle")
+            yield f"settings-{href.partition('=')[2]}"
+
+    def _troubles(self) -> Iterator[str]:
+        page = self.page
+        page.goto(f"{self.person.url}/#room=nowhere")
+        expect(page.get_by_test_id("room-gone")).to_be_visible()
+        yield "room-gone"
+        self._to_list()
+        self._open("Elsewhere")
+        page.get_by_test_id("composer").fill("plugh")
+        page.get_by_test_id("send").click()
+        expect(page.get_by_test_id("rewrite")).to_be_visible()
+        yield "message-refused"
+        page.locator(".message-state button").last.click()
+        self._away = True
+        for socket in self._sockets:
+            socket.close(code=1012)
+        page.get_by_test_id("composer").fill("On its way")
+        page.get_by_test_id("send").click()
+        status = page.get_by_test_id("connection-status")
+        expect(status).to_have_attribute("data-status", "waiting")
+        yield "offline"
