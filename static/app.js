@@ -6,9 +6,11 @@ import { chooseLanguage, currentLanguage, errorText, startLanguage, t } from "./
 import { Notices } from "./lib/notices.js";
 import { Places } from "./lib/places.js";
 import { Plugins } from "./lib/plugins.js";
+import { Records } from "./lib/records.js";
 import { RoomsStore } from "./lib/rooms-store.js";
 import { Session } from "./lib/session.js";
 import { Connection } from "./lib/socket.js";
+import { Tabs } from "./lib/tabs.js";
 import { Updates } from "./lib/updates.js";
 import { show as showDialog } from "./elements/dialogs.js";
 import "./elements/chat-app.js";
@@ -18,7 +20,8 @@ import "./elements/update-line.js";
 const api = new Api();
 const store = new RoomsStore();
 const connection = new Connection({ url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws` });
-const session = new Session({ api, connection, store, storage: sessionStorage });
+const records = new Records({ tab: tabStorage() });
+const session = new Session({ api, connection, store, records, tabs: new Tabs() });
 const places = new Places();
 const notices = new Notices({ places, store, storage: localStorage });
 const plugins = new Plugins({ places, api, connection, session, store, styles: document.head, notices });
@@ -55,6 +58,7 @@ function signedIn(user) {
 }
 
 root.addEventListener("signed-in", ({ detail }) => signedIn(detail.user), { capture: true });
+window.addEventListener("beforeunload", (event) => session.outbox.unsafe > 0 && event.preventDefault());
 root.addEventListener("language-chosen", ({ detail }) => void chooseLanguage(detail.language, localStorage).then(show));
 session.addEventListener("message", ({ detail }) => void notices.message(detail));
 session.addEventListener("signed-out", ({ detail }) => {
@@ -81,6 +85,15 @@ async function confirmEmail(code) {
     h("div", { class: "dialog-buttons" }, h("button", { class: "primary", type: "button", onclick: () => dialog.close() }, t("close"))),
   );
   showDialog(dialog);
+}
+
+/** The tab's own storage; null where the browser blocks it. */
+function tabStorage() {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
+  }
 }
 
 // A link for a new password counts, whoever is signed in here.

@@ -46,6 +46,7 @@ class ChatApp extends View {
     this.listen(session, "message", ({ detail }) => this.#announce(detail));
     this.listen(session, "note", ({ detail }) => this.#say(detail.room, detail.text));
     this.listen(window, "online", () => connection.wake());
+    this.listen(window, "offline", () => connection.offline());
     this.listen(document, "visibilitychange", () => this.#onVisible());
     this.#route();
   }

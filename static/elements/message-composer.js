@@ -1,6 +1,8 @@
 /**
  * Where a message is written, answered or edited, or a command typed. Needs `session`, `store`, `places` and the
- * attribute data-room. Files that are dropped or pasted go to the plugins that take them. Fires "sent". Enter sends, Shift+Enter breaks the line; on a touch keyboard Enter breaks the line.
+ * attribute data-room. Files that are dropped or pasted go to the plugins that take them. What is written is the room's
+ * draft (lib/drafts.js), over reloads and in all tabs. Fires "sent". Enter sends, Shift+Enter breaks the line; on a touch
+ * keyboard Enter breaks the line.
  */
 
 import { dataOf } from "../lib/attached.js";
@@ -28,13 +30,20 @@ class MessageComposer extends View {
   #text;
   #context;
   #error;
-  #reply = null;
-  #editing = null;
   #commands;
   #isRunning = false;
+  #taken = null; // the refused message that is being taken back
 
   get #room() {
     return this.store.room(this.dataset.room);
+  }
+
+  get #draft() {
+    return this.session.drafts.of(this.dataset.room);
+  }
+
+  #keep(fields) {
+    return this.session.drafts.change(this.dataset.room, fields);
   }
 
   build() {
@@ -48,7 +57,7 @@ class MessageComposer extends View {
       "aria-label": label,
       "aria-autocomplete": "list",
       "aria-controls": LIST_ID,
-      enterkeyhint: "send",
+      enterkeyhint: hasTouchKeyboard() ? "enter" : "send",
       "data-testid": "composer",
       oninput: () => this.#onInput(),
       onkeydown: (event) => this.#onKey(event),
@@ -74,12 +83,11 @@ class MessageComposer extends View {
     const later = h("send-menu", { places: this.places, about, context: () => this.#laterContext() });
     const row = h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, later, send);
     this.append(suggestions, this.#context, this.#chips, this.#error, h("div", { "data-faults": true }, row));
-    this.listen(this.#room.attached, "change", () => this.#drawChips());
-    this.#drawChips();
+    this.#showDraft();
+    this.listen(this.#room.attached, "change", () => this.#onAttached());
+    this.listen(this.session.drafts, "change", ({ detail }) => detail.room === this.dataset.room && this.#showDraft());
     this.#takeFiles();
-    this.#text.value = this.#room.draft;
-    this.#grow();
-    if (!matchMedia("(pointer: coarse)").matches) this.focusText();
+    if (!hasTouchKeyboard()) this.focusText();
   }
 
   draw() {
@@ -101,18 +109,23 @@ class MessageComposer extends View {
     const body = this.#text.value.trim();
     const { attached } = this.#room;
     this.#error.textContent = "";
-    if (this.#editing || isCommand(body) || (!body && !attached.items.length)) this.#error.textContent = t("composer.nothing");
+    if (this.#draft.editing || isCommand(body) || (!body && !attached.items.length)) this.#error.textContent = t("composer.nothing");
     else if (attached.isWaiting) this.#error.textContent = t("composer.waiting");
     else {
       return Object.freeze({
         room: this.dataset.room,
         text: asMessage(body),
-        reply_to: this.#reply?.id ?? null,
+        reply_to: this.#draft.reply?.id ?? null,
         data: frozen(dataOf(attached.items)),
         sent: () => this.#sent(),
       });
     }
     return null;
+  }
+
+  #onAttached() {
+    if (this.#room) void this.#keep({ attached: this.#room.attached.ready });
+    this.#drawChips();
   }
 
   #drawChips() {
@@ -166,51 +179,70 @@ class MessageComposer extends View {
     this.#text.focus();
   }
 
-  replyTo(message) {
-    this.#setContext({ reply: message }, t("message.replyTo", { name: message.author.name }), message.body);
-  }
-
-  edit(message) {
-    this.#setContext({ editing: message }, t("message.editing"), message.body);
-    this.#text.value = message.body;
-    this.#grow();
-  }
-
-  /** Takes back a message that was refused, to be changed; what is being written stays below it. */
-  rewrite(message) {
-    this.#clearContext();
-    const answered = this.#room.messages.find(({ id }) => id === message.reply_to);
-    if (answered) this.replyTo(answered);
-    this.#text.value = [asTyped(message.body), this.#text.value].filter(Boolean).join("\n");
-    for (const { namespace, value, label } of message.attached ?? []) this.#room.attached.add(namespace, value, { label });
-    this.#room.draft = this.#text.value;
-    this.session.outbox.discard(message.client_id);
-    this.#grow();
+  replyTo({ id, client_id, author, body }) {
+    void this.#keep({ reply: { id, client_id, name: author.name, body }, editing: null });
+    this.#showDraft();
     this.focusText();
   }
 
-  #setContext({ reply = null, editing = null }, title, body) {
-    if (this.#editing) this.#text.value = "";
+  /** The draft stays as it is until the change is saved or given up. */
+  edit({ id, body }) {
+    void this.#keep({ editing: { id, before: body, text: body } });
+    this.#showDraft();
+    this.focusText();
+  }
+
+  /** Takes back a message that was refused, to be changed; what is being written stays below it. */
+  async rewrite(message) {
+    if (this.#taken === message.client_id) return;
+    this.#taken = message.client_id;
+    const answered = this.#room.messages.find(({ id }) => id === message.reply_to);
+    for (const { namespace, value, label } of message.attached ?? []) this.#room.attached.add(namespace, value, { label });
+    const reply = answered ? { id: answered.id, name: answered.author.name, body: answered.body } : null;
+    const text = [asTyped(message.body), this.#draft.text].filter(Boolean).join("\n");
+    const kept = this.#keep({ text, reply, editing: null });
+    this.#showDraft();
+    this.focusText();
+    await kept; // only then may it leave the outbox
+    this.session.outbox.discard(message.client_id);
+  }
+
+  /** Shows what is being written: the draft, or the change of a message. */
+  #showDraft() {
+    if (!this.#room) return;
+    const { text, reply, editing, attached } = this.#draft;
+    const shown = editing ? editing.text : text;
+    if (this.#text.value !== shown) this.#text.value = shown;
+    if (this.#room.attached.items.length === 0)
+      for (const { namespace, value, label } of attached) this.#room.attached.add(namespace, value, { label });
     this.#commands.close();
-    this.#reply = reply;
-    this.#editing = editing;
+    if (editing) this.#showContext(t("message.editing"), editing.before);
+    else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), reply.body);
+    else this.#hideContext();
+    this.#drawChips();
+    this.#grow();
+  }
+
+  #showContext(title, body) {
     const close = h(
       "button",
-      { class: "round", type: "button", title: t("cancel"), "aria-label": t("cancel"), onclick: () => this.#clearContext() },
+      { class: "round", type: "button", title: t("cancel"), "aria-label": t("cancel"), "data-testid": "composer-cancel", onclick: () => this.#leaveContext() },
       icon(ICONS.close),
     );
     this.#context.replaceChildren(h("div", {}, h("strong", {}, title), h("span", { dir: "auto" }, body)), close);
     this.#context.hidden = false;
-    this.focusText();
   }
 
-  #clearContext() {
-    if (this.#editing) this.#text.value = "";
-    this.#reply = null;
-    this.#editing = null;
+  #hideContext() {
     this.#context.hidden = true;
     this.#context.replaceChildren();
-    this.#grow();
+  }
+
+  /** Gives up the change, or else the reference. */
+  #leaveContext() {
+    void this.#keep(this.#draft.editing ? { editing: null } : { reply: null });
+    this.#error.textContent = "";
+    this.#showDraft();
     this.focusText();
   }
 
@@ -218,13 +250,14 @@ class MessageComposer extends View {
     this.#grow();
     this.#error.textContent = "";
     const text = this.#text.value;
-    if (!this.#editing) this.#room.draft = text;
-    if (!this.#editing) this.#commands.typed(text.trimStart());
+    const { editing } = this.#draft;
+    void this.#keep(editing ? { editing: { ...editing, text } } : { text });
+    if (!editing) this.#commands.typed(text.trimStart());
     if (text.trim() && !this.#isCommand(text)) this.session.typing(this.dataset.room);
   }
 
   #isCommand(text) {
-    return !this.#editing && isCommand(text.trimStart());
+    return !this.#draft.editing && isCommand(text.trimStart());
   }
 
   #take(text) {
@@ -244,13 +277,13 @@ class MessageComposer extends View {
     if (this.#commands.takesKey(event)) {
       event.preventDefault();
       event.stopPropagation();
-    } else if (event.key === "Enter" && !event.shiftKey && !matchMedia("(pointer: coarse)").matches) {
+    } else if (event.key === "Enter" && !event.shiftKey && !hasTouchKeyboard()) {
       event.preventDefault();
       void this.#submit();
     } else if (event.key === "Escape" && !this.#context.hidden) {
       event.stopPropagation();
-      this.#clearContext();
-    } else if (event.key === "ArrowUp" && !event.altKey && this.#text.value === "") {
+      this.#leaveContext();
+    } else if (event.key === "ArrowUp" && !event.altKey && this.#text.value === "" && !this.#draft.editing) {
       this.#editLast(event);
     }
   }
@@ -264,31 +297,32 @@ class MessageComposer extends View {
 
   async #submit() {
     const { attached } = this.#room;
+    const { reply, editing } = this.#draft;
     // A message needs a text; that of files without one is their names.
-    const body = this.#text.value.trim() || (this.#editing ? "" : attached.items.map(({ label }) => label).join("\n"));
+    const body = this.#text.value.trim() || (editing ? "" : attached.items.map(({ label }) => label).join("\n"));
     if (!body) return;
-    if (this.#editing) {
-      await this.#submitEdit(body);
+    if (editing) {
+      await this.#submitEdit(editing, body);
       return;
     }
     if (isCommand(body)) {
       await this.#run(body);
       return;
     }
-    if (attached.isWaiting) {
-      this.#error.textContent = t("composer.waiting");
+    if (attached.isWaiting || this.session.outbox.isFull) {
+      this.#error.textContent = t(attached.isWaiting ? "composer.waiting" : "composer.full");
       return;
     }
-    this.session.send(this.dataset.room, asMessage(body), this.#reply?.id, attached.take());
+    this.session.send(this.dataset.room, asMessage(body), reply, attached.take());
     this.#sent();
   }
 
   /** The message is on its way: the composer is empty again. */
   #sent() {
     this.#room.attached.take();
-    this.#text.value = "";
-    this.#room.draft = "";
-    this.#clearContext();
+    void this.#keep({ text: "", reply: null, attached: [] });
+    this.#showDraft();
+    this.focusText();
     this.dispatchEvent(new CustomEvent("sent"));
   }
 
@@ -301,20 +335,18 @@ class MessageComposer extends View {
     this.#isRunning = false;
     this.#error.textContent = refusal;
     if (refusal) return;
-    if (this.#text.value.trim() === body) {
-      this.#text.value = "";
-      if (this.#room) this.#room.draft = "";
+    if (this.#draft.text.trim() === body) {
+      void this.#keep({ text: "" });
       this.#commands.typed("");
-      this.#grow();
+      this.#showDraft();
     }
     this.dispatchEvent(new CustomEvent("sent"));
   }
 
-  async #submitEdit(body) {
-    const { id, body: before } = this.#editing;
+  async #submitEdit({ id, before }, body) {
     try {
       if (body !== before) await this.session.edit(this.dataset.room, id, body);
-      this.#clearContext();
+      if (this.#draft.editing?.id === id) this.#leaveContext();
     } catch (error) {
       this.#error.textContent = errorText(error);
     }
@@ -324,6 +356,10 @@ class MessageComposer extends View {
     this.#text.style.height = "auto";
     this.#text.style.height = `${Math.min(this.#text.scrollHeight, TALLEST_PX)}px`;
   }
+}
+
+function hasTouchKeyboard() {
+  return matchMedia("(pointer: coarse)").matches;
 }
 
 customElements.define("message-composer", MessageComposer);

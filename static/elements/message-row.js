@@ -35,7 +35,7 @@ export function messageRow({ message, grouped, quoted, me, mayPin, session, plac
       { class: "message-main" },
       !grouped && h("div", { class: "message-head" }, h("strong", { dir: "auto" }, name), botMark(author), time(message)),
       grouped && h("span", { class: "visually-hidden" }, name),
-      message.reply_to && quote(quoted),
+      (message.reply_to || message.reply_to_unsent) && quote(quoted ?? (message.quoted && { ...message.quoted, author: me })),
       body(message, shown.length > 0 && message.body === message.data_text),
       !message.deleted && messageParts(message, session),
       ...shown,
@@ -94,8 +94,12 @@ function toggle(session, message, emoji, on) {
   session.react(message.room, message.id, emoji, on).catch((error) => void ask(errorText(error), t("cancel")));
 }
 
-function stateLine({ state, error, client_id }, { session, tell }) {
-  if (state === "pending") return h("p", { class: "message-state" }, t("message.pending"));
+function stateLine({ state, error, client_id, isHeld }, { session, tell }) {
+  if (state === "pending") {
+    const why = isHeld ? t("message.held") : error ? t("message.later", { reason: errorText(error) }) : t("message.pending");
+    const reply = h("button", { class: "link", type: "button", "data-testid": "reply-unsent", onclick: () => tell("reply") }, t("message.reply"));
+    return h("p", { class: "message-state" }, h("span", {}, why), reply);
+  }
   if (state !== "failed") return null;
   return h(
     "p",

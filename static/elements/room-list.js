@@ -10,6 +10,7 @@ import { avatar } from "./avatar.js";
 import { askNewRoom } from "./dialogs.js";
 import { languageSelect } from "./language-select.js";
 import { showSearch } from "./search-dialog.js";
+import { signOut } from "./sign-out.js";
 import { View } from "./view.js";
 
 const KIND_ICON = { public: ICONS.hash, private: ICONS.lock, direct: ICONS.person };
@@ -71,7 +72,7 @@ class RoomList extends View {
         ),
         h(
           "button",
-          { class: "round", type: "button", title: t("signOut"), "aria-label": t("signOut"), "data-testid": "sign-out", onclick: () => void this.session.signOut() },
+          { class: "round", type: "button", title: t("signOut"), "aria-label": t("signOut"), "data-testid": "sign-out", onclick: () => void signOut(this.session) },
           icon(ICONS.leave),
         ),
       ),

@@ -15,6 +15,11 @@ export class Attached extends EventTarget {
     return this.#items;
   }
 
+  /** What could be sent now, `[{namespace, value, label}, …]`. */
+  get ready() {
+    return this.#items.filter(({ value }) => value !== null).map(({ namespace, value, label }) => ({ namespace, value, label }));
+  }
+
   get isWaiting() {
     return this.#items.some(({ value }) => value === null);
   }

@@ -1,78 +1,140 @@
 /**
- * Messages on their way out. Each keeps its client_id until the server has confirmed it, across lost
- * connections and reloads, so sending twice is sending once. One at a time per room keeps their order.
- * Fires "change" ({room}). No DOM.
+ * Messages on their way out. Each is stored in the browser before it is sent, and keeps its client_id until the server has
+ * it, so sending twice is sending once. One at a time in each room keeps their order: what waits for the network, the
+ * server or the author's decision on a refusal holds back the rest of its room, and no other room. No DOM.
  *
- * States: "pending" (waiting or under way) | "sent" (confirmed, its event not here yet) | "failed".
+ * All tabs of a user show the same messages; one tab sends them (lib/tabs.js). A message that could be kept in its own tab
+ * alone is sent by that tab.
+ *
+ * States: "pending" (waiting or under way) | "sent" (the server has it, its event is not here yet) | "failed" (refused).
+ * Fires "change" ({room}).
  */
 
 import { clientId } from "./ids.js";
+import { Records } from "./records.js";
+import { RequestError } from "./socket.js";
+import { ALONE } from "./tabs.js";
 
+export const MOST = 1_000; // messages of one user that wait
 const RETRY_MS = 2_000;
+const LONGEST_RETRY_MS = 60_000;
+const SIGNED_OUT = new Set(["auth.required", "auth.invalid"]); // after signing in again it is sent
 
 export class Outbox extends EventTarget {
   #send;
-  #storage;
-  /** @type {string | null} */
-  #key = null;
+  #records;
+  #tabs;
+  #isSeen;
+  #user = null;
+  #opening = null;
   #entries = [];
+  #gone = new Set(); // client_ids of messages that left, which a read begun earlier may still bring
+  #underWay = new Set();
   #busy = new Set();
   #timers = new Map();
+  #failures = new Map(); // by room, since the last answer
 
-  /** `send(entry)` resolves with `{id, seq, at}` or rejects with a RequestError. */
-  constructor({ send, storage = null }) {
+  /**
+   * `send(entry)` resolves with `{id, seq}` or rejects with a RequestError. `isSeen(room, seq)` says whether the event
+   * with that seq is here.
+   */
+  constructor({ send, records = new Records(), tabs = ALONE, isSeen = () => false }) {
     super();
     this.#send = send;
-    this.#storage = storage;
+    this.#records = records;
+    this.#tabs = tabs;
+    this.#isSeen = isSeen;
+    tabs.addEventListener("leader", () => void this.#readAgain().then(() => this.flush()));
+    tabs.addEventListener("message", ({ detail }) => this.#onTold(detail));
   }
 
-  /** Takes up what this user left unsent in this tab. */
-  open(userId) {
-    this.#key = `outbox:${userId}`;
-    this.#entries = JSON.parse(this.#storage?.getItem(this.#key) ?? "[]");
+  /** Takes up what this user left unsent in this browser. */
+  async open(user) {
+    this.close();
+    this.#user = user;
+    this.#opening = this.#readAgain();
+    await this.#opening;
+    this.flush();
   }
 
-  /** Signing out: nothing of it stays behind. */
-  clear() {
-    if (this.#key) this.#storage?.removeItem(this.#key);
+  /** The session has ended; the messages stay in the browser until their author is back. */
+  close() {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
+    this.#failures.clear();
+    this.#gone.clear();
     this.#entries = [];
-    this.#key = null;
+    this.#user = null;
   }
 
+  /** Number of messages that the server does not have. */
+  get unsent() {
+    return this.#entries.filter(({ state }) => state !== "sent").length;
+  }
+
+  /** Number of unsent messages that end with the tab. */
+  get unsafe() {
+    return this.#entries.filter(({ state, kept }) => state !== "sent" && kept === "tab").length;
+  }
+
+  get isFull() {
+    return this.unsent >= MOST;
+  }
+
+  /**
+   * The messages of a room, in order. `isHeld` tells that an earlier one was refused; `quoted` is the message on its way
+   * that this one answers.
+   */
   in(room) {
-    return this.#entries.filter((entry) => entry.room === room);
+    let isHeld = false;
+    return this.#of(room).map((entry) => {
+      const quoted = entry.reply_to_unsent && this.#find(entry.reply_to_unsent);
+      const shown = { ...entry, ...(isHeld && { isHeld }), ...(quoted && { quoted: { body: quoted.body } }) };
+      isHeld ||= entry.state === "failed";
+      return shown;
+    });
   }
 
-  /** `attached` as `Attached.take` returns it. */
-  add(room, body, replyTo = null, attached = []) {
-    const entry = { room, body, client_id: clientId(), at: new Date().toISOString(), state: "pending" };
-    if (replyTo) entry.reply_to = replyTo;
+  /**
+   * Returns the new entry, which is shown at once and sent when it is stored. `reply` is the answered message, `{id}`, or
+   * `{client_id}` of one on its way. `attached` as `Attached.take` returns it.
+   */
+  add(room, body, reply = null, attached = []) {
+    const id = clientId();
+    const last = this.#entries.reduce((most, { order }) => Math.max(most, order), 0);
+    const entry = { room, body, client_id: id, at: new Date().toISOString(), state: "pending", order: last + 1, kept: null };
+    if (reply?.id) entry.reply_to = reply.id;
+    else if (reply) Object.assign(entry, this.#replyTo(reply.client_id));
     if (attached.length) entry.attached = attached;
     this.#entries.push(entry);
     this.#changed(room);
-    this.flush(room);
-    return entry;
+    void this.#store(entry);
+    return { ...entry };
   }
 
+  /** Sends a refused message again. */
   retry(id) {
     const entry = this.#find(id);
-    if (!entry) return;
-    Object.assign(entry, { state: "pending", error: undefined });
+    if (entry?.state !== "failed") return;
+    this.#change(entry, { state: "pending", error: undefined });
     this.#changed(entry.room);
-    this.flush(entry.room);
   }
 
+  /** Gives a message up. One that answers it is sent without the reference. */
   discard(id) {
     const entry = this.#find(id);
-    if (entry) this.#remove(entry);
+    if (entry) this.#leave(entry, {});
   }
 
-  /** The message is in the log: seen as an event or in a page. `id` is its client_id. */
-  confirmed(id) {
+  /** The author's own message is in the log under `messageId`: seen as an event or in a page. */
+  confirmed(id, messageId) {
     const entry = this.#find(id);
-    if (entry) this.#remove(entry);
+    if (entry) this.#leave(entry, { reply_to: messageId });
+  }
+
+  /** All events of a room up to this seq are here, or need no more showing. */
+  seen(room, seq) {
+    for (const entry of this.#of(room)) if (entry.state === "sent" && entry.seq <= seq) this.#drop(entry);
   }
 
   /** Sends what waits, in one room or in all (after a reconnect). */
@@ -81,48 +143,178 @@ export class Outbox extends EventTarget {
     for (const id of rooms) void this.#work(id);
   }
 
+  async #store(entry) {
+    const user = this.#user;
+    await this.#opening;
+    if (this.#user !== user) return;
+    const { order, kept } = await this.#records.append("outbox", recordOf(entry, user));
+    if (this.#user !== user) return;
+    if (this.#find(entry.client_id) !== entry) {
+      void this.#records.change({ remove: [["outbox", keyOf(entry.client_id, user)]] }); // given up meanwhile
+      return;
+    }
+    Object.assign(entry, { order, kept });
+    this.#entries.sort((a, b) => a.order - b.order);
+    this.#changed(entry.room);
+    this.#tabs.tell({ outbox: "changed" });
+    this.flush(entry.room);
+  }
+
   async #work(room) {
     if (this.#busy.has(room)) return;
     this.#busy.add(room);
     clearTimeout(this.#timers.get(room));
     try {
       let entry;
-      while ((entry = this.#entries.find((each) => each.room === room && each.state === "pending"))) {
-        if (!(await this.#sendOne(entry))) break;
-      }
+      while ((entry = this.#next(room)) && (await this.#deliver(entry)));
     } finally {
       this.#busy.delete(room);
     }
   }
 
+  /** The message that this tab has to send now, or null. */
+  #next(room) {
+    const first = this.#of(room).find(({ state }) => state !== "sent");
+    if (first?.state !== "pending" || first.kept === null) return null;
+    return first.kept === "tab" || this.#tabs.isLeader ? first : null;
+  }
+
   /** False when the room has to wait. */
-  async #sendOne(entry) {
+  async #deliver(entry) {
+    const user = this.#user;
+    let answer;
+    this.#underWay.add(entry.client_id);
     try {
-      const { seq } = await this.#send(entry);
-      Object.assign(entry, { state: "sent", seq });
+      answer = await this.#send(entry);
+      if (typeof answer?.id !== "string" || !Number.isInteger(answer.seq)) throw noAnswer();
     } catch (error) {
-      if (error.code === "connection.lost") return false; // the reconnect flushes
-      if (error.retry === "later") {
-        this.#timers.set(entry.room, setTimeout(() => this.flush(entry.room), error.afterMs || RETRY_MS));
-        return false;
-      }
-      Object.assign(entry, { state: "failed", error: { code: error.code, message: error.message, detail: error.detail } });
+      return this.#user === user && this.#onRefusal(entry, error);
+    } finally {
+      this.#underWay.delete(entry.client_id);
     }
-    this.#changed(entry.room);
+    if (this.#user !== user) return false;
+    this.#failures.delete(entry.room);
+    this.#tabs.tell({ outbox: "sent", client_id: entry.client_id, id: answer.id, seq: answer.seq });
+    this.#onSent(entry, answer);
     return true;
+  }
+
+  #onSent(entry, { id, seq }) {
+    Object.assign(entry, { state: "sent", id, seq });
+    this.#forgetStored(entry, { reply_to: id });
+    if (this.#isSeen(entry.room, seq)) this.#drop(entry);
+    else this.#changed(entry.room);
+  }
+
+  #onRefusal(entry, error) {
+    if (error.code === "connection.lost" || SIGNED_OUT.has(error.code)) return false; // the next connection flushes
+    const reason = { code: error.code, message: error.message, detail: error.detail };
+    if (error.retry === "later") {
+      const failures = this.#failures.get(entry.room) ?? 0;
+      this.#failures.set(entry.room, failures + 1);
+      const delay = error.afterMs || Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** failures);
+      const timer = setTimeout(() => this.flush(entry.room), delay);
+      timer.unref?.(); // in node it would keep the process
+      this.#timers.set(entry.room, timer);
+      entry.error = reason;
+      this.#changed(entry.room);
+      return false;
+    }
+    if (this.#find(entry.client_id)) this.#change(entry, { state: "failed", error: reason });
+    return true;
+  }
+
+  #change(entry, fields) {
+    Object.assign(entry, fields);
+    this.#changed(entry.room);
+    const key = keyOf(entry.client_id, this.#user);
+    void this.#records.change({ update: [["outbox", key, fields]] }).then(() => this.#tabs.tell({ outbox: "changed" }));
+    this.flush(entry.room);
+  }
+
+  /** The message leaves; those that answer it get these fields. */
+  #leave(entry, replies) {
+    this.#forgetStored(entry, replies);
+    this.#drop(entry);
+    this.flush(entry.room);
+  }
+
+  /** In one transaction, so that no reply ever points to a message that is not there. */
+  #forgetStored(entry, replies) {
+    const user = this.#user;
+    const fields = { reply_to_unsent: undefined, ...replies };
+    const waiting = this.#entries.filter((each) => each.reply_to_unsent === entry.client_id);
+    for (const each of waiting) Object.assign(each, fields);
+    this.#gone.add(entry.client_id);
+    const update = waiting.map((each) => ["outbox", keyOf(each.client_id, user), fields]);
+    const done = this.#records.change({ remove: [["outbox", keyOf(entry.client_id, user)]], update });
+    void done.then(() => this.#tabs.tell({ outbox: "changed" }));
+  }
+
+  #onTold({ outbox, client_id, id, seq }) {
+    if (outbox === "changed") void this.#readAgain().then(() => this.flush());
+    if (outbox !== "sent") return;
+    const entry = this.#find(client_id);
+    if (entry) this.#onSent(entry, { id, seq });
+  }
+
+  /** What the browser has is the truth about all messages that are stored there. */
+  async #readAgain() {
+    const user = this.#user;
+    if (user === null) return;
+    const { records, isWhole } = await this.#records.all("outbox", user);
+    if (this.#user !== user) return;
+    const stored = new Map(records.map((record) => [record.client_id, record]));
+    for (const id of this.#gone) if (!stored.delete(id)) this.#gone.delete(id);
+    const rooms = new Set([...stored.values(), ...this.#entries].map(({ room }) => room));
+    for (const entry of this.#entries) {
+      const record = stored.get(entry.client_id);
+      stored.delete(entry.client_id);
+      if (record && entry.state !== "sent" && !this.#underWay.has(entry.client_id)) Object.assign(entry, entryOf(record));
+    }
+    const left = (entry) => isWhole && entry.kept === "browser" && entry.state !== "sent" && !this.#underWay.has(entry.client_id);
+    const known = new Set(records.map((record) => record.client_id));
+    this.#entries = this.#entries.filter((entry) => known.has(entry.client_id) || !left(entry));
+    this.#entries.push(...[...stored.values()].map(entryOf));
+    this.#entries.sort((a, b) => a.order - b.order);
+    for (const room of rooms) this.#changed(room);
+  }
+
+  #replyTo(id) {
+    const target = this.#find(id);
+    if (!target) return {};
+    return target.state === "sent" ? { reply_to: target.id } : { reply_to_unsent: id };
+  }
+
+  #of(room) {
+    return this.#entries.filter((entry) => entry.room === room);
   }
 
   #find(id) {
     return this.#entries.find((entry) => entry.client_id === id);
   }
 
-  #remove(entry) {
-    this.#entries.splice(this.#entries.indexOf(entry), 1);
+  #drop(entry) {
+    const at = this.#entries.indexOf(entry);
+    if (at >= 0) this.#entries.splice(at, 1);
     this.#changed(entry.room);
   }
 
   #changed(room) {
-    if (this.#key) this.#storage?.setItem(this.#key, JSON.stringify(this.#entries));
     this.dispatchEvent(new CustomEvent("change", { detail: { room } }));
   }
+}
+
+const noAnswer = () => new RequestError({ code: "server.internal", message: "The server made a mistake.", retry: "later" });
+
+function keyOf(id, user) {
+  return `${user} ${id}`;
+}
+
+function recordOf({ kept: _, ...entry }, user) {
+  return { ...entry, key: keyOf(entry.client_id, user), user };
+}
+
+function entryOf({ key: _, user: __, ...entry }) {
+  return entry;
 }

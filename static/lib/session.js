@@ -9,7 +9,10 @@
 
 import { dataOf } from "./attached.js";
 import { clientId } from "./ids.js";
+import { Drafts } from "./drafts.js";
 import { Outbox } from "./outbox.js";
+import { Records } from "./records.js";
+import { ALONE } from "./tabs.js";
 
 const PAGE = 50;
 const ROOMS_PER_FRAME = 500; // keeps a sub frame far below the server's frame limit
@@ -24,6 +27,9 @@ const AUTH_CLOSES = new Set([4401, 4451]);
 export class Session extends EventTarget {
   status = "idle";
   outbox;
+  drafts;
+  #tabs;
+  #records;
   #api;
   #connection;
   #store;
@@ -39,12 +45,17 @@ export class Session extends EventTarget {
   /** @type {{room: string, text: string, client_id: string} | null} */
   #called = null; // the command whose answer is awaited, or was lost
 
-  constructor({ api, connection, store, storage = null }) {
+  /** `tabs` as lib/tabs.js has them; `records` are what the browser keeps (lib/records.js). */
+  constructor({ api, connection, store, records = new Records(), tabs = ALONE }) {
     super();
     this.#api = api;
     this.#connection = connection;
     this.#store = store;
-    this.outbox = new Outbox({ send: (entry) => this.#post(entry), storage });
+    this.#records = records;
+    this.#tabs = tabs;
+    const isSeen = (room, seq) => seq <= (store.room(room)?.lastSeq ?? 0);
+    this.outbox = new Outbox({ send: (entry) => this.#post(entry), records, tabs, isSeen });
+    this.drafts = new Drafts({ records, tabs });
     connection.addEventListener("status", ({ detail }) => this.#onStatus(detail));
     connection.addEventListener("hello", ({ detail }) => void this.#onHello(detail));
     connection.addEventListener("event", ({ detail }) => this.#onEvent(detail));
@@ -53,19 +64,26 @@ export class Session extends EventTarget {
 
   start(me) {
     this.#store.reset(me);
-    this.outbox.open(me.id);
+    this.#tabs.join(me.id);
+    void this.outbox.open(me.id);
+    void this.drafts.open(me.id);
     this.#connection.start();
   }
 
+  /** Nothing that the user wrote stays in this browser. */
   async signOut() {
+    const user = this.#store.me?.id;
     const redirect = await this.#api.logout().catch(() => "");
     this.#end("asked", redirect);
+    if (user) await this.#records.clear(user);
   }
 
   /** `redirect` is where the browser signs out elsewhere; the session here has ended. */
   #end(reason, redirect = "") {
     this.#connection.stop();
-    this.outbox.clear();
+    this.outbox.close();
+    this.drafts.close();
+    this.#tabs.leave();
     this.#store.reset();
     this.#epoch = null;
     this.#fire("signed-out", { reason, redirect });
@@ -96,9 +114,11 @@ export class Session extends EventTarget {
     this.refreshRooms().catch(() => {});
   }
 
-  send(room, body, replyTo, attached) {
+  /** `reply` is the message that this one answers, with its `id`, or the `client_id` of one on its way. */
+  send(room, body, reply, attached) {
     this.#typed.delete(room);
-    return this.outbox.add(room, body, replyTo, attached);
+    const answered = reply && !reply.id && this.#store.room(room)?.messages.find(({ client_id }) => client_id === reply.client_id);
+    return this.outbox.add(room, body, answered || reply, attached);
   }
 
   typing(room, now = Date.now()) {
@@ -344,15 +364,22 @@ export class Session extends EventTarget {
 
   #applyPage(id, page) {
     this.#store.applyPage(id, page, page.more || page.messages.length >= PAGE);
-    for (const { client_id } of page.messages) this.outbox.confirmed(client_id);
+    for (const message of page.messages) this.#confirm(message);
+    this.outbox.seen(id, this.#store.room(id)?.lastSeq ?? 0);
+  }
+
+  #confirm({ author, client_id, id }) {
+    if (author.id === this.#store.me?.id) this.outbox.confirmed(client_id, id);
   }
 
   async #post({ room, client_id, body, reply_to, attached }) {
     const fields = { room, client_id, body, reply_to, data: attached && dataOf(attached) }; // JSON leaves out what is undefined
-    const answer = await this.#connection.request("send", fields);
-    const seen = this.#store.room(room)?.lastSeq ?? 0;
-    if (answer.seq <= seen) queueMicrotask(() => this.outbox.confirmed(client_id)); // its event was here before its answer
-    return answer;
+    try {
+      return await this.#connection.request("send", fields);
+    } catch (error) {
+      if (error.code === "auth.required") void this.#checkSignedIn();
+      throw error;
+    }
   }
 
   #onEvent(event) {
@@ -369,10 +396,11 @@ export class Session extends EventTarget {
       return;
     }
     const outcome = this.#store.applyEvent(event);
+    if (outcome !== "hole" && event.seq && event.ev !== "read") this.outbox.seen(event.room, event.seq);
     if (outcome === "hole") void this.#repair(event.room);
     if (outcome === "applied" && event.ev === "plugin.event") this.#fire("noted", { event });
     if (outcome !== "applied" || event.ev !== "message.posted") return;
-    this.outbox.confirmed(event.client_id);
+    this.#confirm(event);
     if (event.author.id !== this.#store.me.id) this.#fire("message", { room: event.room, message: event });
   }
 

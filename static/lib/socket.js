@@ -13,6 +13,8 @@ const LONGEST_DELAY_MS = 30_000;
 const STABLE_MS = 5_000; // a link that dies younger than this counts as a failed attempt
 const ANSWER_MS = 15_000;
 const PING_ANSWER_MS = 8_000;
+const SUSPECT_MS = 2_500; // silence after a question, upon which the line is asked for a sign of life
+const SOCKET_OPEN = 1; // WebSocket.OPEN
 
 /** The server's refusal of one request, or code "connection.lost" when no answer came. */
 export class RequestError extends Error {
@@ -28,6 +30,9 @@ export class RequestError extends Error {
 }
 
 const lost = () => new RequestError({ code: "connection.lost", message: "The connection was lost.", retry: "later" });
+
+/** An answer that says nothing, or not in the protocol's words. */
+const nonsense = () => new RequestError({ code: "server.internal", message: "The server made a mistake.", retry: "later" });
 
 const tooLarge = () => new RequestError({ code: "limit.size", message: "The text is longer than the server accepts." });
 
@@ -48,13 +53,17 @@ export class Connection extends EventTarget {
   #nextId = 1;
   #maxFrame = Infinity;
   #attempt = 0;
-  /** @type {number | null} */
-  #helloAt = null;
-  #heardAt = 0;
+  #isStable = false;
+  #heardSince = false; // since the question under suspicion
+  #heard = false; // since the last look; wall clocks may be set, so none is asked
   /** @type {number | undefined} */
   #retryTimer;
   /** @type {number | undefined} */
   #heartbeatTimer;
+  /** @type {number | undefined} */
+  #stableTimer;
+  /** @type {number | undefined} */
+  #suspectTimer;
 
   constructor({ url, makeSocket = (address) => new WebSocket(address, "chat.v1"), random = Math.random }) {
     super();
@@ -85,6 +94,11 @@ export class Connection extends EventTarget {
     }
   }
 
+  /** The device has no network: what is open is lost, though the line would tell only much later. */
+  offline() {
+    if (this.status === "open" || this.status === "connecting") this.#fail(this.#socket);
+  }
+
   /** Resolves with `ok`, rejects with RequestError. */
   request(op, fields = {}, { timeoutMs = ANSWER_MS } = {}) {
     if (this.status !== "open") return Promise.reject(lost());
@@ -92,10 +106,15 @@ export class Connection extends EventTarget {
     const frame = JSON.stringify({ id, op, ...fields });
     // Sent all the same, it would end the connection, and after each reconnect the next one.
     if (new TextEncoder().encode(frame).length > this.#maxFrame) return Promise.reject(tooLarge());
+    if (this.#socket.readyState > SOCKET_OPEN) {
+      this.#fail(this.#socket); // it is closing, and would swallow the frame
+      return Promise.reject(lost());
+    }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#fail(this.#socket), timeoutMs);
       this.#waiting.set(id, { resolve, reject, timer });
-      this.#socket?.send(frame);
+      this.#socket.send(frame);
+      if (op !== "ping") this.#suspect();
     });
   }
 
@@ -108,24 +127,30 @@ export class Connection extends EventTarget {
     this.#setStatus("connecting");
     const socket = this.#makeSocket(this.#url);
     this.#socket = socket;
-    this.#helloAt = null;
-    socket.onmessage = ({ data }) => this.#receive(data);
+    this.#isStable = false;
+    socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(data);
     socket.onclose = ({ code }) => this.#closed(socket, code);
-    this.#heardAt = Date.now();
     this.#watch(ANSWER_MS); // until hello says how often the server is heard from
   }
 
   #receive(data) {
-    this.#heardAt = Date.now();
-    const frame = JSON.parse(data);
-    if (frame.re !== undefined) this.#answer(frame);
-    else if (frame.sys === "hello") this.#hello(frame);
-    else if (frame.sys) this.#fire("system", frame);
+    this.#heard = true;
+    this.#heardSince = true;
+    const frame = parsed(data);
+    if (frame === null) this.#fail(this.#socket); // not this protocol
+    else if (frame.re !== undefined) this.#answer(frame);
+    else if (frame.sys === "hello") {
+      if (frame.heartbeat_ms > 0) this.#hello(frame);
+      else this.#fail(this.#socket);
+    } else if (frame.sys) this.#fire("system", frame);
     else if (frame.ev) this.#fire("event", frame);
   }
 
   #hello(frame) {
-    this.#helloAt = Date.now();
+    clearTimeout(this.#stableTimer);
+    this.#stableTimer = setTimeout(() => {
+      this.#isStable = true;
+    }, STABLE_MS);
     this.#maxFrame = frame.max_frame;
     this.#watch(frame.heartbeat_ms);
     this.#setStatus("open");
@@ -137,22 +162,38 @@ export class Connection extends EventTarget {
     if (!waiting) return;
     this.#waiting.delete(re);
     clearTimeout(waiting.timer);
-    if (error) waiting.reject(new RequestError(error));
-    else waiting.resolve(ok);
+    if (typeof error?.code === "string") waiting.reject(new RequestError(error));
+    else if (error === undefined && isObject(ok)) waiting.resolve(ok);
+    else waiting.reject(nonsense());
   }
 
   /** Protocol pings are invisible to a page, so silence is answered with a ping of our own. */
   #watch(everyMs) {
     clearInterval(this.#heartbeatTimer);
+    this.#heard = false;
     this.#heartbeatTimer = setInterval(() => {
-      if (Date.now() - this.#heardAt < everyMs) return;
+      const heard = this.#heard;
+      this.#heard = false;
+      if (heard) return;
       if (this.status === "open") this.#probe();
       else this.#fail(this.#socket);
     }, everyMs);
   }
 
-  #probe() {
-    this.request("ping", {}, { timeoutMs: PING_ANSWER_MS }).catch(() => {});
+  #probe(timeoutMs = PING_ANSWER_MS) {
+    this.request("ping", {}, { timeoutMs }).catch(() => {});
+  }
+
+  /** A question that meets silence is the first sign of a dead line. The server answers pings at once. */
+  #suspect() {
+    if (this.#suspectTimer !== null) return;
+    this.#heardSince = false;
+    this.#suspectTimer = setTimeout(() => {
+      this.#suspectTimer = null;
+      if (this.#waiting.size === 0) return;
+      if (this.#heardSince) this.#suspect();
+      else this.#probe(SUSPECT_MS);
+    }, SUSPECT_MS);
   }
 
   /** A dead line may take minutes to report its own close; do not wait for it. */
@@ -164,7 +205,7 @@ export class Connection extends EventTarget {
 
   #closed(socket, code) {
     if (socket !== this.#socket) return;
-    const stable = this.#helloAt !== null && Date.now() - this.#helloAt >= STABLE_MS;
+    const stable = this.#isStable;
     this.#drop();
     if (code >= FATAL_CLOSE) {
       this.#setStatus("stopped", code);
@@ -178,6 +219,10 @@ export class Connection extends EventTarget {
 
   #drop(closeCode) {
     clearInterval(this.#heartbeatTimer);
+    clearTimeout(this.#stableTimer);
+    clearTimeout(this.#suspectTimer);
+    this.#suspectTimer = null;
+    this.#isStable = false;
     const socket = this.#socket;
     this.#socket = null;
     if (socket && closeCode) socket.close(closeCode);
@@ -198,4 +243,18 @@ export class Connection extends EventTarget {
   #fire(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** A frame, or null for what is none. */
+function parsed(data) {
+  try {
+    const frame = JSON.parse(data);
+    return isObject(frame) ? frame : null;
+  } catch {
+    return null;
+  }
+}
+
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

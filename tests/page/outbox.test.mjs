@@ -1,91 +1,410 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Database } from "../../static/lib/database.js";
 import { Outbox } from "../../static/lib/outbox.js";
+import { Records } from "../../static/lib/records.js";
 import { RequestError } from "../../static/lib/socket.js";
+import { Tabs } from "../../static/lib/tabs.js";
+import { FakeBrowser, FakeIndexedDB, fakeTabStorage, settled } from "./browser-fakes.mjs";
 
-const settled = () => new Promise((resolve) => setImmediate(resolve));
-const states = (outbox) => outbox.in("r").map(({ body, state }) => `${body} ${state}`);
+const states = (outbox, room = "r") => outbox.in(room).map(({ body, state }) => `${body} ${state}`);
 const refusal = (code, retry, after_ms) => new RequestError({ code, message: code, retry, after_ms });
+const gone = () => refusal("connection.lost", "later");
 
 /** A server whose answers the test gives. */
 function server() {
   const asked = [];
   const send = (entry) => new Promise((resolve, reject) => asked.push({ ...entry, resolve, reject }));
-  return { asked, send };
+  return { asked, send, bodies: () => asked.map(({ body }) => body) };
 }
 
-function memory() {
-  const kept = new Map();
-  return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key) };
+/** A server that takes what it gets, once by client_id, as ours does. */
+function takingServer() {
+  const log = [];
+  const send = async ({ room, client_id, body, reply_to }) => {
+    await null;
+    const known = log.findIndex((each) => each.client_id === client_id);
+    if (known < 0) log.push({ room, client_id, body, reply_to });
+    const seq = (known < 0 ? log.length : known + 1);
+    return { id: `${room}-${seq}`, seq };
+  };
+  return { log, send, bodies: () => log.map(({ body }) => body) };
 }
 
-test("messages of a room leave one after the other", async () => {
+function tab({ send, factory = new FakeIndexedDB(), storage = fakeTabStorage(), browser = null, isSeen }) {
+  const records = new Records({ database: new Database({ factory }), tab: storage });
+  const tabs = browser ? new Tabs({ locks: browser.locks, makeChannel: browser.channel }) : undefined;
+  const outbox = new Outbox({ send, records, tabs, isSeen });
+  return { outbox, tabs, factory, storage };
+}
+
+async function opened(options) {
+  const made = tab(options);
+  made.tabs?.join("me");
+  await made.outbox.open("me");
+  return made;
+}
+
+const stored = (factory) => [...(factory.data.get("outbox")?.values() ?? [])].map(({ user, body, state }) => `${user} ${body} ${state}`);
+
+test("a message is stored before it is sent, and leaves the browser with the answer", async () => {
   const { asked, send } = server();
-  const outbox = new Outbox({ send });
+  const { outbox, factory } = await opened({ send: (entry) => (assert.equal(stored(factory).length, 1), send(entry)) });
+  outbox.add("r", "one");
+  assert.deepEqual(states(outbox), ["one pending"]);
+  assert.equal(asked.length, 0);
+  await settled();
+  assert.deepEqual(stored(factory), ["me one pending"]);
+  asked[0].resolve({ id: "r-5", seq: 5 });
+  await settled();
+  assert.deepEqual(stored(factory), []);
+  assert.deepEqual(states(outbox), ["one sent"]);
+  outbox.seen("r", 4);
+  assert.deepEqual(states(outbox), ["one sent"]);
+  outbox.seen("r", 5);
+  assert.deepEqual(states(outbox), []);
+});
+
+test("messages of a room leave one after the other, as they were written", async () => {
+  const { asked, send, bodies } = server();
+  const { outbox } = await opened({ send });
   outbox.add("r", "one");
   outbox.add("r", "two");
   outbox.add("other", "three");
-  assert.deepEqual(asked.map(({ body }) => body), ["one", "three"]);
-  asked[0].resolve({ seq: 5 });
   await settled();
-  assert.deepEqual(asked.map(({ body }) => body), ["one", "three", "two"]);
+  assert.deepEqual(bodies(), ["one", "three"]);
+  asked[0].resolve({ id: "r-5", seq: 5 });
+  await settled();
+  assert.deepEqual(bodies(), ["one", "three", "two"]);
   assert.deepEqual(states(outbox), ["one sent", "two pending"]);
 });
 
 test("a lost connection keeps the message and its client_id for the next one", async () => {
   const { asked, send } = server();
-  const outbox = new Outbox({ send });
+  const { outbox } = await opened({ send });
   outbox.add("r", "one");
-  asked[0].reject(refusal("connection.lost", "later"));
+  await settled();
+  asked[0].reject(gone());
   await settled();
   assert.deepEqual(states(outbox), ["one pending"]);
   outbox.flush();
   assert.equal(asked[1].client_id, asked[0].client_id);
 });
 
-test("'later' is tried again after the time the server asked for", async (context) => {
+test("'later' is tried again after the time the server asked for, and else ever more slowly", async (context) => {
   const { asked, send } = server();
-  const outbox = new Outbox({ send });
+  const { outbox } = await opened({ send });
   outbox.add("r", "one");
+  await settled();
   context.mock.timers.enable({ apis: ["setTimeout"] });
   asked[0].reject(refusal("limit.rate", "later", 700));
   await settled();
+  assert.equal(outbox.in("r")[0].error.code, "limit.rate");
   context.mock.timers.tick(699);
   assert.equal(asked.length, 1);
   context.mock.timers.tick(1);
   assert.equal(asked.length, 2);
+  for (const delay of [4_000, 8_000]) {
+    asked.at(-1).reject(refusal("server.draining", "later"));
+    await settled();
+    const before = asked.length;
+    context.mock.timers.tick(delay - 1);
+    assert.equal(asked.length, before);
+    context.mock.timers.tick(1);
+    assert.equal(asked.length, before + 1);
+  }
 });
 
-test("'never' fails the message, and the next one goes on", async () => {
-  const { asked, send } = server();
-  const outbox = new Outbox({ send });
+test("a refusal stops its room and no other, until the author has decided", async () => {
+  const { asked, send, bodies } = server();
+  const { outbox, factory } = await opened({ send });
   const { client_id } = outbox.add("r", "one");
   outbox.add("r", "two");
+  outbox.add("other", "three");
+  await settled();
   asked[0].reject(refusal("message.refused", "never"));
+  asked[1].resolve({ id: "other-1", seq: 1 });
   await settled();
+  outbox.flush();
+  assert.deepEqual(bodies(), ["one", "three"]);
   assert.deepEqual(states(outbox), ["one failed", "two pending"]);
-  asked[1].resolve({ seq: 6 });
-  await settled();
+  assert.deepEqual(outbox.in("r").map(({ isHeld = false }) => isHeld), [false, true]);
+  assert.deepEqual(stored(factory), ["me one failed", "me two pending"]);
+
   outbox.retry(client_id);
+  await settled();
   assert.equal(asked[2].client_id, client_id);
+  asked[2].reject(refusal("message.refused", "never"));
+  await settled();
   outbox.discard(client_id);
-  assert.deepEqual(states(outbox), ["two sent"]);
+  await settled();
+  assert.deepEqual(bodies(), ["one", "three", "one", "two"]);
+  assert.deepEqual(stored(factory), ["me two pending"]);
 });
 
-test("what was not sent survives a reload, confirmed messages and a sign-out leave nothing", async () => {
-  const storage = memory();
-  const before = new Outbox({ send: () => Promise.reject(refusal("connection.lost", "later")), storage });
-  before.open("me");
-  const first = before.add("r", "one");
-  before.add("r", "two");
-  await settled();
-  before.confirmed(first.client_id);
-
+test("what was not sent survives the tab, with its reason, for its author alone", async () => {
   const { asked, send } = server();
-  const after = new Outbox({ send, storage });
-  after.open("me");
-  after.flush();
-  assert.deepEqual(asked.map(({ body }) => body), ["two"]);
-  after.clear();
-  assert.equal(storage.getItem("outbox:me"), null);
+  const { outbox, factory } = await opened({ send });
+  outbox.add("r", "one");
+  outbox.add("r", "two");
+  await settled();
+  asked[0].reject(refusal("message.refused", "never"));
+  await settled();
+  outbox.close();
+
+  const ben = tab({ send, factory });
+  await ben.outbox.open("ben");
+  assert.deepEqual([states(ben.outbox), ben.outbox.unsent], [[], 0]);
+  const again = await opened({ send, factory });
+  assert.deepEqual(states(again.outbox), ["one failed", "two pending"]);
+  assert.equal(again.outbox.in("r")[0].error.code, "message.refused");
+  assert.equal(again.outbox.unsent, 2);
+});
+
+test("a reload while an answer is awaited sends with the same client_id", async () => {
+  const { asked, send } = server();
+  const { factory, outbox } = await opened({ send });
+  outbox.add("r", "one");
+  await settled();
+  await opened({ send, factory });
+  assert.equal(asked.length, 2);
+  assert.equal(asked[1].client_id, asked[0].client_id);
+});
+
+test("the echo is as good as the answer, whichever comes first", async () => {
+  const { asked, send } = server();
+  const { outbox, factory } = await opened({ send, isSeen: (_, seq) => seq <= 7 });
+  const { client_id } = outbox.add("r", "echo first");
+  await settled();
+  outbox.confirmed(client_id, "r-6");
+  await settled();
+  assert.deepEqual([states(outbox), stored(factory)], [[], []]);
+  asked[0].resolve({ id: "r-6", seq: 6 });
+  await settled();
+  assert.deepEqual(states(outbox), []);
+  outbox.add("r", "seen already");
+  await settled();
+  asked[1].resolve({ id: "r-7", seq: 7 });
+  await settled();
+  assert.deepEqual(states(outbox), []);
+});
+
+test("a reply to a message on its way points to it when it has its id, also after a reload", async () => {
+  const { asked, send } = server();
+  const { outbox, factory } = await opened({ send });
+  const first = outbox.add("r", "first");
+  outbox.add("r", "answer", { client_id: first.client_id });
+  await settled();
+  assert.deepEqual(outbox.in("r")[1].quoted, { body: "first" });
+  outbox.close();
+  const again = await opened({ send, factory });
+  asked.at(-1).resolve({ id: "r-9", seq: 9 });
+  await settled();
+  assert.deepEqual([asked.at(-1).body, asked.at(-1).reply_to], ["answer", "r-9"]);
+  const [record] = factory.data.get("outbox").values();
+  assert.deepEqual([record.reply_to, record.reply_to_unsent], ["r-9", undefined]);
+  again.outbox.close();
+});
+
+test("a reply to a message that is given up goes without it", async () => {
+  const { asked, send } = server();
+  const { outbox } = await opened({ send });
+  const first = outbox.add("r", "first");
+  outbox.add("r", "answer", { client_id: first.client_id });
+  await settled();
+  asked[0].reject(refusal("message.refused", "never"));
+  await settled();
+  outbox.discard(first.client_id);
+  await settled();
+  assert.equal(asked[1].body, "answer");
+  assert.deepEqual([asked[1].reply_to, asked[1].reply_to_unsent], [undefined, undefined]);
+});
+
+test("an answer that says nothing is no answer", async (context) => {
+  const { asked, send } = server();
+  const { outbox, factory } = await opened({ send });
+  outbox.add("r", "one");
+  await settled();
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  for (const nonsense of [undefined, {}, { id: 5, seq: 5 }, { id: "r-5", seq: "5" }]) {
+    asked.at(-1).resolve(nonsense);
+    await settled();
+    assert.deepEqual(states(outbox), ["one pending"]);
+    context.mock.timers.tick(60_000);
+  }
+  assert.equal(new Set(asked.map(({ client_id }) => client_id)).size, 1);
+  assert.equal(asked.length, 5);
+  context.mock.timers.reset();
+  await settled();
+  assert.deepEqual(stored(factory), ["me one pending"]);
+});
+
+test("a session that ended fails nothing", async () => {
+  const { asked, send } = server();
+  const { outbox } = await opened({ send });
+  outbox.add("r", "one");
+  await settled();
+  asked[0].reject(refusal("auth.required", "never"));
+  await settled();
+  assert.deepEqual(states(outbox), ["one pending"]);
+});
+
+test("an answer after the session's end changes nothing of the next one's", async () => {
+  const { asked, send } = server();
+  const { outbox, factory } = await opened({ send });
+  outbox.add("r", "one");
+  await settled();
+  outbox.close();
+  await outbox.open("ben");
+  asked[0].reject(refusal("message.refused", "never"));
+  await settled();
+  assert.deepEqual(states(outbox), []);
+  assert.deepEqual(stored(factory), ["me one pending"]);
+});
+
+for (const [fault, break_] of [
+  ["blocked", (factory) => Object.assign(factory, { isBlocked: true })],
+  ["full", (factory) => Object.assign(factory, { refuses: new Error("QuotaExceededError") })],
+]) {
+  test(`with a database that is ${fault} messages are sent, and live as long as the tab`, async () => {
+    const factory = break_(new FakeIndexedDB());
+    const { asked, send, bodies } = server();
+    const { outbox, storage } = await opened({ send, factory });
+    outbox.add("r", "one");
+    outbox.add("r", "two");
+    await settled();
+    assert.equal(outbox.unsafe, 2);
+    assert.deepEqual(bodies(), ["one"]);
+    outbox.close();
+    const again = await opened({ send, factory, storage });
+    assert.deepEqual(states(again.outbox), ["one pending", "two pending"]);
+    asked[1].resolve({ id: "r-1", seq: 1 });
+    await settled();
+    asked[2].resolve({ id: "r-2", seq: 2 });
+    await settled();
+    assert.equal(again.outbox.unsafe, 0);
+    const after = await opened({ send, factory, storage });
+    assert.deepEqual(states(after.outbox), []);
+  });
+}
+
+test("without any storage messages are sent all the same", async () => {
+  const factory = Object.assign(new FakeIndexedDB(), { isBlocked: true });
+  const { send, bodies } = takingServer();
+  const { outbox } = await opened({ send, factory, storage: fakeTabStorage({ isFull: true }) });
+  for (const body of ["one", "two"]) outbox.add("r", body);
+  await settled();
+  assert.deepEqual(bodies(), ["one", "two"]);
+  assert.equal(outbox.unsent, 0);
+});
+
+test("a database that hangs holds nothing back for good", async (context) => {
+  const factory = Object.assign(new FakeIndexedDB(), { hangs: true });
+  const { send, bodies } = takingServer();
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { outbox } = tab({ send, factory });
+  void outbox.open("me");
+  outbox.add("r", "one");
+  for (let patience = 0; patience < 4; patience += 1) {
+    await settled();
+    context.mock.timers.tick(3_000);
+  }
+  await settled();
+  assert.deepEqual(bodies(), ["one"]);
+});
+
+test("a message for which the disk had no place keeps its turn behind one that is stored", async () => {
+  const { asked, send, bodies } = server();
+  const { outbox, factory } = await opened({ send });
+  outbox.add("r", "one");
+  await settled();
+  factory.refuses = new Error("QuotaExceededError");
+  outbox.add("r", "two");
+  await settled();
+  factory.refuses = null;
+  outbox.add("r", "three");
+  await settled();
+  for (const [at, id] of ["r-1", "r-2", "r-3"].entries()) {
+    asked[at].resolve({ id, seq: at + 1 });
+    await settled();
+  }
+  assert.deepEqual(bodies(), ["one", "two", "three"]);
+});
+
+test("of two tabs one sends, in the order of writing, and both show it", async () => {
+  const browser = new FakeBrowser();
+  const factory = new FakeIndexedDB();
+  const { asked, send, bodies } = server();
+  const one = await opened({ send, factory, browser });
+  const two = await opened({ send, factory, browser });
+  await settled();
+  assert.deepEqual([one.tabs.isLeader, two.tabs.isLeader], [true, false]);
+  two.outbox.add("r", "from the second");
+  await settled();
+  one.outbox.add("r", "from the first");
+  await settled();
+  two.outbox.add("r", "and again");
+  await settled();
+  for (const { outbox } of [one, two]) assert.deepEqual(states(outbox), ["from the second pending", "from the first pending", "and again pending"]);
+  assert.deepEqual(bodies(), ["from the second"]);
+  two.outbox.flush();
+  assert.equal(asked.length, 1);
+  asked[0].resolve({ id: "r-1", seq: 1 });
+  await settled();
+  assert.deepEqual(states(two.outbox), ["from the second sent", "from the first pending", "and again pending"]);
+  two.outbox.confirmed(asked[0].client_id, "r-1");
+  assert.deepEqual(bodies(), ["from the second", "from the first"]);
+  asked[1].reject(refusal("message.refused", "never"));
+  await settled();
+  assert.deepEqual(states(two.outbox), ["from the first failed", "and again pending"]);
+  two.outbox.discard(asked[1].client_id);
+  await settled();
+  assert.deepEqual(states(one.outbox), ["from the second sent", "and again pending"]);
+  assert.deepEqual(bodies().slice(2), ["and again"]);
+});
+
+test("when the sending tab is closed another one goes on, and nothing is doubled", async () => {
+  const browser = new FakeBrowser();
+  const factory = new FakeIndexedDB();
+  const real = takingServer();
+  const silent = async (entry) => (await real.send(entry), new Promise(() => {})); // the answer is lost with the tab
+  const one = await opened({ send: silent, factory, browser });
+  const two = await opened({ send: real.send, factory, browser });
+  for (const body of ["one", "two", "three"]) one.outbox.add("r", body);
+  await settled();
+  assert.deepEqual(real.bodies(), ["one"]);
+  one.tabs.leave();
+  one.outbox.close();
+  await settled();
+  assert.ok(two.tabs.isLeader);
+  assert.deepEqual(real.bodies(), ["one", "two", "three"]);
+  assert.deepEqual(stored(factory), []);
+});
+
+test("without locks each tab sends, and the client_id makes it once and in order", async () => {
+  const browser = new FakeBrowser();
+  const factory = new FakeIndexedDB();
+  const { send, bodies } = takingServer();
+  let isAway = true;
+  const slow = (entry) => (isAway ? Promise.reject(gone()) : settled(3).then(() => send(entry)));
+  const outboxes = [];
+  for (let number = 0; number < 2; number += 1) {
+    const records = new Records({ database: new Database({ factory }) });
+    const tabs = new Tabs({ locks: null, makeChannel: browser.channel });
+    const outbox = new Outbox({ send: slow, records, tabs });
+    tabs.join("me");
+    await outbox.open("me");
+    outboxes.push(outbox);
+  }
+  const written = [];
+  for (let number = 0; number < 10; number += 1) {
+    written.push(`message ${number}`);
+    outboxes[number % 2].add("r", written.at(-1));
+    await settled();
+  }
+  isAway = false;
+  for (const outbox of outboxes) outbox.flush();
+  await settled(600);
+  assert.deepEqual(bodies(), written);
+  assert.deepEqual(stored(factory), []);
 });

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RoomsStore } from "../../static/lib/rooms-store.js";
 import { Session } from "../../static/lib/session.js";
+import { Database } from "../../static/lib/database.js";
+import { Records } from "../../static/lib/records.js";
 import { RequestError } from "../../static/lib/socket.js";
+import { FakeIndexedDB, settled } from "./browser-fakes.mjs";
 
 const ME = { id: "me", username: "aya" };
 const BEN = { id: "ben", name: "Ben" };
-const settled = () => new Promise((resolve) => setImmediate(resolve));
 const posted = (seq, more = {}) => ({ ev: "message.posted", room: "r", seq, id: `r-${seq}`, author: BEN, body: `text ${seq}`, client_id: `c${seq}`, at: "2026-01-01T00:00:00.000Z", ...more });
 const stored = (seq) => ({ ...posted(seq), reactions: {} });
 
@@ -38,7 +40,7 @@ class FakeConnection extends EventTarget {
   }
 }
 
-async function opened({ head = 10 } = {}) {
+async function opened({ head = 10, factory = new FakeIndexedDB() } = {}) {
   const connection = new FakeConnection();
   const log = { head, epoch: "e1", state: "live" };
   connection.answers = {
@@ -47,12 +49,13 @@ async function opened({ head = 10 } = {}) {
     history: () => ({ messages: [stored(log.head - 1), stored(log.head)], head: log.head }),
   };
   const store = new RoomsStore();
-  const session = new Session({ api: { me: async () => ME, logout: async () => {} }, connection, store });
+  const records = new Records({ database: new Database({ factory }) });
+  const session = new Session({ api: { me: async () => ME, logout: async () => {} }, connection, store, records });
   session.start(ME);
   connection.says("hello", { epoch: log.epoch });
   await settled();
   await session.open("r");
-  return { connection, store, session, log };
+  return { connection, store, session, log, factory };
 }
 
 test("subscribes from the heads of the snapshot", async () => {
@@ -250,4 +253,57 @@ test("events of plugins are passed on once each, and so is that some are lost", 
   connection.says("hello", { epoch: "e2" });
   await settled();
   assert.deepEqual(told.slice(4), ["r"]);
+});
+
+test("unsent messages and drafts outlast the session's end, and go at the sign-out", async () => {
+  const { connection, session, factory } = await opened();
+  connection.answers.send = () => new RequestError({ code: "connection.lost", message: "", retry: "later" });
+  session.send("r", "unsent");
+  session.drafts.change("r", { text: "half" });
+  await settled();
+  session.start({ id: "ben" });
+  await settled();
+  assert.deepEqual([session.outbox.unsent, session.drafts.of("r").text], [0, ""]);
+  session.start(ME);
+  await settled();
+  assert.deepEqual(session.outbox.in("r").map(({ body }) => body), ["unsent"]);
+  assert.equal(session.drafts.of("r").text, "half");
+  await session.signOut();
+  assert.deepEqual([...factory.data.values()].map(({ size }) => size), [0, 0]);
+});
+
+test("a session that ends while a message is sent is noticed, and the message stays", async () => {
+  const connection = new FakeConnection();
+  connection.answers.send = () => new RequestError({ code: "auth.required", message: "", retry: "never" });
+  const factory = new FakeIndexedDB();
+  const records = new Records({ database: new Database({ factory }) });
+  const session = new Session({ api: { me: async () => null }, connection, store: new RoomsStore(), records });
+  const ended = new Promise((resolve) => session.addEventListener("signed-out", ({ detail }) => resolve(detail.reason)));
+  session.start(ME);
+  session.send("r", "unsent");
+  assert.equal(await ended, "expired");
+  assert.equal(factory.data.get("outbox").size, 1);
+});
+
+test("somebody else's message with my client_id confirms nothing", async () => {
+  const { connection, session } = await opened();
+  connection.answers.send = () => new RequestError({ code: "connection.lost", message: "", retry: "later" });
+  const { client_id } = session.send("r", "mine");
+  await settled();
+  connection.says("event", posted(11, { client_id }));
+  assert.equal(session.outbox.unsent, 1);
+  connection.says("event", posted(12, { client_id, author: { id: "me" } }));
+  assert.equal(session.outbox.unsent, 0);
+});
+
+test("a message that a fresh page leaves out is not shown as on its way for ever", async () => {
+  const { connection, session, log } = await opened();
+  connection.answers.send = () => ({ id: "r-11", seq: 11 });
+  session.send("r", "long ago");
+  await settled();
+  assert.equal(session.outbox.in("r")[0].state, "sent");
+  Object.assign(log, { head: 900, state: "gap" });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.deepEqual(session.outbox.in("r"), []);
 });

@@ -6,6 +6,7 @@ class FakeSocket {
   static made = [];
   sent = [];
   closed = null;
+  readyState = 1;
 
   constructor(url) {
     this.url = url;

@@ -1,0 +1,144 @@
+/**
+ * What the page keeps of a user in this browser: unsent messages and drafts, as records
+ * `{key, user, order, …}` of the stores "outbox" and "drafts". They are in the database; those that it does not take are
+ * in the tab's sessionStorage, and where that is closed, too, in memory. No DOM.
+ */
+
+import { asked, Database } from "./database.js";
+
+const PATIENCE_MS = 3_000; // for one transaction; a message is not held back for longer
+
+export class Records {
+  #database;
+  #tab;
+  #memory = new Map();
+
+  /** `tab` is the tab's sessionStorage, or null. */
+  constructor({ database = new Database(), tab = null } = {}) {
+    this.#database = database;
+    this.#tab = tab;
+  }
+
+  /** All records of a user, by their order: `{records, isWhole}`; not whole if the database can't be read. */
+  async all(store, user) {
+    const here = this.#inTab(store, user);
+    try {
+      const stored = await this.#run([store], "readonly", (stores) => asked(stores[store].getAll()));
+      const mine = stored.filter((record) => record.user === user).map((record) => ({ ...record, kept: "browser" }));
+      const known = new Set(mine.map(({ key }) => key));
+      const records = [...mine, ...here.filter(({ key }) => !known.has(key))];
+      return { records: records.sort((a, b) => a.order - b.order), isWhole: true };
+    } catch {
+      return { records: here, isWhole: false };
+    }
+  }
+
+  /**
+   * Stores a new record behind all others of its user, or replaces the one with its key. Resolves with `{order, kept}`:
+   * "browser", or "tab" if it lives no longer than the tab does. `order` is where it may stand first.
+   */
+  async append(store, record) {
+    try {
+      const order = await this.#run([store], "readwrite", async (stores) => {
+        const others = (await asked(stores[store].getAll())).filter(({ user, key }) => user === record.user && key !== record.key);
+        const last = others.reduce((most, other) => Math.max(most, other.order), 0);
+        const place = Math.max(record.order ?? 0, last + 1);
+        await asked(stores[store].put({ ...record, order: place }));
+        return place;
+      });
+      this.#dropFromTab(store, record.key);
+      return { order, kept: "browser" };
+    } catch {
+      this.#putIntoTab(store, record);
+      return { order: record.order ?? 0, kept: "tab" };
+    }
+  }
+
+  /**
+   * In one transaction: `remove` lists keys `[store, key]`, `update` changes `[store, key, fields]` to records that are
+   * there; a field that is undefined goes. Resolves with whether the database did it.
+   */
+  async change({ remove = [], update = [] }) {
+    for (const [store, key] of remove) this.#dropFromTab(store, key);
+    for (const [store, key, fields] of update) this.#changeInTab(store, key, fields);
+    const names = [...new Set([...remove, ...update].map(([store]) => store))];
+    if (names.length === 0) return true;
+    try {
+      await this.#run(names, "readwrite", async (stores) => {
+        for (const [store, key] of remove) stores[store].delete(key);
+        for (const [store, key, fields] of update) {
+          const before = await asked(stores[store].get(key));
+          if (before) await asked(stores[store].put({ ...before, ...fields }));
+        }
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** All records of a user go. */
+  async clear(user) {
+    for (const store of ["outbox", "drafts"]) {
+      const { records } = await this.all(store, user);
+      await this.change({ remove: records.map(({ key }) => [store, key]) });
+    }
+  }
+
+  #run(names, mode, work) {
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error("The database does not answer.")), PATIENCE_MS);
+    });
+    return Promise.race([this.#database.run(names, mode, work), late]).finally(() => clearTimeout(timer));
+  }
+
+  #inTab(store, user) {
+    const found = new Map(this.#memory);
+    try {
+      for (let at = 0; at < (this.#tab?.length ?? 0); at += 1) {
+        const name = this.#tab.key(at);
+        if (name.startsWith(`${store}/`) && !found.has(name)) found.set(name, JSON.parse(this.#tab.getItem(name)));
+      }
+    } catch {
+      // Nothing can be read there.
+    }
+    return [...found]
+      .filter(([name, record]) => name.startsWith(`${store}/`) && record.user === user)
+      .map(([, record]) => ({ ...record, kept: "tab" }))
+      .sort((a, b) => a.order - b.order);
+  }
+
+  #putIntoTab(store, record) {
+    const name = `${store}/${record.key}`;
+    this.#memory.set(name, record);
+    try {
+      this.#tab?.setItem(name, JSON.stringify(record));
+    } catch {
+      // It is full or closed: memory has it.
+    }
+  }
+
+  #changeInTab(store, key, fields) {
+    const name = `${store}/${key}`;
+    const before = this.#memory.get(name) ?? this.#read(name);
+    if (before) this.#putIntoTab(store, { ...before, ...fields });
+  }
+
+  #read(name) {
+    try {
+      return JSON.parse(this.#tab?.getItem(name) ?? "null");
+    } catch {
+      return null;
+    }
+  }
+
+  #dropFromTab(store, key) {
+    this.#memory.delete(`${store}/${key}`);
+    try {
+      this.#tab?.removeItem(`${store}/${key}`);
+    } catch {
+      // Nothing is there.
+    }
+  }
+}
