@@ -4,6 +4,7 @@
  * Needs `session`, `store`, `connection`, `places`, `api`, `notices`.
  */
 
+import { isDismissed } from "../lib/dismissed.js";
 import { h, LOGO } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
@@ -49,6 +50,14 @@ class ChatApp extends View {
     this.listen(window, "offline", () => connection.offline());
     this.listen(document, "visibilitychange", () => this.#onVisible());
     this.#route();
+    if (store.me.role === "owner" && !isDismissed(localStorage, store.me.id, "owner")) void this.#tellOwner();
+  }
+
+  /** Tells the first account that the server is its own; a card that cannot be loaded comes at the next start. */
+  async #tellOwner() {
+    const { store, places } = this;
+    const { ownerCard } = await import("./settings/staff/owner-card.js").catch(() => ({}));
+    if (ownerCard && this.isConnected) this.append(ownerCard({ store, places, storage: localStorage, createRoom: () => this.#list.create() }));
   }
 
   #active() {

@@ -170,6 +170,20 @@ export class Session extends EventTarget {
     return (await this.#connection.request("members", { room })).members;
   }
 
+  /** A page of them, `{members, more, after}`. */
+  memberPage(room, after) {
+    return this.#connection.request("members", { room, after });
+  }
+
+  /** Gives a member another role in the room. */
+  async appoint(room, user, role) {
+    await this.#connection.request("role", { room, user, role });
+  }
+
+  async removeMember(room, user) {
+    await this.#connection.request("kick", { room, user });
+  }
+
   /** From now on "presence" tells who of these members is online, as far as the server tells it of so many. */
   async watchPresence(room, users) {
     const wanted = { room, users: users.slice(0, WATCHED) };

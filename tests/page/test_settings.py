@@ -255,3 +255,53 @@ def test_those_who_may_change_a_rooms_name_and_topic(person: PersonFactory, serv
     for each in (aya, ben):
         expect(each.page.get_by_test_id("room-title")).to_have_text("Afterwards")
         expect(each.page.locator(".room-topic")).to_have_text("Tea")
+
+
+def opened_room_settings(person: Person) -> None:
+    person.page.get_by_role("button", name="Room settings").click()
+    expect(person.page.get_by_test_id("room-members")).to_be_visible()
+
+
+def test_a_rooms_owner_invites_appoints_and_removes(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-members", "Aya")
+    ben = person(server).sign_up("ben-members", "Ben")
+    cat = person(server).sign_up("cat-members", "Cat")
+    aya.expected.append(r"404 \(Not Found\).*/nobody-of-this-name")
+    aya.create_room("Members", "private")
+    opened_room_settings(aya)
+    page = aya.page
+    rows = page.get_by_test_id("room-member")
+    expect(rows).to_have_count(1)
+    page.get_by_test_id("room-invite-name").fill("nobody-of-this-name")
+    page.get_by_test_id("room-invite-save").click()
+    expect(page.get_by_test_id("room-invite-error")).not_to_be_empty()
+    for count, username in ((2, "ben-members"), (3, "cat-members")):
+        page.get_by_test_id("room-invite-name").fill(username)
+        page.get_by_test_id("room-invite-save").click()
+        expect(rows).to_have_count(count)
+    expect(page.get_by_test_id("room-invite-error")).to_be_empty()
+    page.get_by_role("combobox", name="Role of Ben").select_option("admin")
+    expect(page.get_by_test_id("member-done")).to_have_text("Saved.")
+    # The only owner stays one.
+    page.get_by_role("combobox", name="Role of Aya").select_option("member")
+    expect(page.get_by_test_id("member-error")).to_contain_text("owner")
+    expect(page.get_by_role("combobox", name="Role of Aya")).to_have_value("owner")
+    # An admin of the room removes members, but gives no roles, and does not remove its owner.
+    ben.open_room("Members")
+    ben.page.reload()
+    ben.connected()
+    opened_room_settings(ben)
+    expect(ben.page.get_by_test_id("member-role")).to_have_count(0)
+    expect(ben.page.get_by_test_id("member-remove")).to_have_count(1)
+    cat.open_room("Members")
+    ben.page.get_by_role("button", name="Remove: Cat").click()
+    ben.page.get_by_test_id("ask-yes").click()
+    expect(ben.page.get_by_test_id("room-member")).to_have_count(2)
+    expect(cat.page.get_by_test_id("room-gone")).to_be_visible()
+    page.get_by_test_id("room-settings-leave").click()
+    page.get_by_test_id("ask-yes").click()
+    expect(page.get_by_test_id("room-leave-error")).not_to_be_empty()
+    ben.page.get_by_test_id("room-settings-leave").click()
+    ben.page.get_by_test_id("ask-yes").click()
+    expect(ben.page.get_by_test_id("welcome")).to_be_visible()
+    expect(ben.page.get_by_test_id("room").filter(has_text="Members")).to_have_count(0)

@@ -29,6 +29,37 @@ def owner(server: Server, browser: object) -> Iterator[Person]:
     olga.context.close()
 
 
+def test_the_first_account_is_told_that_it_owns_the_server(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    page = owner.page
+    card = page.get_by_test_id("owner-card")
+    expect(card).to_contain_text("This server is yours")
+    page.get_by_test_id("owner.backups").click()
+    expect(page.get_by_test_id("status-health")).to_be_visible()
+    expect(card).to_be_hidden()
+    page.get_by_test_id("settings-close").click()
+    page.get_by_test_id("owner.rooms").click()
+    expect(page.get_by_test_id("new-room-dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(card).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for name in ("account", "sign-out"):  # nothing is covered
+        page.get_by_test_id(name).click(trial=True)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.get_by_test_id("welcome-new-room").click(trial=True)
+    page.get_by_test_id("owner-card-close").click()
+    expect(card).to_have_count(0)
+    page.reload()
+    owner.connected()
+    expect(page.get_by_test_id("welcome")).to_be_visible()
+    expect(card).to_have_count(0)
+    other = person(server).sign_up("una-other", "Una")
+    expect(other.page.get_by_test_id("welcome")).to_be_visible()
+    expect(other.page.get_by_test_id("owner-card")).to_have_count(0)
+
+
 def found(page: Page, username: str) -> None:
     opened(page, "users")
     page.get_by_test_id("users-search").fill(username)

@@ -1,10 +1,6 @@
 /** The pages for staff of the server; each is loaded when it is opened. Nobody else loads this file. */
 
-import { addTexts } from "../../../lib/i18n.js";
-import en from "../../../texts/staff/en.js";
-import ja from "../../../texts/staff/ja.js";
-
-addTexts({ en, ja });
+import "./texts.js";
 
 /** `[key, label, load]`; `load` resolves with a function that makes the page, as those of one's own settings. */
 export const PAGES = [

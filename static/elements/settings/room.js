@@ -1,0 +1,137 @@
+/**
+ * The settings of a room: its name and topic, its members with their roles, and the parts of plugins. What is offered
+ * comes from the reader's roles; the server decides by itself.
+ */
+
+import { h } from "../../lib/dom.js";
+import { errorText, t } from "../../lib/i18n.js";
+import { applies } from "../../lib/places.js";
+import { outranks, roomRights } from "../../lib/rights.js";
+import { roomTitle } from "../../lib/titles.js";
+import { avatar } from "../avatar.js";
+import { botMark } from "../bot-mark.js";
+import { ask } from "../dialogs.js";
+import { labelOf } from "../plugin-place.js";
+import { field, form } from "./form.js";
+import { listing } from "./listing.js";
+
+const ROLES = ["owner", "admin", "member"];
+
+/** Fills the panel; returns what ends it. `view` is as in `room-settings.js`, and the element of the room. */
+export function fill(element, view) {
+  const { places, store } = view;
+  const { kind, role } = store.room(view.room);
+  const may = roomRights(store.me.role, kind, role);
+  const parts = h("div", { class: "stack" });
+  const draw = () => parts.replaceChildren(...added(view));
+  const onChange = ({ detail }) => detail.place === "room.settings/v1" && draw();
+  places.addEventListener("change", onChange);
+  draw();
+  const sections = [may.has("change") && about(view), may.has("change") && members(view, may), parts, may.has("leave") && leave(view)];
+  element.append(h("div", { class: "stack room-settings" }, ...sections.filter(Boolean)));
+  return () => places.removeEventListener("change", onChange);
+}
+
+function about({ session, store, room: id }) {
+  const { name, topic, kind } = store.room(id);
+  return h(
+    "section",
+    { class: "stack" },
+    h("p", { class: "muted" }, `${t(`room.${kind}`)}: ${t(`room.${kind}Hint`)}`),
+    form({
+      testid: "room-settings",
+      fields: [
+        field({ name: "name", label: t("room.name"), value: name, required: true, maxlength: "80", "data-testid": "room-settings-name" }),
+        field({ name: "topic", label: t("room.topic"), value: topic, maxlength: "1000", "data-testid": "room-settings-topic" }),
+      ],
+      save: (values) => session.change(id, values),
+    }),
+  );
+}
+
+function members({ session, store, room: id }, may) {
+  const { role: mine } = store.room(id);
+  const fault = h("p", { class: "form-error", role: "alert", "data-testid": "member-error" });
+  const said = h("p", { class: "muted", role: "status", "data-testid": "member-done" });
+  const list = listing({ load, row, empty: "", testid: "room-members" });
+
+  async function load(after) {
+    const page = await session.memberPage(id, after);
+    return { items: page.members, after: page.more ? page.after : null };
+  }
+
+  /** Does it; a refusal is shown, and the list is read again, so that it says what holds. */
+  async function attempt(work) {
+    fault.textContent = said.textContent = "";
+    try {
+      await work();
+      said.textContent = t("settings.saved");
+    } catch (refusal) {
+      fault.textContent = errorText(refusal);
+    }
+    await list.reload();
+  }
+
+  async function remove({ id: user, name }) {
+    if (!(await ask(t("room.removeConfirm", { name }), t("room.remove")))) return;
+    await attempt(() => session.removeMember(id, user));
+  }
+
+  function row(member) {
+    const { id: user, name, role, bot } = member;
+    const isMe = user === store.me.id;
+    const onchange = ({ currentTarget }) => void attempt(() => session.appoint(id, user, currentTarget.value));
+    const select = h("select", { "aria-label": t("role.of", { name }), "data-testid": "member-role", onchange }, ...ROLES.map((each) => h("option", { value: each, selected: each === role }, t(`role.${each}`))));
+    const removal = may.has("moderate") && !isMe && outranks(store.me.role, mine, role);
+    return h(
+      "li",
+      { "data-testid": "room-member", "data-user": user },
+      avatar({ id: user, name }),
+      h("span", { class: "row-main", dir: "auto" }, name, botMark({ bot }), isMe && h("small", { class: "muted" }, ` ${t("people.you")}`)),
+      may.has("appoint") && !bot ? select : h("small", { class: "muted" }, t(`role.${role}`)),
+      removal && h("button", { class: "quiet", type: "button", "aria-label": `${t("room.remove")}: ${name}`, "data-testid": "member-remove", onclick: () => void remove(member) }, t("room.remove")),
+    );
+  }
+
+  const invitation = form({
+    testid: "room-invite",
+    action: t("people.inviteDo"),
+    fields: [field({ name: "username", label: t("username"), required: true, autocapitalize: "none", spellcheck: "false", "data-testid": "room-invite-name" })],
+    done: t("room.invited"),
+    save: async ({ username }) => {
+      await session.inviteByName(id, username.trim());
+      invitation.reset();
+      await list.reload();
+    },
+  });
+
+  void list.reload();
+  return h("section", { class: "stack", "aria-label": t("people") }, h("h3", {}, t("people")), may.has("invite") && invitation, fault, said, list.node);
+}
+
+function leave(view) {
+  const { session, store, room: id } = view;
+  const fault = h("p", { class: "form-error", role: "alert", "data-testid": "room-leave-error" });
+  const onclick = async () => {
+    fault.textContent = "";
+    if (!(await ask(t("room.leaveConfirm", { name: roomTitle(store.room(id)) }), t("room.leave")))) return;
+    try {
+      await session.leave(id);
+      view.dispatchEvent(new CustomEvent("room-closed", { bubbles: true }));
+    } catch (refusal) {
+      fault.textContent = errorText(refusal);
+    }
+  };
+  return h("section", { class: "stack" }, h("div", {}, h("button", { class: "quiet", type: "button", "data-testid": "room-settings-leave", onclick: () => void onclick() }, t("room.leave"))), fault);
+}
+
+function added({ store, places, room: id }) {
+  const about = { room: store.room(id), me: store.me };
+  return places
+    .in("room.settings/v1")
+    .filter((item) => applies(item, about))
+    .map((item) => {
+      const label = labelOf(item);
+      return h("section", { "aria-label": label }, h("h3", { dir: "auto" }, label), h("plugin-place", { item, context: Object.freeze({ room: id }) }));
+    });
+}
