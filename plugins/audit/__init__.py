@@ -1,5 +1,6 @@
-"""Logs administrative actions as JSON lines in a file: ids and kinds only, never message texts."""
+"""Logs administrative actions as JSON lines in a file: ids and kinds only, never message texts. Shows them to staff."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,10 +9,13 @@ import msgspec
 from chatserver import (
     AccountChange,
     AnyEvent,
+    Context,
     LoginAttempt,
     Look,
+    PagePart,
     PluginSwitch,
     Powers,
+    Route,
     Settings,
     hookimpl,
 )
@@ -24,6 +28,8 @@ from chatserver_plugins.audit.entry import (
     plugin_entry,
 )
 from chatserver_plugins.audit.file import RotatingFile
+from chatserver_plugins.audit.reader import LogReader
+from chatserver_plugins.audit.routes import routes
 from chatserver_plugins.audit.writer import Writer
 
 FILE_NAME = "audit.log"
@@ -58,7 +64,9 @@ class AuditPlugin:
             ),
         ] = ""
 
-    powers = Powers()
+    powers = Powers(
+        service=("accounts.by_name", "accounts.get_many", "administration.demand"),
+    )
 
     def __init__(self, config: Config, data: Path) -> None:
         kinds: dict[str, frozenset[str] | None] = {
@@ -70,6 +78,16 @@ class AuditPlugin:
         folder = Path(config.folder).absolute() if config.folder else data
         file = RotatingFile(folder / FILE_NAME, config.max_bytes, config.keep)
         self._writer = Writer(file, config.flush_seconds)
+        self._reader = LogReader(folder / FILE_NAME, config.keep)
+
+    @hookimpl
+    def register_routes(self, context: Context) -> Sequence[Route]:
+        return routes(context, self._reader)
+
+    @hookimpl
+    def register_page(self) -> PagePart:
+        folder = Path(__file__).parent / "page"
+        return PagePart(folder=folder, modules=("audit.js",), styles=("audit.css",))
 
     @hookimpl
     async def startup(self) -> None:

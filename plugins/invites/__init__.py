@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import click
 import msgspec
@@ -16,6 +17,7 @@ from chatserver import (
     LoginForm,
     LoginMethod,
     LoginStep,
+    PagePart,
     Powers,
     Reply,
     Request,
@@ -76,6 +78,11 @@ class InvitesPlugin:
             Route(path="/api/v1/invites", get=self._list, post=self._make),
             Route(path="/api/v1/invites/{id}", delete=self._remove),
         ]
+
+    @hookimpl
+    def register_page(self) -> PagePart:
+        folder = Path(__file__).parent / "page"
+        return PagePart(folder=folder, modules=("invites.js",), styles=("invites.css",))
 
     @hookimpl
     def register_graphql(self) -> Sequence[GraphQLPart]:

@@ -8,13 +8,14 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.page.people import PASSWORD, Person, PersonFactory, Server
 from tests.page.test_settings import opened
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = {"plugins.enabled": json.dumps(["memory", "password"])}
+    settings = {"plugins.enabled": json.dumps(["memory", "password", "audit", "invites"])}
     server = Server(tmp_path_factory.mktemp("staff"), "memory", settings)
     server.start()
     yield server
@@ -83,7 +84,9 @@ def test_a_member_loads_nothing_of_the_pages_for_staff(
     for page in ("profile", "security", "sessions", "notifications"):
         opened(mia.page, page)
     assert any("/settings/sessions.js" in url for url in asked)
-    assert [url for url in asked if "/staff/" in url or "/admin/" in url] == []
+    for part in ("/staff/", "/admin/", "/plugins/invites/", "/plugins/audit/"):
+        loaded_there = [url.rpartition("/")[2] for url in asked if part in url]
+        assert set(loaded_there) <= {"invites.js", "invites.css", "audit.js", "audit.css"}, part
     asked = loaded(owner.page)
     opened(owner.page, "users")
     expect(owner.page.get_by_test_id("user").first).to_be_visible()
@@ -220,3 +223,64 @@ def test_the_pages_speak_japanese(person: PersonFactory, server: Server, owner: 
     expect(page.get_by_role("link", name="ルーム", exact=True)).to_be_visible()
     page.get_by_test_id("settings-profile").click()
     page.get_by_test_id("settings-page").get_by_test_id("language").select_option("en")
+
+
+def test_staff_invites_and_somebody_comes(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    page = owner.page
+    opened(page, "invites.list")
+    page.get_by_label("How many people may use it").fill("2")
+    page.get_by_role("button", name="Make an invitation").click()
+    link = page.get_by_label("Link of the invitation")
+    expect(link).to_be_visible()
+    rows = page.locator(".invites-list li")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("2 uses left")
+    guest = person(server).page
+    guest.goto(link.input_value())
+    expect(guest.get_by_label("Invitation")).not_to_have_value("")  # the form has come
+    guest.get_by_label("User name").fill("ivy-invited")
+    guest.get_by_label("Password").fill(PASSWORD)
+    guest.get_by_test_id("step-submit").click()
+    expect(guest.get_by_test_id("my-name")).to_have_text("ivy-invited")
+    opened(page, "users")
+    opened(page, "invites.list")
+    expect(rows).to_contain_text("1 uses left")
+    page.get_by_label("How many people may use it").fill("0")
+    page.get_by_role("button", name="Make an invitation").click()
+    expect(rows).to_have_count(1)
+    rows.get_by_role("button").click()
+    expect(rows).to_have_count(0)
+    expect(page.get_by_text("There are no invitations.")).to_be_visible()
+
+
+def test_the_audit_log_is_read_in_sentences(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    owner.expected.append(r"404 \(Not Found\).*/api/v1/audit")
+    person(server).sign_up("leo-logged", "Leo")
+    page = owner.page
+    found(page, "leo-logged")
+    page.get_by_test_id("user-role").select_option("guest")
+    expect(page.get_by_test_id("account-done")).to_have_text("Saved.")
+    opened(page, "audit.log")
+    page.get_by_label("Kind").select_option(label="Accounts")
+    page.get_by_role("searchbox", name="User name").fill("leo-logged")
+    rows = page.locator(".audit-list li")
+    said = rows.filter(has_text="Olga (@olga) made Leo (@leo-logged) guest (before: member).")
+
+    def shown() -> bool:
+        """Entries wait a moment to be written."""
+        page.get_by_role("button", name="Show", exact=True).click()
+        page.wait_for_load_state("networkidle")
+        return said.count() == 1
+
+    wait_until(shown)
+    expect(rows.filter(has_text="Leo (@leo-logged) made an account.")).to_have_count(1)
+    expect(said).to_contain_text("from 127.0.0.1")
+    page.get_by_role("searchbox", name="User name").fill("nobody-of-this-name")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_test_id("settings-page").get_by_role("alert")).to_have_text(
+        "There is no such user."
+    )

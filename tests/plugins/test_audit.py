@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import re
 import stat
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -29,9 +31,14 @@ from chatserver import (
 from chatserver.config import load
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.loading import Plugins
+from chatserver.hooks.types import Deed, Outcome, Sight
 from chatserver.runtime.measure import Measures
+from chatserver.testing.running import running
+from chatserver_plugins import audit
 from chatserver_plugins.audit import AuditPlugin
+from chatserver_plugins.audit.entry import ADMINISTRATION
 from chatserver_plugins.audit.file import RotatingFile
+from chatserver_plugins.audit.reader import BLOCK, LogReader
 
 ADA, BOB = UserRef("u1", "Ada SECRET"), UserRef("u2", "Bob SECRET")
 AT = "2026-01-02T03:04:05.678Z"
@@ -288,3 +295,113 @@ def test_only_the_newest_files_are_kept(tmp_path: Path, keep: int) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     for age, name in enumerate(names):
         assert (tmp_path / name).read_text() == f"line {7 - age}\n"
+
+
+def pages(reader: LogReader, kinds: list[str], user: str | None, limit: int) -> list[object]:
+    """The fields `n` of the entries of all pages."""
+    found: list[object] = []
+    before = None
+    while True:
+        page = reader.page(kinds, user, before, limit)
+        assert len(page.lines) <= limit
+        found += [json.loads(line)["n"] for line in page.lines]
+        before = page.before
+        if before is None:
+            return found
+
+
+def write(path: Path, keep: int, count: int, start: int = 0) -> None:
+    """Entries that fill several files; every third is of `u1`, every fifth a login."""
+    file = RotatingFile(path, 2000, keep)
+    for number in range(start, start + count):
+        kind = "login" if number % 5 == 0 else "account.role"
+        user = "u1" if number % 3 == 0 else "u2"
+        entry = {"at": AT, "kind": kind, "user": user, "by": "u9", "n": number}
+        file.write(json.dumps(entry).encode() + b"\n")
+    file.close()
+
+
+@pytest.mark.parametrize("limit", [1, 7, 500])
+def test_the_log_is_read_back_newest_first_over_all_files(limit: int, tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    write(path, 100, 200)
+    assert len(list(tmp_path.iterdir())) > 3
+    reader = LogReader(path, 100)
+    assert pages(reader, [], None, limit) == [*range(199, -1, -1)]
+    third = [number for number in range(199, -1, -1) if number % 3 == 0]
+    assert pages(reader, [], "u1", limit) == third
+    logins = [number for number in range(199, -1, -1) if number % 5 == 0]
+    assert pages(reader, ["login"], None, limit) == logins
+    assert pages(reader, ["account"], "u9", limit) == [
+        number for number in range(199, -1, -1) if number % 5
+    ]
+    assert pages(reader, ["acc"], None, limit) == []
+
+
+def test_a_page_goes_on_where_the_last_one_ended_though_the_file_was_rotated(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "audit.log"
+    write(path, 100, 30)
+    reader = LogReader(path, 100)
+    first = reader.page([], None, None, 10)
+    write(path, 100, 100, start=30)
+    second = reader.page([], None, first.before, 10)
+    assert [json.loads(line)["n"] for line in second.lines] == [*range(19, 9, -1)]
+    for each in tmp_path.iterdir():
+        each.unlink()
+    gone = reader.page([], None, first.before, 10)
+    assert (gone.lines, gone.before) == ([], None)
+    for wrong in ("", "x", "1", "1-", "-1-2", "1-2-3"):
+        with pytest.raises(ValueError, match="before"):
+            reader.page([], None, wrong, 10)
+
+
+def test_lines_longer_than_a_block_and_broken_ones_are_no_obstacle(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    entries = [
+        {"kind": "login", "n": number, "x": "é" * (BLOCK // 2 + number)} for number in range(9)
+    ]
+    lines = [json.dumps(entry, ensure_ascii=False).encode() for entry in entries]
+    path.write_bytes(b"\n".join([lines[0], b"\xff{", b"[]", b"", *lines[1:], b'{"kind": "lo']))
+    assert pages(LogReader(path, 0), [], None, 100) == [8, 7, 6, 5, 4, 3, 2, 1, 0]
+    assert pages(LogReader(tmp_path / "nothing", 0), [], None, 100) == []
+
+
+async def test_staff_reads_the_log_over_http_and_nobody_else() -> None:
+    async with running("audit", settings={"plugin.audit.flush_seconds": 0.01}) as chat:
+        # The first account owns the server.
+        boss, ada = await chat.user("boss"), await chat.user("ada")
+        refused = await ada.http("GET", "/api/v1/audit")
+        assert refused.json["error"]["code"] == "user.forbidden"
+        await boss.http("PUT", "/api/v1/users/ada", {"disabled": True})
+
+        async def read(query: str = "") -> list[dict[str, object]]:
+            return (await boss.http("GET", f"/api/v1/audit?{query}")).json["entries"]
+
+        async with asyncio.timeout(30):
+            while not await read("kind=account.locked"):
+                await asyncio.sleep(0.01)
+        found = (await boss.http("GET", "/api/v1/audit?kind=account&user=ada")).json
+        assert found["entries"][0]["kind"] == "account.locked"
+        assert found["users"][boss.user.id] == {"username": "boss", "name": "boss"}
+        assert {entry["user"] for entry in found["entries"]} == {ada.user.id}
+        assert len(await read("limit=1")) == 1
+        for query, code in (
+            ("user=nobody", "user.not_found"),
+            ("limit=0", "request.invalid"),
+            ("limit=x", "request.invalid"),
+            ("before=x", "request.invalid"),
+        ):
+            answer = await boss.http("GET", f"/api/v1/audit?{query}")
+            assert answer.json["error"]["code"] == code
+
+
+def test_the_page_has_a_sentence_for_every_kind_in_both_languages() -> None:
+    texts = (Path(audit.__file__).parent / "page" / "texts.js").read_text(encoding="utf-8")
+    kinds = {f"account.{what}" for what in get_args(Deed)}
+    kinds |= {f"login.{outcome}" for outcome in get_args(Outcome)}
+    kinds |= {f"look.{what}" for what in get_args(Sight)}
+    kinds |= {f"plugin.{do}" for do in ("on", "off", "reload")} | ADMINISTRATION
+    for language in re.split(r"^  ja: ", texts, flags=re.MULTILINE):
+        assert kinds - set(re.findall(r'^    "([\w.]+)":', language, re.MULTILINE)) == set()
