@@ -14,18 +14,19 @@ const PREFIX = "page-";
 const OWN = PREFIX + BUILD;
 const FRESH_MS = 4_000; // a server that takes longer is none, when a page is there
 const VERSIONED = /\/static\/[0-9a-f]{16}\//;
+const worker = /** @type {any} */ (self); // the compiler knows a page's globals alone
 
-self.addEventListener("install", (event) => event.waitUntil(BUILD ? keep() : self.skipWaiting()));
-self.addEventListener("activate", (event) => event.waitUntil(BUILD ? dropOld() : leave()));
-self.addEventListener("message", ({ data, ports }) => {
-  if (data === "take-over") void self.skipWaiting();
+worker.addEventListener("install", (event) => event.waitUntil(BUILD ? keep() : worker.skipWaiting()));
+worker.addEventListener("activate", (event) => event.waitUntil(BUILD ? dropOld() : leave()));
+worker.addEventListener("message", ({ data, ports }) => {
+  if (data === "take-over") void worker.skipWaiting();
   if (data === "build") ports[0].postMessage(BUILD);
 });
-self.addEventListener("fetch", (event) => {
+worker.addEventListener("fetch", (event) => {
   const { request } = event;
   if (!BUILD || request.method !== "GET") return;
   const { origin, pathname } = new URL(request.url);
-  const isShell = request.mode === "navigate" && origin === self.location.origin && pathname === SHELL;
+  const isShell = request.mode === "navigate" && origin === worker.location.origin && pathname === SHELL;
   const isReload = request.cache === "no-cache" || request.cache === "reload";
   if (isShell) event.respondWith(isReload ? fresh(request) : kept(SHELL, request));
   else if (VERSIONED.test(pathname)) event.respondWith(kept(request.url, request));
@@ -58,7 +59,7 @@ async function dropOld() {
 async function leave() {
   const names = (await caches.keys()).filter((name) => name.startsWith(PREFIX));
   await Promise.all(names.map((name) => caches.delete(name)));
-  await self.registration.unregister();
+  await worker.registration.unregister();
 }
 
 async function fresh(request) {

@@ -56,8 +56,8 @@ class ChatApp extends View {
   /** Tells the first account that the server is its own; a card that cannot be loaded comes at the next start. */
   async #tellOwner() {
     const { store, places } = this;
-    const { ownerCard } = await import("./settings/staff/owner-card.js").catch(() => ({}));
-    if (ownerCard && this.isConnected) this.append(ownerCard({ store, places, storage: localStorage, createRoom: () => this.#list.create() }));
+    const part = await import("./settings/staff/owner-card.js").catch(() => null);
+    if (part && this.isConnected) this.append(part.ownerCard({ store, places, storage: localStorage, createRoom: () => this.#list.create() }));
   }
 
   #active() {

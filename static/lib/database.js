@@ -16,6 +16,7 @@ const VERSIONS = [
 export class Database {
   #factory;
   #versions;
+  /** @type {Promise<any> | null} */
   #opened = null;
 
   /** `factory` is the browser's `indexedDB`; null where there is none. */

@@ -18,6 +18,7 @@ export class Drafts extends EventTarget {
   #user = null;
   #drafts = new Map(); // by room, the one touched last at the end
   #dirty = new Set();
+  /** @type {Promise<void> | null} */
   #writing = null;
 
   constructor({ records = new Records(), tabs = ALONE }) {

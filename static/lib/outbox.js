@@ -26,6 +26,7 @@ export class Outbox extends EventTarget {
   #tabs;
   #isSeen;
   #user = null;
+  /** @type {Promise<void> | null} */
   #opening = null;
   #entries = [];
   #gone = new Set(); // client_ids of messages that left, which a read begun earlier may still bring
@@ -98,6 +99,7 @@ export class Outbox extends EventTarget {
   /**
    * Returns the new entry, which is shown at once and sent when it is stored. `reply` is the answered message, `{id}`, or
    * `{client_id}` of one on its way. `attached` as `Attached.take` returns it.
+   * @param {{id?: string, client_id?: string} | null} reply
    */
   add(room, body, reply = null, attached = []) {
     const id = clientId();
@@ -214,7 +216,7 @@ export class Outbox extends EventTarget {
       this.#failures.set(entry.room, failures + 1);
       const delay = error.afterMs || Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** failures);
       const timer = setTimeout(() => this.flush(entry.room), delay);
-      timer.unref?.(); // in node it would keep the process
+      unref(timer);
       this.#timers.set(entry.room, timer);
       entry.error = reason;
       this.#changed(entry.room);
@@ -317,4 +319,12 @@ function recordOf({ kept: _, ...entry }, user) {
 
 function entryOf({ key: _, user: __, ...entry }) {
   return entry;
+}
+
+/**
+ * Lets node end while a timer runs; a browser needs no such word.
+ * @param {any} timer
+ */
+function unref(timer) {
+  timer.unref?.();
 }

@@ -57,6 +57,7 @@ export class Records {
   /**
    * In one transaction: `remove` lists keys `[store, key]`, `update` changes `[store, key, fields]` to records that are
    * there; a field that is undefined goes. Resolves with whether the database did it.
+   * @param {{remove?: any[][], update?: any[][]}} changes
    */
   async change({ remove = [], update = [] }) {
     for (const [store, key] of remove) this.#dropFromTab(store, key);

@@ -106,14 +106,16 @@ export class Connection extends EventTarget {
     const frame = JSON.stringify({ id, op, ...fields });
     // Sent all the same, it would end the connection, and after each reconnect the next one.
     if (new TextEncoder().encode(frame).length > this.#maxFrame) return Promise.reject(tooLarge());
-    if (this.#socket.readyState > SOCKET_OPEN) {
-      this.#fail(this.#socket); // it is closing, and would swallow the frame
+    const socket = this.#socket;
+    if (!socket) return Promise.reject(lost());
+    if (socket.readyState > SOCKET_OPEN) {
+      this.#fail(socket); // it is closing, and would swallow the frame
       return Promise.reject(lost());
     }
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#fail(this.#socket), timeoutMs);
+      const timer = setTimeout(() => this.#fail(socket), timeoutMs);
       this.#waiting.set(id, { resolve, reject, timer });
-      this.#socket.send(frame);
+      socket.send(frame);
       if (op !== "ping") this.#suspect();
     });
   }
@@ -186,10 +188,10 @@ export class Connection extends EventTarget {
 
   /** A question that meets silence is the first sign of a dead line. The server answers pings at once. */
   #suspect() {
-    if (this.#suspectTimer !== null) return;
+    if (this.#suspectTimer !== undefined) return;
     this.#heardSince = false;
     this.#suspectTimer = setTimeout(() => {
-      this.#suspectTimer = null;
+      this.#suspectTimer = undefined;
       if (this.#waiting.size === 0) return;
       if (this.#heardSince) this.#suspect();
       else this.#probe(SUSPECT_MS);
@@ -221,7 +223,7 @@ export class Connection extends EventTarget {
     clearInterval(this.#heartbeatTimer);
     clearTimeout(this.#stableTimer);
     clearTimeout(this.#suspectTimer);
-    this.#suspectTimer = null;
+    this.#suspectTimer = undefined;
     this.#isStable = false;
     const socket = this.#socket;
     this.#socket = null;

@@ -5,14 +5,19 @@
  * Fires "leader" (this tab leads from now on) and "message" (with what another tab has told as its detail).
  */
 
-/** In place of `Tabs`, for a page that has no others. */
+/**
+ * In place of `Tabs`, for a page that has no others.
+ * @type {any}
+ */
 export const ALONE = Object.freeze({ isLeader: true, join() {}, leave() {}, tell() {}, addEventListener() {} });
 
 export class Tabs extends EventTarget {
   isLeader = false;
   #locks;
   #makeChannel;
+  /** @type {BroadcastChannel | null} */
   #channel = null;
+  /** @type {AbortController | null} */
   #left = null;
 
   /**
@@ -29,8 +34,9 @@ export class Tabs extends EventTarget {
     this.leave();
     const left = new AbortController();
     this.#left = left;
-    this.#channel = this.#makeChannel(`chat:${user}`);
-    this.#channel.onmessage = ({ data }) => this.dispatchEvent(new CustomEvent("message", { detail: data }));
+    const channel = this.#makeChannel(`chat:${user}`);
+    this.#channel = channel;
+    channel.onmessage = ({ data }) => this.dispatchEvent(new CustomEvent("message", { detail: data }));
     if (this.#locks) void this.#wait(`chat:${user}`, left.signal);
     else this.#lead();
   }

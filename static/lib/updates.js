@@ -14,6 +14,7 @@ export class Updates extends EventTarget {
   available = false;
   #container;
   #reload;
+  /** @type {ServiceWorkerRegistration | null} */
   #registration = null;
   #build = "";
   #wasControlled = false;
@@ -32,15 +33,18 @@ export class Updates extends EventTarget {
     this.#build = build;
     this.#wasControlled = Boolean(this.#container.controller);
     this.#container.addEventListener("controllerchange", () => void this.#onTakenOver());
+    /** @type {ServiceWorkerRegistration} */
+    let registration;
     try {
-      this.#registration = await this.#container.register(SCRIPT, { scope: "/", updateViaCache: "none" });
+      registration = await this.#container.register(SCRIPT, { scope: "/", updateViaCache: "none" });
     } catch (error) {
       console.info("service worker:", error); // storage may be blocked; the page works without
       return;
     }
-    if (this.#registration.waiting) void this.#offer(this.#registration.waiting);
-    this.#registration.addEventListener("updatefound", () => this.#follow(this.#registration.installing));
-    if (this.#registration.installing) this.#follow(this.#registration.installing);
+    this.#registration = registration;
+    if (registration.waiting) void this.#offer(registration.waiting);
+    registration.addEventListener("updatefound", () => this.#follow(registration.installing));
+    if (registration.installing) this.#follow(registration.installing);
   }
 
   /** Looks for a new version, at most once a minute: the server may have been replaced. */
