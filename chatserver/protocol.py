@@ -18,6 +18,7 @@ VERSION = "chat.v1"
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, Meta(ge=0, le=2**53)]
 Limit = Annotated[int, Meta(ge=1, le=10_000)]
+LookedFor = Annotated[str, Meta(max_length=100)]
 ClientId = Annotated[
     str,
     Meta(
@@ -52,11 +53,13 @@ class ListRooms(Op, frozen=True, kw_only=True, tag="rooms"):
     """The rooms the user is in, with positions, and public ones to join (`joined` false).
 
     By ascending id, at most `limit` of both together; without it at most 1,000 joined and 500 public ones.
-    If the answer has `more`, its `after` leads to the next page.
+    If the answer has `more`, its `after` leads to the next page. With `text`, only public rooms to join that have it in
+    their name or topic; a page may have none, and yet `more`.
     """
 
     after: Annotated[str, Meta(max_length=80)] = ""
     limit: Limit | None = None
+    text: LookedFor = ""
 
 
 class Sub(Op, frozen=True, kw_only=True, tag="sub"):
@@ -236,11 +239,16 @@ class Role(Op, frozen=True, kw_only=True, tag="role"):
 
 
 class Members(Op, frozen=True, kw_only=True, tag="members"):
-    """The members of a room, by ascending user id; if there are `more`, the next page is `after` that of the answer."""
+    """The members of a room, by ascending user id; if there are `more`, the next page is `after` that of the answer.
+
+    With `text`, those whose user name begins with it first, then others who have it in their name; a page may have none,
+    and yet `more`.
+    """
 
     room: Id
     after: Annotated[str, Meta(max_length=64)] = ""
     limit: Limit = 1000
+    text: LookedFor = ""
 
 
 class Search(Op, frozen=True, kw_only=True, tag="search"):

@@ -31,7 +31,7 @@
     invitations.py             limits of memberships
     roomlist.py, public.py     the list of a user's rooms; public rooms
     history.py, search.py      reading messages and events
-    found.py                   users as others find them
+    found.py, lookup.py        users as others find them; members by a part of their name
     following.py, markers.py, presence.py, typing_now.py
                                following rooms, read markers, online users, typing notices
     live.py                    a room's events as they come, for plugins

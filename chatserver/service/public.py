@@ -8,6 +8,7 @@ from chatserver.interfaces import Store
 from chatserver.model import ServerRole, User
 from chatserver.runtime.rate import Bucket
 from chatserver.runtime.singleflight import SingleFlight
+from chatserver.service.directory import folded_name
 from chatserver.service.views import RoomList, RoomView
 
 PUBLIC_ROOMS = 500  # on one page
@@ -16,6 +17,7 @@ FORGET_PER_SECOND, FORGET_BURST = (
     2.0,
     20.0,
 )  # else one who changes rooms all the time costs all others
+LOOKED_AT = 2000  # rooms at once, for those with a text in their name
 FURTHER_ROOMS = 50  # read at least, of those behind the first ones: many may be the user's own
 
 
@@ -48,6 +50,32 @@ class PublicRooms:
             page = await self._read(max(after, page.end), max(limit, FURTHER_ROOMS) + 1)
             found += [view for view in page.views if view.id not in joined]
         return RoomList(found[:limit], more=len(found) > limit)
+
+    async def find(
+        self, user: User, joined: Container[str], text: str, after: str, limit: int
+    ) -> RoomList:
+        """Rooms not in `joined` with the text in their name or topic, by ascending id > `after`.
+
+        Looks at some LOOKED_AT rooms; the page may have fewer than `limit`, or none, and yet `more`.
+        """
+        if user.role is ServerRole.GUEST:
+            return RoomList([])
+        wanted, found, looked_at = folded_name(text), list[RoomView](), 0
+        page = await self._first_page()
+        while True:
+            for view in page.views:
+                if view.id <= after or view.id in joined or not _has(view, wanted):
+                    continue
+                if len(found) >= min(limit, PUBLIC_ROOMS):
+                    return RoomList(found, more=True, after=found[-1].id)
+                found.append(view)
+            looked_at += len(page.views)
+            if page.end is None:
+                return RoomList(found)
+            after = max(after, page.end)
+            if looked_at >= LOOKED_AT:
+                return RoomList(found, more=True, after=after)
+            page = await self._read(after, PUBLIC_ROOMS)
 
     def forget(self) -> None:
         """Drop the first page, so that a public room made or changed on this node shows at once.
@@ -83,3 +111,7 @@ class PublicRooms:
             for room in rooms
         ]
         return Page(views, rooms[-1].room if len(rooms) == limit else None, until)
+
+
+def _has(view: RoomView, wanted: str) -> bool:
+    return wanted in folded_name(view.name or "") or wanted in folded_name(view.topic)

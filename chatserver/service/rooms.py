@@ -35,6 +35,7 @@ from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
 from chatserver.service.found import found_by
 from chatserver.service.invitations import Invitations
+from chatserver.service.lookup import members_named
 from chatserver.service.markers import ReadMarkers
 from chatserver.service.membership import AlreadyThere, Membership, demand_lower, demand_member
 from chatserver.service.public import PUBLIC_ROOMS, PublicRooms
@@ -144,13 +145,20 @@ class RoomService:
             if may_read(user, room)
         }
 
-    async def visible(self, user: User, after: str = "", limit: int | None = None) -> RoomList:
+    async def visible(
+        self, user: User, after: str = "", limit: int | None = None, text: str = ""
+    ) -> RoomList:
         """The user's rooms, with positions, then public ones to join; each by ascending id.
 
         `after` is that of the page before, or the id of a public room. Without a `limit`, at most JOINED_ROOMS of
         the one and PUBLIC_ROOMS of the other. A page may have fewer, as plugins leave rooms out.
+
+        With a `text`, only public rooms to join that have it in their name or topic; a page may have none.
         """
-        page = await self._page(user, after, limit)
+        if text:
+            page = await self._named(user, after, limit or PUBLIC_ROOMS, text)
+        else:
+            page = await self._page(user, after, limit)
         if not self._hooks.active.rooms_are_filtered or not page.rooms:
             return page
         hidden = await self._hooks.filter_rooms(list(map(_found, page.rooms)), user)
@@ -183,6 +191,11 @@ class RoomService:
         last = public.rooms[-1].id if public.rooms else ""
         return RoomList(rooms, more=True, after=f"{PUBLIC}:{last}")
 
+    async def _named(self, user: User, after: str, limit: int, text: str) -> RoomList:
+        place = after.rpartition(":")[2]
+        page = await self._public.find(user, await self._lists.ids(user), text, place, limit)
+        return msgspec.structs.replace(page, after=f"{PUBLIC}:{page.after}") if page.more else page
+
     async def public(self, user: User, after: str, limit: int = PUBLIC_ROOMS) -> RoomList:
         """Public rooms that the user is not in, by ascending id > `after`."""
         return await self._public.page(user, await self._lists.ids(user), after, limit)
@@ -192,11 +205,26 @@ class RoomService:
         return await self._lists.rooms(user)
 
     async def members(
-        self, user: User, room: Room, after: str = "", limit: int = MEMBER_PAGE
+        self,
+        user: User,
+        room: Room,
+        after: str = "",
+        limit: int = MEMBER_PAGE,
+        text: str = "",
     ) -> MemberList:
-        """Members by ascending id > `after`, at most MEMBER_PAGE at once, and fewer if plugins leave some out."""
-        (page,) = await self.member_pages(user, [MembersAsked(room, after, limit=limit)])
-        return page
+        """Members by ascending id > `after`, at most MEMBER_PAGE at once, and fewer if plugins leave some out.
+
+        They have their user names. `text` as in `MembersAsked`.
+        """
+        (page,) = await self.member_pages(user, [MembersAsked(room, after, limit=limit, text=text)])
+        users = await self._accounts.get_many([member.id for member in page.members])
+        named = [
+            msgspec.structs.replace(member, username=users[member.id].username)
+            if member.id in users
+            else member
+            for member in page.members
+        ]
+        return msgspec.structs.replace(page, members=named)
 
     async def member_pages(
         self, user: User, wanted: Sequence[MembersAsked]
@@ -205,7 +233,7 @@ class RoomService:
 
         Raises `ChatError` without the right to read one of the rooms.
         """
-        pages = [self._members(user, each) for each in wanted]
+        pages = [await self._members(user, each) for each in wanted]
         if not self._hooks.active.users_are_filtered:
             return pages
         shown = await found_by(self._hooks, user, [each for page in pages for each in page.members])
@@ -215,10 +243,14 @@ class RoomService:
             for page in pages
         ]
 
-    def _members(self, user: User, asked: MembersAsked) -> MemberList:
+    async def _members(self, user: User, asked: MembersAsked) -> MemberList:
         """A page with those that plugins leave out."""
         room, limit = asked.room, min(asked.limit, MEMBER_PAGE)
         demand(user, room, Right.READ)
+        if asked.text:
+            named = await members_named(self._store, room, asked.text, asked.after, limit)
+            more = named.after is not None
+            return MemberList(self._member_views(room, named.ids), more=more, after=named.after)
         after, before = asked.after, asked.before
         ids = (
             member
@@ -228,13 +260,16 @@ class RoomService:
         choose = heapq.nlargest if asked.is_last else heapq.nsmallest
         found = choose(limit + 1, ids)
         shown, more = found[:limit], len(found) > limit
-        views = [
-            MemberView(member, known.user.name, known.role, member in self._online, known.user.bot)
-            for member, known in ((member, room.members[member]) for member in shown)
-        ]
+        views = self._member_views(room, shown)
         return MemberList(
             views[::-1] if asked.is_last else views, more=more, after=shown[-1] if more else None
         )
+
+    def _member_views(self, room: Room, members: Sequence[str]) -> list[MemberView]:
+        return [
+            MemberView(member, known.user.name, known.role, member in self._online, known.user.bot)
+            for member, known in ((member, room.members[member]) for member in members)
+        ]
 
     # -- making and changing -----------------------------------------------------------------------
 

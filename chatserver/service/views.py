@@ -35,13 +35,17 @@ class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MemberView(msgspec.Struct, frozen=True):
-    """A user in a room. `online`: the user has a connection to any node, or had one a moment ago. `bot` as in `User`."""
+    """A user in a room. `online`: the user has a connection to any node, or had one a moment ago. `bot` as in `User`.
+
+    `username` is what others type to mention the user, or to write to them alone.
+    """
 
     id: str
     name: str
     role: RoomRole
     online: bool
     bot: bool | msgspec.UnsetType = msgspec.UNSET
+    username: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class MemberList(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,13 +57,17 @@ class MemberList(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MembersAsked(NamedTuple):
-    """A page of a room's members by id: the first behind `after`, or with `is_last` the last ones before `before`."""
+    """A page of a room's members by id: the first behind `after`, or with `is_last` the last ones before `before`.
+
+    With a `text`, those who have it in their name, as `lookup.members_named` finds them; forwards only.
+    """
 
     room: Room
     after: str = ""
     before: str | None = None
     limit: int = MEMBER_PAGE
     is_last: bool = False
+    text: str = ""
 
 
 def room_name(user: User, room: Room) -> str | None:

@@ -333,7 +333,7 @@ class Rooms(SignedIn):
     async def get(self) -> None:
         user = await self.user()
         after, limit = self.get_query_argument("after", ""), self.number("limit", None, 1)
-        self.reply(await self.service.rooms.visible(user, after, limit))
+        self.reply(await self.service.rooms.visible(user, after, limit, self.looked_for()))
 
     async def post(self) -> None:
         user, given = await self.user(), self.body(NewRoom)
@@ -386,7 +386,7 @@ class Members(RoomHandler):
         user, found = await self.asked(room)
         after = self.get_query_argument("after", "")
         limit = self.number("limit", MEMBER_PAGE, 1)
-        self.reply(await self.service.rooms.members(user, found, after, limit))
+        self.reply(await self.service.rooms.members(user, found, after, limit, self.looked_for()))
 
     async def post(self, room: str) -> None:
         (user, found), given = await self.asked(room), self.body(Invitation)

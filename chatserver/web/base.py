@@ -37,6 +37,9 @@ _CODES = {
 }
 
 LANGUAGE_CHARS = 100  # of Accept-Language
+LOOKED_FOR_CHARS = (
+    100  # of a text that rooms or members are looked for by, as in `protocol.LookedFor`
+)
 REQUEST_HEADERS = (
     "Authorization",
     "Content-Type",
@@ -257,6 +260,15 @@ class BaseHandler(RequestHandler):
         if not text.isascii() or not text.isdigit() or not low <= int(text[:17]) <= high:
             raise ChatError("request.invalid", f"{name}: expected a whole number from {low} on.")
         return int(text[:17])
+
+    def looked_for(self) -> str:
+        """The text of the query string that is looked for, "" without one."""
+        text = self.get_query_argument("text", "")
+        if len(text) > LOOKED_FOR_CHARS:
+            raise ChatError(
+                "request.invalid", f"text: expected at most {LOOKED_FOR_CHARS} characters."
+            )
+        return text
 
     def reply(self, answer: object, status: int = 200) -> None:
         self.reply_encoded(encode(answer), status)

@@ -57,6 +57,7 @@ class MembersKey(NamedTuple):
     before: str | None
     limit: int
     is_last: bool
+    text: str = ""
 
 
 class Asking:

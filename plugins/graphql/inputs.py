@@ -15,6 +15,7 @@ Values = Annotated[
     dict[Id, Annotated[list[Annotated[str, Meta(max_length=4000)]], Meta(max_length=50)]],
     Meta(max_length=10),
 ]
+LOOKED_FOR_CHARS = 100
 Topic = Annotated[str, Meta(max_length=1000)]
 
 
@@ -192,6 +193,13 @@ def bounded(name: str, value: int | None, default: int, most: int) -> int:
     if value > most:
         raise ChatError("request.invalid", f"{name}: at most {most}.", detail={"limit": most})
     return value
+
+
+def looked_for(text: str | None) -> str:
+    """A text that rooms or members are looked for by. Raises `ChatError` request.invalid if it is too long."""
+    if text is not None and len(text) > LOOKED_FOR_CHARS:
+        raise ChatError("request.invalid", f"text: expected at most {LOOKED_FOR_CHARS} characters.")
+    return text or ""
 
 
 def position(name: str, value: int | None) -> int | None:

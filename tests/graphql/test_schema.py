@@ -13,7 +13,7 @@ from chatserver_plugins.graphql.schema import build
 PROMISED = """
 Query.me: User
 Query.user(id: ID!): User
-Query.rooms(first: Int = 50, after: String): RoomConnection
+Query.rooms(first: Int = 50, after: String, text: String): RoomConnection
 Query.room(id: ID!): Room
 Query.search(text: String!, room: ID, first: Int = 50, after: String): MessageConnection
 Room.id: ID!
@@ -22,7 +22,7 @@ Room.kind: RoomKind!
 Room.head: Int!
 Room.messages(last: Int = 50, before: Int): [Message!]!
 Room.events(after: Int!, first: Int = 500): [RoomEvent!]!
-Room.members(first: Int = 100, after: String, last: Int, before: String): MemberConnection!
+Room.members(first: Int = 100, after: String, last: Int, before: String, text: String): MemberConnection!
 Message.id: ID!
 Message.seq: Int!
 Message.body: String!

@@ -33,7 +33,7 @@ class Client(Protocol):
 
 
 async def list_rooms(client: Client, user: User, op: p.ListRooms) -> None:
-    client.say(op.id, await client.service.rooms.visible(user, op.after, op.limit))
+    client.say(op.id, await client.service.rooms.visible(user, op.after, op.limit, op.text))
 
 
 async def sub(client: Client, user: User, op: p.Sub) -> None:
@@ -175,7 +175,8 @@ async def role(client: Client, user: User, op: p.Role) -> None:
 
 async def members(client: Client, user: User, op: p.Members) -> None:
     room = await client.service.rooms.get(op.room, user)
-    client.say(op.id, await client.service.rooms.members(user, room, op.after, op.limit))
+    members = await client.service.rooms.members(user, room, op.after, op.limit, op.text)
+    client.say(op.id, members)
 
 
 async def search(client: Client, user: User, op: p.Search) -> None:

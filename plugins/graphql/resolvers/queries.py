@@ -19,7 +19,7 @@ from chatserver import (
 from chatserver_plugins.graphql import connections
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.connections import Connection
-from chatserver_plugins.graphql.inputs import bounded
+from chatserver_plugins.graphql.inputs import bounded, looked_for
 
 PAGE, PAGE_MOST = 50, 100
 JOINED, PUBLIC = "joined", "public"  # parts of the list, by the service's names
@@ -71,7 +71,11 @@ async def user_by_name(parent: object, info: Any, username: str) -> User | None:
 
 
 async def rooms(
-    parent: object, info: Any, first: int | None = None, after: str | None = None
+    parent: object,
+    info: Any,
+    first: int | None = None,
+    after: str | None = None,
+    text: str | None = None,
 ) -> Connection:
     asking: Asking = info.context
     count = bounded("first", first, PAGE, PAGE_MOST)
@@ -80,7 +84,7 @@ async def rooms(
         raise connections.no_cursor("after")
     part = PUBLIC if place is not None and place.startswith(PUBLIC_MARK) else JOINED
     start = "" if place is None else f"{part}:{place[1:]}"
-    listed = await asking.service.rooms.visible(asking.user, start, count)
+    listed = await asking.service.rooms.visible(asking.user, start, count, looked_for(text))
     end = None
     if listed.more:
         of, _, last = (listed.after or "").partition(":")

@@ -7,7 +7,7 @@ from chatserver import AnyEvent, ChatError, MemberView, Message, Room, RoomView
 from chatserver_plugins.graphql import connections
 from chatserver_plugins.graphql.asking import Asking, EventsKey, MembersKey, MessageKey, PageKey
 from chatserver_plugins.graphql.connections import Connection
-from chatserver_plugins.graphql.inputs import bounded, position
+from chatserver_plugins.graphql.inputs import bounded, looked_for, position
 from chatserver_plugins.graphql.resolvers import pages
 
 MESSAGES, MESSAGES_MOST = 50, 100
@@ -80,6 +80,7 @@ async def members(
     after: str | None = None,
     last: int | None = None,
     before: str | None = None,
+    text: str | None = None,
 ) -> Connection:
     """Pages forwards by `first` and `after`, or backwards if `last` or `before` is given."""
     asking: Asking = info.context
@@ -89,7 +90,8 @@ async def members(
         "last" if is_last else "first", last if is_last else first, MEMBERS, MEMBERS_MOST
     )
     end = connections.id_place(before, "before")
-    found = await asking.members.load(MembersKey(parent.id, place, end, count, is_last))
+    wanted = "" if is_last else looked_for(text)
+    found = await asking.members.load(MembersKey(parent.id, place, end, count, is_last, wanted))
     if is_last:
         return connections.page_back_until(found.members, found.after, _id_of, before=before)
     return connections.page_until(found.members, found.after, _id_of, after=after)
