@@ -15,6 +15,7 @@ calls.py, observers.py           calls while the server runs, one method a hook;
 chains.py, plain.py              plugins that are asked one after the other; those of them that are plain functions
 providing.py, registering.py     what plugins provide, and what they register: one line a kind
 lifecycle.py                     their start and end
+reasons.py                       the reasons of their refusals, by language
 absent.py                        what plugins claim that are not here
 policy.py                        what a plugin's failure means for messages and actions, by its settings
 guard.py, deadline.py, breaker.py   contain errors, time-outs, and plugins that fail again and again

@@ -24,6 +24,7 @@ from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers, note_actor
 from chatserver.hooks.plain import IsAnswer, PlainCalls, TracedPlainCalls
 from chatserver.hooks.policy import MESSAGE
+from chatserver.hooks.reasons import is_reason, refused
 from chatserver.hooks.registering import ContextOf
 from chatserver.hooks.traced_guard import TracedGuard
 from chatserver.hooks.types import (
@@ -46,7 +47,6 @@ from chatserver.runtime.measure import Measures
 
 A = TypeVar("A", bound=Action)
 
-REASON_CHARS = 500  # of a refusal, that are shown
 COMPLETION_SECONDS = 1.0  # for suggestions: somebody is typing, and later ones would be stale
 # Makes what a plugin (its name) gives as data of a message canonical, beside the present data; raises `ChatError`
 # if it is not valid.
@@ -185,7 +185,7 @@ class HookCalls:
         if refusal is None and place < len(chain):
             place, refusal = await self._ask(chain, place, given, user.id, _is_verdict)
         if refusal is not None:
-            raise _refused("message.refused", refusal, chain[place].call)
+            raise refused("message.refused", refusal, plugin=chain[place].call.plugin)
 
     def wants(self, kind: type[Action]) -> bool:
         """Whether anybody is asked about this kind of action: plugins, or those that are absent and claim it."""
@@ -216,7 +216,7 @@ class HookCalls:
             if refusal is None and place < len(chain):
                 place, refusal = await self._ask(chain, place, given, by, _is_verdict)
             if refusal is not None:
-                raise _refused("action.refused", refusal, chain[place].call)
+                raise refused("action.refused", refusal, plugin=chain[place].call.plugin)
         return action
 
     async def _changed(
@@ -259,7 +259,7 @@ class HookCalls:
             given = (query, user, via, None)
             place, answer = await self._ask(chain, place, given, user.id, _is_search)
             if isinstance(answer, Refusal):
-                raise _refused("action.refused", answer, chain[place].call)
+                raise refused("action.refused", answer, plugin=chain[place].call.plugin)
             if answer is not None:
                 query = msgspec.structs.replace(query, text=answer.text)
             place += 1
@@ -378,10 +378,6 @@ class HookCalls:
                 self.observers.tell("on_switch", call, {"change": change}, by)
 
 
-def _refused(code: str, refusal: Refusal, call: Call) -> ChatError:
-    return ChatError(code, refusal.reason[:REASON_CHARS], detail={"plugin": call.plugin})
-
-
 def _taken_over(action: A, changed: A) -> A:
     """The action with the changeable fields of another one."""
     fields = {name: getattr(changed, name) for name in action.changeable}
@@ -440,7 +436,7 @@ def _is_reply(answer: object) -> bool:
 
 
 def _is_verdict(asked: Asked, answer: object) -> bool:
-    return answer is None or (isinstance(answer, Refusal) and _is_text(answer.reason))
+    return answer is None or (isinstance(answer, Refusal) and is_reason(answer.reason))
 
 
 def _are_ids(asked: Asked, answer: object) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from chatserver.errors import ChatError
+from chatserver.hooks.reasons import is_reason
 from chatserver.hooks.types import Refusal
 from chatserver.model import RoomKind
 from chatserver.search.query import parse
@@ -49,7 +50,7 @@ def is_search(answer: Any) -> bool:
     if answer is None:
         return True
     if isinstance(answer, Refusal):
-        return isinstance(answer.reason, str)
+        return is_reason(answer.reason)
     if not isinstance(answer, SearchQuery) or not isinstance(answer.text, str):
         return False
     try:

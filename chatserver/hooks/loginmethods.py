@@ -18,6 +18,7 @@ from chatserver.hooks.login import (
     LoginRedirect,
     Purpose,
 )
+from chatserver.hooks.reasons import is_reason
 from chatserver.hooks.types import Refusal
 from chatserver.localized import is_localized
 from chatserver.model import User
@@ -88,7 +89,7 @@ def guarded(
 def is_step(answer: object) -> bool:
     """Whether a plugin's answer is a step that can be stored and shown."""
     if isinstance(answer, Refusal):
-        return _is_text(answer.reason)
+        return is_reason(answer.reason)
     if isinstance(answer, LoginDone):
         return _is_typed(answer) and _has_subject(answer.identity)
     if isinstance(answer, LoginRedirect):
@@ -121,13 +122,6 @@ def _is_typed(step: msgspec.Struct) -> bool:
     except (msgspec.ValidationError, TypeError, ValueError):
         return False
     return True
-
-
-def _is_text(value: object) -> bool:
-    try:
-        return isinstance(value, str) and value.encode() is not None
-    except UnicodeEncodeError:
-        return False
 
 
 def _is_address(answer: object) -> bool:

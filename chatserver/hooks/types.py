@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, TypeAlias, get_args
 import msgspec
 
 from chatserver.errors import CLOSE_INTERNAL, ChatError
+from chatserver.localized import Localized
 from chatserver.model import NO_DATA, AnyEvent, Message, ServerRole, User
 
 EVENT_KINDS = {str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
@@ -97,9 +98,12 @@ class EventKind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """The refusal of a message or an action; the user sees the reason, of which 500 characters count."""
+    """The refusal of a message or an action; the user sees the reason, of which 500 characters count.
 
-    reason: str
+    A reason by language, such as `{"en": "It is night.", "ja": "夜です。"}`, is shown in the reader's.
+    """
+
+    reason: Localized
 
 
 Outcome: TypeAlias = Literal["ok", "challenged", "wrong", "locked", "refused", "limited"]

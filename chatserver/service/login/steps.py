@@ -24,6 +24,7 @@ from chatserver.hooks.login import (
     LoginStep,
     Purpose,
 )
+from chatserver.hooks.reasons import refused
 from chatserver.hooks.types import Refusal
 from chatserver.interfaces import Store
 from chatserver.localized import in_language
@@ -47,7 +48,6 @@ from chatserver.service.login.methods import Methods
 
 RETURN_PATH = "/api/v1/login/return"
 VALUES_MOST, VALUE_CHARS = 32, 32768  # of an answer; a credential of WebAuthn has some thousands
-REASON_CHARS = 500
 # As of passwords: from one address, for all accounts.
 ADDRESS_FAILURES, ADDRESS_SECONDS = 50, 300.0
 _ENDED = ("auth.refused", "auth.invalid", "auth.flow")  # codes of answers that were wrong
@@ -266,7 +266,7 @@ class Steps:
 
     async def _next(self, state: str, secret: str, pending: Pending, step: LoginStep) -> Turn:
         if isinstance(step, Refusal):
-            raise ChatError("auth.refused", step.reason[:REASON_CHARS])
+            raise refused("auth.refused", step)
         if isinstance(step, LoginDone):
             return Turn("", secret, pending, step)
         shown = msgspec.structs.replace(step, keep={})
