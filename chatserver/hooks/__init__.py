@@ -10,6 +10,7 @@ targets.py, blobs.py, mail.py    places for backups and for files, and senders o
 graphql.py                       the inputs of mutations that plugins add
 commands.py, arguments.py        commands of users; their arguments, read from the fields of a struct
 loading.py, powers.py            finds and checks plugins; what they declare that their hooks do not show
+abouts.py                        what plugins say of themselves to people
 active.py, instance.py           the plugins that are called now, as one immutable set; one instance of each
 calls.py, observers.py           calls while the server runs, one method a hook; queues of observers
 chains.py, plain.py              plugins that are asked one after the other; those of them that are plain functions

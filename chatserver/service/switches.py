@@ -52,12 +52,33 @@ class PluginState(msgspec.Struct, frozen=True, kw_only=True):
     hooks: Sequence[str]
 
 
+class Available(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin that is installed, and off. `about` is for people, in the language of its author; it may be empty."""
+
+    name: str
+    about: str
+
+
+class SettingView(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting of a plugin as it is in use. `type` and `description` are for people.
+
+    `value` and `default` are in TOML notation, secrets in them hidden; `default` is null if the key is required.
+    """
+
+    key: str
+    type: str
+    description: str
+    value: str
+    default: str | None
+
+
 class PluginView(PluginState, frozen=True, kw_only=True):
     """The same with what the plugin claims, also of one that is only known by its claims, and its powers.
 
-    `powers` is null for a plugin that does not declare them, and for one that is off.
+    `powers` is null for a plugin that does not declare them, and for one that is off. `about` is for people.
     """
 
+    about: str
     claims: Sequence[CountedClaim]
     powers: Powers | None = None
     secret_settings: Sequence[str] = ()
@@ -69,6 +90,8 @@ class Engine(Protocol):
     async def switch(self, do: SwitchDo, plugin: str, by: Actor) -> Switched: ...
     def states(self) -> list[PluginState]: ...
     def declared(self) -> Mapping[str, Declared]: ...
+    def abouts(self) -> Mapping[str, str]: ...
+    def settings(self, plugin: str) -> Sequence[SettingView]: ...
 
 
 class Switches:
@@ -98,7 +121,7 @@ class Switches:
         Staff of the server only. Raises `ChatError` user.forbidden, auth.address.
         """
         self._administration.demand(actor, address)
-        states = self._running().states()
+        states, abouts = self._running().states(), self._running().abouts()
         declared = self._running().declared()
         claims = await self._claims.counted(await self._claims.list())
         known = {state.name for state in states}
@@ -107,11 +130,31 @@ class Switches:
         return [
             PluginView(
                 **msgspec.structs.asdict(state),
+                about=abouts.get(state.name, ""),
                 claims=[claim for claim in claims if claim.plugin == state.name],
                 **msgspec.structs.asdict(declared.get(state.name, NOTHING_DECLARED)),
             )
             for state in states
         ]
+
+    def available(self, actor: User, address: str | None = None) -> Sequence[Available]:
+        """The plugins that are installed here and are neither on nor configured, by name. Staff only, as `list`."""
+        self._administration.demand(actor, address)
+        known = {state.name for state in self._running().states()}
+        abouts = self._running().abouts()
+        return [Available(name=name, about=abouts[name]) for name in sorted(abouts.keys() - known)]
+
+    def settings(
+        self, actor: User, plugin: str, address: str | None = None
+    ) -> Sequence[SettingView]:
+        """The settings of a plugin that is on, as they are in use here. Owners of the server only.
+
+        Raises `ChatError` user.forbidden, auth.address, request.not_found.
+        """
+        self._administration.demand(actor, address)
+        if actor.role is not ServerRole.OWNER:
+            raise ChatError("user.forbidden")
+        return self._running().settings(plugin)
 
     def _running(self) -> Engine:
         if self.engine is None:

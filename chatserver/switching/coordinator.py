@@ -9,11 +9,15 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 from loguru import logger
 
 from chatserver.cluster.nodes import raw_records
+from chatserver.config.settings import Setting
+from chatserver.config.text import hidden, toml_value
 from chatserver.errors import ChatError, StoreUnavailable
-from chatserver.hooks.loading import declared_by
+from chatserver.hooks.abouts import abouts
+from chatserver.hooks.loading import declared_by, discover, settings_of
 from chatserver.hooks.powers import Declared
 from chatserver.hooks.types import Actor, PluginSwitch
 from chatserver.interfaces import Store
@@ -21,7 +25,7 @@ from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.clock import now_text
 from chatserver.runtime.ids import new_id
 from chatserver.service.changes import Changes
-from chatserver.service.switches import NodeSwitch, PluginState, SwitchDo, Switched
+from chatserver.service.switches import NodeSwitch, PluginState, SettingView, SwitchDo, Switched
 from chatserver.switching.engine import Engine
 from chatserver.switching.records import OWNER_SECONDS, Kept, Owner, SwitchRecords
 
@@ -104,6 +108,26 @@ class Coordinator:
         """The powers and secret settings of the plugins that are on here, by name."""
         classes = self.engine.set.plugins.classes
         return {name: declared_by(name, classes[name]) for name in self.engine.set.order}
+
+    def abouts(self) -> dict[str, str]:
+        """What all plugins that are installed here say of themselves, by name."""
+        return abouts(discover(self.engine.set.config).values())
+
+    def settings(self, plugin: str) -> list[SettingView]:
+        """The settings of a plugin as they are in use here. Raises `ChatError` request.not_found if it is off."""
+        if not self.engine.is_on(plugin):
+            raise ChatError("request.not_found", f"The plugin {plugin} is not on.")
+        found = settings_of(self.engine.set.plugins, self.engine.set.config, plugin)
+        return [
+            SettingView(
+                key=setting.key,
+                type=setting.type,
+                description=setting.description,
+                value=toml_value(hidden(setting.key, msgspec.to_builtins(value))),
+                default=_default(setting),
+            )
+            for setting, value in found
+        ]
 
     async def _keep(self, do: SwitchDo, plugin: str, by: str) -> Kept:
         before = await self._records.kept(plugin)
@@ -196,3 +220,10 @@ class Coordinator:
         task = asyncio.create_task(work, name="plugin switches")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _default(setting: Setting) -> str | None:
+    """A setting's default in TOML notation; None for a key that is required."""
+    if setting.default is msgspec.NODEFAULT:
+        return None
+    return toml_value(hidden(setting.key, msgspec.to_builtins(setting.default)))

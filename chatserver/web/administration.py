@@ -14,7 +14,7 @@ from chatserver.model import RoomKind, User
 from chatserver.service.claims import Claim
 from chatserver.service.inspection import Inspected
 from chatserver.service.login.sessions import OwnSession
-from chatserver.service.switches import PluginView
+from chatserver.service.switches import Available, PluginView, SettingView
 from chatserver.web.api import SignedIn
 from chatserver.web.base import BaseHandler
 
@@ -53,9 +53,16 @@ class SessionList(msgspec.Struct, frozen=True):
 
 
 class PluginList(msgspec.Struct, frozen=True):
-    """The plugins of the node that answers."""
+    """The plugins of the node that answers; `available` are others that are installed there, and off."""
 
     plugins: list[PluginView]
+    available: Sequence[Available]
+
+
+class PluginSettings(msgspec.Struct, frozen=True):
+    """The settings of a plugin as they are in use on the node that answers."""
+
+    settings: Sequence[SettingView]
 
 
 class ClaimRelease(msgspec.Struct, frozen=True):
@@ -105,8 +112,15 @@ class InstallationStatus(SignedIn):
 
 class AllPlugins(SignedIn):
     async def get(self) -> None:
-        found = await self.service.switches.list(await self.user(), self.address)
-        self.reply(PluginList(found))
+        user, switches = await self.user(), self.service.switches
+        found = await switches.list(user, self.address)
+        self.reply(PluginList(found, switches.available(user, self.address)))
+
+
+class SettingsOfPlugin(SignedIn):
+    async def get(self, name: str) -> None:
+        found = self.service.switches.settings(await self.user(), name, self.address)
+        self.reply(PluginSettings(found))
 
 
 class ReleaseClaims(SignedIn):
@@ -146,5 +160,10 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (r"/api/v1/admin/rooms", AllRooms, "/api/v1/admin/rooms"),
     (r"/api/v1/admin/status", InstallationStatus, "/api/v1/admin/status"),
     (r"/api/v1/admin/plugins", AllPlugins, "/api/v1/admin/plugins"),
+    (
+        r"/api/v1/admin/plugins/([^/]+)/settings",
+        SettingsOfPlugin,
+        "/api/v1/admin/plugins/NAME/settings",
+    ),
     (r"/api/v1/admin/claims/release", ReleaseClaims, "/api/v1/admin/claims/release"),
 ]

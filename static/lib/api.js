@@ -153,9 +153,14 @@ export class Api {
     return this.#call("GET", "/api/v1/admin/status");
   }
 
-  /** All plugins that are on, configured, or claim something: `{name, on, configured, hooks, claims}`. */
-  async plugins() {
-    return (await this.#call("GET", "/api/v1/admin/plugins")).plugins;
+  /** Those that are on, configured, or claim something, and others that are installed: `{plugins, available}`. */
+  plugins() {
+    return this.#call("GET", "/api/v1/admin/plugins");
+  }
+
+  /** The settings of a plugin that is on; for owners. */
+  async pluginSettings(name) {
+    return (await this.#call("GET", `/api/v1/admin/plugins/${encodeURIComponent(name)}/settings`)).settings;
   }
 
   /** Turns a plugin "on" or "off", or gives it its new settings ("reload"); for owners. */

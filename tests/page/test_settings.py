@@ -127,7 +127,9 @@ def test_a_sensitive_change_is_made_after_a_confirmation(
 
 def test_staff_sees_the_plugins(server: Server, owner: Person) -> None:
     opened(owner.page, "plugins")
-    expect(owner.page.get_by_test_id("plugin-password")).to_contain_text("provide_authenticator")
+    password = owner.page.get_by_test_id("plugin-password")
+    expect(password).to_contain_text("provide_authenticator")
+    expect(password).to_contain_text("Passwords (argon2id)")
     powers = {
         name: owner.page.get_by_test_id(f"plugin-{name}").get_by_test_id("powers")
         for name in ("password", "metrics", "memory", "claimant")
@@ -165,6 +167,24 @@ def test_an_owner_turns_a_plugin_off_and_on(server: Server, owner: Person) -> No
     row.get_by_role("button", name="Turn off: shortcodes").click()
     page.get_by_test_id("ask-yes").click()
     expect(row).to_have_count(0)
+    other = page.get_by_test_id("available-shortcodes")
+    expect(other).to_contain_text(":smile: becomes")
+    other.get_by_role("button", name="Turn on: shortcodes").click()
+    expect(row).to_be_visible()
+    row.get_by_role("button", name="Turn off: shortcodes").click()
+    page.get_by_test_id("ask-yes").click()
+    expect(other).to_be_visible()
+
+
+def test_an_owner_reads_the_settings_of_a_plugin(server: Server, owner: Person) -> None:
+    opened(owner.page, "plugins")
+    row = owner.page.get_by_test_id("plugin-metrics")
+    expect(row.get_by_test_id("plugin-settings")).to_have_count(1)
+    row = owner.page.get_by_test_id("plugin-password")
+    row.get_by_test_id("plugin-settings").locator("summary").click()
+    setting = row.locator('[data-setting="memory_kib"]')
+    expect(setting).to_contain_text("memory_kib = ")
+    expect(setting).to_contain_text("a whole number")
 
 
 DESKTOP = """

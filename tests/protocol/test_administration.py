@@ -30,6 +30,7 @@ async def answer(person: Person, method: str, path: str, body: Any = None) -> tu
         ("GET", "/api/v1/admin/rooms", None),
         ("GET", "/api/v1/admin/status", None),
         ("GET", "/api/v1/admin/plugins", None),
+        ("GET", "/api/v1/admin/plugins/password/settings", None),
         ("POST", "/api/v1/admin/claims/release", {"plugin": "x"}),
         ("PUT", "/api/v1/users/{name}", {"role": "guest"}),
     ],
@@ -162,6 +163,32 @@ async def test_claims_of_a_plugin_that_is_off_are_seen_and_released(server: Runn
     await answer(chief, "POST", path, {"plugin": "doorkeeper"})
     _, found = await answer(chief, "GET", "/api/v1/admin/plugins")
     assert "doorkeeper" not in {plugin["name"] for plugin in found["plugins"]}
+
+
+async def test_staff_sees_what_plugins_are_for_and_which_others_there_are(server: Running) -> None:
+    chief, _ = await staffed(server)
+    _, found = await answer(chief, "GET", "/api/v1/admin/plugins")
+    password = next(each for each in found["plugins"] if each["name"] == "password")
+    assert "password" in password["about"].lower() and "\n" not in password["about"]
+    there = {each["name"]: each["about"] for each in found["available"]}
+    assert "shortcodes" in there and all(there[name] for name in ("shortcodes", "totp", "ldap"))
+    assert there.keys().isdisjoint(each["name"] for each in found["plugins"])
+
+
+async def test_owners_see_the_settings_of_a_plugin_without_its_secrets(server: Running) -> None:
+    owner, other = await staffed(server, ServerRole.OWNER)
+    _, found = await answer(owner, "GET", "/api/v1/admin/plugins/password/settings")
+    settings = {each["key"]: each for each in found["settings"]}
+    memory = settings["memory_kib"]
+    assert memory["value"].isdecimal() and memory["default"].isdecimal()
+    assert memory["type"].startswith("a whole number") and memory["description"]
+    status, _ = await answer(owner, "GET", "/api/v1/admin/plugins/shortcodes/settings")
+    assert status == 404  # it is off
+    await server.run(
+        lambda running: running.service.accounts.set_role(other.username, ServerRole.ADMIN)
+    )
+    status, found = await answer(other, "GET", "/api/v1/admin/plugins/password/settings")
+    assert (status, found["error"]["code"]) == (403, "user.forbidden")
 
 
 async def test_roles_and_releases_need_a_recent_confirmation(server: Running) -> None:

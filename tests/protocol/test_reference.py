@@ -251,6 +251,7 @@ def requests(
     yield "GET", "/api/v1/admin/rooms?text=lounge&limit=10", None
     yield "GET", "/api/v1/admin/status", None
     yield "GET", "/api/v1/admin/plugins", None
+    yield "GET", "/api/v1/admin/plugins/password/settings", None
     yield "POST", "/api/v1/admin/claims/release", {"plugin": "nobody"}
     yield "GET", "/api/v1/login/methods?purpose=confirm", None
     begin = {"method": "password", "purpose": "confirm", "secret": True}

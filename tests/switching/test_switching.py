@@ -54,6 +54,24 @@ async def test_messages_during_reloads_are_each_checked_once_and_none_is_lost(
         assert sum(counter.values.values()) == MESSAGES + RELOADS  # type: ignore[union-attr]
 
 
+async def test_the_settings_in_use_are_shown_without_secrets(tmp_path: Path) -> None:
+    async with served(tmp_path, "whole") as site:
+        site.write("whole", word="two", api_token="another secret")
+
+        def settings() -> dict[str, tuple[str, str | None]]:
+            found = site.server.coordinator.settings("whole")
+            return {each.key: (each.value, each.default) for each in found}
+
+        assert settings()["word"] == ('"one"', '"one"')  # the file was not read again yet
+        await site.switch("reload")
+        shown = settings()
+        assert shown["word"] == ('"two"', '"one"')
+        assert "secret" not in str(shown)
+        assert shown["api_token"][0] == '"***"'
+        with refused("request.not_found"):
+            site.server.coordinator.settings("nothing")
+
+
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
@@ -415,6 +433,7 @@ async def test_owners_switch_over_http_and_others_do_not(tmp_path: Path) -> None
         assert listed[-1] == {
             "name": "whole", "on": False, "configured": True, "hooks": [], "claims": [],
             "powers": None, "secret_settings": [],
+            "about": "A plugin with every kind of registration. Its setting word is seen in each of them.",
         }  # fmt: skip
         for who in (bob, None):
             asked: Person | Chat = who or site

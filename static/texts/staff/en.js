@@ -99,4 +99,12 @@ export default {
   "owner.backups": "Look at the backups",
   "owner.backupsHint": "When the last one was made, and what else is wrong.",
   "owner.close": "Do not show this again",
+  "admin.available": "Installed, and off",
+  "admin.hooks": "Hooks",
+  "admin.settings": "Settings",
+  "admin.settingsLead": "These are in use. The operator changes them in the configuration, [plugin.{name}]; “Read its settings again” takes them over while the server runs.",
+  "admin.noSettings": "This plugin has no settings.",
+  "admin.settingRequired": "required",
+  "admin.settingDefault": "as usual",
+  "admin.settingUsual": "usually {usual}",
 };

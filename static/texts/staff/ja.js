@@ -99,4 +99,12 @@ export default {
   "owner.backups": "バックアップを確認する",
   "owner.backupsHint": "最後のバックアップと、問題の有無を確認できます。",
   "owner.close": "今後表示しない",
+  "admin.available": "インストール済みで停止中",
+  "admin.hooks": "フック",
+  "admin.settings": "設定",
+  "admin.settingsLead": "現在の設定です。運用担当者が設定ファイルの [plugin.{name}] で変更し、「設定を読み直す」で稼働中に反映できます。",
+  "admin.noSettings": "このプラグインに設定はありません。",
+  "admin.settingRequired": "必須",
+  "admin.settingDefault": "既定値",
+  "admin.settingUsual": "既定値は {usual}",
 };

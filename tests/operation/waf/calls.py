@@ -117,6 +117,7 @@ async def call_every_address(
     await ask("DELETE", "/api/v1/admin/users/union/sessions", headers=owner)
     await ask("GET", "/api/v1/admin/status", headers=owner)
     await ask("GET", "/api/v1/admin/plugins", headers=owner)
+    await ask("GET", "/api/v1/admin/plugins/password/settings", headers=owner)
     release = {"plugin": "select.from", "action": "RoomJoin", "room": room}
     await ask("POST", "/api/v1/admin/claims/release", json=release, headers=owner)
     given = {

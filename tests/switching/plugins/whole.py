@@ -24,6 +24,7 @@ class Plugin:
     class Config(chatserver.Settings):
         word: Annotated[str, msgspec.Meta(description="Seen everywhere.", max_length=20)] = "one"
         fail: Annotated[str, msgspec.Meta(description="What fails.")] = ""
+        api_token: Annotated[str, msgspec.Meta(description="Shown nowhere.")] = "usual secret"
 
     def __init__(self, config: "Plugin.Config") -> None:
         self.word, self.fail = config.word, config.fail

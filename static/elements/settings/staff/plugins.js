@@ -8,23 +8,39 @@ import { h } from "../../../lib/dom.js";
 import { t } from "../../../lib/i18n.js";
 import { ask } from "../../dialogs.js";
 import { Attempts } from "../attempts.js";
+import { listing } from "../listing.js";
 
 export function pluginsPage({ api, store }) {
   const isOwner = store.me.role === "owner";
   const attempts = new Attempts(api);
   const rows = h("ul", { class: "rows", "data-testid": "plugins" });
 
-  const another = h("input", { name: "name", required: true, "aria-label": t("admin.pluginName"), placeholder: t("admin.pluginName"), autocapitalize: "none", autocomplete: "off", spellcheck: "false", "data-testid": "plugin-name" });
+  const others = h("ul", { class: "rows", "data-testid": "available" });
+  const rest = h("section", { class: "stack", hidden: true }, h("h3", {}, t("admin.available")), others);
+  const names = h("datalist", { id: "plugin-names" });
+  const another = h("input", { list: "plugin-names", name: "name", required: true, "aria-label": t("admin.pluginName"), placeholder: t("admin.pluginName"), autocapitalize: "none", autocomplete: "off", spellcheck: "false", "data-testid": "plugin-name" });
   const form = h(
     "form",
     { class: "invite-row", onsubmit: (event) => void turnOn(event) },
     another,
+    names,
     h("button", { class: "quiet", "data-testid": "plugin-on" }, t("admin.turnOn")),
   );
 
   async function draw() {
-    rows.replaceChildren(...(await api.plugins()).map(row));
+    const { plugins, available } = await api.plugins();
+    rows.replaceChildren(...plugins.map(row));
+    others.replaceChildren(...available.map(installed));
+    names.replaceChildren(...available.map(({ name }) => h("option", { value: name })));
+    rest.hidden = available.length === 0;
   }
+
+  /** A plugin that could be turned on. */
+  function installed({ name, about }) {
+    const turn = isOwner && h("button", { class: "quiet", type: "button", "aria-label": `${t("admin.turnOn")}: ${name}`, "data-testid": "on", onclick: () => void change(name, "on") }, t("admin.turnOn"));
+    return h("li", { "data-testid": `available-${name}` }, h("span", { class: "row-main" }, h("strong", {}, name), h("small", { class: "muted row-more", dir: "auto" }, about)), turn);
+  }
+
 
   async function turnOn(event) {
     event.preventDefault();
@@ -60,16 +76,29 @@ export function pluginsPage({ api, store }) {
   }
 
   function row(plugin) {
-    const { name, on, hooks, claims, secret_settings: secrets } = plugin;
-    const shown = h("span", { class: "row-main" }, name, !on && h("strong", { class: "form-error" }, ` ${t("admin.off")}`));
+    const { name, on, hooks, claims, about, secret_settings: secrets } = plugin;
+    const shown = h("span", { class: "row-main" }, h("strong", {}, name), !on && h("strong", { class: "form-error" }, ` ${t("admin.off")}`), h("small", { class: "muted row-more", dir: "auto" }, about));
     return h(
       "li",
       { class: "plugin-row", "data-testid": `plugin-${name}` },
       isOwner ? h("div", { class: "plugin-head" }, shown, ...switches({ name, on })) : shown,
-      h("small", { class: "muted" }, hooks.join(", ")),
       on && secrets && declared(plugin),
+      on && isOwner && settings(name),
+      hooks.length > 0 && h("details", { class: "row-details" }, h("summary", {}, t("admin.hooks")), h("small", { class: "muted" }, hooks.join(", "))),
       claims.length > 0 && h("ul", { class: "claims" }, ...claims.map((claim) => claimed(claim))),
     );
+  }
+
+  /** The settings in use, read when they are opened. They are changed in the operator's file. */
+  function settings(name) {
+    const list = listing({
+      load: async () => ({ items: await api.pluginSettings(name), after: null }),
+      row: setting,
+      empty: t("admin.noSettings"),
+      testid: `settings-of-${name}`,
+    });
+    const ontoggle = ({ currentTarget }) => currentTarget.open && void list.reload();
+    return h("details", { class: "row-details", "data-testid": "plugin-settings", ontoggle }, h("summary", { "aria-label": `${t("admin.settings")}: ${name}` }, t("admin.settings")), h("p", { class: "muted" }, t("admin.settingsLead", { name })), list.node);
   }
 
   function users({ users, is_more, roles }) {
@@ -96,5 +125,14 @@ export function pluginsPage({ api, store }) {
   }
 
   void attempts.run(draw);
-  return h("div", { class: "stack" }, h("p", { class: "muted" }, t("admin.pluginsLead")), isOwner && form, attempts.node, rows);
+  return h("div", { class: "stack" }, h("p", { class: "muted" }, t("admin.pluginsLead")), isOwner && form, attempts.node, rows, rest);
+}
+
+function setting({ key, type, description, value, default: usual }) {
+  const state = usual === null ? t("admin.settingRequired") : usual === value ? t("admin.settingDefault") : t("admin.settingUsual", { usual });
+  return h(
+    "li",
+    { "data-setting": key },
+    h("span", { class: "row-main" }, h("code", {}, `${key} = ${value}`), h("small", { class: "muted row-more", dir: "auto" }, [description, type, state].filter(Boolean).join(" · "))),
+  );
 }
