@@ -1,5 +1,6 @@
 /** Puts the page together: language, who is signed in, and which of the two faces is shown. */
 
+import "./appearance.js";
 import { Api } from "./lib/api.js";
 import { h } from "./lib/dom.js";
 import { chooseLanguage, currentLanguage, errorText, startLanguage, t } from "./lib/i18n.js";

@@ -13,7 +13,9 @@ FOLDER = "joined/"  # within the page's folder, and nowhere on the disk
 SHEET = f"{FOLDER}page.css"
 WORKER = "service-worker.js"  # has browsers keep the files
 
-_SCRIPT = re.compile(rb'<script type="module" src="/static/([^"]+)"></script>')
+_SCRIPT = re.compile(
+    rb'<script type="module"(?: blocking="render")? src="/static/([^"]+)"></script>'
+)
 _SHEET = re.compile(rb'<link rel="stylesheet" href="/static/([^"]+)">\s*')
 _REFERENCE = re.compile(rb"url\(|@import|@charset")
 _TEXTS = re.compile(r"joined/texts/([a-z]+)\.js")

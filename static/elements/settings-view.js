@@ -13,6 +13,7 @@ import { View } from "./view.js";
 
 const OWN = [
   ["profile", "settings.profile", async () => (await import("./settings/profile.js")).profilePage],
+  ["appearance", "settings.appearance", async () => (await import("./settings/appearance.js")).appearancePage],
   ["security", "settings.security", async () => (await import("./settings/security.js")).securityPage],
   ["sessions", "account.sessions", async () => (await import("./settings/sessions.js")).sessionsPage],
   ["notifications", "settings.notifications", async () => (await import("./settings/notifications.js")).notificationsPage],

@@ -16,6 +16,17 @@ export function h(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** Gives the page a theme and a density; the browser's own bar follows the theme. */
+export function showAppearance({ theme, density }) {
+  Object.assign(document.documentElement.dataset, { theme, density });
+  for (const scheme of ["light", "dark"]) {
+    const isFixed = theme === "light" || theme === "dark";
+    const bar = /** @type {HTMLMetaElement} */ (document.querySelector(`meta[data-scheme="${scheme}"]`));
+    if (isFixed) bar.media = theme === scheme ? "all" : "not all";
+    else bar.media = `(prefers-color-scheme: ${scheme})`;
+  }
+}
+
 /** The address of the page's own picture, wherever its files come from. */
 export const LOGO = new URL("../icon.svg", import.meta.url).href;
 

@@ -13,9 +13,12 @@ pytestmark = pytest.mark.long
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 360, "height": 740}}
-THEMES = {
+THEMES: dict[str, dict[str, str]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
+    "light contrast": {"color_scheme": "light", "contrast": "more"},
+    "dark contrast": {"color_scheme": "dark", "contrast": "more"},
+    "forced": {"color_scheme": "dark", "forced_colors": "active"},
 }
 
 
@@ -74,7 +77,7 @@ def test_axe_finds_nothing(
     for view in tour.views():
         seen.append(view)
         for theme, media in THEMES.items():
-            tour.page.emulate_media(**media)
+            tour.page.emulate_media(**{"contrast": "no-preference", "forced_colors": "none", **media})
             rules = None if theme == "light" else ["color-contrast"]
             found += [f"{view}, {theme}: {each}" for each in findings(tour.page, axe, rules)]
     tour.close()
