@@ -77,7 +77,9 @@ def test_axe_finds_nothing(
     for view in tour.views():
         seen.append(view)
         for theme, media in THEMES.items():
-            tour.page.emulate_media(**{"contrast": "no-preference", "forced_colors": "none", **media})
+            tour.page.emulate_media(
+                **{"contrast": "no-preference", "forced_colors": "none", **media}
+            )
             rules = None if theme == "light" else ["color-contrast"]
             found += [f"{view}, {theme}: {each}" for each in findings(tour.page, axe, rules)]
     tour.close()

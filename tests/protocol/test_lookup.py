@@ -6,7 +6,10 @@ from tests.protocol.test_http_rooms import code, room_of
 
 async def test_rooms_and_members_are_found_by_a_part_of_their_name(server: Running) -> None:
     anna, ben = await server.people("anna", "ben")
-    lounge, attic = await room_of(anna, name="Quiet lookup place"), await room_of(anna, name="Attic")
+    lounge, attic = (
+        await room_of(anna, name="Quiet lookup place"),
+        await room_of(anna, name="Attic"),
+    )
     await ben.http("POST", f"/api/v1/rooms/{attic}/join")
 
     found = (await ben.http("GET", "/api/v1/rooms?text=LOOKUP%20place")).json()
