@@ -33,8 +33,14 @@ function sections(status, disk) {
 }
 
 function problems({ ok, problems: found }) {
-  const list = ok ? h("p", {}, t("admin.allWell")) : h("ul", { class: "rows" }, ...found.map(({ code, text }) => h("li", { "data-code": code }, h("span", { class: "row-main form-error" }, text))));
+  const list = ok ? h("p", {}, t("admin.allWell")) : h("ul", { class: "rows" }, ...found.map(problem));
   return section("admin.health", list, "health");
+}
+
+/** In the reader's language, with the server's words, which name what is wrong, below. */
+function problem({ code, text }) {
+  const said = errorText({ code, message: text });
+  return h("li", { "data-code": code }, h("span", { class: "row-main form-error" }, said, said !== text && h("small", { class: "muted row-more", lang: "en", dir: "auto" }, text)));
 }
 
 function backups({ backups: { every_hours: every, count, newest, age, bytes, verified, error, folder }, targets }) {
