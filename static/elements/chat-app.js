@@ -13,6 +13,7 @@ import "./notice-list.js";
 import "./room-list.js";
 import "./room-view.js";
 import "./settings-view.js";
+import { showShortcuts } from "./shortcuts-dialog.js";
 import { View } from "./view.js";
 
 const ANNOUNCED = 20; // messages kept for the screen reader
@@ -28,15 +29,18 @@ class ChatApp extends View {
   #list;
   #main;
   #announcer;
+  #notices;
 
   build() {
     const { session, store, connection, notices } = this;
     this.#list = h("room-list", { class: "side", role: "region", "aria-label": t("rooms"), session, store });
     this.#main = h("main", { class: "main" });
     this.#announcer = h("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "data-testid": "announcer" });
-    this.append(h("connection-status", { session, connection }), this.#list, this.#main, this.#announcer, h("notice-list", { notices }));
+    this.#notices = h("notice-list", { notices });
+    this.append(h("connection-status", { session, connection }), this.#list, this.#main, this.#announcer, this.#notices);
     this.listen(this.#list, "room-chosen", ({ detail }) => this.#go(detail.room));
     this.listen(this.#list, "message-chosen", ({ detail }) => this.#goTo(detail));
+    this.listen(this, "search-wanted", () => this.#list.search());
     this.listen(this, "room-closed", () => this.#go(null));
     this.listen(this, "room-opened", ({ detail }) => this.#go(detail.room));
     this.listen(this, "settings-closed", () => this.#go(this.#room));
@@ -89,11 +93,12 @@ class ChatApp extends View {
     this.#room = room;
     this.dataset.view = room ? "room" : "list";
     this.#list.active = room;
-    this.#list.redraw();
     this.#title();
     if (room && this.#main.firstChild?.room === room) return;
     const { session, store, places } = this;
+    const hadFocus = this.#main.contains(document.activeElement);
     this.#main.replaceChildren(room ? h("room-view", { session, store, places, "data-room": room }) : welcome(() => this.#list.create()));
+    if (hadFocus && document.activeElement === document.body) this.#list.focusRow();
   }
 
   #showSettings(page) {
@@ -129,7 +134,7 @@ class ChatApp extends View {
   }
 
   #onKey(event) {
-    if (event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.isComposing || event.defaultPrevented || document.querySelector("dialog[open]")) return;
     if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey) {
       event.preventDefault();
       if (this.#active() && this.#narrow()) this.#go(null);
@@ -137,6 +142,11 @@ class ChatApp extends View {
     } else if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       event.preventDefault();
       this.#move(event.key === "ArrowDown" ? 1 : -1);
+    } else if (event.key === "?" && !event.ctrlKey && !event.metaKey && !isField(event.target)) {
+      event.preventDefault();
+      showShortcuts();
+    } else if (event.key === "Escape" && this.#notices.closeNewest()) {
+      event.preventDefault();
     } else if (event.key === "Escape" && this.#main.querySelector("settings-view")) {
       this.#go(this.#room);
     } else if (event.key === "Escape" && this.#active()) {
@@ -156,6 +166,11 @@ class ChatApp extends View {
     const next = at < 0 ? (step > 0 ? 0 : order.length - 1) : (at + step + order.length) % order.length;
     this.#go(order[next]);
   }
+}
+
+/** Whether keys write there. */
+function isField(node) {
+  return node.matches?.("input, textarea, select, [contenteditable]") ?? false;
 }
 
 function welcome(create) {

@@ -14,6 +14,7 @@ import { roomTitle } from "../lib/titles.js";
 import { frozen } from "../lib/plugins.js";
 import { chips } from "./composer-chips.js";
 import { ComposerCommands } from "./composer-commands.js";
+import { ComposerNames } from "./composer-names.js";
 import { attempt, placeButton } from "./plugin-place.js";
 import "./send-menu.js";
 import { LIST_ID } from "./suggestion-list.js";
@@ -31,6 +32,7 @@ class MessageComposer extends View {
   #context;
   #error;
   #commands;
+  #names;
   #isRunning = false;
   #taken = null; // the refused message that is being taken back
 
@@ -75,6 +77,7 @@ class MessageComposer extends View {
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("composer.") && this.draw());
     const suggestions = h("suggestion-list");
     this.#commands = new ComposerCommands({ session: this.session, room: this.dataset.room, list: suggestions });
+    this.#names = new ComposerNames({ session: this.session, store: this.store, room: this.dataset.room, list: suggestions, field: this.#text });
     this.listen(suggestions, "chosen", ({ detail }) => this.#take(detail.text));
     this.listen(suggestions, "active", ({ detail }) => this.#setActive(detail.id));
     this.listen(this.#text, "blur", () => this.#commands.close());
@@ -252,8 +255,11 @@ class MessageComposer extends View {
     const text = this.#text.value;
     const { editing } = this.#draft;
     void this.#keep(editing ? { editing: { ...editing, text } } : { text });
-    if (!editing) this.#commands.typed(text.trimStart());
-    if (text.trim() && !this.#isCommand(text)) this.session.typing(this.dataset.room);
+    const calls = this.#isCommand(text);
+    if (!editing && (calls || !this.#names.isOpen)) this.#commands.typed(text.trimStart());
+    if (calls) this.#names.close();
+    else this.#names.typed();
+    if (text.trim() && !calls) this.session.typing(this.dataset.room);
   }
 
   #isCommand(text) {
@@ -261,7 +267,8 @@ class MessageComposer extends View {
   }
 
   #take(text) {
-    this.#text.value = text;
+    if (this.#names.isOpen) this.#names.take(text);
+    else this.#text.value = text;
     this.focusText();
     this.#onInput();
   }

@@ -1,15 +1,15 @@
 /** The interactive parts of a message: texts, buttons, menus, forms. What is done with them goes to their plugin. */
 
 import { h } from "../lib/dom.js";
-import { errorText, said, t } from "../lib/i18n.js";
-import { ask } from "./dialogs.js";
+import { said, t } from "../lib/i18n.js";
+import { tellError } from "./toasts.js";
 
 /** A node, or null if there is nothing to show. */
 export function messageParts(message, session) {
   const items = message.data?.parts?.items;
   if (!Array.isArray(items)) return null;
   const use = (part, values = {}) =>
-    session.interact(message.room, message.id, part, values).catch((error) => void ask(errorText(error), t("cancel")));
+    session.interact(message.room, message.id, part, values).catch(tellError);
   const nodes = items.map((item) => MAKERS[item.kind]?.(item, use)).filter(Boolean);
   return h("div", { class: "parts", "data-testid": "parts" }, ...nodes, note(message));
 }

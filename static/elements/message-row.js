@@ -11,6 +11,7 @@ import { botMark } from "./bot-mark.js";
 import { ask } from "./dialogs.js";
 import { messageParts } from "./message-parts.js";
 import { placeButton } from "./plugin-place.js";
+import { tellError } from "./toasts.js";
 
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
 
@@ -91,7 +92,7 @@ function reactions(message, me, session) {
 }
 
 function toggle(session, message, emoji, on) {
-  session.react(message.room, message.id, emoji, on).catch((error) => void ask(errorText(error), t("cancel")));
+  session.react(message.room, message.id, emoji, on).catch(tellError);
 }
 
 function stateLine({ state, error, client_id, isHeld }, { session, tell }) {
@@ -125,9 +126,9 @@ function actions(message, { me, own, mayPin, session, places, room, tell }) {
     h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, onclick }, icon(path));
   const remove = async () => {
     if (!(await ask(t("message.deleteConfirm"), t("message.delete")))) return;
-    await session.remove(message.room, message.id).catch((error) => void ask(errorText(error), t("cancel")));
+    await session.remove(message.room, message.id).catch(tellError);
   };
-  const pin = () => session.pin(message.room, message.id, !message.pinned).catch((error) => void ask(errorText(error), t("cancel")));
+  const pin = () => session.pin(message.room, message.id, !message.pinned).catch(tellError);
   return h(
     "div",
     { class: "actions", role: "group", "data-faults": true },

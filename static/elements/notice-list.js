@@ -1,4 +1,8 @@
-/** The notifications that are shown in the page, newest last, and faults of their filters. Needs `notices`. Fires "room-opened". */
+/**
+ * Notices in the page, newest last: notifications, faults of their filters, and what failed. They stay until they are
+ * closed, by their button or, the newest first, by Escape. A screen reader says them when it has time. Needs `notices`.
+ * Fires "room-opened".
+ */
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
@@ -9,23 +13,49 @@ const MOST = 4;
 
 class NoticeList extends View {
   notices;
+  #from = null; // what had the focus before it came here
 
   build() {
     this.setAttribute("role", "status");
     this.listen(this.notices, "notice", ({ detail }) => this.#add(this.#notice(detail.notice)));
     this.listen(this.notices, "fault", ({ detail }) => this.#add(this.#fault(detail)));
     this.listen(this.notices, "chosen", ({ detail }) => this.#open(detail.room));
+    this.listen(this, "focusin", ({ relatedTarget }) => {
+      if (relatedTarget && !this.contains(relatedTarget)) this.#from = relatedTarget;
+    });
   }
 
-  #add(content) {
+  /** Shows a text about something that failed; the same one is there once. */
+  tell(text) {
+    for (const row of this.querySelectorAll(".notice-row.failed")) if (row.textContent === text) row.remove();
+    this.#add([h("p", { dir: "auto" }, text)], "failed");
+  }
+
+  /** Closes the newest notice. Returns false if there is none. */
+  closeNewest() {
+    if (!this.lastChild) return false;
+    this.#remove(this.lastChild);
+    return true;
+  }
+
+  #add(content, kind = "") {
     const close = h(
       "button",
-      { class: "round", type: "button", title: t("close"), "aria-label": t("close"), onclick: () => row.remove() },
+      { class: "round", type: "button", title: t("close"), "aria-label": t("close"), "data-testid": "notice-close", onclick: () => this.#remove(row) },
       icon(ICONS.close),
     );
-    const row = h("div", { class: "notice-row", "data-testid": "notice-row" }, h("div", {}, ...content), close);
+    const row = h("div", { class: `notice-row ${kind}`, "data-testid": "notice-row" }, h("div", {}, ...content), close);
     this.append(row);
-    while (this.childElementCount > MOST) this.firstChild.remove();
+    while (this.childElementCount > MOST) this.#remove(this.firstChild);
+  }
+
+  /** The focus goes to another notice, or to where it was before. */
+  #remove(row) {
+    const focused = row.contains(document.activeElement);
+    row.remove();
+    if (!focused) return;
+    const next = this.lastElementChild?.querySelector(":scope > button") ?? this.#from;
+    next?.focus();
   }
 
   #notice({ title, body, room }) {
@@ -36,7 +66,7 @@ class NoticeList extends View {
   #fault({ item, error }) {
     const again = ({ currentTarget }) => {
       this.notices.again(item);
-      currentTarget.closest(".notice-row").remove();
+      this.#remove(currentTarget.closest(".notice-row"));
     };
     return [faultLine(item, error, again)];
   }

@@ -1,15 +1,29 @@
-/** The members of a room, each with a link to a direct talk, and the user's contacts to invite. */
+/**
+ * The members of a room, page by page and by a part of their name, each with a link to a direct talk, and the user's
+ * contacts to invite.
+ */
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { avatar } from "./avatar.js";
 import { botMark } from "./bot-mark.js";
 import { show } from "./dialogs.js";
+import { PagedList } from "./paged-list.js";
 
 /** `open(id)` is called with the direct room that was chosen. */
 export async function showPeople({ session, me, room, open }) {
   const error = h("p", { class: "form-error", role: "alert" });
-  const lists = h("div", { class: "stack people-lists" });
+  const known = h("div", { class: "stack" });
+  const members = new PagedList({
+    load: (text, after) => session.findMembers(room.id, text, after),
+    row: member,
+    label: t("people.find"),
+    none: t("people.none"),
+    testid: "members",
+    // Nobody is marked if the server does not tell.
+    onChange: (shown) => session.watchPresence(room.id, shown.map(({ id }) => id)).catch(() => {}),
+  });
+  const lists = h("div", { class: "stack" }, members.node, known);
   const close = h(
     "button",
     { class: "round", type: "button", title: t("close"), "aria-label": t("close"), onclick: () => dialog.close() },
@@ -52,32 +66,30 @@ export async function showPeople({ session, me, room, open }) {
     }
   }
 
-  function member({ id, name, bot }) {
-    if (id === me.id) return person({ id, name }, h("span", { class: "muted" }, t("people.you")));
+  function member({ id, name, username, bot }) {
+    if (id === me.id) return person({ id, name, username }, h("span", { class: "muted" }, t("people.you")));
     const talk = async () => {
       const direct = await session.direct(id);
       dialog.close();
       open(direct);
     };
-    return person({ id, name, bot }, action(t("message.privately", { name }), ICONS.person, "talk", attempt(talk)));
+    return person({ id, name, username, bot }, action(t("message.privately", { name }), ICONS.person, "talk", attempt(talk)));
   }
 
-  function candidate({ id, name }) {
+  function candidate({ id, name, username }) {
     const invite = async () => {
       await session.invite(room.id, id);
       await fill();
     };
-    return person({ id, name }, action(t("people.inviteName", { name }), ICONS.plus, "invite", attempt(invite)));
+    return person({ id, name, username }, action(t("people.inviteName", { name }), ICONS.plus, "invite", attempt(invite)));
   }
 
   async function fill() {
-    const [members, known] = await Promise.all([
-      session.members(room.id),
-      room.kind === "private" ? session.acquaintances(room.id) : [],
-    ]);
-    lists.replaceChildren(h("ul", { "data-testid": "members" }, ...members.map(member)));
-    session.watchPresence(room.id, members.map(({ id }) => id)).catch(() => {}); // then nobody is marked
-    if (known.length) lists.append(h("h3", {}, t("people.invite")), h("ul", {}, ...known.map(candidate)));
+    const shown = members.show();
+    const people = room.kind === "private" ? await session.acquaintances(room.id) : [];
+    known.replaceChildren();
+    if (people.length) known.append(h("h3", {}, t("people.invite")), h("ul", {}, ...people.map(candidate)));
+    await shown;
   }
 
   const onPresence = ({ detail }) => {
@@ -103,8 +115,16 @@ function mark(lists, id, online) {
   }
 }
 
-function person({ id, name, bot = false }, ...rest) {
-  return h("li", { class: "person", "data-user": id }, avatar({ id, name }), h("span", { class: "person-name", dir: "auto" }, name), botMark({ bot }), h("span", { class: "presence visually-hidden" }), ...rest);
+function person({ id, name, username, bot = false }, ...rest) {
+  return h(
+    "li",
+    { class: "person", "data-user": id },
+    avatar({ id, name }),
+    h("span", { class: "person-name" }, h("span", { dir: "auto" }, name), username && h("small", { class: "muted", dir: "auto" }, `@${username}`)),
+    botMark({ bot }),
+    h("span", { class: "presence visually-hidden" }),
+    ...rest,
+  );
 }
 
 function action(label, path, testid, onclick) {

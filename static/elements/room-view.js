@@ -8,11 +8,13 @@ import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { roomTitle } from "../lib/titles.js";
 import { ask } from "./dialogs.js";
+import "./menu-button.js";
 import { roomSettings } from "./room-settings.js";
 import "./message-composer.js";
 import "./message-list.js";
 import { showPeople } from "./people-dialog.js";
 import { labelOf, placeButton } from "./plugin-place.js";
+import { tellError } from "./toasts.js";
 import "./typing-line.js";
 import { View } from "./view.js";
 
@@ -23,7 +25,7 @@ class RoomView extends View {
   #title;
   #topic;
   #people;
-  #leave;
+  #menu;
   #added;
   #settings; // a panel of the page's own
   #panel;
@@ -37,11 +39,11 @@ class RoomView extends View {
   build() {
     this.#title = h("h1", { class: "room-title", dir: "auto", "data-testid": "room-title" });
     this.#topic = h("p", { class: "room-topic muted", dir: "auto" });
-    this.#leave = h(
-      "button",
-      { class: "round", type: "button", title: t("room.leave"), "aria-label": t("room.leave"), "data-testid": "leave-room", onclick: () => void this.#onLeave() },
-      icon(ICONS.leave),
-    );
+    this.#menu = h("menu-button", {
+      "data-label": t("room.menu"),
+      button: h("button", { class: "round", type: "button", title: t("room.menu"), "aria-label": t("room.menu"), "data-testid": "room-menu" }, icon(ICONS.more)),
+      items: () => this.#menuItems(),
+    });
     this.#people = h(
       "button",
       { class: "round", type: "button", title: t("people"), "aria-label": t("people"), "data-testid": "people", onclick: () => void this.#onPeople() },
@@ -62,7 +64,7 @@ class RoomView extends View {
         h("div", { class: "room-heading" }, this.#title, this.#topic),
         this.#added,
         this.#people,
-        this.#leave,
+        this.#menu,
       ),
       h("div", { class: "room-main" }, this.#body, this.#panel),
     );
@@ -88,7 +90,7 @@ class RoomView extends View {
     this.#topic.textContent = room?.topic ?? "";
     this.#topic.hidden = !room?.topic;
     this.#people.hidden = kind !== "room" || room.kind === "direct";
-    this.#leave.hidden = kind !== "room" || room.kind === "direct";
+    this.#menu.hidden = kind !== "room";
     if (kind !== this.#shown) this.#showAdded(kind === "room");
     if (kind === this.#shown) return;
     if (this.session.status !== "open" && kind === "gone") return; // not known yet
@@ -179,6 +181,15 @@ class RoomView extends View {
     this.#panel.replaceChildren();
   }
 
+  #menuItems() {
+    const isGroup = this.store.room(this.room)?.kind !== "direct";
+    return [
+      isGroup && { label: t("people"), icon: ICONS.people, testid: "menu-people", run: () => void this.#onPeople() },
+      { label: t("search"), icon: ICONS.search, testid: "menu-search", run: () => this.dispatchEvent(new CustomEvent("search-wanted", { bubbles: true })) },
+      isGroup && { label: t("room.leave"), icon: ICONS.exit, testid: "leave-room", danger: true, run: () => void this.#onLeave() },
+    ];
+  }
+
   #onPeople() {
     const open = (room) => this.dispatchEvent(new CustomEvent("room-opened", { bubbles: true, detail: { room } }));
     return showPeople({ session: this.session, me: this.store.me, room: this.store.room(this.room), open });
@@ -187,7 +198,7 @@ class RoomView extends View {
   async #onLeave() {
     const name = roomTitle(this.store.room(this.room));
     if (!(await ask(t("room.leaveConfirm", { name }), t("room.leave")))) return;
-    await this.session.leave(this.room).then(() => this.#close(), (error) => void ask(errorText(error), t("cancel")));
+    await this.session.leave(this.room).then(() => this.#close(), tellError);
   }
 
   #close() {

@@ -11,6 +11,9 @@ export const LANGUAGES = [
   ["ja", "日本語"],
 ];
 
+// Codes whose text here says all there is: the page's own, and that of a command, whose name the reader has typed.
+const WHOLE = new Set(["connection.lost", "command.unknown"]);
+
 let language = "en";
 let wanted = "en"; // differs from `language` while its texts are loading
 let reading = []; // the browser's languages, with their regions
@@ -75,27 +78,22 @@ export function said(text) {
   return [language, "en"].map((tag) => (Object.hasOwn(text, tag) ? text[tag] : undefined)).find((found) => found !== undefined) ?? first;
 }
 
-// Codes of many reasons.
-const SAYING_WHY = new Set([
-  "request.invalid",
-  "auth.refused",
-  "action.refused",
-  "message.refused",
-  "command.invalid",
-  "limit.count",
-]);
-
 /**
- * Why the server refused, in the reader's language: by `detail.field` and `detail.reason`, else by the code
- * with what the server said, else what the server said.
+ * Why something was refused, in the reader's language: the plugin's own text in it, else by `detail.field` and
+ * `detail.reason`, else by the code, with what the server said if that is more than what the code means.
+ * @param {{code: string, message: string, detail?: any}} error
  */
 export function errorText({ code, message, detail }) {
+  if (detail?.texts) return said(detail.texts);
   const reason = [detail?.field, detail?.reason].filter(Boolean).join(".");
   const why = own(`why.${reason}`, detail ?? {});
   if (why) return why;
-  const text = own(`error.${code}`);
-  if (text && message && SAYING_WHY.has(code)) return t("refused.because", { text, message });
-  return text ?? message ?? t("error.unknown");
+  const key = `error.${code}`;
+  const text = own(key);
+  if (!text) return message || t("error.unknown");
+  if (!message || message === en[key]) return text;
+  if (language === "en" && code !== "connection.lost") return message;
+  return WHOLE.has(code) ? text : t("refused.because", { text, message });
 }
 
 /** A text of a step of a sign-in method in the reader's language, or as the server said it. */

@@ -42,10 +42,12 @@ export class RoomsStore extends EventTarget {
   /** @type {{id: string, name: string, role: string} | null} */
   me = null;
   rooms = new Map();
+  isKnown = false; // whether the server has told the rooms
   #lastNote = 0;
 
   reset(me = null) {
     this.me = me;
+    this.isKnown = false;
     for (const id of [...this.rooms.keys()]) this.#forget(id);
     this.#changed(null);
   }
@@ -81,6 +83,7 @@ export class RoomsStore extends EventTarget {
     const names = new Set(list.map(({ id }) => id));
     for (const id of [...this.rooms.keys()]) if (!names.has(id)) this.#forget(id);
     for (const said of list) this.#describe(said);
+    this.isKnown = true;
     this.#changed(null);
   }
 

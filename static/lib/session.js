@@ -16,6 +16,7 @@ import { ALONE } from "./tabs.js";
 
 const PAGE = 50;
 const ROOMS_PER_FRAME = 500; // keeps a sub frame far below the server's frame limit
+const LISTED = 50; // members, or rooms to join, on a page of a list
 const ROOMS_ASKED = 20; // for people to invite
 const WATCHED = 200; // users whose presence the server tells to one connection
 const TYPING_EVERY_MS = 3_000;
@@ -165,7 +166,7 @@ export class Session extends EventTarget {
     await this.invite(room, (await this.#api.user(username)).id);
   }
 
-  /** `[{id, name, role}, …]` */
+  /** `[{id, name, username, role}, …]`, at most a thousand. */
   async members(room) {
     return (await this.#connection.request("members", { room })).members;
   }
@@ -182,6 +183,19 @@ export class Session extends EventTarget {
 
   async removeMember(room, user) {
     await this.#connection.request("kick", { room, user });
+  }
+
+  /** A page of members with a text in their names, of all if it is empty: `{items, after}`; the last has no `after`. */
+  async findMembers(room, text, after = "") {
+    const { members, after: next } = await this.#connection.request("members", { room, text, after, limit: LISTED });
+    return { items: members, after: next };
+  }
+
+  /** A page of public rooms to join with a text in their name or topic: `{items, after}`; the last has no `after`. */
+  async findRooms(text, after = "") {
+    // A blank is looked for in no name: all are found.
+    const { rooms, after: next } = await this.#connection.request("rooms", { text: text || " ", after, limit: LISTED });
+    return { items: rooms, after: next };
   }
 
   /** From now on "presence" tells who of these members is online, as far as the server tells it of so many. */

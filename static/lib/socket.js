@@ -165,7 +165,7 @@ export class Connection extends EventTarget {
     this.#waiting.delete(re);
     clearTimeout(waiting.timer);
     if (typeof error?.code === "string") waiting.reject(new RequestError(error));
-    else if (error === undefined && isObject(ok)) waiting.resolve(ok);
+    else if (error === undefined && ok !== undefined) waiting.resolve(ok); // a plugin may answer with anything
     else waiting.reject(nonsense());
   }
 

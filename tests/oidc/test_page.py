@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.oidc.mock import Mock, mocking
 from tests.oidc.provider import CLIENT, SECRET, Provider, providing
-from tests.page.people import Person, PersonFactory, Server
+from tests.page.people import Person, PersonFactory, Server, sign_out
 
 pytestmark = pytest.mark.long
 
@@ -108,7 +108,7 @@ def test_somebody_signs_in_at_a_provider_and_stays_so(person: PersonFactory, wor
     found.create_room("Tea")
     found.say("hello")
     found.sees("hello")
-    page.get_by_test_id("sign-out").click()
+    sign_out(page)
     page.get_by_test_id("login-mock").click()
     page.get_by_role("button", name="ada-1").first.click()
     is_signed_in(page, "Ada Lovelace")
@@ -180,7 +180,7 @@ def test_somebody_links_a_provider_and_confirms_by_it(person: PersonFactory, wor
     page.locator("#yes").click()
     is_linked = page.get_by_test_id("my-name")
     expect(is_linked).to_have_text("Lena")
-    page.get_by_test_id("sign-out").click()
+    sign_out(page)
     page.get_by_test_id("login-own").click()
     page.locator("#yes").click()
     is_signed_in(page, "Lena")
@@ -210,7 +210,7 @@ def test_signing_out_here_signs_out_at_the_provider(person: PersonFactory, world
     page.locator("#yes").click()
     is_signed_in(page, "Olga")
     count = len(world.own.left)
-    page.get_by_test_id("sign-out").click()
+    sign_out(page)
     page.wait_for_url(world.server.url + "/")
     expect(page.get_by_test_id("login-own")).to_be_visible()
     (given,) = world.own.left[count:]

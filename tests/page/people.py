@@ -179,4 +179,10 @@ class Person:
         expect(message).to_have_attribute("data-state", "posted")
 
 
+def sign_out(page: Page) -> None:
+    """By the menu in the user's corner."""
+    page.get_by_test_id("user-menu").click()
+    page.get_by_test_id("sign-out").click()
+
+
 PersonFactory = Callable[..., Person]

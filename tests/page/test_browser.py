@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.chromium import WAIT_MS
-from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -417,7 +417,7 @@ def test_signing_out_and_in_again(person: PersonFactory, server: Server) -> None
     aya.sign_up(username, "Aya")
     aya.page.reload()
     expect(aya.page.get_by_test_id("my-name")).to_have_text("Aya")
-    aya.page.get_by_test_id("sign-out").click()
+    sign_out(aya.page)
     aya.page.get_by_test_id("username").fill(username)
     aya.page.get_by_test_id("password").fill("wrong")
     aya.page.get_by_test_id("submit").click()
@@ -434,7 +434,7 @@ def test_a_session_ended_elsewhere_leads_back_to_the_sign_in(
     second = aya.new_page()
     second.goto(server.url)
     expect(second.get_by_test_id("my-name")).to_have_text("Aya")
-    second.get_by_test_id("sign-out").click()
+    sign_out(second)
     expect(aya.page.get_by_test_id("notice")).to_contain_text("Your session has ended")
 
 
@@ -561,6 +561,7 @@ def test_more_than_a_page_is_found_by_asking_for_more(two: tuple[Person, Person,
 
 def test_a_left_room_can_be_joined_again(two: tuple[Person, Person, str]) -> None:
     aya, ben, room = two
+    ben.page.get_by_test_id("room-menu").click()
     ben.page.get_by_test_id("leave-room").click()
     ben.page.get_by_test_id("ask-yes").click()
     welcome = ben.page.get_by_test_id("welcome")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
 
 pytestmark = pytest.mark.long
 DEVICE = {
@@ -77,9 +77,9 @@ def register(page: Page, name: str) -> None:
     expect(page.get_by_test_id("account-done")).to_contain_text("Passkey")
 
 
-def sign_out(page: Page) -> None:
+def leave_settings_and_sign_out(page: Page) -> None:
     page.keyboard.press("Escape")
-    page.get_by_test_id("sign-out").click()
+    sign_out(page)
     expect(page.get_by_test_id("login-passkeys")).to_be_visible()
 
 
@@ -90,11 +90,11 @@ def test_register_sign_in_step_up_and_remove(person: PersonFactory, server: Serv
     register(page, "Laptop")
     assert [each["userName"] for each in device.credentials] == ["ada-keys"]
 
-    sign_out(page)
+    leave_settings_and_sign_out(page)
     page.get_by_test_id("login-passkeys").click()
     expect(page.get_by_test_id("my-name")).to_have_text("Ada")
 
-    sign_out(page)
+    leave_settings_and_sign_out(page)
     device.verifies(False)
     page.get_by_test_id("username").fill("ada-keys")
     page.get_by_test_id("password").fill(PASSWORD)
@@ -116,7 +116,7 @@ def test_register_sign_in_step_up_and_remove(person: PersonFactory, server: Serv
     page.get_by_test_id("confirm-passkeys").click()
     expect(page.get_by_text("You have no passkeys.")).to_be_visible()
 
-    sign_out(page)
+    leave_settings_and_sign_out(page)
     page.get_by_test_id("login-passkeys").click()
     expect(page.get_by_test_id("sign-in-error")).to_contain_text("not known here, or was removed")
     page.get_by_test_id("username").fill("ada-keys")
@@ -172,6 +172,6 @@ def test_a_japanese_reader_is_told_in_japanese(person: PersonFactory, server: Se
     expect(page.get_by_test_id("passkey")).to_be_visible()
     device.verifies(False)
     page.keyboard.press("Escape")
-    page.get_by_test_id("sign-out").click()
+    sign_out(page)
     page.get_by_test_id("login-passkeys").click()
     expect(page.get_by_test_id("step-error")).to_contain_text("パスキーは使われませんでした")

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.people import PASSWORD, PersonFactory, Server
+from tests.page.people import PASSWORD, PersonFactory, Server, sign_out
 from tests.plugins.mailserver import MailServer, mail_server
 from tests.waiting import wait_until
 
@@ -92,7 +92,7 @@ def test_a_link_leads_to_a_new_password_whoever_is_signed_in(
     page.get_by_test_id("step-password").fill(NEW)
     page.get_by_test_id("step-submit").click()
     expect(page.get_by_test_id("my-name")).to_have_text("lost")
-    page.get_by_test_id("sign-out").click()
+    sign_out(page)
     page.goto("about:blank")
     page.goto(link)
     expect(page.get_by_test_id("step-error")).to_contain_text("not valid any more")
@@ -118,7 +118,7 @@ def test_whoever_forgot_the_password_gets_a_mail_in_their_language(
     page.get_by_test_id("settings-security").click()
     expect(page.get_by_test_id("email")).to_have_value("nao@example.org")
     page.keyboard.press("Escape")
-    page.get_by_test_id("sign-out").click()
+    sign_out(page)
     page.get_by_test_id("login-forgotten").click()
     page.get_by_test_id("step-username").fill("nao")
     page.get_by_test_id("step-submit").click()

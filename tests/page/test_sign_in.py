@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from chatserver_plugins.totp import codes
 from tests.docs.pages import ROOT
-from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
 
 pytestmark = pytest.mark.long
 
@@ -113,7 +113,7 @@ def test_one_time_codes_are_enrolled_and_asked_for(person: PersonFactory, server
     page.get_by_test_id("step-submit").click()
     expect(page.get_by_test_id("account-done")).to_contain_text("One-time code")
     page.keyboard.press("Escape")
-    page.get_by_test_id("sign-out").click()
+    sign_out(page)
     page.get_by_test_id("username").fill("tom")
     page.get_by_test_id("password").fill(PASSWORD)
     page.get_by_test_id("submit").click()

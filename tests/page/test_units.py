@@ -32,6 +32,15 @@ def test_japanese_has_a_text_for_every_error_of_the_server() -> None:
     assert translated == set(errors.CODES)
 
 
+def test_english_has_the_texts_of_the_server_s_errors() -> None:
+    """By these the page tells what a server says beyond the meaning of a code."""
+    errors = pytest.importorskip("chatserver.errors")
+    texts = (STATIC / "texts" / "en.js").read_text(encoding="utf-8")
+    ours = dict(re.findall(r'"error\.([\w.]+)": "((?:[^"\\]|\\.)*)"', texts))
+    del ours["unknown"], ours["connection.lost"]
+    assert ours == {code: meaning.text for code, meaning in errors.CODES.items()}
+
+
 def test_the_page_stops_at_the_same_close_codes_as_the_protocol() -> None:
     errors = pytest.importorskip("chatserver.errors")
     socket = (STATIC / "lib" / "socket.js").read_text(encoding="utf-8")

@@ -79,6 +79,25 @@ test("a refusal says why in the reader's language, by what the server says is wr
   assert.equal(refused({ field: "password", reason: "short", least: 8 }), "In English.");
 });
 
+test("what the server says beyond the meaning of a code is never left out", async () => {
+  for (const tag of ["en", "ja"]) {
+    await chooseLanguage(tag, { setItem: () => {} });
+    for (const key of Object.keys(ja).filter((each) => each.startsWith("error.") && !/connection.lost|command.unknown/.test(each))) {
+      const code = key.slice("error.".length);
+      assert.ok(errorText({ code, message: "As it is night." }).includes("As it is night."), `${tag} ${code}`);
+    }
+  }
+  await chooseLanguage("en", { setItem: () => {} });
+});
+
+test("a plugin's refusal by language is shown in the reader's", async () => {
+  const refused = { code: "message.refused", message: "It is night.", detail: { plugin: "night", texts: { en: "It is night.", ja: "夜です。" } } };
+  assert.equal(errorText(refused), "It is night.");
+  await chooseLanguage("ja", { setItem: () => {} });
+  assert.equal(errorText(refused), "夜です。");
+  await chooseLanguage("en", { setItem: () => {} });
+});
+
 test("a text by language is shown in the reader's, else in English, else in any", async () => {
   await chooseLanguage("ja", { setItem: () => {} });
   assert.equal(said({ en: "Vote", ja: "投票" }), "投票");
@@ -101,7 +120,8 @@ test("names that every object has are no languages, and no texts", async () => {
 test("texts fill in names; errors fall back to what the server said", async () => {
   await chooseLanguage("ja", { setItem: () => {} });
   assert.equal(t("typing.one", { a: "健太" }), "健太 が入力中…");
-  assert.equal(errorText({ code: "auth.invalid", message: "No." }), ja["error.auth.invalid"]);
+  assert.equal(errorText({ code: "auth.invalid", message: en["error.auth.invalid"] }), ja["error.auth.invalid"]);
+  assert.equal(errorText({ code: "connection.lost", message: "No answer." }), ja["error.connection.lost"]);
   assert.equal(errorText({ code: "plugin.special", message: "No." }), "No.");
 });
 

@@ -1,0 +1,89 @@
+/** Suggestions for a name that is being typed in a message: `@` members of the room, `#` rooms. */
+
+import { roomTitle } from "../lib/titles.js";
+import { plain } from "./switcher.js";
+
+const ASK_AFTER_MS = 150; // without a key
+const MOST = 8;
+const NAME = /(?:^|[\s(（「])([@#])([\p{L}\p{M}\p{N}_.-]{0,32})$/u; // that ends at the cursor
+
+export class ComposerNames {
+  #session;
+  #store;
+  #room;
+  #list;
+  #field;
+  #begun = null; // {sign, typed, from, to}: the name at the cursor that is suggested for
+  #timer = null;
+
+  /** `list` is a suggestion-list, `field` the text area. */
+  constructor({ session, store, room, list, field }) {
+    this.#session = session;
+    this.#store = store;
+    this.#room = room;
+    this.#list = list;
+    this.#field = field;
+  }
+
+  /** Whether the list shows names. */
+  get isOpen() {
+    return this.#begun !== null && this.#list.isOpen;
+  }
+
+  /** The text has changed, and is no command. */
+  typed() {
+    clearTimeout(this.#timer);
+    const wasOpen = this.#begun !== null;
+    this.#begun = this.#atCursor();
+    if (!this.#begun) {
+      if (wasOpen) this.#list.hide();
+      return;
+    }
+    const begun = this.#begun;
+    if (begun.sign === "#") this.#show(begun, this.#rooms(begun.typed));
+    else this.#timer = setTimeout(() => void this.#ask(begun), ASK_AFTER_MS);
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#begun = null;
+  }
+
+  /** Puts the chosen name in place of what was typed of it, and the cursor behind it. */
+  take(name) {
+    const { from, to } = this.#begun;
+    this.close();
+    this.#list.hide();
+    this.#field.setRangeText(`${name} `, from, to, "end");
+    this.#field.focus();
+  }
+
+  #atCursor() {
+    const { value, selectionStart: to, selectionEnd } = this.#field;
+    const match = to === selectionEnd && NAME.exec(value.slice(0, to));
+    if (!match) return null;
+    const [, sign, typed] = match;
+    return { sign, typed, from: to - typed.length - 1, to };
+  }
+
+  async #ask(begun) {
+    const { items } = await this.#session.findMembers(this.#room, begun.typed).catch(() => ({ items: [] }));
+    const now = document.activeElement === this.#field && this.#atCursor();
+    if (begun !== this.#begun || now?.typed !== begun.typed) return; // it was sent, or changed, meanwhile
+    const others = items.filter(({ id, username }) => username && id !== this.#store.me?.id);
+    this.#show(begun, others.map(({ name, username }) => ({ text: `@${username}`, label: `@${username}`, about: name })));
+  }
+
+  #rooms(typed) {
+    const wanted = plain(typed);
+    return [...this.#store.rooms.values()]
+      .filter((room) => room.kind !== "direct" && plain(roomTitle(room)).startsWith(wanted))
+      .map((room) => ({ text: `#${roomTitle(room)}`, label: `#${roomTitle(room)}`, about: room.topic }));
+  }
+
+  /** A name that is typed in full is not chosen by Enter: that sends. */
+  #show({ sign, typed }, options) {
+    const isWhole = options.some(({ text }) => plain(text) === plain(sign + typed));
+    this.#list.show(options.slice(0, MOST), { first: typed !== "" && !isWhole });
+  }
+}

@@ -1,0 +1,83 @@
+/** A row of the side bar: made once, and brought up to date in place. */
+
+import { h, icon, ICONS } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+import { roomTitle } from "../lib/titles.js";
+
+const KIND_ICON = { public: ICONS.hash, private: ICONS.lock, direct: ICONS.person };
+const MOST = 99; // what a badge counts to
+
+/** The item of a room, as `updateRoomRow` takes it. */
+export function roomItem(room) {
+  return { key: room.id, title: roomTitle(room), room };
+}
+
+/** `choose(key)` is called on a click. */
+export function makeRoomRow({ key, room }, choose) {
+  const button = h(
+    "button",
+    { type: "button", class: "room", tabindex: "-1", "data-key": key, "data-room": key, "data-testid": "room", onclick: () => choose(key) },
+    icon(KIND_ICON[room.kind] ?? ICONS.hash),
+    h("span", { class: "room-name", dir: "auto" }),
+  );
+  return h("li", {}, button);
+}
+
+/** Writes only what has changed: `isActive` says whether the room is the open one. */
+export function updateRoomRow(row, { title, room }, isActive) {
+  const button = row.firstChild;
+  const isDirect = room.kind === "direct";
+  say(button.querySelector(".room-name"), title);
+  button.classList.toggle("has-unread", room.unread > 0);
+  button.classList.toggle("not-joined", !room.joined);
+  if (isActive) button.setAttribute("aria-current", "true");
+  else button.removeAttribute("aria-current");
+  count(button, "unread", room.unread, () => unreadMark(isDirect));
+  count(button, "mentions", isDirect ? 0 : room.mentions, mentionMark);
+}
+
+/** A row of something to do, or a page to open. */
+export function makeActRow({ key, icon: path }, choose) {
+  const button = h(
+    "button",
+    { type: "button", class: "room", tabindex: "-1", "data-key": key, "data-testid": "switch-act", onclick: () => choose(key) },
+    icon(path),
+    h("span", { class: "room-name", dir: "auto" }),
+  );
+  return h("li", {}, button);
+}
+
+export function updateActRow(row, { title }) {
+  say(row.querySelector(".room-name"), title);
+}
+
+/** Has the mark in the button that it needs for a number, if it is not 0. */
+function count(button, name, number, make) {
+  let mark = button.querySelector(`.row-${name}`);
+  if (number === 0) mark?.remove();
+  if (number === 0) return;
+  if (!mark) button.append((mark = make()));
+  say(mark.querySelector(`[data-testid="${name}"]`), number > MOST ? `${MOST}+` : String(number));
+}
+
+/** The number shows for direct rooms only, bold type has to do for others; a screen reader is told of it in all rooms. */
+function unreadMark(isDirect) {
+  return mark("rooms.unread", "unread", isDirect ? "badge" : "visually-hidden");
+}
+
+/** The sign tells what the number is of: a colour alone would not. */
+function mentionMark() {
+  const node = mark("rooms.mentions", "mentions", "badge mention");
+  node.prepend(h("span", { "aria-hidden": "true" }, "@"));
+  return node;
+}
+
+function mark(text, name, kind) {
+  const [before, after] = t(text, { count: "\n" }).split("\n");
+  const unseen = (part) => h("span", { class: "visually-hidden" }, part);
+  return h("span", { class: `row-${name} ${kind}` }, unseen(`, ${before}`), h("span", { "data-testid": name }), unseen(after));
+}
+
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}

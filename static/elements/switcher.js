@@ -1,0 +1,55 @@
+/** What the side bar finds beside rooms: people by user name, the pages of the settings, and what one can do. */
+
+import { ICONS } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+import { isStaff } from "../lib/rights.js";
+
+const USERNAME = /^@?([\p{L}\p{N}_][\p{L}\p{N}_.-]{0,31})$/u;
+const PAGES = [
+  ["profile", "settings.profile"],
+  ["appearance", "settings.appearance"],
+  ["security", "settings.security"],
+  ["sessions", "account.sessions"],
+  ["notifications", "settings.notifications"],
+];
+let staffPages = []; // once they were loaded, for staff alone
+
+/** Finds the pages for staff, too, from when they are here. Nobody else needs to call it. */
+export async function findStaffPages() {
+  staffPages = (await import("./settings/staff/pages.js")).PAGES;
+}
+
+/**
+ * Items for a text, `[{key, title, icon, run}, …]`; none without a text. `me` is the user, and `acts` has what the items
+ * do: `write(username)`, `browse(text)`, `create()`, `search()`, `keys()`, `signOut()`.
+ */
+export function found(text, me, acts) {
+  if (!text) return [];
+  const wanted = plain(text);
+  const pages = [...PAGES, ...(isStaff(me?.role) ? staffPages : [])].map(([page, label]) => ({
+    key: `page:${page}`,
+    title: t("switch.page", { page: t(label) }),
+    icon: ICONS.gear,
+    run: () => {
+      location.hash = `#settings=${page}`;
+    },
+  }));
+  const acting = [
+    { key: "act:create", title: t("room.create"), icon: ICONS.plus, run: acts.create },
+    { key: "act:search", title: t("search"), icon: ICONS.search, run: acts.search },
+    { key: "act:keys", title: t("keys"), icon: ICONS.keyboard, run: acts.keys },
+    { key: "act:signOut", title: t("signOut"), icon: ICONS.leave, run: acts.signOut },
+  ];
+  const named = [...pages, ...acting].filter(({ title }) => plain(title).includes(wanted));
+  const username = USERNAME.exec(text)?.[1];
+  return [
+    ...named,
+    username && { key: "act:write", title: t("switch.write", { name: `@${username}` }), icon: ICONS.person, run: () => acts.write(username) },
+    { key: "act:browse", title: t("switch.browse", { text }), icon: ICONS.compass, run: () => acts.browse(text) },
+  ].filter(Boolean);
+}
+
+/** What is compared when one looks for a text. */
+export function plain(text) {
+  return text.normalize("NFKC").toLowerCase();
+}

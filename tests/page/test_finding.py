@@ -1,0 +1,241 @@
+"""Rooms and people are found on the page however many there are: the directory, lists of members, the quick switcher."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from tests.page.people import PASSWORD, PersonFactory, Server
+from tests.page.test_browser import fresh
+
+pytestmark = pytest.mark.long
+
+ROOMS = 620  # more than the first page of public rooms
+MEMBERS = 120  # more than two pages of the list
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with many public rooms, one of them with many members; `zoe` is the last of both."""
+    settings = {
+        "plugin.password.memory_kib": "8",
+        "plugin.password.passes": "1",
+        "limits.registrations_per_hour": "0",
+        "limits.invitations_per_hour": "0",
+    }
+    server = Server(tmp_path_factory.mktemp("crowded"), "memory", settings)
+    server.start()
+    owner = call(server, "register", account("olga"))
+    token = owner["token"]
+    people = [
+        call(server, "register", account(f"member{at}"))["user"]["id"] for at in range(MEMBERS)
+    ]
+    people.append(call(server, "register", account("zoe", "Zoë Last"))["user"]["id"])
+    call(server, "rooms", {"name": "The crowd", "kind": "public", "members": people}, token)
+    for at in range(ROOMS):
+        call(server, "rooms", {"name": f"Room {at}", "kind": "public"}, token)
+    last = {"name": "Ünique place", "kind": "public", "topic": "where nobody looks"}
+    call(server, "rooms", last, token)
+    yield server
+    server.stop()
+
+
+def account(username: str, name: str = "") -> dict[str, object]:
+    return {"username": username, "password": PASSWORD, "name": name or username.title()}
+
+
+def call(server: Server, path: str, body: dict[str, object], token: str = "") -> Any:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    if not token:
+        del headers["Authorization"]
+    request = urllib.request.Request(
+        f"{server.url}/api/v1/{path}", json.dumps(body).encode(), headers
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def focused(page: Page) -> str:
+    return str(
+        page.evaluate("document.activeElement.dataset.testid ?? document.activeElement.tagName")
+    )
+
+
+def test_a_room_past_the_first_five_hundred_is_found_and_joined(
+    crowded: Server, person: PersonFactory
+) -> None:
+    aya = person(crowded).sign_up(fresh("aya"), "Aya")
+    page = aya.page
+    expect(page.get_by_test_id("room")).to_have_count(500)
+    expect(page.get_by_test_id("room").filter(has_text="Ünique place")).to_have_count(0)
+    page.get_by_test_id("directory").focus()
+    page.keyboard.press("Enter")
+    rows = page.get_by_test_id("directory-room")
+    expect(rows).to_have_count(50)
+    page.get_by_test_id("directory-rooms-more").click()
+    expect(rows).to_have_count(100)
+    assert focused(page) == "directory-join"  # the first of the new ones
+    page.get_by_test_id("directory-rooms-search").fill("NOBODY looks")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("Ünique place")
+    page.get_by_test_id("directory-rooms-search").fill("nothing like it")
+    expect(page.get_by_test_id("directory-rooms-status")).to_have_text(
+        "No such room that you could join."
+    )
+    page.get_by_test_id("directory-rooms-search").fill("ünique")
+    expect(rows).to_have_count(1)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    aya.in_room("Ünique place")
+
+
+def test_a_member_is_found_by_either_name_and_the_list_has_pages(
+    crowded: Server, person: PersonFactory
+) -> None:
+    aya = person(crowded).sign_up(fresh("aya"), "Aya")
+    page = aya.page
+    aya.join_room("The crowd")
+    page.get_by_test_id("people").click()
+    members = page.get_by_test_id("members").locator(".person")
+    expect(members).to_have_count(50)
+    page.get_by_test_id("members-more").click()
+    expect(members).to_have_count(100)
+    page.get_by_test_id("members-more").click()
+    expect(members).to_have_count(MEMBERS + 3)
+    expect(page.get_by_test_id("members-more")).to_be_hidden()
+    search = page.get_by_test_id("members-search")
+    for text in ("zoe", "ZOË"):
+        search.fill(text)
+        expect(members).to_have_count(1)
+        expect(members).to_contain_text("Zoë Last")
+        expect(members).to_contain_text("@zoe")
+    members.get_by_test_id("talk").press("Enter")
+    aya.in_room("Zoë Last")
+
+
+@pytest.mark.parametrize(
+    ("locale", "page_name"), [("en-GB", "Settings: Notif"), ("ja-JP", "設定：通知")]
+)
+def test_the_quick_switcher_finds_rooms_people_and_pages(
+    crowded: Server, person: PersonFactory, locale: str, page_name: str
+) -> None:
+    aya = person(crowded, locale=locale).sign_up(fresh("aya"), "Aya")
+    page = aya.page
+    aya.create_room(fresh("Switch "))
+    aya.page.get_by_test_id("composer").focus()
+    page.keyboard.press("Control+k")
+    assert focused(page) == "room-filter"
+    page.keyboard.type("@zoe")
+    page.keyboard.press("Enter")
+    aya.in_room("Zoë Last")
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type(page_name)
+    page.keyboard.press("ArrowDown")
+    assert focused(page) == "switch-act"
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("settings-notifications")).to_have_attribute("aria-current", "page")
+    page.keyboard.press("Escape")
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("nobody looks")
+    page.get_by_test_id("switch-act").last.press("Enter")
+    expect(page.get_by_test_id("directory-room")).to_contain_text("Ünique place")
+    page.keyboard.press("Escape")  # clears the field
+    expect(page.get_by_test_id("directory-rooms-search")).to_have_value("")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("directory-dialog")).to_have_count(0)
+    assert focused(page) == "room-filter"  # not the page
+
+
+def test_nobody_by_that_name_is_told_in_a_notice(crowded: Server, person: PersonFactory) -> None:
+    aya = person(crowded).sign_up(fresh("aya"), "Aya")
+    aya.expected.append(r"404 \(.*/users/no-such-user")
+    page = aya.page
+    page.get_by_test_id("room-filter").fill("@no-such-user")
+    page.get_by_test_id("room-filter").press("Enter")
+    expect(page.get_by_test_id("notice-row")).to_contain_text("There is no such user.")
+
+
+def test_names_are_completed_while_one_writes(crowded: Server, person: PersonFactory) -> None:
+    aya = person(crowded).sign_up(fresh("aya"), "Aya")
+    page = aya.page
+    aya.join_room("The crowd")
+    composer = page.get_by_test_id("composer")
+    suggestions = page.get_by_test_id("suggestion")
+    composer.press_sequentially("hello @Zoë")
+    expect(suggestions).to_have_count(1)
+    expect(suggestions).to_contain_text("@zoe")
+    expect(suggestions).to_contain_text("Zoë Last")
+    composer.press("Enter")
+    expect(composer).to_have_value("hello @zoe ")
+    expect(suggestions).to_have_count(0)
+    composer.press_sequentially("and @member11")
+    expect(suggestions.first).to_be_visible()
+    composer.press("Escape")  # closes the list alone
+    expect(suggestions).to_have_count(0)
+    composer.fill("")
+    composer.press_sequentially("see #the")
+    expect(suggestions).to_have_text("#The crowd")
+    composer.press("Tab")
+    expect(composer).to_have_value("see #The crowd ")
+    composer.press("Enter")
+    aya.sees("see #The crowd")
+    # A name that is typed in full does not take the Enter that sends.
+    composer.press_sequentially("hi @zoe")
+    expect(suggestions).to_have_count(1)
+    composer.press("Enter")
+    aya.sees("hi @zoe")
+    expect(suggestions).to_have_count(0)
+    # Nor does an e-mail address ask for anybody.
+    composer.press_sequentially("mail to a@zoe")
+    page.wait_for_function("document.querySelector('[data-testid=composer]').value.endsWith('zoe')")
+    expect(suggestions).to_have_count(0)
+
+
+def test_lists_have_a_look_while_they_load_and_say_what_failed(
+    crowded: Server, person: PersonFactory
+) -> None:
+    """The first answer is held back, the second one refuses, the third one comes."""
+    aya = person(crowded).sign_up(fresh("aya"), "Aya")
+    page = aya.page
+    held: list[Any] = []
+    asked: list[int] = []
+
+    def route(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def to_server(text: str | bytes) -> None:
+            frame = json.loads(text)
+            if frame.get("op") == "rooms" and "text" in frame:
+                asked.append(frame["id"])
+                if len(asked) == 1:
+                    held.append(lambda: socket.send(refusal(frame["id"])))
+                    return
+            server.send(text)
+
+        socket.on_message(to_server)
+
+    page.route_web_socket("**/ws", route)
+    page.reload()
+    aya.connected()
+    expect(page.get_by_test_id("room")).to_have_count(500)
+    page.get_by_test_id("directory").click()
+    rooms = page.get_by_test_id("directory-rooms")
+    expect(rooms).to_have_attribute("aria-busy", "true")
+    expect(rooms.locator(".skeleton")).to_have_count(5)
+    expect(page.get_by_test_id("directory-rooms-status")).to_have_text("Searching…")
+    held[0]()
+    expect(page.get_by_test_id("directory-rooms-status")).to_have_text("The store is on holiday.")
+    expect(rooms.locator(".skeleton")).to_have_count(0)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_test_id("directory-room")).to_have_count(50)
+    expect(page.get_by_test_id("directory-rooms-status")).to_have_text("")
+
+
+def refusal(number: int) -> str:
+    error = {"code": "store.unavailable", "message": "The store is on holiday.", "retry": "later"}
+    return json.dumps({"re": number, "error": error})

@@ -1,0 +1,100 @@
+"""Menus and the sheet of shortcuts, by keyboard: the focus is never lost."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.people import Person, PersonFactory, Server
+from tests.page.test_browser import fresh
+
+pytestmark = pytest.mark.long
+
+
+def focused(page: Page) -> str:
+    return str(
+        page.evaluate("document.activeElement.dataset.testid ?? document.activeElement.tagName")
+    )
+
+
+@pytest.fixture
+def aya(person: PersonFactory, server: Server) -> Person:
+    aya = person(server).sign_up(fresh("aya"), "Aya")
+    aya.create_room(fresh("Menus "))
+    return aya
+
+
+def test_a_menu_works_as_the_aria_practices_say(aya: Person) -> None:
+    page = aya.page
+    button = page.get_by_test_id("room-menu")
+    menu = page.get_by_role("menu")
+    button.focus()
+    expect(button).to_have_attribute("aria-haspopup", "menu")
+    page.keyboard.press("ArrowDown")
+    expect(menu).to_be_visible()
+    expect(menu).to_have_accessible_name("More for this room")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    assert focused(page) == "menu-people"
+    page.keyboard.press("ArrowUp")
+    assert focused(page) == "leave-room"  # around the end
+    page.keyboard.press("Home")
+    assert focused(page) == "menu-people"
+    page.keyboard.press("s")
+    assert focused(page) == "menu-search"
+    page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
+    assert focused(page) == "room-menu"
+    page.keyboard.press("ArrowUp")
+    assert focused(page) == "leave-room"
+    page.keyboard.press("Tab")
+    expect(menu).to_have_count(0)
+    button.click()
+    expect(menu).to_be_visible()
+    page.get_by_test_id("composer").click()
+    expect(menu).to_have_count(0)
+    button.press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("search-dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    assert focused(page) == "room-menu"
+
+
+def test_the_user_s_corner_leads_to_settings_and_out(aya: Person) -> None:
+    page = aya.page
+    page.get_by_test_id("user-menu").click()
+    page.get_by_test_id("menu-notifications").click()
+    expect(page.get_by_role("heading", name="Notifications")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_test_id("user-menu").press("Enter")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("username")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("locale", "name"), [("en-GB", "Keyboard shortcuts"), ("ja-JP", "キーボードショートカット")]
+)
+def test_a_question_mark_shows_the_keys(
+    person: PersonFactory, server: Server, locale: str, name: str
+) -> None:
+    aya = person(server, locale=locale).sign_up(fresh("aya"), "Aya")
+    aya.create_room(fresh("Keys "))
+    page = aya.page
+    page.get_by_test_id("composer").press("?")
+    expect(page.get_by_test_id("composer")).to_have_value("?")  # a text, while one writes
+    page.get_by_test_id("room-menu").focus()
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name=name)
+    expect(sheet).to_contain_text("Ctrl")
+    page.keyboard.press("Escape")
+    expect(sheet).to_have_count(0)
+    assert focused(page) == "room-menu"
+
+
+def test_the_focus_goes_to_the_list_when_a_room_is_left(aya: Person) -> None:
+    page = aya.page
+    page.get_by_test_id("room-menu").press("Enter")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.get_by_test_id("ask-yes").press("Enter")
+    expect(page.get_by_test_id("welcome")).to_be_visible()
+    assert page.evaluate("document.querySelector('room-list').contains(document.activeElement)")
