@@ -103,3 +103,15 @@ async def test_members_are_found_by_user_name_first_and_by_shown_name(
         everyone = await members_found(at, room.id, "", limit)
         assert [member.id for member in everyone] == sorted([at.owner.id, *(p.id for p in people)])
         assert all(member.username for member in everyone)
+
+
+async def test_a_first_page_full_of_user_names_has_a_next_one() -> None:
+    async with nodes() as at:
+        room = await at.room("Lounge")
+        inside = at.owner.username[
+            1:3
+        ]  # in the shown name of the first member of all, and not at its beginning
+        beginning = await add_user(at.first, f"{inside}-x")
+        await at.first.rooms.invite(at.owner, await at.first.rooms.get(room.id), beginning.id)
+        found = await members_found(at, room.id, inside, 1)
+        assert [member.id for member in found] == [beginning.id, at.owner.id]
