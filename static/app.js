@@ -10,9 +10,11 @@ import { Plugins } from "./lib/plugins.js";
 import { Records } from "./lib/records.js";
 import { RoomsStore } from "./lib/rooms-store.js";
 import { Session } from "./lib/session.js";
+import { SharedConnection } from "./lib/shared-connection.js";
 import { Connection } from "./lib/socket.js";
 import { Tabs } from "./lib/tabs.js";
 import { Updates } from "./lib/updates.js";
+import { uploadWaiting } from "./lib/waiting-files.js";
 import { show as showDialog } from "./elements/dialogs.js";
 import "./elements/chat-app.js";
 import "./elements/sign-in.js";
@@ -20,10 +22,13 @@ import "./elements/update-line.js";
 
 const api = new Api();
 const store = new RoomsStore();
-const connection = new Connection({ url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws` });
+const tabs = new Tabs();
+const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
+const connection = new SharedConnection({ connection: new Connection({ url }), tabs });
 const records = new Records({ tab: tabStorage() });
-const session = new Session({ api, connection, store, records, tabs: new Tabs() });
 const places = new Places();
+const upload = (attachment) => uploadWaiting(places, attachment);
+const session = new Session({ api, connection, store, records, tabs, upload });
 const notices = new Notices({ places, store, storage: localStorage });
 const plugins = new Plugins({ places, api, connection, session, store, styles: document.head, notices });
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
@@ -59,6 +64,7 @@ function signedIn(user) {
 }
 
 root.addEventListener("signed-in", ({ detail }) => signedIn(detail.user), { capture: true });
+window.addEventListener("pagehide", () => session.drafts.leaving());
 window.addEventListener("beforeunload", (event) => session.outbox.unsafe > 0 && event.preventDefault());
 root.addEventListener("language-chosen", ({ detail }) => void chooseLanguage(detail.language, localStorage).then(show));
 session.addEventListener("message", ({ detail }) => void notices.message(detail));
@@ -70,6 +76,7 @@ session.addEventListener("signed-out", ({ detail }) => {
   if (detail.redirect) location.assign(detail.redirect);
 });
 
+places.addEventListener("change", ({ detail }) => detail.place === "composer.files/v1" && session.outbox.flush());
 session.addEventListener("plugins", () => setTimeout(loadParts, Math.random() * PARTS_MS));
 
 function loadParts() {

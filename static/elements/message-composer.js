@@ -200,7 +200,10 @@ class MessageComposer extends View {
     if (this.#taken === message.client_id) return;
     this.#taken = message.client_id;
     const answered = this.#room.messages.find(({ id }) => id === message.reply_to);
-    for (const { namespace, value, label } of message.attached ?? []) this.#room.attached.add(namespace, value, { label });
+    const attached = message.attached ?? [];
+    for (const { namespace, value, label } of attached.filter(({ value }) => value !== null)) this.#room.attached.add(namespace, value, { label });
+    const files = attached.map(({ file }) => file).filter((file) => file instanceof Blob);
+    if (files.length) this.#giveFiles(files);
     const reply = answered ? { id: answered.id, name: answered.author.name, body: answered.body } : null;
     const text = [asTyped(message.body), this.#draft.text].filter(Boolean).join("\n");
     const kept = this.#keep({ text, reply, editing: null });
@@ -321,13 +324,18 @@ class MessageComposer extends View {
       return;
     }
     this.session.send(this.dataset.room, asMessage(body), reply, attached.take());
-    this.#sent();
+    this.#onSent();
   }
 
-  /** The message is on its way: the composer is empty again. */
+  /** A plugin has taken the message. */
   #sent() {
     this.#room.attached.take();
     void this.#keep({ text: "", reply: null, attached: [] });
+    this.#onSent();
+  }
+
+  /** The message is on its way: the composer is empty again. */
+  #onSent() {
     this.#showDraft();
     this.focusText();
     this.dispatchEvent(new CustomEvent("sent"));

@@ -29,6 +29,7 @@ export function messageRow({ message, grouped, quoted, me, mayPin, session, plac
       "data-testid": "message",
       "data-state": state ?? "posted",
       "data-id": message.id,
+      "data-kept": message.kept,
     },
     grouped ? h("span", { class: "avatar-space" }, time(message)) : avatar({ id: author.id, name }),
     h(

@@ -10,7 +10,7 @@ export const MOST = 20; // in one message
 export class Attached extends EventTarget {
   #items = [];
 
-  /** `[{namespace, value, label, progress, error, again}, …]`; without a value, it is still being made. */
+  /** `[{namespace, value, label, file, progress, error, again}, …]`; without a value, it is still being made. */
   get items() {
     return this.#items;
   }
@@ -20,23 +20,25 @@ export class Attached extends EventTarget {
     return this.#items.filter(({ value }) => value !== null).map(({ namespace, value, label }) => ({ namespace, value, label }));
   }
 
+  /** A file for which there was no network is not waited for: it is uploaded when the message is sent. */
   get isWaiting() {
-    return this.#items.some(({ value }) => value === null);
+    return this.#items.some(({ value, file, error }) => value === null && !(file && error?.code === "connection.lost"));
   }
 
   /**
    * Returns a handle: `change({value, label, progress})`, `fail(error, again)`, `remove()`. `removed` is called when the
-   * person takes the chip away. Throws a TypeError without a label, a RangeError for too many.
+   * person takes the chip away. `file` is what the value is made of; the plugin's `upload` can make it later. Throws a
+   * TypeError without a label, a RangeError for too many.
    *
    * @param {string} namespace
    * @param {unknown} value
-   * @param {{label?: string, removed?: () => void}} options
+   * @param {{label?: string, removed?: () => void, file?: any}} options
    */
-  add(namespace, value, { label, removed } = {}) {
+  add(namespace, value, { label, removed, file = null } = {}) {
     if (typeof namespace !== "string" || !namespace) throw new TypeError("attach: the namespace has to be a string");
     if (typeof label !== "string" || !label) throw new TypeError("attach: label has to be a string");
     if (this.#items.length >= MOST) throw new RangeError(`attach: there are ${MOST} already`);
-    const item = { namespace, value: copied(value), label, progress: null, error: null, again: null, removed };
+    const item = { namespace, value: copied(value), label, file, progress: null, error: null, again: null, removed };
     this.#items = [...this.#items, item];
     this.#changed();
     return Object.freeze({
@@ -64,9 +66,12 @@ export class Attached extends EventTarget {
     for (const item of [...this.#items]) this.remove(item);
   }
 
-  /** What to send, `[{namespace, value, label}, …]`; from now on nothing is attached. */
+  /**
+   * What to send, `[{namespace, value, label}, …]`, with `file` where there is no value yet; from now on nothing is
+   * attached.
+   */
   take() {
-    const taken = this.#items.map(({ namespace, value, label }) => ({ namespace, value, label }));
+    const taken = this.#items.map(({ namespace, value, label, file }) => ({ namespace, value, label, ...(value === null && { file }) }));
     this.#items = [];
     this.#changed();
     return taken;

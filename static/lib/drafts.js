@@ -18,6 +18,7 @@ export class Drafts extends EventTarget {
   #user = null;
   #drafts = new Map(); // by room, the one touched last at the end
   #dirty = new Set();
+  #underWay = null; // the room whose draft is being stored
   /** @type {Promise<void> | null} */
   #writing = null;
 
@@ -36,7 +37,11 @@ export class Drafts extends EventTarget {
     if (this.#user !== user) return;
     const written = this.#drafts;
     this.#drafts = new Map();
-    for (const { room, text, reply, editing, attached } of records) this.#drafts.set(room, { text, reply, editing, attached });
+    for (const record of records) {
+      const { room, text, reply, editing, attached } = record;
+      this.#drafts.set(room, { text, reply, editing, attached });
+      if (record.isLater) void this.#keep(room);
+    }
     for (const [room, draft] of written) this.#touch(room, draft);
     for (const room of this.#drafts.keys()) if (!written.has(room)) this.#changed(room);
   }
@@ -56,11 +61,33 @@ export class Drafts extends EventTarget {
     return this.#drafts.get(room) ?? EMPTY;
   }
 
+  /**
+   * The draft has become a message: it is empty. Returns the record `[store, key]`, which has to be removed in the
+   * transaction that stores the message, so that one of them is always there.
+   */
+  sent(room) {
+    const draft = { ...this.of(room), text: "", reply: null, attached: [] };
+    this.#touch(room, draft);
+    this.#tabs.tell({ draft: room, content: shared(draft) });
+    this.#dirty.delete(room);
+    return ["drafts", `${this.#user} ${room}`];
+  }
+
   /** Changes some fields of a draft. Resolves when it is stored. */
   change(room, fields) {
     const draft = { ...this.of(room), ...fields };
+    if (isEmpty(draft) && isEmpty(this.of(room))) return Promise.resolve();
     this.#touch(room, draft);
     this.#tabs.tell({ draft: room, content: shared(draft) });
+    return this.#keep(room);
+  }
+
+  /** A message of the room is stored, and the record of its draft removed: what was written since is stored again. */
+  keepAgain(room) {
+    if (!isEmpty(this.of(room))) void this.#keep(room);
+  }
+
+  #keep(room) {
     this.#dirty.add(room);
     this.#writing ??= this.#write().finally(() => {
       this.#writing = null;
@@ -77,8 +104,21 @@ export class Drafts extends EventTarget {
     while (this.#dirty.size && this.#user !== null) {
       const rooms = [...this.#dirty];
       this.#dirty.clear();
-      for (const room of rooms) await this.#store(room, this.#user);
+      for (const room of rooms) {
+        this.#underWay = room;
+        await this.#store(room, this.#user);
+        this.#underWay = null;
+      }
       await this.#forgetOldest();
+    }
+  }
+
+  /** The page is going away, perhaps before the last change is stored: a reload finds it in the tab. */
+  leaving() {
+    if (this.#user === null) return;
+    for (const room of new Set([...this.#dirty, ...(this.#underWay ? [this.#underWay] : [])])) {
+      const draft = this.of(room);
+      if (!isEmpty(draft)) this.#records.jot("drafts", { ...draft, key: `${this.#user} ${room}`, user: this.#user, room, order: 0 });
     }
   }
 

@@ -7,7 +7,7 @@
  * alone is sent by that tab.
  *
  * States: "pending" (waiting or under way) | "sent" (the server has it, its event is not here yet) | "failed" (refused).
- * Fires "change" ({room}).
+ * Fires "change" ({room}), and "stored" ({room}) when a new message is.
  */
 
 import { clientId } from "./ids.js";
@@ -22,6 +22,7 @@ const SIGNED_OUT = new Set(["auth.required", "auth.invalid"]); // after signing 
 
 export class Outbox extends EventTarget {
   #send;
+  #upload;
   #records;
   #tabs;
   #isSeen;
@@ -36,12 +37,13 @@ export class Outbox extends EventTarget {
   #failures = new Map(); // by room, since the last answer
 
   /**
-   * `send(entry)` resolves with `{id, seq}` or rejects with a RequestError. `isSeen(room, seq)` says whether the event
-   * with that seq is here.
+   * `send(entry)` resolves with `{id, seq}` or rejects with a RequestError; `upload(attachment)` with the value that its
+   * file becomes. `isSeen(room, seq)` says whether the event with that seq is here.
    */
-  constructor({ send, records = new Records(), tabs = ALONE, isSeen = () => false }) {
+  constructor({ send, upload, records = new Records(), tabs = ALONE, isSeen = () => false }) {
     super();
     this.#send = send;
+    this.#upload = upload;
     this.#records = records;
     this.#tabs = tabs;
     this.#isSeen = isSeen;
@@ -98,10 +100,11 @@ export class Outbox extends EventTarget {
 
   /**
    * Returns the new entry, which is shown at once and sent when it is stored. `reply` is the answered message, `{id}`, or
-   * `{client_id}` of one on its way. `attached` as `Attached.take` returns it.
+   * `{client_id}` of one on its way. `attached` as `Attached.take` returns it; `draft` is the record that the message was,
+   * as `Drafts.sent` returns it.
    * @param {{id?: string, client_id?: string} | null} reply
    */
-  add(room, body, reply = null, attached = []) {
+  add(room, body, reply = null, attached = [], draft = null) {
     const id = clientId();
     const last = this.#entries.reduce((most, { order }) => Math.max(most, order), 0);
     const entry = { room, body, client_id: id, at: new Date().toISOString(), state: "pending", order: last + 1, kept: null };
@@ -110,7 +113,7 @@ export class Outbox extends EventTarget {
     if (attached.length) entry.attached = attached;
     this.#entries.push(entry);
     this.#changed(room);
-    void this.#store(entry);
+    void this.#store(entry, draft);
     return { ...entry };
   }
 
@@ -145,17 +148,18 @@ export class Outbox extends EventTarget {
     for (const id of rooms) void this.#work(id);
   }
 
-  async #store(entry) {
+  async #store(entry, draft) {
     const user = this.#user;
     await this.#opening;
     if (this.#user !== user) return;
-    const { order, kept } = await this.#records.append("outbox", recordOf(entry, user));
+    const { order, kept } = await this.#records.append("outbox", recordOf(entry, user), draft);
     if (this.#user !== user) return;
     if (this.#find(entry.client_id) !== entry) {
       void this.#records.change({ remove: [["outbox", keyOf(entry.client_id, user)]] }); // given up meanwhile
       return;
     }
     Object.assign(entry, { order, kept });
+    this.dispatchEvent(new CustomEvent("stored", { detail: { room: entry.room } }));
     this.#entries.sort((a, b) => a.order - b.order);
     this.#changed(entry.room);
     this.#tabs.tell({ outbox: "changed" });
@@ -187,6 +191,8 @@ export class Outbox extends EventTarget {
     let answer;
     this.#underWay.add(entry.client_id);
     try {
+      if (hasFiles(entry)) await this.#uploadFiles(entry);
+      if (this.#user !== user) return false;
       answer = await this.#send(entry);
       if (typeof answer?.id !== "string" || !Number.isInteger(answer.seq)) throw noAnswer();
     } catch (error) {
@@ -199,6 +205,18 @@ export class Outbox extends EventTarget {
     this.#tabs.tell({ outbox: "sent", client_id: entry.client_id, id: answer.id, seq: answer.seq });
     this.#onSent(entry, answer);
     return true;
+  }
+
+  /** What is uploaded is stored at once, so that it is not uploaded again. */
+  async #uploadFiles(entry) {
+    const key = keyOf(entry.client_id, this.#user);
+    while (hasFiles(entry)) {
+      const waiting = entry.attached.find(({ value }) => value === null);
+      const { file: _, ...rest } = waiting;
+      const done = { ...rest, value: await this.#upload(waiting) };
+      entry.attached = entry.attached.map((each) => (each === waiting ? done : each));
+      await this.#records.change({ update: [["outbox", key, { attached: entry.attached }]] });
+    }
   }
 
   #onSent(entry, { id, seq }) {
@@ -309,6 +327,11 @@ export class Outbox extends EventTarget {
 
 const noAnswer = () => new RequestError({ code: "server.internal", message: "The server made a mistake.", retry: "later" });
 
+/** Whether a file has yet to be uploaded. */
+function hasFiles({ attached = [] }) {
+  return attached.some(({ value }) => value === null);
+}
+
 function keyOf(id, user) {
   return `${user} ${id}`;
 }
@@ -317,7 +340,7 @@ function recordOf({ kept: _, ...entry }, user) {
   return { ...entry, key: keyOf(entry.client_id, user), user };
 }
 
-function entryOf({ key: _, user: __, ...entry }) {
+function entryOf({ key: _, user: __, isLater: ___, ...entry }) {
   return entry;
 }
 

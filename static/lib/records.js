@@ -19,14 +19,19 @@ export class Records {
     this.#tab = tab;
   }
 
-  /** All records of a user, by their order: `{records, isWhole}`; not whole if the database can't be read. */
+  /**
+   * All records of a user, by their order: `{records, isWhole}`; not whole if the database can't be read. `isLater` marks
+   * those of which the tab has a later state than the database.
+   */
   async all(store, user) {
     const here = this.#inTab(store, user);
     try {
       const stored = await this.#run([store], "readonly", (stores) => asked(stores[store].getAll()));
       const mine = stored.filter((record) => record.user === user).map((record) => ({ ...record, kept: "browser" }));
-      const known = new Set(mine.map(({ key }) => key));
-      const records = [...mine, ...here.filter(({ key }) => !known.has(key))];
+      const known = new Map(here.map((record) => [record.key, record])); // later than what is stored
+      const records = mine.map((record) => ({ ...record, ...known.get(record.key), order: record.order, kept: "browser", isLater: known.has(record.key) }));
+      const keys = new Set(mine.map(({ key }) => key));
+      records.push(...here.filter(({ key }) => !keys.has(key)));
       return { records: records.sort((a, b) => a.order - b.order), isWhole: true };
     } catch {
       return { records: here, isWhole: false };
@@ -34,12 +39,19 @@ export class Records {
   }
 
   /**
-   * Stores a new record behind all others of its user, or replaces the one with its key. Resolves with `{order, kept}`:
-   * "browser", or "tab" if it lives no longer than the tab does. `order` is where it may stand first.
+   * Stores a new record behind all others of its user, or replaces the one with its key, and in the same transaction
+   * removes the record `[store, key]` that it comes of. Resolves with `{order, kept}`: "browser", or "tab" if it lives no
+   * longer than the tab does. `order` is where it may stand first.
+   * @param {string} store
+   * @param {any} record
+   * @param {[string, string] | null} origin
    */
-  async append(store, record) {
+  async append(store, record, origin = null) {
+    if (origin) this.#dropFromTab(...origin);
     try {
-      const order = await this.#run([store], "readwrite", async (stores) => {
+      const names = [...new Set([store, origin?.[0] ?? store])];
+      const order = await this.#run(names, "readwrite", async (stores) => {
+        if (origin) stores[origin[0]].delete(origin[1]);
         const others = (await asked(stores[store].getAll())).filter(({ user, key }) => user === record.user && key !== record.key);
         const last = others.reduce((most, other) => Math.max(most, other.order), 0);
         const place = Math.max(record.order ?? 0, last + 1);
@@ -50,6 +62,7 @@ export class Records {
       return { order, kept: "browser" };
     } catch {
       this.#putIntoTab(store, record);
+      if (origin) void this.change({ remove: [origin] });
       return { order: record.order ?? 0, kept: "tab" };
     }
   }
@@ -76,6 +89,11 @@ export class Records {
     } catch {
       return false;
     }
+  }
+
+  /** Keeps a record in the tab at once, as the page is going away; `append` and `change` of its key end that. */
+  jot(store, record) {
+    this.#putIntoTab(store, record);
   }
 
   /** All records of a user go. */

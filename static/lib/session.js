@@ -12,6 +12,7 @@ import { clientId } from "./ids.js";
 import { Drafts } from "./drafts.js";
 import { Outbox } from "./outbox.js";
 import { Records } from "./records.js";
+import { RequestError } from "./socket.js";
 import { ALONE } from "./tabs.js";
 
 const PAGE = 50;
@@ -43,11 +44,15 @@ export class Session extends EventTarget {
   #lookedAt = 0;
   /** @type {{room: string, users: string[]} | null} */
   #watched = null;
+  #knows = "start"; // whose the connection is: "start" (who signed in a moment ago), "yes", "no"
   /** @type {{room: string, text: string, client_id: string} | null} */
   #called = null; // the command whose answer is awaited, or was lost
 
-  /** `tabs` as lib/tabs.js has them; `records` are what the browser keeps (lib/records.js). */
-  constructor({ api, connection, store, records = new Records(), tabs = ALONE }) {
+  /**
+   * `tabs` as lib/tabs.js has them; `records` are what the browser keeps (lib/records.js). `upload(attachment)` resolves
+   * with the value of a file that waited.
+   */
+  constructor({ api, connection, store, records = new Records(), tabs = ALONE, upload }) {
     super();
     this.#api = api;
     this.#connection = connection;
@@ -55,8 +60,9 @@ export class Session extends EventTarget {
     this.#records = records;
     this.#tabs = tabs;
     const isSeen = (room, seq) => seq <= (store.room(room)?.lastSeq ?? 0);
-    this.outbox = new Outbox({ send: (entry) => this.#post(entry), records, tabs, isSeen });
+    this.outbox = new Outbox({ send: (entry) => this.#post(entry), upload, records, tabs, isSeen });
     this.drafts = new Drafts({ records, tabs });
+    this.outbox.addEventListener("stored", ({ detail }) => this.drafts.keepAgain(detail.room));
     connection.addEventListener("status", ({ detail }) => this.#onStatus(detail));
     connection.addEventListener("hello", ({ detail }) => void this.#onHello(detail));
     connection.addEventListener("event", ({ detail }) => this.#onEvent(detail));
@@ -65,6 +71,7 @@ export class Session extends EventTarget {
 
   start(me) {
     this.#store.reset(me);
+    this.#knows = "start";
     this.#tabs.join(me.id);
     void this.outbox.open(me.id);
     void this.drafts.open(me.id);
@@ -119,7 +126,7 @@ export class Session extends EventTarget {
   send(room, body, reply, attached) {
     this.#typed.delete(room);
     const answered = reply && !reply.id && this.#store.room(room)?.messages.find(({ client_id }) => client_id === reply.client_id);
-    return this.outbox.add(room, body, answered || reply, attached);
+    return this.outbox.add(room, body, answered || reply, attached, this.drafts.sent(room));
   }
 
   typing(room, now = Date.now()) {
@@ -340,7 +347,22 @@ export class Session extends EventTarget {
     if (this.#connection.status === "open") void this.#onHello({ epoch });
   }
 
+  /** Somebody else may have signed in in another tab, and the cookie be theirs: nothing is sent in their name. */
+  async #isMine() {
+    if (this.#knows === "no") {
+      const me = await this.#api.me().catch(() => undefined);
+      if (me === undefined) throw new RequestError({ code: "auth.unavailable", message: "", retry: "later" });
+      if (me?.id !== this.#store.me?.id) return false;
+    }
+    this.#knows = "yes";
+    return true;
+  }
+
   async #resume(epoch) {
+    if (!(await this.#isMine())) {
+      if (this.#store.me) this.#end("expired");
+      return;
+    }
     const rooms = await this.#allRooms();
     // Another epoch is another log: the same seq would name another event there.
     const changed = this.#epoch !== null && this.#epoch !== epoch;
@@ -402,6 +424,7 @@ export class Session extends EventTarget {
 
   async #post({ room, client_id, body, reply_to, attached }) {
     const fields = { room, client_id, body, reply_to, data: attached && dataOf(attached) }; // JSON leaves out what is undefined
+    if (this.#knows === "no") throw new RequestError({ code: "connection.lost", message: "", retry: "later" });
     try {
       return await this.#connection.request("send", fields);
     } catch (error) {
@@ -452,6 +475,7 @@ export class Session extends EventTarget {
 
   #onStatus({ status, code }) {
     this.status = status;
+    if (status === "waiting" || status === "stopped" || (status === "connecting" && this.#knows === "yes")) this.#knows = "no";
     this.#fire("status", { status, code });
     if (status !== "waiting" && status !== "stopped") return;
     this.#failures += 1;

@@ -114,7 +114,7 @@ export class Connection extends EventTarget {
     }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#fail(socket), timeoutMs);
-      this.#waiting.set(id, { resolve, reject, timer });
+      this.#waiting.set(id, { resolve, reject, timer, isOfPlugin: op.includes(".") }); // which may answer with anything
       socket.send(frame);
       if (op !== "ping") this.#suspect();
     });
@@ -165,7 +165,7 @@ export class Connection extends EventTarget {
     this.#waiting.delete(re);
     clearTimeout(waiting.timer);
     if (typeof error?.code === "string") waiting.reject(new RequestError(error));
-    else if (error === undefined && ok !== undefined) waiting.resolve(ok); // a plugin may answer with anything
+    else if (error === undefined && (isObject(ok) || (waiting.isOfPlugin && ok !== undefined))) waiting.resolve(ok);
     else waiting.reject(nonsense());
   }
 

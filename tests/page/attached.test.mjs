@@ -60,3 +60,22 @@ test("there is a bound, and a label is needed", () => {
   for (let n = 0; n < MOST; n += 1) attached.add("x", 1, { label: "a" });
   assert.throws(() => attached.add("x", 1, { label: "a" }), RangeError);
 });
+
+test("a file without a network is not waited for, and goes with the message", () => {
+  const file = new Blob(["x"]);
+  const chip = attached.add("files", null, { label: "a", file });
+  assert.ok(attached.isWaiting);
+  chip.fail(Object.assign(new Error("no"), { code: "limit.space" }));
+  assert.ok(attached.isWaiting);
+  chip.fail(Object.assign(new Error("no"), { code: "connection.lost" }));
+  assert.ok(!attached.isWaiting);
+  attached.add("files", null, { label: "b" }).fail(Object.assign(new Error("no"), { code: "connection.lost" }));
+  assert.ok(attached.isWaiting);
+  attached.remove(attached.items[1]);
+  attached.add("files", { files: [1] }, { label: "c", file });
+  assert.deepEqual(attached.ready.map(({ label }) => label), ["c"]);
+  assert.deepEqual(attached.take(), [
+    { namespace: "files", value: null, label: "a", file },
+    { namespace: "files", value: { files: [1] }, label: "c" },
+  ]);
+});

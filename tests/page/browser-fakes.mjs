@@ -7,6 +7,7 @@ export class FakeIndexedDB {
   refuses = null; // an error for each write, as of a full disk
   isBlocked = false; // as where the user has blocked storage
   hangs = false; // as a browser that has lost its way
+  #generation = 0;
   #queue = Promise.resolve(); // transactions, one after the other
 
   open(_name, version) {
@@ -16,12 +17,21 @@ export class FakeIndexedDB {
     return request;
   }
 
+  /** As when the user clears the browser's data. */
+  closeAll() {
+    this.#generation += 1;
+  }
+
   #opened(request, version) {
     const before = this.version;
+    const generation = this.#generation;
     this.version = version;
     request.result = {
       createObjectStore: (name) => this.data.set(name, new Map()),
-      transaction: (names) => this.#transaction(names),
+      transaction: (names) => {
+        if (generation !== this.#generation) throw Object.assign(new Error("closed"), { name: "InvalidStateError" });
+        return this.#transaction(names);
+      },
       close() {},
     };
     if (before < version) request.onupgradeneeded({ oldVersion: before });
@@ -31,11 +41,10 @@ export class FakeIndexedDB {
   #transaction(names) {
     const transaction = { error: null };
     const steps = [];
-    const undo = names.map((name) => [name, new Map(this.data.get(name))]);
+    const own = new Map(); // what the transaction sees, and others when it is over
     let over = false;
     const abort = (error) => {
       over = true;
-      for (const [name, records] of undo) this.data.set(name, records);
       transaction.error = error;
       setImmediate(() => transaction.onabort());
     };
@@ -47,18 +56,18 @@ export class FakeIndexedDB {
     };
     const copy = (value) => (value === undefined ? undefined : structuredClone(value));
     transaction.objectStore = (name) => ({
-      getAll: () => ask(() => [...this.data.get(name).values()].map(copy)),
-      get: (key) => ask(() => copy(this.data.get(name).get(key))),
+      getAll: () => ask(() => [...own.get(name).values()].map(copy)),
+      get: (key) => ask(() => copy(own.get(name).get(key))),
       put: (record) => {
         const stored = copy(record); // throws here for what can't be cloned
-        return ask(() => this.data.get(name).set(record.key, stored), true);
+        return ask(() => own.get(name).set(record.key, stored), true);
       },
-      delete: (key) => ask(() => this.data.get(name).delete(key), true),
+      delete: (key) => ask(() => own.get(name).delete(key), true),
     });
     transaction.abort = () => abort(null);
     const ended = this.#queue.then(async () => {
       if (this.hangs) return;
-      for (const [at, [name]] of undo.entries()) undo[at] = [name, new Map(this.data.get(name))];
+      for (const name of names) own.set(name, new Map(this.data.get(name)));
       for (;;) {
         await new Promise((resolve) => setImmediate(resolve));
         if (over) return;
@@ -74,6 +83,7 @@ export class FakeIndexedDB {
         request.onsuccess?.();
       }
       over = true;
+      for (const [name, records] of own) this.data.set(name, records);
       transaction.oncomplete();
     });
     this.#queue = ended;
@@ -125,11 +135,21 @@ export class FakeBrowser {
   channel = (name) => {
     const all = this.#channels.get(name) ?? new Set();
     this.#channels.set(name, all);
+    const missed = [];
     const channel = {
       onmessage: null,
+      isFrozen: false, // as in a tab that the browser has put to sleep
+      hears(data) {
+        if (channel.isFrozen) missed.push(data);
+        else if (all.has(channel)) channel.onmessage?.({ data });
+      },
+      thaw() {
+        channel.isFrozen = false;
+        for (const data of missed.splice(0)) channel.hears(data);
+      },
       postMessage(data) {
         const copy = structuredClone(data);
-        for (const other of all) if (other !== channel) setImmediate(() => all.has(other) && other.onmessage?.({ data: copy }));
+        for (const other of all) if (other !== channel) setImmediate(() => other.hears(copy));
       },
       close: () => all.delete(channel),
     };

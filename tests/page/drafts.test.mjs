@@ -4,7 +4,7 @@ import { Database } from "../../static/lib/database.js";
 import { Drafts, MOST, MOST_CHARS } from "../../static/lib/drafts.js";
 import { Records } from "../../static/lib/records.js";
 import { Tabs } from "../../static/lib/tabs.js";
-import { FakeBrowser, FakeIndexedDB, fakeTabStorage } from "./browser-fakes.mjs";
+import { FakeBrowser, FakeIndexedDB, fakeTabStorage, settled } from "./browser-fakes.mjs";
 
 async function opened({ factory = new FakeIndexedDB(), browser = new FakeBrowser(), storage = null, user = "me" } = {}) {
   const records = new Records({ database: new Database({ factory }), tab: storage });
@@ -101,4 +101,21 @@ test("at the session's end nothing is written any more", async () => {
   drafts.close();
   await drafts.change("r", { text: "" });
   assert.equal((await opened({ factory })).drafts.of("r").text, "half");
+});
+
+test("what was not stored yet when the page went is there after a reload, and once only", async () => {
+  const factory = new FakeIndexedDB();
+  const storage = fakeTabStorage();
+  const { drafts } = await opened({ factory, storage });
+  await drafts.change("r", { text: "h" });
+  void drafts.change("r", { text: "ha" });
+  void drafts.change("r", { text: "half" });
+  drafts.leaving();
+  factory.closeAll(); // nothing more of this page is written
+  const again = await opened({ factory, storage });
+  assert.equal(again.drafts.of("r").text, "half");
+  await settled();
+  assert.equal(storage.length, 0);
+  assert.equal((await opened({ factory })).drafts.of("r").text, "half");
+  drafts.close();
 });

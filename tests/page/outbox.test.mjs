@@ -31,10 +31,10 @@ function takingServer() {
   return { log, send, bodies: () => log.map(({ body }) => body) };
 }
 
-function tab({ send, factory = new FakeIndexedDB(), storage = fakeTabStorage(), browser = null, isSeen }) {
+function tab({ send, upload, factory = new FakeIndexedDB(), storage = fakeTabStorage(), browser = null, isSeen }) {
   const records = new Records({ database: new Database({ factory }), tab: storage });
   const tabs = browser ? new Tabs({ locks: browser.locks, makeChannel: browser.channel }) : undefined;
-  const outbox = new Outbox({ send, records, tabs, isSeen });
+  const outbox = new Outbox({ send, upload, records, tabs, isSeen });
   return { outbox, tabs, factory, storage };
 }
 
@@ -407,4 +407,131 @@ test("without locks each tab sends, and the client_id makes it once and in order
   await settled(600);
   assert.deepEqual(bodies(), written);
   assert.deepEqual(stored(factory), []);
+});
+
+test("files wait with their message, over a reload, and are uploaded once before it is sent", async () => {
+  const { asked, send } = server();
+  const factory = new FakeIndexedDB();
+  const uploads = [];
+  let isAway = true;
+  const upload = async ({ label, file }) => {
+    if (isAway) throw gone();
+    uploads.push(label);
+    if (label === "b" && uploads.length === 2) throw gone(); // the network goes between the two
+    return { text: await file.text() };
+  };
+  const attached = ["a", "b"].map((label) => ({ namespace: "files", value: null, label, file: new Blob([label]) }));
+  const first = tab({ send, factory, upload });
+  await first.outbox.open("me");
+  first.outbox.add("r", "look", null, attached);
+  await settled();
+  assert.equal(asked.length, 0);
+  first.outbox.close();
+  isAway = false;
+  const second = tab({ send, factory, upload });
+  await second.outbox.open("me");
+  await settled();
+  second.outbox.close();
+  assert.deepEqual([uploads, asked.length], [["a", "b"], 0]);
+  const third = tab({ send, factory, upload });
+  await third.outbox.open("me");
+  await settled();
+  assert.deepEqual(uploads, ["a", "b", "b"]);
+  assert.deepEqual(asked[0].attached, ["a", "b"].map((label) => ({ namespace: "files", value: { text: label }, label })));
+});
+
+test("a file that is refused fails its message, which says why", async () => {
+  const { asked, send } = server();
+  const { outbox } = await opened({ send, upload: () => Promise.reject(refusal("blob.too_large", "never")) });
+  outbox.add("r", "look", null, [{ namespace: "files", value: null, label: "a", file: new Blob(["a"]) }]);
+  await settled();
+  assert.deepEqual([states(outbox), outbox.in("r")[0].error.code, asked.length], [["look failed"], "blob.too_large", 0]);
+});
+
+test("a message that only its own tab has is sent by that tab, though another one leads", async () => {
+  const browser = new FakeBrowser();
+  const factory = new FakeIndexedDB();
+  const { send, bodies } = takingServer();
+  const one = await opened({ send: () => new Promise(() => {}), factory, browser });
+  const two = await opened({ send, factory, browser });
+  factory.refuses = new Error("QuotaExceededError");
+  two.outbox.add("r", "mine alone");
+  await settled();
+  assert.deepEqual([one.tabs.isLeader, bodies(), two.outbox.unsent], [true, ["mine alone"], 0]);
+});
+
+test("a refusal after the session's end stops nothing of the next session", async () => {
+  const { asked, send } = server();
+  const { outbox, factory } = await opened({ send });
+  outbox.add("r", "one");
+  await settled();
+  outbox.close();
+  await outbox.open("me");
+  asked[0].reject(refusal("message.refused", "never"));
+  await settled();
+  outbox.close();
+  await outbox.open("ben");
+  await settled();
+  assert.deepEqual(stored(factory).map((line) => line.split(" ")[0]), ["me"]);
+});
+
+test("what two tabs write at the same time has one order in both", async () => {
+  const browser = new FakeBrowser();
+  const factory = new FakeIndexedDB();
+  const away = () => Promise.reject(gone());
+  const one = await opened({ send: away, factory, browser });
+  const two = await opened({ send: away, factory, browser });
+  for (let number = 0; number < 5; number += 1) {
+    one.outbox.add("r", `one ${number}`);
+    two.outbox.add("r", `two ${number}`);
+  }
+  await settled(400);
+  const [first, second] = [one, two].map(({ outbox }) => outbox.in("r").map(({ body }) => body));
+  assert.deepEqual(first, second);
+  assert.equal(first.length, 10);
+  const orders = [...factory.data.get("outbox").values()].map(({ order }) => order);
+  assert.equal(new Set(orders).size, 10);
+  for (const name of ["one", "two"]) assert.deepEqual(first.filter((body) => body.startsWith(name)), [0, 1, 2, 3, 4].map((number) => `${name} ${number}`));
+});
+
+test("a database that fails while another tab tells of a change loses nothing from sight", async () => {
+  const browser = new FakeBrowser();
+  const factory = new FakeIndexedDB();
+  const away = () => Promise.reject(gone());
+  const one = await opened({ send: away, factory, browser });
+  const two = await opened({ send: away, factory, browser });
+  one.outbox.add("r", "one");
+  await settled();
+  factory.closeAll();
+  factory.isBlocked = true;
+  two.tabs.tell({ outbox: "changed" });
+  await settled();
+  assert.deepEqual(states(one.outbox), ["one pending"]);
+});
+
+test("a reply that another tab has sent meanwhile does not come back", async () => {
+  const factory = new FakeIndexedDB();
+  const records = new Records({ database: new Database({ factory }) });
+  await records.append("outbox", { key: "me a", user: "me" });
+  await records.change({ remove: [["outbox", "me a"]] });
+  await records.change({ update: [["outbox", "me a", { reply_to: "r-1" }]] });
+  assert.equal(factory.data.get("outbox").size, 0);
+});
+
+test("a read that was begun before a message left does not bring it back", async () => {
+  const { asked, send } = server();
+  const factory = new FakeIndexedDB();
+  const database = new Database({ factory });
+  const records = new Records({ database });
+  const listeners = [];
+  const tabs = { isLeader: true, tell() {}, addEventListener: (type, listener) => type === "message" && listeners.push(listener) };
+  const outbox = new Outbox({ send, records, tabs });
+  await outbox.open("me");
+  const { client_id } = outbox.add("r", "one");
+  await settled();
+  listeners[0]({ detail: { outbox: "changed" } }); // reads while the answer comes
+  outbox.confirmed(client_id, "r-1");
+  await settled();
+  assert.deepEqual(states(outbox), []);
+  asked[0].resolve({ id: "r-1", seq: 1 });
 });

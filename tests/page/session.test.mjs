@@ -307,3 +307,68 @@ test("a message that a fresh page leaves out is not shown as on its way for ever
   await settled();
   assert.deepEqual(session.outbox.in("r"), []);
 });
+
+test("nothing is sent, and nothing shown, on a connection of somebody else who has signed in in another tab", async () => {
+  const connection = new FakeConnection();
+  const factory = new FakeIndexedDB();
+  const records = new Records({ database: new Database({ factory }) });
+  let who = ME;
+  const session = new Session({ api: { me: async () => who }, connection, store: new RoomsStore(), records });
+  const ended = new Promise((resolve) => session.addEventListener("signed-out", ({ detail }) => resolve(detail.reason)));
+  session.start(ME);
+  connection.answers.rooms = () => ({ rooms: [] });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  connection.says("status", { status: "waiting", code: 1006 });
+  who = BEN;
+  session.send("r", "of me");
+  await settled();
+  connection.says("hello", { epoch: "e1" });
+  assert.equal(await ended, "expired");
+  await settled();
+  assert.deepEqual(connection.of("send"), []);
+  assert.equal(factory.data.get("outbox").size, 1);
+});
+
+test("who is signed in is asked again until there is an answer, and then what waits is sent", async (context) => {
+  const connection = new FakeConnection();
+  const records = new Records({ database: new Database({ factory: new FakeIndexedDB() }) });
+  let isAway = true;
+  const me = async () => {
+    if (isAway) throw new Error("away");
+    return ME;
+  };
+  const session = new Session({ api: { me }, connection, store: new RoomsStore(), records });
+  connection.answers = { rooms: () => ({ rooms: [] }), send: () => ({ id: "r-1", seq: 1 }) };
+  connection.status = "open";
+  session.start(ME);
+  connection.says("status", { status: "waiting", code: 1006 });
+  session.send("r", "of me");
+  await settled();
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.deepEqual(connection.of("send"), []);
+  isAway = false;
+  context.mock.timers.tick(2_000);
+  await settled();
+  assert.equal(connection.of("send").length, 1);
+});
+
+test("a message is stored in the transaction that removes its draft", async () => {
+  const { connection, session, factory } = await opened();
+  connection.answers.send = () => new RequestError({ code: "connection.lost", message: "", retry: "later" });
+  session.drafts.change("r", { text: "hal" });
+  session.drafts.change("r", { text: "half" });
+  await settled();
+  const seen = new Set();
+  session.drafts.change("r", { text: "whole" });
+  session.send("r", "whole");
+  assert.equal(session.drafts.of("r").text, "");
+  for (let step = 0; step < 60; step += 1) {
+    await settled(1);
+    seen.add(`${factory.data.get("drafts").size} ${factory.data.get("outbox").size}`);
+  }
+  assert.ok(!seen.has("0 0"), [...seen].join(", "));
+  assert.deepEqual([factory.data.get("drafts").size, factory.data.get("outbox").size], [0, 1]);
+});

@@ -172,3 +172,100 @@ test("the delay grows to half a minute and keeps a random half", () => {
   assert.equal(backoffMs(20, () => 0), 15_000);
   assert.equal(backoffMs(20, () => 1), 30_000);
 });
+
+test("without a network the connection is lost at once", async () => {
+  const connection = started();
+  const asked = connection.request("rooms");
+  connection.offline();
+  await assert.rejects(asked, { code: "connection.lost" });
+  assert.equal(connection.status, "waiting");
+  mock.timers.tick(500);
+  assert.equal(FakeSocket.made.length, 2);
+  connection.stop();
+});
+
+test("a question that meets silence is the first sign of a dead line", async () => {
+  const connection = started();
+  const asked = connection.request("send", { room: "r" });
+  mock.timers.tick(2_500);
+  assert.equal(last().sent.at(-1).op, "ping");
+  mock.timers.tick(2_500);
+  await assert.rejects(asked, { code: "connection.lost" });
+  assert.equal(connection.status, "waiting");
+  connection.stop();
+});
+
+test("a server that is slow with one answer, but there, is waited for", async () => {
+  const connection = started();
+  const asked = connection.request("search", { text: "x" });
+  const { id } = last().sent[0];
+  for (let second = 0; second < 4; second += 1) {
+    mock.timers.tick(2_500);
+    const { op, id: ping } = last().sent.at(-1);
+    if (op === "ping") last().says({ re: ping, ok: {} });
+  }
+  last().says({ re: id, ok: { messages: [] } });
+  assert.deepEqual(await asked, { messages: [] });
+  assert.equal(connection.status, "open");
+  mock.timers.tick(10_000);
+  assert.ok(last().sent.filter(({ op }) => op === "ping").length <= 4);
+  connection.stop();
+});
+
+test("a socket that is closing swallows nothing", async () => {
+  const connection = started();
+  last().readyState = 2;
+  await assert.rejects(connection.request("send", { room: "r" }), { code: "connection.lost" });
+  assert.deepEqual(last().sent, []);
+  assert.equal(connection.status, "waiting");
+  connection.stop();
+});
+
+test("an answer that says nothing is an error to try again after", async () => {
+  const connection = started();
+  for (const answer of [{}, { ok: null }, { ok: 5 }, { error: "no" }, { error: {} }, { ok: {}, error: null }]) {
+    const asked = connection.request("send");
+    last().says({ re: last().sent.at(-1).id, ...answer });
+    await assert.rejects(asked, { code: "server.internal", retry: "later" });
+  }
+  assert.equal(connection.status, "open");
+  connection.stop();
+});
+
+for (const text of ["<html>", "null", "[]", "5", '{"sys": "hello"}'])
+  test(`what is no frame ends the connection, and the next one is tried: ${text}`, () => {
+    const connection = started();
+    last().onmessage({ data: text });
+    assert.equal(connection.status, "waiting");
+    mock.timers.tick(500);
+    assert.equal(FakeSocket.made.length, 2);
+    last().says(HELLO);
+    assert.equal(connection.status, "open");
+    connection.stop();
+  });
+
+test("a clock that is set back hides no silence", () => {
+  const connection = started();
+  mock.timers.setTime(Date.now() + 1); // the clock of timers goes on
+  const real = Date.now;
+  Date.now = () => real() - 86_400_000;
+  mock.timers.tick(25_000);
+  assert.equal(last().sent.at(-1).op, "ping");
+  mock.timers.tick(8_000);
+  assert.equal(connection.status, "waiting");
+  Date.now = real;
+  connection.stop();
+});
+
+test("a line that dies between two questions is found out, too", async () => {
+  const connection = started();
+  const first = connection.request("rooms");
+  mock.timers.tick(2_000);
+  const second = connection.request("send", { room: "r" });
+  last().says({ re: last().sent[0].id, ok: {} });
+  await first;
+  const outcome = assert.rejects(second, { code: "connection.lost" });
+  for (let turn = 0; turn < 4; turn += 1) mock.timers.tick(2_500);
+  await outcome;
+  connection.stop();
+});

@@ -208,3 +208,33 @@ def test_an_upload_goes_on_after_lost_answers_and_can_be_tried_again(
     expect(page.get_by_text("Something is still being attached.")).to_be_visible()
     chip.get_by_role("button", name="Try again").click()
     expect(chip).to_have_attribute("data-state", "ready")
+
+
+def test_a_file_that_was_attached_without_a_network_outlasts_the_tab(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-far", "Aya")
+    aya.expected += ["ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "WebSocket connection to"]
+    aya.create_room("Far")
+    page = aya.page
+    aya.context.set_offline(True)
+    expect(page.get_by_test_id("connection-status")).to_contain_text("You are offline.")
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Attach files").click()
+    file: FilePayload = {"name": "far.txt", "mimeType": "text/plain", "buffer": b"from afar"}
+    chosen.value.set_files([file])
+    expect(page.get_by_test_id("chip")).to_have_attribute("data-state", "failed")
+    page.get_by_test_id("send").click()
+    expect(page.get_by_test_id("chip")).to_have_count(0)
+    message = page.get_by_test_id("message")
+    expect(message).to_have_attribute("data-state", "pending")
+    expect(message).to_have_attribute("data-kept", "browser")
+    page.close()
+    aya.context.set_offline(False)
+    page = aya.page = aya.new_page()
+    page.goto(server.url)
+    aya.open_room("Far")
+    expect(page.get_by_test_id("message")).to_have_attribute("data-state", "posted")
+    link = page.get_by_role("link", name="far.txt (9 bytes)")
+    address = link.get_attribute("href")
+    assert page.request.get(f"{server.url}{address}").body() == b"from afar"

@@ -28,6 +28,11 @@ def write(page: Page, text: str) -> None:
     expect(composer).to_have_value("")
 
 
+def stored(page: Page) -> None:
+    """All messages on their way are in the browser's database."""
+    expect(page.locator('[data-state="pending"]:not([data-kept="browser"])')).to_have_count(0)
+
+
 def status(page: Page, wanted: str) -> None:
     line = page.get_by_test_id("connection-status")
     expect(line).to_have_attribute("data-status", wanted)
@@ -64,6 +69,7 @@ def test_messages_written_while_the_server_is_dead_outlast_the_tab(
     texts = [f"away {number}" for number in range(3)]
     for text in texts:
         write(aya.page, text)
+    stored(aya.page)
     address = aya.page.url
     aya.page.close()
     durable_server.start()
@@ -82,6 +88,7 @@ def test_messages_of_a_session_that_ended_wait_for_their_author(
     durable_server.kill()
     status(page, "waiting")
     write(page, "kept")
+    stored(page)
     aya.context.clear_cookies()
     durable_server.start()
     expect(page.get_by_test_id("username")).to_be_visible()
@@ -113,6 +120,7 @@ def test_a_refused_message_stops_its_room_alone_and_keeps_its_reason(aya: Person
     failed = page.locator('[data-testid=message][data-state="failed"]')
     expect(failed).to_contain_text("at most 8000 characters")
     write(page, "behind it")
+    stored(page)
     held = page.get_by_test_id("message").filter(has_text="behind it")
     expect(held).to_contain_text("Waits for the message above.")
     aya.open_room("Other")
@@ -150,6 +158,7 @@ def test_a_reply_to_an_unsent_message_points_to_it(aya: Person, durable_server: 
     page.get_by_test_id("reply-unsent").click()
     write(page, "answer")
     expect(page.locator(".quote")).to_have_text("Ayaquestion")
+    stored(page)
     page.close()
     durable_server.start()
     aya.page = page = aya.new_page()
@@ -176,3 +185,25 @@ def test_signing_out_with_unsent_messages_asks_first(aya: Person) -> None:
     aya.open_room("Room")
     expect(page.get_by_test_id("room-start")).to_be_visible()
     assert bodies(page) == []
+
+
+def test_a_tab_that_is_closed_at_once_has_the_message_or_its_draft(
+    aya: Person, durable_server: Server
+) -> None:
+    durable_server.kill()
+    status(aya.page, "waiting")
+    texts = [f"last words {number}" for number in range(5)]
+    address = aya.page.url
+    for text in texts:
+        aya.page.get_by_test_id("composer").fill(text)
+        aya.page.get_by_test_id("send").click()
+    aya.page.close()
+    durable_server.start()
+    aya.page = aya.new_page()
+    aya.page.goto(address)
+    expect(aya.page.get_by_test_id("room-start")).to_be_visible()
+    expect(aya.page.locator('[data-state="pending"]')).to_have_count(0)
+    draft = aya.page.get_by_test_id("composer").input_value()
+    posted = log_of(aya)
+    assert posted + ([draft] if draft else []) == texts[: len(posted) + bool(draft)]
+    assert len(posted) + bool(draft) == len(texts)

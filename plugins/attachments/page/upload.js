@@ -13,7 +13,11 @@ export default function begin(page) {
     icon: CLIP,
     run: ({ attach }) => choose((files) => attachAll(page, attach, files)),
   });
-  page.place("composer.files/v1", { id: "upload", take: ({ files, attach }) => attachAll(page, attach, files) });
+  page.place("composer.files/v1", {
+    id: "upload",
+    take: ({ files, attach }) => attachAll(page, attach, files),
+    upload: async (file) => valueOf(await upload(file, { signal: new AbortController().signal })),
+  });
 }
 
 function choose(then) {
@@ -43,15 +47,20 @@ function attachOne(page, attach, file) {
   const stop = new AbortController();
   let uploaded = null;
   const removed = () => (uploaded ? remove(uploaded) : stop.abort());
-  const chip = attach("attachments", null, { label: `${name} (${sizeText(page, file.size)})`, removed });
+  const chip = attach("attachments", null, { label: `${name} (${sizeText(page, file.size)})`, removed, file });
   const start = async () => {
     chip.change({ progress: 0 });
     try {
       uploaded = await upload(file, { signal: stop.signal, onprogress: (progress) => chip.change({ progress }) });
-      chip.change({ value: { files: [{ blob: uploaded }] }, label: name });
+      chip.change({ value: valueOf(uploaded), label: name });
     } catch (error) {
       if (!stop.signal.aborted) chip.fail(error, () => void start());
     }
   };
   void start();
+}
+
+/** What a message carries of an uploaded file. */
+function valueOf(blob) {
+  return { files: [{ blob }] };
 }

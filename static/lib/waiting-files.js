@@ -1,0 +1,25 @@
+/** Files of messages that waited for the network: the plugin that attached them uploads them. No DOM. */
+
+import { RequestError } from "./socket.js";
+
+const PASSING = new Set([0, 423, 429, 500, 502, 503, 504]); // statuses after which a later try may succeed
+
+/**
+ * Resolves with the value that the file becomes in the data of its message. Rejects with a RequestError, `retry` "later"
+ * unless the file is refused or gone.
+ */
+export async function uploadWaiting(places, { namespace, file }) {
+  if (!(file instanceof Blob)) throw refusal("blob.not_found", "There is no such file.", "never"); // it went with its tab
+  const item = places.in("composer.files/v1").find(({ plugin, upload }) => plugin === namespace && upload);
+  if (!item) throw refusal("plugin.absent", "A plugin that guards this is not running.", "later");
+  try {
+    return await item.upload(file);
+  } catch (error) {
+    if (error.code === undefined || PASSING.has(error.status)) throw refusal("blob.unavailable", "Files are not available at the moment.", "later");
+    throw refusal(error.code, error.message, "never", error.detail);
+  }
+}
+
+function refusal(code, message, retry, detail) {
+  return new RequestError({ code, message, retry, detail });
+}

@@ -1,0 +1,124 @@
+"""What somebody is writing stays: over a reload, another room, a change of a message, another tab."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.people import PersonFactory, Server
+
+pytestmark = pytest.mark.long
+
+
+def composer_has(page: Page, text: str) -> None:
+    expect(page.get_by_test_id("composer")).to_have_value(text)
+
+
+def test_text_and_reply_outlast_a_reload_and_another_room(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-reloads", "Aya")
+    page = aya.page
+    aya.create_room("One")
+    aya.say("question")
+    aya.sees("question")
+    row = page.get_by_test_id("message").filter(has_text="question")
+    row.hover()
+    row.get_by_test_id("reply").click()
+    page.get_by_test_id("composer").press_sequentially("half an ans")
+    aya.create_room("Two")
+    composer_has(page, "")
+    aya.open_room("One")
+    composer_has(page, "half an ans")
+    expect(page.get_by_test_id("composer-context")).to_contain_text("question")
+    page.get_by_test_id("composer").press_sequentially("wer")
+    page.reload()
+    composer_has(page, "half an answer")
+    expect(page.get_by_test_id("composer-context")).to_contain_text("question")
+    page.get_by_test_id("send").click()
+    expect(page.locator(".quote")).to_contain_text("question")
+    composer_has(page, "")
+    page.reload()
+    aya.sees("half an answer")
+    composer_has(page, "")
+    expect(page.get_by_test_id("composer-context")).to_be_hidden()
+
+
+def test_a_change_of_a_message_leaves_the_draft_alone(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-edits", "Aya")
+    page = aya.page
+    aya.create_room("Edits")
+    aya.say("frist")
+    aya.sees("frist")
+    composer = page.get_by_test_id("composer")
+    composer.press("ArrowUp")
+    composer_has(page, "frist")
+    composer.press("Escape")
+    composer_has(page, "")
+    expect(page.get_by_test_id("composer-context")).to_be_hidden()
+
+    composer.fill("a draft")
+    row = page.get_by_test_id("message")
+    row.hover()
+    row.get_by_test_id("edit").click()
+    composer_has(page, "frist")
+    composer.fill("firs")
+    composer.press("Escape")
+    composer_has(page, "a draft")
+
+    row.hover()
+    row.get_by_test_id("edit").click()
+    composer.fill("first")
+    page.reload()
+    composer_has(page, "first")
+    expect(page.get_by_test_id("composer-context")).to_contain_text("frist")
+    page.get_by_test_id("send").click()
+    expect(page.get_by_test_id("message-body")).to_contain_text("first")
+    composer_has(page, "a draft")
+    page.get_by_test_id("send").click()
+    expect(page.get_by_test_id("message-body")).to_have_count(2)
+    composer_has(page, "")
+
+
+def test_two_tabs_have_one_draft(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-tabs", "Aya")
+    aya.create_room("Tabs")
+    second = aya.new_page()
+    second.goto(aya.page.url)
+    aya.page.get_by_test_id("composer").press_sequentially("once")
+    composer_has(second, "once")
+    second.get_by_test_id("send").click()
+    composer_has(aya.page, "")
+    aya.sees("once")
+    expect(aya.page.get_by_test_id("message")).to_have_count(1)
+
+
+def test_drafts_go_with_the_sign_out(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-leaves", "Aya")
+    aya.create_room("Left")
+    aya.page.get_by_test_id("composer").press_sequentially("secret")
+    kept = """async () => {
+      const open = indexedDB.open("chatserver");
+      const database = await new Promise((resolve) => (open.onsuccess = () => resolve(open.result)));
+      const asked = database.transaction("drafts").objectStore("drafts").getAll();
+      const found = await new Promise((resolve) => (asked.onsuccess = () => resolve(asked.result)));
+      database.close();
+      return found.map(({ text }) => text);
+    }"""
+    aya.page.wait_for_function(f"async () => (await ({kept})())[0] === 'secret'")
+    aya.page.get_by_test_id("sign-out").click()
+    expect(aya.page.get_by_test_id("username")).to_be_visible()
+    aya.page.wait_for_function(f"async () => (await ({kept})()).length === 0")
+
+
+def test_enter_breaks_the_line_on_a_phone_and_its_keyboard_says_so(
+    person: PersonFactory, server: Server
+) -> None:
+    phone = person(server, is_mobile=True, has_touch=True).sign_up("aya-phone", "Aya")
+    phone.create_room("Phone")
+    composer = phone.page.get_by_test_id("composer")
+    expect(composer).to_have_attribute("enterkeyhint", "enter")
+    composer.press_sequentially("one")
+    composer.press("Enter")
+    composer.press_sequentially("two")
+    composer_has(phone.page, "one\ntwo")
