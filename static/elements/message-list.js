@@ -1,20 +1,29 @@
 /**
- * The messages of a room: stays at the end while one reads there, loads upwards, and keeps its place
- * when something is added above. Needs `session`, `store`, `places` and the attribute data-room.
- * Fires "reply", "edit" and "rewrite" ({message}).
+ * The messages of a room: rows for those in sight (virtual-list.js), loaded in both directions. It stays at the end
+ * while one reads there, keeps its place otherwise, and takes it up again when the room is opened again. Needs
+ * `session`, `store`, `places` and the attribute data-room. Fires "reply", "edit" and "rewrite" ({message}), "found".
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { formatDay, t } from "../lib/i18n.js";
-import { timeline } from "../lib/timeline.js";
+import { reactedBy } from "../lib/rooms-store.js";
+import { Timeline } from "../lib/timeline.js";
+import { covers, nearest } from "../lib/window.js";
+import { ask } from "./dialogs.js";
+import { messageActions } from "./message-actions.js";
 import { carryOver } from "./message-parts.js";
 import { messageRow } from "./message-row.js";
 import { noteRow } from "./note-row.js";
+import { firstControl, makeTabStop, openRow, twinOf } from "./row-controls.js";
+import { tellError } from "./toasts.js";
 import { View } from "./view.js";
+import { VirtualList } from "./virtual-list.js";
 
-const END_PX = 60; // this close to the end counts as reading the end
-const LOAD_AT_PX = 600;
-const PAGES_SOUGHT = 40; // further up than this, a message that was wanted is not looked for
+const LOAD_AT_PX = 1_500; // from either end of what is here
+const LINE_PX = 24; // heights, until a row is measured
+const LINE_CHARS = 70;
+const HEAD_PX = 34;
+const LANDED_MS = 2_000;
 
 class MessageList extends View {
   session;
@@ -23,189 +32,250 @@ class MessageList extends View {
   #scroller;
   #list;
   #older;
+  #newer;
   #start;
+  #day;
   #jump;
-  #rows = new Map();
-  #atEnd = true;
-  #loading = false;
+  #count;
+  #rows;
+  #timeline;
+  #loading = new Set(); // "older", "newer", "anew"
   #placed = false;
-  #sought = 0;
-  #resized;
+  #sought = null; // the seq that was asked for last
+  #pointed = null; // the row under the pointer
+  #entered = null; // the row with the focus
+  #stop = null; // the key of the row to which Tab leads
+  #midnight = 0;
+  #ended;
 
   get #id() {
     return this.dataset.room;
   }
 
   build() {
-    this.#rows.clear();
+    this.#timeline = new Timeline();
+    this.#placed = false;
+    this.#ended = new AbortController();
     this.#older = h("p", { class: "older muted", hidden: true }, t("message.loadOlder"));
+    this.#newer = h("p", { class: "older muted", hidden: true }, t("message.loadNewer"));
     this.#start = h("p", { class: "older muted", hidden: true, "data-testid": "room-start" }, t("room.start"));
-    this.#list = h("ol", { class: "messages", "data-testid": "messages" });
-    this.#scroller = h(
-      "div",
-      { class: "scroller", tabindex: "0", role: "region", "aria-label": t("message.list"), "data-testid": "scroller" },
-      this.#older,
-      this.#start,
-      this.#list,
-    );
+    this.#list = h("div", { class: "messages", role: "feed", "aria-label": t("message.list"), "data-testid": "messages" });
+    this.#scroller = h("div", { class: "scroller", tabindex: "-1", "data-testid": "scroller" }, this.#older, this.#start, this.#list, this.#newer);
+    this.#day = h("div", { class: "day-above", "aria-hidden": "true", hidden: true, "data-testid": "day-above" }, h("span"));
+    this.#count = h("span", { class: "jump-count", "aria-hidden": "true" });
     this.#jump = h(
       "button",
-      { class: "jump", type: "button", hidden: true, title: t("message.latest"), "aria-label": t("message.latest"), "data-testid": "jump", onclick: () => this.toEnd() },
+      { class: "jump", type: "button", hidden: true, "data-testid": "jump", onclick: () => this.#onJump() },
       icon(ICONS.down),
+      this.#count,
     );
-    this.append(this.#scroller, this.#jump);
-    this.listen(this.#scroller, "scroll", () => this.#onScroll(), { passive: true });
+    this.append(this.#scroller, this.#day, this.#jump);
+    this.#rows = new VirtualList({ scroller: this.#scroller, list: this.#list, signal: this.#ended.signal, owner: this.#owner() });
+    this.listen(this.#list, "click", (event) => this.#onClick(event));
+    this.listen(this.#list, "keydown", (event) => this.#onKey(event));
+    this.listen(this.#list, "focusin", ({ target }) => this.#onFocus(target));
+    this.listen(this.#list, "focusout", ({ relatedTarget }) => this.#onFocus(relatedTarget));
+    this.listen(this.#list, "pointerover", (event) => event.pointerType === "mouse" && this.#point(rowOf(event.target)));
+    this.listen(this.#list, "pointerleave", () => this.#point(null));
     this.listen(this.store, "change", ({ detail }) => detail.room === this.#id && this.redraw());
     this.listen(this.session.outbox, "change", ({ detail }) => detail.room === this.#id && this.redraw());
-    this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("message.") && this.#addedChanged());
+    this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("message.") && this.#rows.remake());
     this.listen(document, "visibilitychange", () => this.#onVisible());
-    this.#resized = new ResizeObserver(() => this.#atEnd && this.#scrollToEnd());
-    this.#resized.observe(this.#scroller);
-    this.#resized.observe(this.#list);
+    this.store.enter(this.#id);
+    this.#awaitMidnight();
   }
 
   teardown() {
-    this.#resized.disconnect();
-    this.store.hold(this.#id, false);
+    const top = this.#rows.top && this.#rows.entries[this.#rows.placeOf(this.#rows.top.key)];
+    const seq = top && this.#seqAt(top);
+    const stays = this.#placed && !this.#rows.follows && seq;
+    this.store.leave(this.#id, stays ? { seq, offset: this.#rows.top.offset } : null);
+    this.#ended.abort();
+    clearTimeout(this.#midnight);
   }
 
+  /** To the newest message of the room. */
   toEnd() {
-    this.#setAtEnd(true);
-    this.#scrollToEnd();
-    this.redraw();
+    const room = this.store.room(this.#id);
+    if (room?.moreAfter) this.#load("anew", () => this.session.loadNewest(this.#id));
+    this.#rows.toEnd();
+    this.#onScrolled();
   }
 
   draw() {
     const room = this.store.room(this.#id);
     if (!room) return;
-    const anchor = this.#atEnd ? null : this.#anchor();
-    this.#reconcile(timeline({ ...room, outgoing: this.session.outbox.in(this.#id), me: this.store.me }));
-    this.#older.hidden = !room.loaded || room.complete;
-    this.#start.hidden = !room.complete;
+    this.#older.hidden = !room.loaded || !room.moreBefore;
+    this.#newer.hidden = !room.loaded || !room.moreAfter;
+    this.#start.hidden = !room.loaded || room.moreBefore;
+    if (!this.#placed) this.#rows.follows = true;
+    else if (room.moreAfter && !this.#loading.has("anew")) this.#rows.follows = false;
+    this.#rows.update(this.#timeline.entries(room, this.session.outbox.in(this.#id), this.store.me));
     if (room.loaded && room.wanted !== null) this.#seek(room);
-    else if (room.loaded && !this.#placed) this.#place();
-    else if (anchor) this.#holdAt(anchor);
-    else this.#scrollToEnd();
-    this.#markRead();
-    this.#loadIfNear(room);
+    else if (room.loaded && !this.#placed) this.#place(room);
+    this.#onScrolled();
   }
 
-  /** All rows are made again, as each may show what a plugin has added. */
-  #addedChanged() {
-    for (const { node } of this.#rows.values()) node.remove();
-    this.#rows.clear();
-    this.redraw();
+  // -- rows
+
+  #owner() {
+    return {
+      height: (entry) => estimate(entry),
+      make: (entry) => this.#make(entry),
+      replace: (old, entry) => this.#replace(old, entry),
+      lost: (place) => this.#focusPlace(place, -1),
+      drawn: () => this.#onDrawn(),
+      scrolled: () => this.#onScrolled(),
+    };
   }
 
-  #setAtEnd(atEnd) {
-    this.#atEnd = atEnd;
-    this.#jump.hidden = atEnd;
-    this.store.hold(this.#id, !atEnd);
+  #make(entry) {
+    const node = this.#row(entry);
+    openRow(node, false);
+    return node;
   }
 
-  /** Reuses the row of each key that still looks the same, so focus and selection survive. */
-  #reconcile(items) {
-    const rows = new Map();
-    const mayPin = this.store.mayPin(this.#id);
-    let place = this.#list.firstChild;
-    for (const item of items) {
-      const look = JSON.stringify([item, this.#quoted(item)?.body, mayPin]);
-      const known = this.#rows.get(item.key);
-      const row = known?.look === look ? known : { look, node: this.#make(item, mayPin) };
-      rows.set(item.key, row);
-      const focused = known && known !== row ? carryOver(known.node, row.node) : null;
-      if (known && known !== row) {
-        if (place === known.node) place = place.nextSibling;
-        known.node.remove();
-      }
-      if (row.node === place) place = place.nextSibling;
-      else this.#list.insertBefore(row.node, place);
-      focused?.focus({ preventScroll: true });
+  #row(entry) {
+    if (entry.kind === "day") return h("div", { class: "day", "data-at": entry.at.toISOString() }, h("span", {}, formatDay(entry.at)));
+    if (entry.kind === "new") return h("div", { class: "new-line", "data-testid": "new-line" }, h("span", {}, t("message.new")));
+    if (entry.kind === "note") return noteRow(entry.note);
+    return messageRow(entry, { me: this.store.me, session: this.session, places: this.places });
+  }
+
+  /** The row of a message that has changed: the focus, the actions and what was typed in it stay. */
+  #replace(old, entry) {
+    const node = this.#make(entry);
+    node.dataset.key = entry.key;
+    carryOver(old, node);
+    const focused = old.contains(document.activeElement) ? document.activeElement : null;
+    const hasActions = old === this.#pointed || old === this.#entered;
+    if (this.#pointed === old) this.#pointed = node;
+    if (this.#entered === old) this.#entered = node;
+    if (old.classList.contains("landed")) node.classList.add("landed");
+    if (hasActions) this.#addActions(node, entry);
+    node.classList.toggle("apart", old.classList.contains("apart"));
+    node.style.top = old.style.top;
+    old.after(node);
+    if (focused) {
+      openRow(node, true);
+      (focused === old ? node : twinOf(focused, node)).focus({ preventScroll: true });
+      node.tabIndex = 0;
     }
-    for (const [key, { node }] of this.#rows) if (rows.get(key)?.node !== node) node.remove();
-    this.#rows = rows;
+    old.remove();
+    return node;
   }
 
-  #make(item, mayPin) {
-    if (item.kind === "day") return h("li", { class: "day" }, h("span", {}, formatDay(item.at)));
-    if (item.kind === "new") return h("li", { class: "new-line", "data-testid": "new-line" }, h("span", {}, t("message.new")));
-    if (item.kind === "note") return noteRow(item.note, () => this.store.dropNote(this.#id, item.note.id));
-    return messageRow({
-      ...item,
-      quoted: this.#quoted(item),
-      me: this.store.me,
-      mayPin,
-      session: this.session,
-      places: this.places,
-      room: this.store.room(this.#id),
-      tell: (type) => this.dispatchEvent(new CustomEvent(type, { detail: { message: item.message } })),
-    });
-  }
-
-  #quoted({ message }) {
-    return message?.reply_to ? this.store.room(this.#id).messages.find(({ id }) => id === message.reply_to) : undefined;
-  }
-
-  /** The first message in sight, which must not move when others come above it. Its row may be made anew. */
-  #anchor() {
-    const edge = this.#scroller.getBoundingClientRect().top;
-    for (const [key, { node }] of this.#rows) {
-      const { top, bottom } = node.getBoundingClientRect();
-      if (bottom > edge && node.classList.contains("message")) return { key, top };
+  #onDrawn() {
+    const rows = [...this.#list.querySelectorAll(":scope > article")];
+    const known = rows.find((row) => row === this.#entered) ?? rows.find((row) => row.dataset.key === this.#stop);
+    makeTabStop(rows, known ?? rows.at(-1));
+    for (const day of this.#list.querySelectorAll(":scope > .day")) {
+      const text = formatDay(new Date(day.dataset.at));
+      if (day.firstChild.textContent !== text) day.firstChild.textContent = text;
     }
-    return null;
   }
 
-  #holdAt({ key, top }) {
-    const row = this.#rows.get(key)?.node;
-    if (row) this.#scroller.scrollTop += row.getBoundingClientRect().top - top;
-  }
+  // -- where one reads
 
-  /** On opening: at the end, unless that would hide where the unread messages begin. */
-  #place() {
+  /** On opening: where one read the last time, else at the end, unless that would hide where the unread messages begin. */
+  #place(room) {
     this.#placed = true;
-    const line = this.#rows.get("new")?.node;
-    const hidden = line && this.#list.lastChild.getBoundingClientRect().bottom - line.getBoundingClientRect().top > this.#scroller.clientHeight;
-    if (!hidden) {
-      this.#scrollToEnd();
+    const back = room.place && nearest(room, room.place.seq);
+    const line = this.#rows.placeOf("new");
+    const below = line >= 0 && this.#list.getBoundingClientRect().bottom - this.#topOf(line) > this.#scroller.clientHeight;
+    if (back) this.#rows.show(this.#keyOf(back), room.place.offset);
+    else if (below || (line >= 0 && room.moreAfter)) this.#rows.show("new", 0);
+    else if (room.moreAfter && room.messages.length) this.#rows.show(this.#keyOf(room.messages[0]), 0);
+    else this.#rows.toEnd();
+  }
+
+  /** px; of an entry without a row, above all that have one. */
+  #topOf(place) {
+    return this.#rows.node(this.#rows.entries[place].key)?.getBoundingClientRect().top ?? -Infinity;
+  }
+
+  #keyOf(message) {
+    return this.#rows.entries.find((entry) => entry.message === message)?.key;
+  }
+
+  /** Shows the message that is wanted, or the nearest one. Its surroundings are loaded if they are not here. */
+  #seek(room) {
+    if (!covers(room, room.wanted) && this.#sought !== room.wanted) {
+      const { wanted } = room;
+      const found = () => (this.#sought = wanted);
+      this.#load("anew", () => this.session.loadAround(this.#id, wanted).then(found, (error) => this.#notFound(error)));
       return;
     }
-    this.#setAtEnd(false);
-    line.scrollIntoView({ block: "start" });
-  }
-
-  /** Loads upwards, page by page, until the wanted message is here, and shows it. Each page leads to the next draw. */
-  #seek(room) {
-    this.#setAtEnd(false);
     if (!this.#placed) {
       this.#placed = true;
       this.redraw(); // the composer comes after the list, and takes room and the focus
       return;
     }
-    const message = room.messages.find(({ seq }) => seq >= room.wanted);
-    const further = !room.complete && this.#sought < PAGES_SOUGHT && (room.messages[0]?.seq ?? 0) > room.wanted;
-    if (further) {
-      this.#scroller.scrollTop = 0;
-      return; // #loadIfNear goes on
-    }
+    const message = nearest(room, room.wanted);
     room.wanted = null;
-    this.#sought = 0;
+    this.#sought = null;
     this.dispatchEvent(new CustomEvent("found"));
-    const row = message && this.#list.querySelector(`[data-id="${CSS.escape(message.id)}"]`);
-    row?.scrollIntoView({ block: "center" });
+    if (!message) return;
+    const key = this.#keyOf(message);
+    this.#rows.show(key, "center");
+    const row = this.#rows.node(key);
     row?.focus({ preventScroll: true });
-    this.#onScroll(); // in a short room nothing moves, and the end is in sight
+    row?.classList.add("landed");
+    setTimeout(() => this.#rows.node(key)?.classList.remove("landed"), LANDED_MS);
   }
 
-  #scrollToEnd() {
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  #notFound(error) {
+    if (error.code === "connection.lost") throw error; // asked for again
+    const room = this.store.room(this.#id);
+    if (room) room.wanted = null;
+    tellError(error);
   }
 
-  #onScroll() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.#setAtEnd(scrollHeight - scrollTop - clientHeight < END_PX);
+  #onScrolled() {
+    const room = this.store.room(this.#id);
+    if (!room) return;
+    if (!this.#loading.has("anew")) this.#rows.follows = this.#rows.isAtEnd && !room.moreAfter;
+    const { follows, top } = this.#rows;
+    const first = top && this.#rows.entries[this.#rows.placeOf(top.key)];
+    this.store.hold(this.#id, follows || !first ? null : this.#seqAt(first));
+    this.#showJump(follows, room.unread);
+    this.#showDay(follows ? null : first);
     this.#markRead();
-    this.#loadIfNear(this.store.room(this.#id));
+    this.#loadIfNear(room);
+    this.#list.setAttribute("aria-busy", String(!room.loaded || this.#loading.size > 0));
+  }
+
+  /** The seq of the first message from an entry on; null if there is none. */
+  #seqAt(entry) {
+    const { entries } = this.#rows;
+    for (let place = this.#rows.placeOf(entry.key); place < entries.length; place++) {
+      if (entries[place].message?.id) return entries[place].message.seq;
+    }
+    return null;
+  }
+
+  #showJump(follows, unread) {
+    this.#jump.hidden = follows;
+    const count = follows ? 0 : unread;
+    const label = count ? t("message.latestNew", { count }) : t("message.latest");
+    if (this.#jump.title === label) return;
+    this.#jump.title = label;
+    this.#jump.setAttribute("aria-label", label);
+    this.#count.textContent = count > 99 ? "99+" : count || "";
+  }
+
+  /** The day of what is at the upper edge, if its line is further up. */
+  #showDay(first) {
+    const { entries } = this.#rows;
+    let place = first ? this.#rows.placeOf(first.key) : -1;
+    if (place < 0 || first.kind === "day") {
+      this.#day.hidden = true;
+      return;
+    }
+    while (place >= 0 && entries[place].kind !== "day") place--;
+    this.#day.hidden = place < 0;
+    const text = place < 0 ? "" : formatDay(entries[place].at);
+    if (this.#day.firstChild.textContent !== text) this.#day.firstChild.textContent = text;
   }
 
   #onVisible() {
@@ -215,18 +285,176 @@ class MessageList extends View {
   }
 
   #markRead() {
-    if (this.#atEnd && this.#placed && document.visibilityState === "visible") this.session.markRead(this.#id);
+    if (this.#rows.follows && this.#placed && document.visibilityState === "visible") this.session.markRead(this.#id);
   }
 
-  #loadIfNear(room) {
-    if (this.#loading || !room?.loaded || room.complete || this.#scroller.scrollTop > LOAD_AT_PX) return;
-    this.#loading = true;
-    if (room.wanted !== null) this.#sought += 1;
-    const after = () => {
-      this.#loading = false;
-    };
-    this.session.loadOlder(this.#id).then(after, after);
+  /** What was today is yesterday then. */
+  #awaitMidnight() {
+    const now = new Date();
+    const next = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
+    this.#midnight = setTimeout(() => {
+      this.redraw();
+      this.#awaitMidnight();
+    }, next.getTime() - now.getTime() + 1_000);
   }
+
+  // -- loading
+
+  #loadIfNear(room) {
+    if (!this.#placed || !room.loaded || room.wanted !== null || this.#loading.has("anew")) return;
+    const { before, after } = this.#rows.distances;
+    if (room.moreBefore && room.messages.length && before < LOAD_AT_PX) this.#load("older", () => this.session.loadOlder(this.#id));
+    if (room.moreAfter && after < LOAD_AT_PX) this.#load("newer", () => this.session.loadNewer(this.#id));
+  }
+
+  /** What cannot be loaded now is asked for again when one scrolls. */
+  #load(what, load) {
+    if (this.#loading.has(what)) return;
+    this.#loading.add(what);
+    const done = () => {
+      this.#loading.delete(what);
+      if (this.isConnected) this.redraw();
+    };
+    load().then(done, () => setTimeout(done, 1_000));
+  }
+
+  // -- pointer and keyboard
+
+  #point(row) {
+    if (row === this.#pointed) return;
+    this.#pointed = row;
+    this.#showActions();
+  }
+
+  /** A dialog gives the focus back to where it was. */
+  #onFocus(target) {
+    if (target?.closest("dialog")) return;
+    const row = target && this.#list.contains(target) ? rowOf(target) : null;
+    if (row === this.#entered) return;
+    if (this.#entered) openRow(this.#entered, false);
+    this.#entered = row;
+    if (row) {
+      this.#stop = row.dataset.key;
+      makeTabStop(this.#list.querySelectorAll(":scope > article"), row);
+    }
+    this.#showActions();
+    if (row) openRow(row, true);
+  }
+
+  /** In the row under the pointer and in the one with the focus. A bar in which something failed stays. */
+  #showActions() {
+    const wanted = new Set([this.#pointed, this.#entered]);
+    for (const bar of this.#list.querySelectorAll(".actions")) {
+      if (!wanted.has(rowOf(bar)) && !bar.querySelector(".plugin-fault")) bar.remove();
+    }
+    for (const row of wanted) {
+      if (row?.isConnected && !row.querySelector(".actions")) this.#addActions(row, this.#rows.entryOf(row));
+    }
+  }
+
+  #addActions(row, entry) {
+    const { message } = entry ?? {};
+    if (!message || message.deleted || (message.state && message.state !== "pending")) return;
+    const { store, places } = this;
+    const room = store.room(this.#id);
+    row.append(messageActions({ message, me: store.me, mayPin: store.mayPin(this.#id), places, room }));
+    openRow(row, row === this.#entered);
+    if (row.isConnected) this.#fit(row);
+    else queueMicrotask(() => this.#fit(row));
+  }
+
+  /** Above the row, or, where the list ends there, below its upper edge. */
+  #fit(row) {
+    const bar = row.querySelector(".actions");
+    bar?.classList.toggle("low", bar.getBoundingClientRect().top < this.#scroller.getBoundingClientRect().top);
+  }
+
+  #onClick({ target }) {
+    const button = target.closest("[data-do]");
+    const entry = this.#rows.entryOf(rowOf(target));
+    if (button && entry) this.#do(button.dataset.do, entry, button.dataset.emoji);
+  }
+
+  #do(what, { key, message, note }, emoji) {
+    const { session, store } = this;
+    const done = (promise) => void promise.catch(tellError);
+    switch (what) {
+      case "drop":
+        return store.dropNote(this.#id, note.id);
+      case "react":
+        return done(session.react(message.room, message.id, emoji, !reactedBy(message, emoji).includes(store.me.id)));
+      case "pin":
+        return done(session.pin(message.room, message.id, !message.pinned));
+      case "delete":
+        return done(this.#remove(message, key));
+      case "retry":
+        return session.outbox.retry(message.client_id);
+      case "discard":
+        return session.outbox.discard(message.client_id);
+      default:
+        return this.dispatchEvent(new CustomEvent(what, { detail: { message } }));
+    }
+  }
+
+  async #remove(message, key) {
+    if (!(await ask(t("message.deleteConfirm"), t("message.delete")))) return;
+    await this.session.remove(message.room, message.id);
+    if (document.activeElement === document.body) this.#rows.node(key)?.focus({ preventScroll: true });
+  }
+
+  #onKey(event) {
+    if (event.isComposing || event.altKey || event.ctrlKey || event.metaKey) return;
+    const row = rowOf(event.target);
+    if (event.target !== row) {
+      if (event.key !== "Escape" || !row) return;
+      row.focus({ preventScroll: true });
+      event.stopPropagation();
+      return;
+    }
+    const place = this.#rows.placeOf(row.dataset.key);
+    const moves = { ArrowUp: [place - 1, -1], ArrowDown: [place + 1, 1], Home: [0, 1], End: [this.#rows.entries.length - 1, -1] };
+    if (moves[event.key]) this.#focusPlace(...moves[event.key]);
+    else if (event.key === "Enter") firstControl(row)?.focus({ preventScroll: true });
+    else return;
+    event.preventDefault();
+  }
+
+  /** The row at a place, or the next one in this direction, else in the other; without any, the list itself. */
+  #focusPlace(place, step) {
+    const { entries } = this.#rows;
+    const isRow = (each) => entries[each]?.kind === "message" || entries[each]?.kind === "note";
+    let found = place;
+    while (found >= 0 && found < entries.length && !isRow(found)) found += step;
+    if (!isRow(found)) {
+      for (found = Math.min(Math.max(place, 0), entries.length - 1); found >= 0 && found < entries.length && !isRow(found); ) found -= step;
+    }
+    if (!isRow(found)) {
+      this.#scroller.focus({ preventScroll: true });
+      return;
+    }
+    const { key } = entries[found];
+    this.#rows.show(key, "nearest");
+    this.#rows.node(key)?.focus({ preventScroll: true });
+  }
+
+  #onJump() {
+    this.toEnd();
+    this.#focusPlace(this.#rows.entries.length - 1, -1);
+  }
+}
+
+/** The article around a node. */
+function rowOf(node) {
+  return node?.closest?.("message-list article[data-key]") ?? null;
+}
+
+/** px, until it is measured. */
+function estimate({ kind, message, grouped }) {
+  if (kind === "day" || kind === "new") return 38;
+  if (kind === "note") return 90;
+  let lines = 0;
+  for (const line of message.body.split("\n")) lines += Math.max(1, Math.ceil(line.length / LINE_CHARS));
+  return lines * LINE_PX + (grouped ? 4 : HEAD_PX) + (message.reply_to ? 20 : 0);
 }
 
 customElements.define("message-list", MessageList);

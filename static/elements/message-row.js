@@ -1,31 +1,35 @@
-/** One message as a list item: head, quote, text, reactions, state, and what one can do with it. */
+/**
+ * One message as an article: head, quote, text, reactions, state. What its buttons do is named by `data-do`, for the one
+ * listener of the list. It has no actions: those are made for the row that somebody points at (message-actions.js).
+ */
 
-import { h, icon, ICONS } from "../lib/dom.js";
+import { h, icon } from "../lib/dom.js";
 import { errorText, formatFull, formatTime, t } from "../lib/i18n.js";
 import { segments } from "../lib/linkify.js";
-import { applies } from "../lib/places.js";
 import { frozen } from "../lib/plugins.js";
-import { reactedBy } from "../lib/rooms-store.js";
 import { avatar } from "./avatar.js";
 import { botMark } from "./bot-mark.js";
-import { ask } from "./dialogs.js";
 import { messageParts } from "./message-parts.js";
-import { placeButton } from "./plugin-place.js";
-import { tellError } from "./toasts.js";
 
-const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
+const CLOCK = "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4l3 2";
+let made = 0; // ids in the document
 
-/** `tell("reply" | "edit" | "rewrite")` passes on what the composer does. */
-export function messageRow({ message, grouped, quoted, me, mayPin, session, places, room, tell }) {
+/** `{message, grouped, quoted}` is an entry of the timeline. */
+export function messageRow({ message, grouped, quoted }, { me, session, places }) {
   const { author, state } = message;
-  const own = author.id === me.id;
   const name = author.name || me.username;
   const shown = data(message, places);
+  const id = `message-${++made}`;
+  const head = { id: `${id}-head` };
   return h(
-    "li",
+    "article",
     {
-      class: ["message", grouped && "grouped", own && "own", state].filter(Boolean).join(" "),
+      class: ["message", grouped && "grouped", author.id === me.id && "own", state].filter(Boolean).join(" "),
       tabindex: "-1",
+      "aria-labelledby": head.id,
+      "aria-describedby": `${id}-text`,
+      "aria-setsize": "-1",
+      "aria-posinset": message.seq ? String(message.seq) : null,
       "data-testid": "message",
       "data-state": state ?? "posted",
       "data-id": message.id,
@@ -35,16 +39,21 @@ export function messageRow({ message, grouped, quoted, me, mayPin, session, plac
     h(
       "div",
       { class: "message-main" },
-      !grouped && h("div", { class: "message-head" }, h("strong", { dir: "auto" }, name), botMark(author), time(message)),
-      grouped && h("span", { class: "visually-hidden" }, name),
-      (message.reply_to || message.reply_to_unsent) && quote(quoted ?? (message.quoted && { ...message.quoted, author: me })),
-      body(message, shown.length > 0 && message.body === message.data_text),
+      !grouped && h("div", { class: "message-head", ...head }, h("strong", { dir: "auto" }, name), botMark(author), time(message)),
+      grouped && h("span", { class: "visually-hidden", ...head }, `${name} ${formatTime(new Date(message.at))}`),
+      h(
+        "div",
+        { class: "message-content", id: `${id}-text` },
+        (message.reply_to || message.reply_to_unsent) && quote(quoted ?? (message.quoted && { ...message.quoted, author: me })),
+        body(message, shown.length > 0 && message.body === message.data_text),
+      ),
       !message.deleted && messageParts(message, session),
       ...shown,
-      reactions(message, me, session),
-      stateLine(message, { session, tell }),
+      reactions(message, me),
+      delay(message),
+      failure(message),
     ),
-    !state && !message.deleted && actions(message, { me, own, mayPin, session, places, room, tell }),
+    state === "pending" && !whyLater(message) && h("span", { class: "message-pending", role: "img", title: t("message.pending"), "aria-label": t("message.pending") }, icon(CLOCK)),
   );
 }
 
@@ -71,45 +80,50 @@ function body(message, repeats) {
   return h("p", { class: "message-body", dir: "auto", "data-testid": "message-body" }, ...parts, edited, pinned);
 }
 
-function reactions(message, me, session) {
+function reactions(message, me) {
   const given = Object.entries(message.reactions ?? {});
   if (given.length === 0) return null;
-  const chips = given.map(([emoji, users]) => {
-    const mine = users.includes(me.id);
-    return h(
+  const chips = given.map(([emoji, users]) =>
+    h(
       "button",
       {
         class: "chip",
         type: "button",
-        "aria-pressed": String(mine),
+        "aria-pressed": String(users.includes(me.id)),
         "aria-label": t("message.reactions", { emoji, count: users.length }),
         "data-testid": "reaction",
-        onclick: () => toggle(session, message, emoji, !mine),
+        "data-do": "react",
+        "data-emoji": emoji,
       },
       `${emoji} ${users.length}`,
-    );
-  });
+    ),
+  );
   return h("div", { class: "chips" }, ...chips);
 }
 
-function toggle(session, message, emoji, on) {
-  session.react(message.room, message.id, emoji, on).catch(tellError);
+/** Why a message of mine is not sent yet; null if it is about to be. */
+function whyLater({ state, error, isHeld }) {
+  if (state !== "pending") return null;
+  if (isHeld) return t("message.held");
+  return error ? t("message.later", { reason: errorText(error) }) : null;
 }
 
-function stateLine({ state, error, client_id, isHeld }, { session, tell }) {
-  if (state === "pending") {
-    const why = isHeld ? t("message.held") : error ? t("message.later", { reason: errorText(error) }) : t("message.pending");
-    const reply = h("button", { class: "link", type: "button", "data-testid": "reply-unsent", onclick: () => tell("reply") }, t("message.reply"));
-    return h("p", { class: "message-state" }, h("span", {}, why), reply);
-  }
+function delay(message) {
+  const why = whyLater(message);
+  return why && h("p", { class: "message-state" }, why);
+}
+
+/** Why a message of mine was refused, and what to do about it. */
+function failure({ state, error }) {
   if (state !== "failed") return null;
+  const link = (label, what) => h("button", { class: "link", type: "button", "data-do": what, "data-testid": what }, label);
   return h(
     "p",
     { class: "message-state failed", role: "alert" },
     h("span", {}, t("message.failed", { reason: errorText(error) })),
-    h("button", { class: "link", type: "button", onclick: () => session.outbox.retry(client_id) }, t("message.retry")),
-    h("button", { class: "link", type: "button", "data-testid": "rewrite", onclick: () => tell("rewrite") }, t("message.edit")),
-    h("button", { class: "link", type: "button", onclick: () => session.outbox.discard(client_id) }, t("message.discard")),
+    link(t("message.retry"), "retry"),
+    link(t("message.edit"), "rewrite"),
+    link(t("message.discard"), "discard"),
   );
 }
 
@@ -120,39 +134,4 @@ function data(message, places) {
     .in("message.data/v1")
     .filter(({ id }) => Object.hasOwn(message.data ?? {}, id))
     .map((item) => h("plugin-place", { item, context: Object.freeze({ message: frozen(message), data: frozen(message.data[item.id]) }) }));
-}
-
-function actions(message, { me, own, mayPin, session, places, room, tell }) {
-  const button = (label, path, testid, onclick) =>
-    h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, onclick }, icon(path));
-  const remove = async () => {
-    if (!(await ask(t("message.deleteConfirm"), t("message.delete")))) return;
-    await session.remove(message.room, message.id).catch(tellError);
-  };
-  const pin = () => session.pin(message.room, message.id, !message.pinned).catch(tellError);
-  return h(
-    "div",
-    { class: "actions", role: "group", "data-faults": true },
-    ...QUICK_REACTIONS.map((emoji) =>
-      h(
-        "button",
-        {
-          type: "button",
-          class: "emoji",
-          title: t("message.react", { emoji }),
-          "aria-label": t("message.react", { emoji }),
-          onclick: () => toggle(session, message, emoji, !reactedBy(message, emoji).includes(me.id)),
-        },
-        emoji,
-      ),
-    ),
-    ...places
-      .in("message.actions/v1")
-      .filter((item) => applies(item, { message, room, me }))
-      .map((item) => placeButton(item, () => Object.freeze({ message: frozen(message) }))),
-    button(t("message.reply"), ICONS.reply, "reply", () => tell("reply")),
-    mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin", () => void pin()),
-    own && button(t("message.edit"), ICONS.edit, "edit", () => tell("edit")),
-    own && button(t("message.delete"), ICONS.trash, "delete", () => void remove()),
-  );
 }

@@ -106,8 +106,16 @@ function locale() {
   return reading.find((tag) => new RegExp(`^${language}(-[a-z0-9]+)*$`, "i").test(tag)) ?? language;
 }
 
+const formats = new Map(); // making one takes longer than using it
+
+function format(options) {
+  const key = JSON.stringify([locale(), options]);
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(locale(), options));
+  return formats.get(key);
+}
+
 export function formatTime(at) {
-  return new Intl.DateTimeFormat(locale(), { timeStyle: "short" }).format(at);
+  return format({ timeStyle: "short" }).format(at);
 }
 
 export function formatDay(at, now = new Date()) {
@@ -115,11 +123,11 @@ export function formatDay(at, now = new Date()) {
   const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
   if (at.toDateString() === yesterday.toDateString()) return t("yesterday");
   const year = at.getFullYear() === now.getFullYear() ? undefined : "numeric";
-  return new Intl.DateTimeFormat(locale(), { weekday: "short", month: "long", day: "numeric", year }).format(at);
+  return format({ weekday: "short", month: "long", day: "numeric", year }).format(at);
 }
 
 export function formatFull(at) {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: "full", timeStyle: "medium" }).format(at);
+  return format({ dateStyle: "full", timeStyle: "medium" }).format(at);
 }
 
 const AGES = { day: 86_400, hour: 3_600, minute: 60, second: 1 }; // seconds

@@ -1,18 +1,38 @@
 /** Splits a message into plain text and web addresses. It makes no markup: the caller makes nodes. */
 
-// Ends before closing punctuation, western or Japanese, that more likely belongs to the sentence.
-const ADDRESS = /https?:\/\/[^\s<>"'`、。「」『』（）【】]+[^\s<>"'`、。「」『』（）【】.,:;!?)\]}]/giu;
+const ADDRESS = /https?:\/\/[^\s<>"'`、。「」『』（）【】]+/giu;
+const PAIRS = new Map([[")", "("], ["]", "["], ["}", "{"]]);
 
 /** `[{text, href?}, …]`, whose texts joined are the body. */
 export function segments(body) {
   const found = [];
   let end = 0;
   for (const match of body.matchAll(ADDRESS)) {
-    if (!URL.canParse(match[0])) continue;
+    const address = withoutEnd(match[0]);
+    if (!URL.canParse(address)) continue;
     if (match.index > end) found.push({ text: body.slice(end, match.index) });
-    found.push({ text: match[0], href: match[0] });
-    end = match.index + match[0].length;
+    found.push({ text: address, href: address });
+    end = match.index + address.length;
   }
   if (end < body.length) found.push({ text: body.slice(end) });
   return found;
+}
+
+/** Without punctuation and brackets at the end that more likely belong to the sentence: `)` stays if `(` is in it. */
+function withoutEnd(address) {
+  let end = address.length;
+  const open = new Map([...PAIRS].map(([close, opening]) => [close, count(address, opening) - count(address, close)]));
+  for (; end > 0; end--) {
+    const last = address[end - 1];
+    const spare = open.get(last);
+    if (spare !== undefined) {
+      if (spare >= 0) break;
+      open.set(last, spare + 1);
+    } else if (!".,:;!?".includes(last)) break;
+  }
+  return address.slice(0, end);
+}
+
+function count(text, character) {
+  return text.split(character).length - 1;
 }

@@ -4,12 +4,13 @@
  */
 
 import { Attached } from "./attached.js";
+import { addAfter, addBefore, addNew, change, noMessages, replaceWith, shrink } from "./window.js";
 
 export const TYPING_MS = 5_000;
 const PASSING = new Set(["typing", "presence", "read"]); // not in the log; the seq of a `read` is a marker
 const STEWARDS = new Set(["owner", "admin"]); // of a room, or of the server
-const MOST_MESSAGES = 600; // in a room that nobody reads further up; older ones load again on scrolling up
-const KEPT_MESSAGES = 300;
+const LEFT_MESSAGES = 150; // kept of a room that was left, around where one read
+const LEFT_ROOMS = 20; // of which messages are kept; those left before them load again
 const KEPT_NOTES = 20;
 
 /** The fields of a room that the page uses, from the server's description of it. */
@@ -25,13 +26,13 @@ function freshRoom() {
     mentions: 0,
     lastSeq: null, // last event seen: where the next subscription resumes
     countedTo: 0, // the server's unread count covers the log up to here
-    messages: [],
+    ...noMessages(),
     notes: [], // answers for me alone, which are in no log: `{id, at, after: the seq that they follow, command, text}`
-    loaded: false,
-    complete: false, // nothing older than messages[0]
     newFrom: null, // where the "new messages" line stands
     typing: new Map(),
-    held: false, // somebody reads further up: nothing may be forgotten
+    held: null, // the seq at which somebody reads further up
+    place: null, // where one read when the room was left, `{seq, offset: px below the upper edge}`; null: at the end
+    refused: new Map(), // by client_id, the seq after which a message of mine that was refused stands
     draft: "",
     attached: new Attached(), // to the draft
     wanted: null, // the seq of a message that somebody wants to see
@@ -44,6 +45,7 @@ export class RoomsStore extends EventTarget {
   rooms = new Map();
   isKnown = false; // whether the server has told the rooms
   #lastNote = 0;
+  #left = []; // ids of rooms, in the order in which they were left
 
   reset(me = null) {
     this.me = me;
@@ -120,20 +122,49 @@ export class RoomsStore extends EventTarget {
   forgetMessages(id) {
     const room = this.rooms.get(id);
     if (!room) return;
-    Object.assign(room, { messages: [], loaded: false, complete: false, lastSeq: null });
+    Object.assign(room, noMessages(), { lastSeq: null, place: null });
     this.#changed(id);
   }
 
-  /** A page of history, newest or older; `whole` when it has as many messages as were asked for, or fit. */
-  applyPage(id, { messages }, whole) {
+  /**
+   * A page of history as the server gives it, with `more_before` always. `{before: SEQ}` and `{after: SEQ}` say what was
+   * asked for: such pages are added to what is here; others replace it.
+   * @param {{before?: number, after?: number}} asked
+   */
+  applyPage(id, page, { before, after } = {}) {
     const room = this.rooms.get(id);
     if (!room) return;
-    const known = new Set(room.messages.map((message) => message.id));
-    room.messages.push(...messages.filter((message) => !known.has(message.id)));
-    room.messages.sort((a, b) => a.seq - b.seq);
-    if (!whole) room.complete = true;
-    room.loaded = true;
+    if (before !== undefined) addBefore(room, page, before);
+    else if (after !== undefined) addAfter(room, page, after);
+    else replaceWith(room, page);
     this.#changed(id);
+  }
+
+  /** The room is not shown any more. `place`: where one read, as in the room; null at the end. */
+  leave(id, place) {
+    const room = this.rooms.get(id);
+    if (!room) return;
+    Object.assign(room, { held: null, place });
+    shrink(room, LEFT_MESSAGES, place?.seq ?? null);
+    this.#left = [...this.#left.filter((each) => each !== id), id];
+    while (this.#left.length > LEFT_ROOMS) {
+      const oldest = this.rooms.get(this.#left.shift());
+      if (oldest) Object.assign(oldest, noMessages());
+    }
+  }
+
+  /** The room is shown again. */
+  enter(id) {
+    this.#left = this.#left.filter((each) => each !== id);
+  }
+
+  /** Remembers after which message each of mine was refused; it stays there. `outgoing`: all of them in the room. */
+  placeRefused(id, outgoing) {
+    const room = this.rooms.get(id);
+    if (!room) return;
+    const failed = outgoing.filter(({ state }) => state === "failed").map(({ client_id }) => client_id);
+    const seq = room.lastSeq ?? room.head;
+    room.refused = new Map(failed.map((each) => [each, room.refused.get(each) ?? seq]));
   }
 
   addNote(id, { command, text }, at = new Date().toISOString()) {
@@ -188,21 +219,21 @@ export class RoomsStore extends EventTarget {
 
   /** Events of other kinds, known or new, change nothing here. */
   #applyLogged(room, event) {
-    const message = room.messages.find(({ id }) => id === event.message);
+    const changed = (fields) => change(room, event.message, (message) => ({ ...message, ...fields(message) }));
     switch (event.ev) {
       case "message.posted":
         return this.#posted(room, event);
       case "message.edited":
-        return message && edit(message, event);
+        return changed(() => edited(event));
       case "message.deleted":
-        return message && Object.assign(message, { body: "", data: {}, deleted: true, reactions: {} });
+        return changed(() => ({ body: "", data: {}, deleted: true, reactions: {} }));
       case "reaction.added":
-        return message && react(message, event.emoji, event.author.id, true);
+        return changed((message) => reacted(message, event.emoji, event.author.id, true));
       case "reaction.removed":
-        return message && react(message, event.emoji, event.author.id, false);
+        return changed((message) => reacted(message, event.emoji, event.author.id, false));
       case "pin.added":
       case "pin.removed":
-        return message && Object.assign(message, { pinned: event.ev === "pin.added" });
+        return changed(() => ({ pinned: event.ev === "pin.added" }));
       case "room.changed":
         return Object.assign(room, { name: event.name ?? room.name, topic: event.topic ?? "" });
       default:
@@ -213,8 +244,7 @@ export class RoomsStore extends EventTarget {
   #posted(room, event) {
     const { ev: _, ...message } = event;
     room.typing.delete(event.author.id);
-    if (room.loaded && !room.messages.some(({ id }) => id === message.id)) room.messages.push(message);
-    if (!room.held) forgetOldest(room);
+    addNew(room, message, room.held);
     if (event.author.id === this.me?.id || event.seq <= room.countedTo || event.seq <= room.read) return;
     room.unread += 1;
     if (event.mentions?.includes(this.me?.id)) room.mentions += 1;
@@ -222,10 +252,8 @@ export class RoomsStore extends EventTarget {
 
   /** An answer to me alone about a message; no other client has it. */
   setNote(id, messageId, note) {
-    const message = this.rooms.get(id)?.messages.find((each) => each.id === messageId);
-    if (!message) return;
-    message.note = note ?? "";
-    this.#changed(id);
+    const room = this.rooms.get(id);
+    if (room && change(room, messageId, (message) => ({ ...message, note: note ?? "" }))) this.#changed(id);
   }
 
   /** Everything seen is read. Returns the seq to tell the server, or null when it knows. */
@@ -253,10 +281,10 @@ export class RoomsStore extends EventTarget {
     if (room) room.newFrom = room.unread > 0 ? room.read : null;
   }
 
-  /** Whether somebody reads further up in a room. */
-  hold(id, held) {
+  /** The seq at which somebody reads further up in a room; null if nobody does. */
+  hold(id, seq) {
     const room = this.rooms.get(id);
-    if (room) room.held = held;
+    if (room) room.held = seq;
   }
 
   /** Names of those typing now, and when the next of them falls silent (or null). */
@@ -276,14 +304,8 @@ export class RoomsStore extends EventTarget {
 }
 
 /** An edit has the whole content. With `edited_at` only the data changed; "" if the text never did. */
-function edit(message, { body, data = {}, data_text = "", at, edited_at: editedAt = at }) {
-  return Object.assign(message, { body, data, data_text, edited_at: editedAt });
-}
-
-function forgetOldest(room) {
-  if (room.messages.length <= MOST_MESSAGES) return;
-  room.messages.splice(0, room.messages.length - KEPT_MESSAGES);
-  room.complete = false;
+function edited({ body, data = {}, data_text = "", at, edited_at: editedAt = at }) {
+  return { body, data, data_text, edited_at: editedAt };
 }
 
 /** Ids of the users who reacted so. An emoji is any text, also one that every object has a property of. */
@@ -291,9 +313,9 @@ export function reactedBy({ reactions }, emoji) {
   return reactions && Object.hasOwn(reactions, emoji) ? reactions[emoji] : [];
 }
 
-function react(message, emoji, user, on) {
+function reacted(message, emoji, user, on) {
   const others = reactedBy(message, emoji).filter((id) => id !== user);
   const users = on ? [...others, user] : others;
   const { [emoji]: _, ...rest } = message.reactions ?? {};
-  message.reactions = users.length ? { ...rest, [emoji]: users } : rest;
+  return { reactions: users.length ? { ...rest, [emoji]: users } : rest };
 }

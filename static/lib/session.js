@@ -16,6 +16,7 @@ import { RequestError } from "./socket.js";
 import { ALONE } from "./tabs.js";
 
 const PAGE = 50;
+const UNREAD_SHOWN = 25; // with more of them, a room opens where they begin
 const ROOMS_PER_FRAME = 500; // keeps a sub frame far below the server's frame limit
 const LISTED = 50; // members, or rooms to join, on a page of a list
 const ROOMS_ASKED = 20; // for people to invite
@@ -37,7 +38,8 @@ export class Session extends EventTarget {
   #store;
   #epoch = null;
   #repairing = new Set();
-  #loading = new Map();
+  #loading = new Map(); // by room and kind of page
+  #wanted = new Map(); // by room, the last page that is to replace what is here
   #typed = new Map();
   #reading = new Map();
   #failures = 0;
@@ -61,6 +63,7 @@ export class Session extends EventTarget {
     this.#tabs = tabs;
     const isSeen = (room, seq) => seq <= (store.room(room)?.lastSeq ?? 0);
     this.outbox = new Outbox({ send: (entry) => this.#post(entry), upload, records, tabs, isSeen });
+    this.outbox.addEventListener("change", ({ detail }) => this.#placeRefused(detail.room));
     this.drafts = new Drafts({ records, tabs });
     this.outbox.addEventListener("stored", ({ detail }) => this.drafts.keepAgain(detail.room));
     connection.addEventListener("status", ({ detail }) => this.#onStatus(detail));
@@ -104,15 +107,33 @@ export class Session extends EventTarget {
     this.#store.renamed(me);
   }
 
-  /** Makes sure that the newest page of a room is here. */
+  /** Makes sure that the page to begin with is here: where one wants to go, was, or stopped reading; else the newest. */
   async open(id) {
     const room = this.#store.room(id);
-    if (room?.joined && !room.loaded) await this.#load(id);
+    if (!room?.joined || (room.loaded && !isUnreadMissing(room))) return;
+    const unread = room.unread > UNREAD_SHOWN || (room.loaded && isUnreadMissing(room)) ? room.read : null;
+    const around = room.wanted ?? room.place?.seq ?? unread;
+    if (around === null) await this.loadNewest(id);
+    else await this.loadAround(id, around);
+  }
+
+  /** The messages around a seq take the place of those that are here. */
+  loadAround(id, seq) {
+    return this.#loadAnew(id, { around: seq });
+  }
+
+  loadNewest(id) {
+    return this.#loadAnew(id, {});
   }
 
   async loadOlder(id) {
     const room = this.#store.room(id);
-    if (room?.loaded && !room.complete) await this.#load(id, room.messages[0]?.seq);
+    if (room?.loaded && room.moreBefore && room.messages.length) await this.#load(id, { before: room.messages[0].seq });
+  }
+
+  async loadNewer(id) {
+    const room = this.#store.room(id);
+    if (room?.loaded && room.moreAfter) await this.#load(id, { after: room.next });
   }
 
   /** Public rooms that others make are not told to those who are not in them; looking brings them. */
@@ -374,6 +395,7 @@ export class Session extends EventTarget {
     await Promise.all(stale.map(({ id }) => this.open(id)));
     if (changed) for (const { id } of this.#store.joined()) this.#fire("missed", { room: id });
     if (this.#watched) this.#askPresence(this.#watched).catch(() => {});
+    for (const { id } of this.#store.joined()) this.#placeRefused(id);
     this.#fire("ready", {});
     this.outbox.flush();
   }
@@ -392,28 +414,49 @@ export class Session extends EventTarget {
 
   /** After a gap: a fresh page, and events from its head on. */
   async #reload(id) {
-    const page = await this.#connection.request("history", { room: id, limit: PAGE });
+    const around = this.#store.room(id)?.held ?? undefined;
+    const page = await this.#connection.request("history", { room: id, limit: PAGE, around });
     this.#store.forgetMessages(id);
     this.#store.subscribed(id, page.head);
-    this.#applyPage(id, page);
+    this.#applyPage(id, page, {});
     await this.#connection.request("sub", { rooms: { [id]: page.head }, epoch: this.#epoch });
     this.#fire("missed", { room: id });
   }
 
-  #load(id, before) {
-    if (!this.#loading.has(id)) {
-      const fields = before === undefined ? { room: id, limit: PAGE } : { room: id, limit: PAGE, before };
+  /** One page in each direction at a time. */
+  #load(id, place) {
+    const key = `${id} ${JSON.stringify(place)}`;
+    if (!this.#loading.has(key)) {
       const done = this.#connection
-        .request("history", fields)
-        .then((page) => this.#applyPage(id, page))
-        .finally(() => this.#loading.delete(id));
-      this.#loading.set(id, done);
+        .request("history", { room: id, limit: PAGE, ...place })
+        .then((page) => this.#applyPage(id, page, place))
+        .finally(() => this.#loading.delete(key));
+      this.#loading.set(key, done);
     }
-    return this.#loading.get(id);
+    return this.#loading.get(key);
   }
 
-  #applyPage(id, page) {
-    this.#store.applyPage(id, page, page.more || page.messages.length >= PAGE);
+  /** Only the last one that was asked for is shown. */
+  #loadAnew(id, place) {
+    const key = `${id} anew ${JSON.stringify(place)}`;
+    this.#wanted.set(id, key);
+    if (!this.#loading.has(key)) {
+      const done = this.#connection
+        .request("history", { room: id, limit: PAGE, ...place })
+        .then((page) => this.#wanted.get(id) === key && this.#applyPage(id, page, {}))
+        .finally(() => this.#loading.delete(key));
+      this.#loading.set(key, done);
+    }
+    return this.#loading.get(key);
+  }
+
+  #placeRefused(id) {
+    this.#store.placeRefused(id, this.outbox.in(id));
+  }
+
+  #applyPage(id, page, place) {
+    const moreBefore = page.more_before ?? (page.more || page.messages.length >= PAGE);
+    this.#store.applyPage(id, { ...page, more_before: moreBefore }, place);
     for (const message of page.messages) this.#confirm(message);
     this.outbox.seen(id, this.#store.room(id)?.lastSeq ?? 0);
   }
@@ -491,4 +534,9 @@ export class Session extends EventTarget {
   #fire(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** Whether reading stopped before the messages that are here begin. */
+function isUnreadMissing({ unread, read, moreBefore, messages }) {
+  return unread > 0 && moreBefore && messages.length > 0 && messages[0].seq > read;
 }

@@ -1,36 +1,101 @@
-/** The entries of a room's message list, in order: days, the "new messages" line, messages, notes. No DOM. */
-
-const GROUP_MS = 5 * 60_000; // messages of one author closer than this share one head
-
 /**
- * `[{kind: "day", key, at} | {kind: "new", key} | {kind: "message", key, message, grouped} | {kind: "note", key, note}, …]`.
- * `outgoing` are entries of the outbox; a message keeps its key from there into the log.
+ * The entries of a room's message list, in order: days, the "new messages" line, messages, notes. An entry that did
+ * not change is the same object as before, so that comparing it is comparing two references. No DOM.
  */
-export function timeline({ messages, newFrom, outgoing, me, notes = [] }) {
-  const items = [];
-  const waiting = [...notes];
-  /** @type {any} */
-  let before = null;
-  let lineDue = newFrom !== null;
-  for (const message of [...messages, ...outgoing.map((entry) => ({ ...entry, author: me }))]) {
-    let apart = false;
-    while (waiting.length && follows(message, waiting[0])) {
-      items.push(noted(waiting.shift()));
-      apart = true;
+
+const GROUP_MS = 5 * 60_000; // messages of one author this close to the first of them share its head
+
+export class Timeline {
+  #known = new Map(); // by key
+  #days = new WeakMap(); // of messages: `{ms, day}`
+
+  /**
+   * `[{kind: "day", key, at} | {kind: "new", key} | {kind: "message", key, message, grouped, quoted} |
+   * {kind: "note", key, note}, …]` of a room of the store. `outgoing` are entries of the outbox; a message keeps its key
+   * from there into the log. `quoted` is the message that is answered, if it is here.
+   */
+  entries({ messages, newFrom, moreBefore, moreAfter, refused, notes = [] }, outgoing, me) {
+    const shown = merged(messages, outgoing.map((entry) => this.#own(entry, me)), refused, moreBefore, moreAfter);
+    const waiting = notes.filter((note) => covered(note.after, messages, moreBefore, moreAfter));
+    const found = new Map(messages.map((message) => [message.id, message]));
+    const entries = [];
+    /** @type {{author: string, day: string} | null} */
+    let before = null; // `{author, day}` of the message before
+    let head = 0; // when the first message of the group was posted
+    let lineDue = newFrom !== null && (!moreBefore || messages[0]?.seq <= newFrom);
+    for (const message of shown) {
+      let apart = false;
+      while (waiting.length && follows(message, waiting[0])) {
+        entries.push(noted(waiting.shift()));
+        apart = true;
+      }
+      const { ms, day: ownDay } = this.#dayOf(message);
+      // The clock of this browser, which dates messages on their way, may be wrong.
+      const day = before && message.seq === undefined ? before.day : ownDay;
+      const isNewDay = before?.day !== day;
+      if (isNewDay) entries.push({ kind: "day", key: `day-${day}-${message.seq ?? 0}`, at: new Date(ms) });
+      const isFirstNew = lineDue && message.seq > newFrom && message.author.id !== me.id;
+      if (isFirstNew) {
+        entries.push({ kind: "new", key: "new" });
+        lineDue = false;
+      }
+      const isClose = before?.author === message.author.id && ms - head < GROUP_MS;
+      const grouped = !isNewDay && !isFirstNew && !apart && !message.reply_to && !message.reply_to_unsent && isClose;
+      if (!grouped) head = ms;
+      const quoted = message.reply_to ? found.get(message.reply_to) : undefined;
+      entries.push({ kind: "message", key: keyOf(message), message, grouped, quoted });
+      before = { author: message.author.id, day };
     }
-    const at = new Date(message.at);
-    const newDay = before === null || new Date(before.at).toDateString() !== at.toDateString();
-    if (newDay) items.push({ kind: "day", key: `day-${at.toDateString()}`, at });
-    const first = lineDue && message.seq > newFrom && message.author.id !== me.id;
-    if (first) {
-      items.push({ kind: "new", key: "new" });
-      lineDue = false;
-    }
-    const grouped = !newDay && !first && !apart && !message.reply_to && continues(before, message);
-    items.push({ kind: "message", key: keyOf(message), message, grouped });
-    before = message;
+    return this.#kept([...entries, ...waiting.map(noted)]);
   }
-  return [...items, ...waiting.map(noted)];
+
+  /** The same objects as the last time, where nothing changed. */
+  #kept(entries) {
+    const known = new Map();
+    for (const [place, entry] of entries.entries()) {
+      const old = this.#known.get(entry.key);
+      if (old && (isSame(old, entry) || (entry.kind === "day" && old.kind === "day"))) entries[place] = old;
+      known.set(entry.key, entries[place]);
+    }
+    this.#known = known;
+    return entries;
+  }
+
+  /** A message of mine on its way. The outbox changes its entries. */
+  #own(entry, me) {
+    const message = { ...entry, author: me };
+    const old = this.#known.get(keyOf(message))?.message;
+    return old && isSame(old, message) ? old : message;
+  }
+
+  #dayOf(message) {
+    const known = this.#days.get(message);
+    if (known) return known;
+    const at = new Date(message.at);
+    const found = { ms: at.getTime(), day: at.toDateString() };
+    this.#days.set(message, found);
+    return found;
+  }
+}
+
+/** Refused messages stand where they were refused, those on their way at the end of the room. */
+function merged(messages, outgoing, refused, moreBefore, moreAfter) {
+  const placed = outgoing.filter(({ client_id }) => refused?.has(client_id));
+  const rest = moreAfter ? [] : outgoing.filter(({ client_id }) => !refused?.has(client_id));
+  if (placed.length === 0) return [...messages, ...rest];
+  const due = placed.filter(({ client_id }) => covered(refused.get(client_id), messages, moreBefore, moreAfter));
+  due.sort((a, b) => refused.get(a.client_id) - refused.get(b.client_id));
+  const all = [];
+  for (const message of messages) {
+    while (due.length && refused.get(due[0].client_id) < message.seq) all.push(due.shift());
+    all.push(message);
+  }
+  return [...all, ...due, ...rest];
+}
+
+/** Whether what stands behind this seq is among the messages that are here. */
+function covered(seq, messages, moreBefore, moreAfter) {
+  return (!moreBefore || messages[0]?.seq <= seq) && (!moreAfter || seq < messages.at(-1)?.seq);
 }
 
 /** Messages on their way have no place in the log yet, only a time of this browser, as notes have. */
@@ -42,12 +107,9 @@ function noted(note) {
   return { kind: "note", key: `note-${note.id}`, note };
 }
 
-function continues(before, message) {
-  return (
-    before !== null &&
-    before.author.id === message.author.id &&
-    Date.parse(message.at) - Date.parse(before.at) < GROUP_MS
-  );
+function isSame(one, other) {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
 }
 
 function keyOf({ author, client_id }) {

@@ -4,7 +4,7 @@ import { asMessage, asTyped, calledName, isCommand, suggestedNames } from "../..
 import { RoomsStore } from "../../static/lib/rooms-store.js";
 import { Session } from "../../static/lib/session.js";
 import { RequestError } from "../../static/lib/socket.js";
-import { timeline } from "../../static/lib/timeline.js";
+import { Timeline } from "../../static/lib/timeline.js";
 
 const ME = { id: "me", username: "aya" };
 
@@ -27,13 +27,8 @@ test("a note stands where it was said, and parts the messages around it", () => 
   const note = (id, after, at) => ({ id, after, at, command: "/help", text: "…" });
   const outgoing = (at) => ({ client_id: `out-${at}`, at, body: "", state: "pending" });
   const notes = [note(1, 1, "2026-01-01T12:00:30Z"), note(2, 2, "2026-01-01T12:02:00Z"), note(3, 2, "2026-01-01T12:09:00Z")];
-  const items = timeline({
-    messages: [message(1), message(2)],
-    newFrom: null,
-    outgoing: [outgoing("2026-01-01T12:01:00Z"), outgoing("2026-01-01T12:03:00Z")],
-    me: ME,
-    notes,
-  });
+  const room = { messages: [message(1), message(2)], newFrom: null, moreBefore: false, moreAfter: false, refused: new Map(), notes };
+  const items = new Timeline().entries(room, [outgoing("2026-01-01T12:01:00Z"), outgoing("2026-01-01T12:03:00Z")], ME);
   assert.deepEqual(
     items.map(({ kind, note: { id } = {}, grouped }) => `${kind}${id ?? ""}${grouped ? "+" : ""}`),
     ["day", "message", "note1", "message", "message+", "note2", "message", "note3"],

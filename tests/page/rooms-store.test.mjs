@@ -8,7 +8,8 @@ const posted = (seq, body = `text ${seq}`, author = BEN, more = {}) => ({
   ev: "message.posted", room: "r", seq, id: `r-${seq}`, author, at: "2026-01-01T00:00:00.000Z", body, client_id: `c${seq}`, ...more,
 });
 const listed = (more = {}) => ({ id: "r", name: "Room", kind: "public", head: 10, read: 8, unread: 2, mentions: 0, ...more });
-const page = (...seqs) => ({ messages: seqs.map((seq) => ({ ...posted(seq), reactions: {} })), head: seqs.at(-1) });
+const page = (...seqs) => ({ messages: seqs.map((seq) => ({ ...posted(seq), reactions: {} })), head: Math.max(10, ...seqs) });
+const seqs = () => store.room("r").messages.map(({ seq }) => seq);
 const bodies = (store) => store.room("r").messages.map(({ body }) => body);
 
 let store;
@@ -51,7 +52,7 @@ test("a message from others is one more unread, my own is not", () => {
 });
 
 test("replayed events that the snapshot counted are not counted again", () => {
-  store.applyPage("r", page(9, 10), true);
+  store.applyPage("r", page(9, 10));
   store.applySnapshot([listed({ head: 13, unread: 5 })]); // after a reconnect
   assert.deepEqual(store.positions(), { r: 10 });
   for (const seq of [11, 12, 13, 14]) store.applyEvent(posted(seq));
@@ -65,7 +66,7 @@ test("a mention is counted", () => {
 });
 
 test("repeats are dropped and holes are reported, not applied", () => {
-  store.applyPage("r", page(9, 10), true);
+  store.applyPage("r", page(9, 10));
   assert.equal(store.applyEvent(posted(10)), "repeat");
   assert.equal(store.applyEvent(posted(12)), "hole");
   assert.equal(store.applyEvent(posted(11)), "applied");
@@ -80,23 +81,25 @@ test("events of unknown kinds move the position and nothing else", () => {
 });
 
 test("pages join at the top without doubling what is there", () => {
-  store.applyPage("r", page(9, 10), true);
+  store.applyPage("r", { ...page(9, 10), more_before: true });
   store.applyEvent(posted(11));
-  store.applyPage("r", page(7, 8, 9), true);
+  store.applyPage("r", { ...page(7, 8), more_before: true }, { before: 9 });
   assert.deepEqual(bodies(store), ["text 7", "text 8", "text 9", "text 10", "text 11"]);
-  assert.equal(store.room("r").complete, false);
-  store.applyPage("r", page(2), false);
-  assert.equal(store.room("r").complete, true);
+  assert.equal(store.room("r").moreBefore, true);
+  store.applyPage("r", { ...page(3, 4), more_before: true }, { before: 9 }); // asked for twice
+  assert.deepEqual(seqs(), [7, 8, 9, 10, 11]);
+  store.applyPage("r", { ...page(2), more_before: false }, { before: 7 });
+  assert.deepEqual([seqs()[0], store.room("r").moreBefore], [2, false]);
 });
 
 test("a message that came while its page was loading stands there once", () => {
-  store.applyPage("r", page(9, 10, 11), true);
+  store.applyPage("r", page(9, 10, 11));
   store.applyEvent(posted(11));
   assert.equal(bodies(store).length, 3);
 });
 
 test("edits, deletions and reactions fold into their message", () => {
-  store.applyPage("r", page(9, 10), true);
+  store.applyPage("r", page(9, 10));
   store.applyEvent({ ev: "message.edited", room: "r", seq: 11, message: "r-9", body: "better", at: "2026-01-01T00:01:00.000Z", author: BEN });
   store.applyEvent({ ev: "reaction.added", room: "r", seq: 12, message: "r-9", emoji: "👍", author: BEN });
   store.applyEvent({ ev: "reaction.added", room: "r", seq: 13, message: "r-9", emoji: "👍", author: { id: "me" } });
@@ -110,19 +113,21 @@ test("edits, deletions and reactions fold into their message", () => {
 });
 
 test("a change of the data leaves the text and its time", () => {
-  store.applyPage("r", page(9), true);
-  const [nine] = store.room("r").messages;
+  store.applyPage("r", page(9));
+  const standing = () => store.room("r").messages[0];
+  const nine = standing();
   const changed = { ev: "message.edited", room: "r", message: "r-9", body: nine.body, author: BEN };
   store.applyEvent({ ...changed, seq: 11, data: { poll: 1 }, at: "2026-01-01T00:01:00.000Z", edited_at: "" });
-  assert.deepEqual([nine.edited_at, nine.data], ["", { poll: 1 }]);
+  assert.deepEqual([standing().edited_at, standing().data], ["", { poll: 1 }]);
   store.applyEvent({ ...changed, seq: 12, body: "better", data: { poll: 1 }, at: "2026-01-01T00:02:00.000Z" });
   const later = { at: "2026-01-01T00:03:00.000Z", edited_at: "2026-01-01T00:02:00.000Z" };
   store.applyEvent({ ...changed, ...later, seq: 13, body: "better", data: { poll: 2 } });
-  assert.deepEqual([nine.edited_at, nine.data, nine.body], ["2026-01-01T00:02:00.000Z", { poll: 2 }, "better"]);
+  assert.deepEqual([standing().edited_at, standing().data, standing().body], ["2026-01-01T00:02:00.000Z", { poll: 2 }, "better"]);
   store.setNote("r", "r-9", "Counted");
-  assert.equal(nine.note, "Counted");
+  assert.equal(standing().note, "Counted");
   store.applyEvent({ ev: "message.deleted", room: "r", seq: 14, message: "r-9", author: BEN });
-  assert.deepEqual(nine.data, {});
+  assert.deepEqual(standing().data, {});
+  assert.deepEqual([nine.body, nine.data], ["text 9", undefined]); // changes make other objects
 });
 
 test("reading is told once, and sets the count to nothing", () => {
@@ -133,7 +138,7 @@ test("reading is told once, and sets the count to nothing", () => {
 });
 
 test("reading on another device counts down here", () => {
-  store.applyPage("r", page(9, 10), true);
+  store.applyPage("r", page(9, 10));
   store.applyEvent({ ev: "read", room: "r", seq: 9 });
   assert.equal(store.room("r").unread, 1);
   store.applyEvent({ ev: "read", room: "r", seq: 10 });
@@ -157,30 +162,95 @@ test("a changed room shows its new name and topic", () => {
   assert.equal(store.room("r").topic, "");
 });
 
-test("a long-open room forgets its oldest messages, unless somebody reads further up", () => {
-  store.applyPage("r", page(9, 10), false);
-  store.hold("r", true);
-  for (let seq = 11; seq <= 700; seq++) store.applyEvent(posted(seq));
-  assert.equal(store.room("r").messages.length, 692);
-  store.hold("r", false);
-  store.applyEvent(posted(701));
-  assert.equal(store.room("r").messages.length, 300);
-  assert.equal(store.room("r").messages.at(-1).seq, 701);
-  assert.equal(store.room("r").complete, false);
+test("a long-open room forgets its oldest messages, and keeps those around somebody who reads further up", () => {
+  store.applyPage("r", page(9, 10));
+  for (let seq = 11; seq <= 2_000; seq++) {
+    store.applyEvent(posted(seq));
+    assert.ok(store.room("r").messages.length <= 400);
+  }
+  assert.deepEqual([seqs().at(-1), store.room("r").moreBefore, store.room("r").moreAfter], [2_000, true, false]);
+  const reader = seqs()[50];
+  store.hold("r", reader);
+  for (let seq = 2_001; seq <= 4_000; seq++) store.applyEvent(posted(seq));
+  assert.ok(store.room("r").messages.length <= 400);
+  assert.ok(seqs().includes(reader) && seqs()[0] < reader);
+  assert.deepEqual([store.room("r").moreAfter, store.room("r").next], [true, seqs().at(-1)]);
+  assert.deepEqual(seqs(), [...seqs()].sort((a, b) => a - b));
+});
+
+test("a page around a seq takes the place of what is here, and pages are added on both sides", () => {
+  const range = (from, to) => page(...Array.from({ length: to - from }, (_, place) => from + place));
+  const around = (from, to, after) => ({ ...range(from, to), head: 9_000, more_before: true, more_after: true, after });
+  store.subscribed("r", 9_000);
+  store.applyPage("r", page(8_999, 9_000));
+  store.applyPage("r", around(500, 550, 549));
+  assert.deepEqual([seqs()[0], seqs().at(-1)], [500, 549]);
+  assert.equal(store.applyEvent(posted(9_001)), "applied");
+  assert.deepEqual([seqs().at(-1), store.room("r").unread], [549, 3]); // counted, not shown
+  for (let seq = 500; seq > 50; seq -= 50) store.applyPage("r", { ...range(seq - 50, seq), head: 9_001, more_before: true }, { before: seq });
+  assert.deepEqual([seqs().length, seqs()[0], seqs().at(-1)], [400, 50, 449]);
+  assert.deepEqual([store.room("r").moreAfter, store.room("r").next], [true, 449]);
+  store.applyPage("r", around(450, 500, 499), { after: 449 });
+  assert.deepEqual([seqs().length, seqs()[0], seqs().at(-1)], [400, 100, 499]);
+  store.applyPage("r", around(450, 500, 499), { after: 449 }); // late
+  assert.equal(seqs().length, 400);
+  store.applyPage("r", { messages: [], head: 9_001, more_before: true, more_after: true, after: 800 }, { after: 499 });
+  assert.equal(store.room("r").next, 800); // nothing but other events there
+});
+
+test("what comes while a page is on its way is loaded after it", () => {
+  store.applyEvent(posted(11));
+  store.applyPage("r", { ...page(9, 10), more_before: true });
+  assert.deepEqual([store.room("r").moreAfter, store.room("r").next], [true, 10]);
+  store.applyEvent(posted(12));
+  assert.deepEqual(seqs(), [9, 10]);
+  store.applyPage("r", { ...page(11, 12), more_before: true, more_after: false }, { after: 10 });
+  assert.deepEqual([seqs(), store.room("r").moreAfter], [[9, 10, 11, 12], false]);
+  store.applyEvent(posted(13));
+  assert.equal(seqs().at(-1), 13);
+});
+
+test("rooms that were left keep few messages, around the place where one read, and only the last twenty keep any", () => {
+  const ids = Array.from({ length: 25 }, (_, number) => `room${number}`);
+  store.applySnapshot([listed(), ...ids.map((id) => listed({ id }))]);
+  store.applyPage("r", { ...page(...Array.from({ length: 400 }, (_, place) => place + 1)), more_before: false });
+  store.leave("r", { seq: 200, offset: 12 });
+  assert.ok(seqs().length <= 150 && seqs().includes(200) && seqs()[0] < 190 && seqs().at(-1) > 210);
+  assert.equal(store.room("r").moreAfter, true);
+  store.enter("r");
+  for (const id of ids) {
+    store.applyPage(id, page(9, 10));
+    store.leave(id, null);
+  }
+  assert.deepEqual(ids.filter((id) => store.room(id).loaded).length, 20);
+  assert.equal(store.room("room0").loaded, false);
+  assert.equal(store.room("r").loaded, true); // it is shown
+  assert.deepEqual(store.room("r").place, { seq: 200, offset: 12 });
+});
+
+test("a refused message keeps the place where it was refused", () => {
+  const failed = { client_id: "a", state: "failed" };
+  store.placeRefused("r", [failed, { client_id: "b", state: "pending" }]);
+  store.applyEvent(posted(11));
+  store.placeRefused("r", [failed, { client_id: "b", state: "failed" }]);
+  assert.deepEqual([...store.room("r").refused], [["a", 10], ["b", 11]]);
+  store.placeRefused("r", [{ client_id: "a", state: "pending" }]);
+  assert.equal(store.room("r").refused.size, 0);
 });
 
 test("a reaction may be called like what every object has", () => {
-  store.applyPage("r", page(9, 10), true);
-  const [message] = store.room("r").messages;
+  store.applyPage("r", page(9, 10));
+  const standing = () => store.room("r").messages[0];
+  const message = standing();
   let seq = 10;
   for (const emoji of ["constructor", "__proto__", "toString", "hasOwnProperty", "1"]) {
     const event = (ev) => ({ ev, room: "r", seq: ++seq, author: BEN, message: message.id, emoji });
     assert.deepEqual(reactedBy(message, emoji), []);
     assert.equal(store.applyEvent(event("reaction.added")), "applied");
-    assert.deepEqual(reactedBy(message, emoji), ["ben"]);
-    assert.ok(Object.entries(message.reactions).some(([key]) => key === emoji));
+    assert.deepEqual(reactedBy(standing(), emoji), ["ben"]);
+    assert.ok(Object.entries(standing().reactions).some(([key]) => key === emoji));
     assert.equal(store.applyEvent(event("reaction.removed")), "applied");
-    assert.deepEqual(reactedBy(message, emoji), []);
-    assert.deepEqual(Object.entries(message.reactions), []);
+    assert.deepEqual(reactedBy(standing(), emoji), []);
+    assert.deepEqual(Object.entries(standing().reactions), []);
   }
 });

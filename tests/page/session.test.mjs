@@ -372,3 +372,43 @@ test("a message is stored in the transaction that removes its draft", async () =
   assert.ok(!seen.has("0 0"), [...seen].join(", "));
   assert.deepEqual([factory.data.get("drafts").size, factory.data.get("outbox").size], [0, 1]);
 });
+
+test("a room opens where one wants to go, was, or stopped reading, with one request", async () => {
+  for (const [fields, place] of [
+    [{ wanted: 70 }, { around: 70 }],
+    [{ place: { seq: 60, offset: 3 } }, { around: 60 }],
+    [{ unread: 30, read: 40 }, { around: 40 }],
+    [{ unread: 20, read: 80 }, {}],
+  ]) {
+    const { connection, store, session } = await opened({ head: 100 });
+    store.forgetMessages("r");
+    Object.assign(store.room("r"), fields);
+    const before = connection.of("history").length;
+    await Promise.all([session.open("r"), session.open("r")]);
+    assert.deepEqual(connection.of("history").slice(before), [{ op: "history", room: "r", limit: 50, ...place }]);
+  }
+});
+
+test("pages load from both edges of what is here, and only the last jump counts", async () => {
+  const { connection, store, session } = await opened({ head: 1_000 });
+  const answers = [];
+  connection.answers.history = () => new Promise((resolve) => answers.push(resolve));
+  const first = session.loadAround("r", 300);
+  const second = session.loadAround("r", 600);
+  const page = (seq) => ({ messages: [stored(seq)], head: 1_000, more_before: true, more_after: true, after: seq });
+  answers[1](page(600));
+  answers[0](page(300));
+  await Promise.all([first, second]);
+  assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [600]);
+  const older = session.loadOlder("r");
+  const newer = session.loadNewer("r");
+  assert.deepEqual(connection.of("history").slice(-2).map(({ before, after }) => [before, after]), [[600, undefined], [undefined, 600]]);
+  answers[2]({ messages: [stored(599)], head: 1_000 });
+  answers[3]({ messages: [stored(601)], head: 1_000, more_before: true, more_after: false });
+  await Promise.all([older, newer]);
+  const room = store.room("r");
+  assert.deepEqual([room.messages.map(({ seq }) => seq), room.moreBefore, room.moreAfter], [[599, 600, 601], false, false]);
+  const asked = connection.of("history").length;
+  await Promise.all([session.loadOlder("r"), session.loadNewer("r")]);
+  assert.equal(connection.of("history").length, asked);
+});

@@ -2,12 +2,12 @@
 
 import itertools
 import re
-import time
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.chromium import WAIT_MS
+from tests.page.lists import walked
 from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
 from tests.waiting import wait_until
 
@@ -127,13 +127,10 @@ def test_history_loads_upwards_and_keeps_its_place(two: tuple[Person, Person, st
     expect(messages).not_to_have_count(before)
     expect(row).to_be_in_viewport()
 
-    start = ben.page.get_by_test_id("room-start")
-    deadline = time.monotonic() + WAIT_MS / 1000
-    while not start.is_visible() and time.monotonic() < deadline:
-        scroller.evaluate("node => node.scrollTo(0, 0)")
-        ben.page.wait_for_timeout(50)
-    expect(start).to_be_visible()
-    assert messages.all_inner_texts() == [f"line {number}" for number in range(1, 151)]
+    assert walked(ben.page) == [f"line {number}" for number in range(1, 151)]
+    expect(ben.page.get_by_test_id("room-start")).to_be_visible()
+    scroller.evaluate("node => node.scrollTo(0, 0)")
+    expect(ben.page.get_by_text("line 1", exact=True)).to_be_in_viewport()
 
     aya.say("something new")
     expect(ben.page.get_by_text("something new", exact=True)).not_to_be_in_viewport()
@@ -355,11 +352,15 @@ def test_everything_can_be_done_by_keyboard(person: PersonFactory, server: Serve
     expect(page.get_by_test_id("message-body")).to_have_text("first\nsecond")
     # Before that it can't be deleted.
     expect(page.get_by_test_id("message")).to_have_attribute("data-state", "posted")
-    tab_to(page, "delete", back=True)
+    tab_to(page, "message", back=True)
+    tab_to(page, "delete")
     keys.press("Enter")
     expect(page.get_by_test_id("ask")).to_be_visible()
     keys.press("Escape")
     expect(page.get_by_test_id("ask")).to_have_count(0)
+    expect(page.get_by_test_id("delete")).to_be_focused()
+    keys.press("Escape")
+    expect(page.get_by_test_id("message")).to_be_focused()
     keys.press("Escape")
     expect(page.get_by_test_id("composer")).to_be_focused()
 
@@ -481,6 +482,7 @@ def test_a_user_with_the_right_pins_messages(two: tuple[Person, Person, str]) ->
     row.get_by_role("button", name="Pin", exact=True).click()
     theirs = ben.page.get_by_test_id("message").filter(has_text="the address")
     expect(theirs.get_by_test_id("pinned")).to_be_visible()
+    theirs.hover()
     expect(theirs.get_by_test_id("reply")).to_have_count(1)
     expect(theirs.get_by_test_id("pin")).to_have_count(0)  # a member; the room is Aya's
     row.hover()

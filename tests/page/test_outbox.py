@@ -155,6 +155,7 @@ def test_a_reply_to_an_unsent_message_points_to_it(aya: Person, durable_server: 
     durable_server.kill()
     status(page, "waiting")
     write(page, "question")
+    page.get_by_test_id("message").last.hover()
     page.get_by_test_id("reply-unsent").click()
     write(page, "answer")
     expect(page.locator(".quote")).to_have_text("Ayaquestion")

@@ -65,6 +65,7 @@ def test_every_place_shows_what_is_put_there(adding: Server, person: PersonFacto
     expect(aya.page.get_by_test_id("composer")).to_have_value("Hello :-)")
     aya.page.get_by_test_id("composer").press("Enter")
     message = aya.page.get_by_test_id("message").filter(has_text="Hello :-)")
+    message.hover()
     expect(message.get_by_test_id("place-everywhere.mine")).to_be_attached()
     expect(message.get_by_test_id("place-everywhere.not-mine")).to_have_count(0)
     aya.page.get_by_test_id("place-everywhere.count").click()

@@ -4,7 +4,6 @@ import { test } from "node:test";
 import { clientId } from "../../static/lib/ids.js";
 import { chooseLanguage, currentLanguage, errorText, formatDay, formatTime, preferred, said, startLanguage, t } from "../../static/lib/i18n.js";
 import { segments } from "../../static/lib/linkify.js";
-import { timeline } from "../../static/lib/timeline.js";
 import commonEn from "../../static/texts/en.js";
 import commonJa from "../../static/texts/ja.js";
 import staffEn from "../../static/texts/staff/en.js";
@@ -133,6 +132,10 @@ test("addresses become links without the punctuation of the sentence", () => {
     { text: "https://example.org/日本", href: "https://example.org/日本" },
     { text: "」へ。" },
   ]);
+  const addresses = (body) => segments(body).flatMap(({ href }) => href ?? []);
+  assert.deepEqual(addresses("https://en.wikipedia.org/wiki/Foo_(bar)"), ["https://en.wikipedia.org/wiki/Foo_(bar)"]);
+  assert.deepEqual(addresses("(as in https://example.org/Foo_(bar)), …"), ["https://example.org/Foo_(bar)"]);
+  assert.deepEqual(addresses("(https://example.org/a). [https://example.org/b]"), ["https://example.org/a", "https://example.org/b"]);
   for (const harmless of ["javascript:alert(1)", "<b>bold</b>", "http://", "plain"]) {
     assert.deepEqual(segments(harmless), [{ text: harmless }]);
   }
@@ -144,25 +147,4 @@ test("client ids are UUIDs without crypto.randomUUID too", () => {
   assert.match(clientId(), form);
   assert.match(clientId(insecure), form);
   assert.notEqual(clientId(insecure), clientId(insecure));
-});
-
-test("the list has a line for each day, one where reading stopped, and groups one author's messages", () => {
-  const me = { id: "me", name: "Aya" };
-  const ben = { id: "ben", name: "Ben" };
-  const message = (seq, author, at) => ({ seq, author, at, client_id: `c${seq}`, body: "" });
-  const messages = [
-    message(1, ben, "2026-01-01T12:00:00Z"),
-    message(2, ben, "2026-01-01T12:01:00Z"),
-    message(3, me, "2026-01-01T12:02:00Z"),
-    message(4, ben, "2026-01-03T12:00:00Z"),
-    message(5, ben, "2026-01-03T12:10:00Z"),
-  ];
-  const outgoing = [{ client_id: "out", at: "2026-01-03T12:11:00Z", body: "", state: "pending" }];
-  const items = timeline({ messages, newFrom: 2, outgoing, me });
-  assert.deepEqual(
-    items.map(({ kind, grouped, message: { seq } = {} }) => (kind === "message" ? `${seq ?? "out"}${grouped ? " grouped" : ""}` : kind)),
-    ["day", "1", "2 grouped", "3", "day", "new", "4", "5", "out"],
-  );
-  const arrived = timeline({ messages: [{ ...outgoing[0], seq: 6, author: me }], newFrom: null, outgoing: [], me });
-  assert.equal(arrived.at(-1).key, items.at(-1).key);
 });

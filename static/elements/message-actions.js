@@ -1,0 +1,34 @@
+/** The bar of what one can do with a message. There is one at a time, in the row that somebody points at or is in. */
+
+import { h, icon, ICONS } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+import { applies } from "../lib/places.js";
+import { frozen } from "../lib/plugins.js";
+import { placeButton } from "./plugin-place.js";
+
+const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
+
+/** What its buttons do is named by `data-do`, for the one listener of the list. */
+export function messageActions({ message, me, mayPin, places, room }) {
+  const own = message.author.id === me.id;
+  const button = (label, path, what, testid = what) =>
+    h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, "data-do": what }, icon(path));
+  const bar = { class: "actions", role: "group", "aria-label": t("message.actions"), "data-faults": true };
+  if (message.state) return h("div", bar, button(t("message.reply"), ICONS.reply, "reply", "reply-unsent"));
+  return h(
+    "div",
+    bar,
+    ...QUICK_REACTIONS.map((emoji) => {
+      const label = t("message.react", { emoji });
+      return h("button", { type: "button", class: "emoji", title: label, "aria-label": label, "data-do": "react", "data-emoji": emoji }, emoji);
+    }),
+    ...places
+      .in("message.actions/v1")
+      .filter((item) => applies(item, { message, room, me }))
+      .map((item) => placeButton(item, () => Object.freeze({ message: frozen(message) }))),
+    button(t("message.reply"), ICONS.reply, "reply"),
+    mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin"),
+    own && button(t("message.edit"), ICONS.edit, "edit"),
+    own && button(t("message.delete"), ICONS.trash, "delete"),
+  );
+}

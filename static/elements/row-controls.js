@@ -1,0 +1,35 @@
+/**
+ * The keyboard in a list of rows: the list is one tab stop, arrows move between rows, Enter and Tab go into one. Only the
+ * row with the focus has controls that Tab reaches.
+ */
+
+const CONTROLS = "a[href], button, input, select, textarea";
+
+/** Whether Tab reaches what is in a row. */
+export function openRow(row, isOpen) {
+  for (const control of row.querySelectorAll(CONTROLS)) {
+    if (isOpen) control.removeAttribute("tabindex");
+    else control.setAttribute("tabindex", "-1");
+  }
+}
+
+/** The row among `rows` to which Tab leads. */
+export function makeTabStop(rows, chosen) {
+  for (const row of rows) {
+    const stop = row === chosen ? "0" : "-1";
+    if (row.getAttribute("tabindex") !== stop) row.setAttribute("tabindex", stop);
+  }
+}
+
+/** The first control of a row, which Enter leads to: of its actions, else any. */
+export function firstControl(row) {
+  return row.querySelector(`.actions button`) ?? row.querySelector(CONTROLS);
+}
+
+/** The control of a row that does the same as one of the row in whose place it stands. */
+export function twinOf(control, row) {
+  const { part, testid, do: what, emoji } = control.dataset;
+  const isTwin = ({ dataset }) =>
+    dataset.part === part && dataset.testid === testid && dataset.do === what && dataset.emoji === emoji;
+  return [...row.querySelectorAll(control.localName)].find(isTwin) ?? row;
+}

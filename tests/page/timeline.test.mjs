@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Timeline } from "../../static/lib/timeline.js";
+
+const me = { id: "me", name: "Aya" };
+const ben = { id: "ben", name: "Ben" };
+const message = (seq, author, at, more = {}) => ({ seq, id: `r-${seq}`, author, at, client_id: `c${seq}`, body: "", ...more });
+const room = (more) => ({ newFrom: null, moreBefore: false, moreAfter: false, refused: new Map(), notes: [], ...more });
+const minute = (number) => new Date(Date.UTC(2026, 0, 1, 12, number)).toISOString();
+const told = (entries) => entries.map(({ kind, grouped, message: { seq, client_id } = {} }) => (kind === "message" ? `${seq ?? client_id}${grouped ? " grouped" : ""}` : kind));
+
+test("the list has a line for each day, one where reading stopped, and groups one author's messages", () => {
+  const messages = [
+    message(1, ben, "2026-01-01T12:00:00Z"),
+    message(2, ben, "2026-01-01T12:01:00Z"),
+    message(3, me, "2026-01-01T12:02:00Z"),
+    message(4, ben, "2026-01-03T12:00:00Z"),
+    message(5, ben, "2026-01-03T12:10:00Z"),
+  ];
+  const outgoing = [{ client_id: "out", at: "2026-01-03T12:11:00Z", body: "", state: "pending" }];
+  const items = new Timeline().entries(room({ messages, newFrom: 2 }), outgoing, me);
+  assert.deepEqual(
+    items.map(({ kind, grouped, message: { seq } = {} }) => (kind === "message" ? `${seq ?? "out"}${grouped ? " grouped" : ""}` : kind)),
+    ["day", "1", "2 grouped", "3", "day", "new", "4", "5", "out"],
+  );
+  const arrived = new Timeline().entries(room({ messages: [{ ...outgoing[0], seq: 6, author: me }] }), [], me);
+  assert.equal(arrived.at(-1).key, items.at(-1).key);
+});
+
+test("a group ends five minutes after its first message, however often its author writes", () => {
+  const messages = [0, 4, 8, 12].map((at, place) => message(place + 1, ben, minute(at)));
+  assert.deepEqual(told(new Timeline().entries(room({ messages }), [], me)), ["day", "1", "2 grouped", "3", "4 grouped"]);
+});
+
+test("the line of new messages stands nowhere while the place where it begins is not here", () => {
+  const messages = [5, 6].map((seq) => message(seq, ben, minute(seq)));
+  const lines = (more) => told(new Timeline().entries(room({ messages, ...more }), [], me)).filter((each) => each === "new").length;
+  assert.equal(lines({ newFrom: 2, moreBefore: true }), 0);
+  assert.equal(lines({ newFrom: 2 }), 1);
+  assert.equal(lines({ newFrom: 5, moreBefore: true }), 1);
+});
+
+test("a refused message stands where it was refused, and what comes later below it", () => {
+  const messages = [1, 2, 3].map((seq) => message(seq, ben, minute(seq)));
+  const failed = { client_id: "failed", at: "2027-01-01T00:00:00Z", body: "", state: "failed" }; // the clock is wrong
+  const pending = { client_id: "pending", at: minute(4), body: "", state: "pending" };
+  const refused = new Map([["failed", 2]]);
+  assert.deepEqual(told(new Timeline().entries(room({ messages, refused }), [failed, pending], me)), ["day", "1", "2 grouped", "failed", "3", "pending"]);
+  const [earlier, later] = [{ moreAfter: true }, { moreBefore: true }];
+  const part = (some, more) => told(new Timeline().entries(room({ messages: some, refused, ...more }), [failed, pending], me));
+  assert.deepEqual(part(messages.slice(0, 1), earlier), ["day", "1"]);
+  assert.deepEqual(part(messages.slice(2), later), ["day", "3", "pending"]);
+  assert.deepEqual(part(messages.slice(1), later), ["day", "2", "failed", "3", "pending"]);
+});
+
+test("what did not change is the same object again", () => {
+  const shown = new Timeline();
+  const messages = [1, 2, 3].map((seq) => message(seq, ben, minute(seq), seq === 3 ? { reply_to: "r-1" } : {}));
+  const outgoing = [{ client_id: "out", at: minute(4), body: "", state: "pending" }];
+  const before = shown.entries(room({ messages }), outgoing, me);
+  const same = (entries) => entries.map((entry, place) => entry === before[place]);
+  assert.deepEqual(same(shown.entries(room({ messages: [...messages] }), outgoing, me)), [true, true, true, true, true]);
+  outgoing[0].state = "sent"; // the outbox changes its entries
+  const changed = messages.with(0, { ...messages[0], body: "better" });
+  const after = shown.entries(room({ messages: changed }), outgoing, me);
+  assert.deepEqual(same(after), [true, false, true, false, false]); // the third quotes the first
+});
