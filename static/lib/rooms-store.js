@@ -129,9 +129,12 @@ export class RoomsStore extends EventTarget {
   /**
    * A page of history as the server gives it, with `more_before` always. `{before: SEQ}` and `{after: SEQ}` say what was
    * asked for: such pages are added to what is here; others replace it.
+   * @param {string} id
+   * @param {any} page
    * @param {{before?: number, after?: number}} asked
    */
-  applyPage(id, page, { before, after } = {}) {
+  applyPage(id, page, asked = {}) {
+    const { before, after } = asked;
     const room = this.rooms.get(id);
     if (!room) return;
     if (before !== undefined) addBefore(room, page, before);

@@ -6,7 +6,6 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.chromium import WAIT_MS
 from tests.page.lists import walked
 from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
 from tests.waiting import wait_until
