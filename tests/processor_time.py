@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forking
+
 SHOWN = 10
 KEY = "processor_seconds"  # in what a process of pytest-xdist hands over at its end
 OTHER = "importing, ending"  # what belongs to no test
@@ -45,9 +47,10 @@ class ProcessorTime:
 
 
 def used() -> float:
-    """Seconds of processor time of this process, and of its children that have ended."""
+    """Seconds of processor time of this process, of its children that have ended, and of forks that have."""
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    own = times.user + times.system + times.children_user + times.children_system
+    return own + forking.seconds
 
 
 def folder_of(nodeid: str) -> str:

@@ -16,6 +16,7 @@ from chatserver.copies.backup.shelf import Shelf
 from chatserver.testing.samples import described, posted
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.seed import Contents, contents, seed
+from tests.forking import ran
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,6 +60,20 @@ class Machine:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def ended(
+        self, *arguments: str, data: Path | None = None, module: Sequence[str] = ("chatserver",)
+    ) -> tuple[int, str]:
+        """The exit status of a process of its own, and its standard error."""
+        name, *given = arguments
+        program, *first = module
+        done = ran(
+            *(*first, name, *self.options(data or self.data), *given),
+            module=program,
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+        return done.returncode, done.stderr
 
     def fill(self, messages: int = 0) -> None:
         """`messages` of them cannot be packed."""

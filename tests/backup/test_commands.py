@@ -168,7 +168,7 @@ def test_there_is_no_backup_of_nothing_or_of_half_an_installation(machine: Machi
     [whole] = machine.shelf.all()
     fresh = machine.folder / "fresh"
     module = ("tests.backup.dying", "5")
-    status, _ = ended(machine.start("restore", str(whole), data=fresh, module=module))
+    status, _ = machine.ended("restore", str(whole), data=fresh, module=module)
     assert status == -signal.SIGKILL
     half = machine.run("backup", data=fresh)
     assert half.exit_code == 1
@@ -270,7 +270,7 @@ def test_beside_a_server_whose_data_is_its_own(machine: Machine, store: str) -> 
         room = chat.room(ada)
         body = {"body": "while it runs", "client_id": "1"}
         chat.post(f"/api/v1/rooms/{room}/messages", ada, body)
-        status, said = ended(machine.start("backup", f"--set=plugins.enabled={store},password"))
+        status, said = machine.ended("backup", f"--set=plugins.enabled={store},password")
         assert status == 0, said
         chat.post(f"/api/v1/rooms/{room}/messages", ada, body | {"client_id": "2"})
         assert chat.errors() == []
@@ -283,13 +283,13 @@ def test_beside_a_server_whose_data_is_its_own(machine: Machine, store: str) -> 
 
 def test_only_the_server_can_copy_its_memory_store(machine: Machine) -> None:
     with Running(machine.data):
-        status, said = ended(machine.start("backup", "--set=plugins.enabled=memory,password"))
+        status, said = machine.ended("backup", "--set=plugins.enabled=memory,password")
     assert status == 1 and "only the server itself can read" in said
 
 
 def test_a_full_disk_is_reported_and_leaves_no_partial_file(machine: Machine) -> None:
     machine.fill(messages=5000)
-    assert ended(machine.start("backup"))[0] == 0
+    assert machine.ended("backup")[0] == 0
     status, said = ended(machine.start("backup", limit="200"))
     assert status == 1
     assert "File too large" in said and "Traceback" not in said
@@ -304,7 +304,7 @@ def test_a_damaged_database_is_reported_and_leaves_no_partial_backup(machine: Ma
     with file.open("r+b") as opened:
         opened.seek(file.stat().st_size // 2)
         opened.write(bytes(range(256)) * 1024)
-    status, said = ended(machine.start("backup"))
+    status, said = machine.ended("backup")
     assert status == 1
     assert "malformed" in said and "Traceback" not in said
     assert machine.shelf.all() == [] and not list(machine.shelf.folder.glob(".partial*"))
@@ -322,7 +322,7 @@ def test_a_restore_on_a_full_disk_continues_when_there_is_room(
         full = machine.run("restore", str(backup), data=fresh)
     assert full.exit_code == 1
     assert "The store is not available at the moment: " in full.stderr
-    status, said = ended(machine.start("serve", data=fresh))
+    status, said = machine.ended("serve", data=fresh)
     assert status == 1 and "is being filled from" in said, "half an installation serves nobody"
     assert machine.run("restore", str(backup), data=fresh).exit_code == 0
     assert read(fresh) == read(machine.data)
@@ -336,7 +336,7 @@ def test_a_restore_killed_again_and_again_comes_to_its_end(machine: Machine) -> 
     fresh = machine.folder / "fresh"
     for number in (2, 12, 25):
         module = ("tests.backup.dying", str(number))
-        status, _ = ended(machine.start("restore", str(first), data=fresh, module=module))
+        status, _ = machine.ended("restore", str(first), data=fresh, module=module)
         assert status == -signal.SIGKILL, number
     other = machine.run("restore", str(second), data=fresh)
     assert other.exit_code == 1
@@ -349,7 +349,7 @@ def test_a_restore_killed_again_and_again_comes_to_its_end(machine: Machine) -> 
 def test_killed_at_any_moment_it_leaves_nothing_that_looks_complete(machine: Machine) -> None:
     machine.fill(messages=20_000)
     begun = time.monotonic()
-    assert ended(machine.start("backup"))[0] == 0
+    assert machine.ended("backup")[0] == 0
     took = time.monotonic() - begun
     cut_short = 0
     for part in range(1, 8):
@@ -360,7 +360,7 @@ def test_killed_at_any_moment_it_leaves_nothing_that_looks_complete(machine: Mac
         killed.communicate()
         cut_short += len(machine.shelf.all()) == before
     assert cut_short, "none was killed before its end"
-    assert ended(machine.start("backup"))[0] == 0
+    assert machine.ended("backup")[0] == 0
     assert not list(machine.shelf.folder.glob(".partial*")), "the next one clears up"
     for path in machine.shelf.all():
         assert machine.run("backup", "verify", str(path)).exit_code == 0

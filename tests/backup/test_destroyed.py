@@ -1,8 +1,6 @@
 """A server that is killed with all of its data, and comes back from the backup beside it."""
 
 import shutil
-import subprocess
-import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 from chatserver.copies.backup.increments import files
 from chatserver.copies.backup.shelf import Shelf
 from tests.faults.server import ChatServer
+from tests.forking import ran
 
 SHIP_SECONDS = 1
 RPO_SECONDS = 5.0
@@ -34,8 +33,7 @@ def run(folder: Path, *arguments: str) -> str:
         "backup.folder": folder.parent / "backups",
     }
     given = [f"--set={key}={value}" for key, value in options.items()]
-    command = [sys.executable, "-m", "chatserver", *arguments, *given]
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder).stdout
+    return ran(*arguments, *given, check=True, cwd=folder).stdout
 
 
 def test_a_lost_disk_loses_only_some_seconds(tmp_path: Path) -> None:

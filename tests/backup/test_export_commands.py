@@ -84,9 +84,9 @@ def test_beside_a_server_whose_data_is_its_own(machine: Machine) -> None:
         room = chat.room(ada)
         body = {"body": "while it runs", "client_id": "1"}
         chat.post(f"/api/v1/rooms/{room}/messages", ada, body)
-        status, said = ended(machine.start("export", "--to", str(path)))
+        status, said = machine.ended("export", "--to", str(path))
         assert status == 0, said
-        refused, said = ended(machine.start("import", str(path)))
+        refused, said = machine.ended("import", str(path))
         assert refused == 1 and "is in use by another server" in said
         assert chat.errors() == []
     fresh = machine.folder / "fresh"
@@ -123,7 +123,7 @@ def test_killed_again_and_again_an_import_comes_to_its_end(machine: Machine) -> 
 def killed(machine: Machine, number: int, *command: str, data: Path) -> int:
     """The exit status of a command that is killed at its write of this number."""
     module = ("tests.backup.dying", str(number))
-    return ended(machine.start(*command, data=data, module=module))[0]
+    return machine.ended(*command, data=data, module=module)[0]
 
 
 def archive_id(path: Path) -> str:

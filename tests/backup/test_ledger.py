@@ -25,7 +25,7 @@ from chatserver.copies.backup.take import BackupSettings, take
 from chatserver.runtime.measure import Measures
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.conftest import KEY
-from tests.backup.machine import Machine, ended, read
+from tests.backup.machine import Machine, read
 from tests.backup.planting import rewritten
 from tests.backup.seed import contents, seed, sent
 
@@ -272,7 +272,7 @@ def test_a_node_killed_while_it_writes_leaves_complete_rounds(machine: Machine) 
     [path] = machine.shelf.all()
     for count in (3, 4, 9):
         module = ("tests.backup.shipping", str(count))
-        status, _ = ended(machine.start("ship", module=module))
+        status, _ = machine.ended("ship", module=module)
         assert status == -signal.SIGKILL
         assert machine.run("backup", "verify").exit_code == 0
     assert len(increments.files(path)) == 3

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import pytest
 import trustme
 
+from tests.forking import ran
+
 pytestmark = pytest.mark.long
 
 PLAIN = {
@@ -146,14 +148,8 @@ def chatserver(
     folder: Path, command: str, settings: dict[str, str], *options: str
 ) -> "subprocess.CompletedProcess[str]":
     given = [f"--set={key}={value}" for key, value in (PLAIN | settings).items()]
-    return subprocess.run(
-        [sys.executable, "-m", "chatserver", command, *options, *given],
-        cwd=folder,
-        env={name: text for name, text in os.environ.items() if name != "MAKELEVEL"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    env = {name: text for name, text in os.environ.items() if name != "MAKELEVEL"}
+    return ran(command, *options, *given, cwd=folder, env=env)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import ROOT
+from tests.forking import ran
 
 SECONDS = 60  # of silence, after which something is wrong
 MAKEFILE = f"""
@@ -25,14 +26,8 @@ run:
 def dev(folder: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     """A development server that is expected to refuse."""
     base = {name: text for name, text in os.environ.items() if name != "MAKELEVEL"}
-    return subprocess.run(
-        [sys.executable, "-m", "chatserver", "dev", "--no-reload", "--port", "0", *arguments],
-        cwd=folder,
-        env=base | environ,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    options = ("--no-reload", "--port", "0")
+    return ran("dev", *options, *arguments, cwd=folder, env=base | environ)
 
 
 def served_once(folder: Path, store: str) -> None:
@@ -109,12 +104,7 @@ def test_data_of_a_version_without_the_note_is_found_by_its_folder(tmp_path: Pat
 
 def test_a_command_that_fills_a_store_is_refused_as_well(tmp_path: Path) -> None:
     served_once(tmp_path, "sqlite")
-    done = subprocess.run(
-        [sys.executable, "-m", "chatserver", "migrate", "--set", "plugins.enabled=mongo,password"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    done = ran("migrate", "--set", "plugins.enabled=mongo,password", cwd=tmp_path)
     assert done.returncode == 1
     assert "holds the data of the store sqlite" in done.stderr
 
@@ -215,17 +205,10 @@ def test_config_shows_the_settings_of_the_running_server(tmp_path: Path) -> None
         for line in process.stderr:
             if "sign up" in line:
                 break
-        beside = subprocess.run(
-            [*command, "config", "--data", "here"], cwd=tmp_path, capture_output=True, text=True
-        )
+        beside = ran("config", "--data", "here", cwd=tmp_path)
         process.send_signal(signal.SIGTERM)
         process.stderr.read()
-    after = subprocess.run(
-        [*command, "config", "--json", "--data", "here"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    after = ran("config", "--json", "--data", "here", cwd=tmp_path)
     assert 'name = "Lounge"  # command line' in beside.stdout
     assert 'enabled = ["memory", "password", ' in beside.stdout
     assert 'connections = "7"  # CHATSERVER_PLUGIN__POSTGRES__CONNECTIONS' in beside.stdout

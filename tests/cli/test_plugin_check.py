@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from chatserver.authoring.advice import CODES
+from tests.forking import ran
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,9 +68,7 @@ WRONG = {
 
 
 def checked(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "chatserver", "plugin", "check", "good"]
-    given = ["--set", f"plugins.folder={folder}", *options]
-    return subprocess.run([*command, *given], capture_output=True, text=True, check=False)
+    return ran("plugin", "check", "good", "--set", f"plugins.folder={folder}", *options)
 
 
 @pytest.fixture
@@ -87,8 +85,7 @@ def test_a_good_plugin_is_in_order(plugin: Path) -> None:
 
 @pytest.mark.parametrize("name", ["totp", "tracing"])
 def test_a_built_in_plugin_is_in_order(name: str) -> None:
-    command = [sys.executable, "-m", "chatserver", "plugin", "check", name, "--strict"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = ran("plugin", "check", name, "--strict")
     assert (done.returncode, done.stdout) == (0, f"{name}: in order\n"), done.stderr
 
 
@@ -120,9 +117,8 @@ def test_a_package_says_which_servers_it_is_for(tmp_path: Path, requires: str, s
     head = "Metadata-Version: 2.1\nName: chatserver-good\nVersion: 1.0\n"
     (info / "METADATA").write_text(head + requires)
     (info / "entry_points.txt").write_text("[chatserver.plugins]\ngood = chatserver_good:Plugin\n")
-    command = [sys.executable, "-m", "chatserver", "plugin", "check", "good", "--strict"]
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    done = ran("plugin", "check", "good", "--strict", env=env)
     assert (done.returncode, "version.bound" in done.stdout) == (int(bool(said)), bool(said)), done
     assert said in done.stdout
 

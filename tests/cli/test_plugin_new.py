@@ -2,19 +2,18 @@
 
 import os
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from tests.forking import ran
+
 ROOT = Path(__file__).parents[2]
 
 
 def new(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "chatserver", "plugin", "new", *arguments]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return ran("plugin", "new", *arguments, cwd=folder)
 
 
 @pytest.fixture
@@ -52,8 +51,7 @@ def made(tmp_path: Path, *options: str) -> Path:
 
 def tested(folder: Path) -> "subprocess.CompletedProcess[str]":
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return ran("-q", "-p", "no:cacheprovider", "tests", module="pytest", cwd=folder, env=env)
 
 
 def test_its_test_passes_and_notices_a_broken_plugin(plugin: Path) -> None:
@@ -82,10 +80,7 @@ def test_its_configuration_is_in_order(kind: str, request: pytest.FixtureRequest
     plugin: Path = request.getfixturevalue(kind)
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(plugin), str(ROOT)])}
     for words in (["check"], ["plugin", "check", "quiet_please"]):
-        command = [sys.executable, "-m", "chatserver", *words, "-c", "chat.toml"]
-        done = subprocess.run(
-            command, cwd=plugin, env=env, capture_output=True, text=True, check=False
-        )
+        done = ran(*words, "-c", "chat.toml", cwd=plugin, env=env)
         assert done.returncode == 0, done.stdout + done.stderr
     assert not [
         path

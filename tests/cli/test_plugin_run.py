@@ -1,12 +1,12 @@
 """`chatserver plugin run`: commands that plugins bring; `chatserver plugins claims` and `release`."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.forking import ran
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = '''
@@ -61,9 +61,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def chatserver(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "chatserver", *arguments]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return ran(*arguments, cwd=folder)
 
 
 def plugin_run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

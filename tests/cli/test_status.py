@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from chatserver.status.report import (
     TargetReport,
     TimerReport,
 )
+from tests import forking
 from tests.faults.server import ChatServer
 from tests.servers import Mongod, free_port
 from tests.waiting import wait_until
@@ -44,8 +44,7 @@ def status(server: ChatServer, *options: str) -> tuple[int, Status]:
 def ran(server: ChatServer, *options: str) -> "subprocess.CompletedProcess[str]":
     given = [f"--set={key}={value}" for key, value in server._settings.items()]
     data = f"--data={server.folder / 'data'}"
-    command = [sys.executable, "-m", "chatserver", "status", data, *given, *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return forking.ran("status", data, *given, *options)
 
 
 def codes(found: Status) -> list[str]:

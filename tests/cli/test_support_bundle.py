@@ -5,8 +5,6 @@ import gzip
 import json
 import os
 import secrets
-import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from chatserver.bundle.templates import UNKNOWN, task_name, template
 from chatserver.cli.shapes import BundleMade
 from chatserver_plugins.sqlite import SqliteStore
 from tests.faults.server import ChatServer
+from tests.forking import ran
 from tests.servers import free_port
 
 
@@ -180,22 +179,8 @@ class Installation:
     def bundle(self, target: Path) -> BundleMade:
         given = [f"--set={key}={value}" for key, value in self.server._settings.items()]
         data = f"--data={self.server.folder / 'data'}"
-        command = [
-            sys.executable,
-            "-m",
-            "chatserver",
-            "support-bundle",
-            "--to",
-            str(target),
-            "--json",
-        ]
-        done = subprocess.run(
-            [*command, data, *given],
-            env=os.environ | self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        command = ("support-bundle", "--to", target, "--json")
+        done = ran(*command, data, *given, env=os.environ | self.environment)
         assert done.returncode == 0, done.stderr
         return msgspec.json.decode(done.stdout, type=BundleMade)
 
@@ -273,15 +258,10 @@ def test_a_bundle_is_made_of_what_there_is(tmp_path: Path, broken: str) -> None:
     """With a configuration that is refused, a plugin that is missing, a store that is away."""
     plant, target = Plants(), tmp_path / "b.tar.gz"
     word = plant("the command line")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "chatserver", "support-bundle", "--to", str(target)),
-            *(f"--data={tmp_path / plant('data')}", broken.replace("WORD", word)),
-            *("--set=plugin.mongo.timeout_ms=300", "--set=logging.folder="),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
+    done = ran(
+        *("support-bundle", "--to", target),
+        *(f"--data={tmp_path / plant('data')}", broken.replace("WORD", word)),
+        *("--set=plugin.mongo.timeout_ms=300", "--set=logging.folder="),
     )
     assert done.returncode == 0, done.stderr
     assert leaks(target, plant) == set()
@@ -296,9 +276,8 @@ def test_a_bundle_is_made_of_what_there_is(tmp_path: Path, broken: str) -> None:
 def test_a_file_is_never_replaced(tmp_path: Path) -> None:
     target = tmp_path / "there"
     target.write_text("mine")
-    command = [sys.executable, "-m", "chatserver", "support-bundle", "--to", str(target)]
-    command += ["--data", str(tmp_path / "data"), "--set", "plugins.enabled=sqlite,password"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    given = ("--data", tmp_path / "data", "--set", "plugins.enabled=sqlite,password")
+    done = ran("support-bundle", "--to", target, *given)
     assert done.returncode == 1 and "File exists" in done.stderr
     assert target.read_text() == "mine"
 

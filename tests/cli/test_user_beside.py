@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from chatserver.errors import StartupError
+from tests.forking import ran
 from tests.protocol.running import Running
 from tests.servers import Mongod
 
@@ -20,17 +21,9 @@ async def user(data: Path, *arguments: str, uri: str = "") -> tuple[int, str]:
     settings = [f"server.data={data}"]
     settings += [f"plugin.mongo.uri={uri}"] if uri else ["plugins.enabled=memory,password"]
     options = [f"--set={setting}" for setting in settings]
-    command = [sys.executable, "-m", "chatserver", "user", *arguments, *options]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=data.parent,
-    )
-    said, _ = await process.communicate(PASSWORD.encode())
-    assert process.returncode is not None
-    return process.returncode, said.decode()
+    command = partial(ran, "user", *arguments, *options, cwd=data.parent, input=PASSWORD)
+    done = await asyncio.to_thread(command)
+    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")

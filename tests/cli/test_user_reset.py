@@ -1,21 +1,19 @@
 """`chatserver user reset`: for somebody who lost the phone with their one-time codes."""
 
 import asyncio
-import subprocess
-import sys
 from pathlib import Path
 
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.testing.running import PASSWORD
+from tests.forking import ran
 
 
 async def reset(data: Path, *arguments: str) -> tuple[int, str]:
     """The exit status and what was said."""
     settings = (f"server.data={data}", "plugins.enabled=sqlite,password,totp")
     options = [f"--set={each}" for each in settings]
-    command = [sys.executable, "-m", "chatserver", "user", "reset", *arguments, *options]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+    done = await asyncio.to_thread(ran, "user", "reset", *arguments, *options)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -4,13 +4,13 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from chatserver_plugins.sqlite import schema
+from tests.forking import ran
 
 CHEAP = ("--set=plugin.password.memory_kib=8", "--set=plugin.password.passes=1")
 SQLITE = "--set=plugins.enabled=sqlite,password"
@@ -28,15 +28,7 @@ WORKS_ON_A_STORE = {
 def chatserver(
     folder: Path, *arguments: str, stdin: str = "", **environ: str
 ) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "chatserver", *arguments],
-        cwd=folder,
-        env=os.environ | environ,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return ran(*arguments, cwd=folder, env=os.environ | environ, input=stdin)
 
 
 @pytest.fixture

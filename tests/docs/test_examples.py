@@ -3,26 +3,20 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.docs.examples import EXAMPLES, PACKAGES, found_path
+from tests.forking import ran
 
 COOKBOOK = EXAMPLES.parent / "plugins/cookbook.md"
 
 
 def run(name: str, folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     env = os.environ | {"PYTHONPATH": found_path(name, folder / "found")}
-    return subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=EXAMPLES / name,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    module, *arguments = command
+    return ran(*arguments, module=module, cwd=EXAMPLES / name, env=env)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

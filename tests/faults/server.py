@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any, Self
 import httpx
 import psutil
 
+from tests.forking import ran
 from tests.servers import free_port
 
 START_SECONDS = 60
@@ -83,8 +83,7 @@ class ChatServer:
         """The output of a command of chatserver with this server's settings."""
         options = [f"--set={key}={value}" for key, value in self._settings.items()]
         data = f"--set=server.data={self.folder / 'data'}"
-        command = [sys.executable, "-m", "chatserver", *arguments, data, *options]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return ran(*arguments, data, *options, check=True).stdout
 
     def start(self) -> None:
         """Returns when it is ready."""

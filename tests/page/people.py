@@ -43,8 +43,9 @@ class Server:
 
     def start(self) -> None:
         self._data.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "chatserver", "dev", "--store", self._store]
-        command += ["--port", str(self.port), "--data", str(self._data / "data")]
+        command = [sys.executable, "-m", "chatserver", "dev", "--no-reload"]
+        command += ["--store", self._store, "--port", str(self.port)]
+        command += ["--data", str(self._data / "data")]
         command += ["--set", "server.unique_names=false"]  # each test has an Aya of its own
         for key, value in self._settings.items():
             command += ["--set", f"{key}={value}"]

@@ -1,8 +1,6 @@
 """Invitations: who makes them, how often they are used, and where those who come with one are."""
 
 import asyncio
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from dict_records import DictRecords
 from chatserver import ChatError, RoomKind, ServerRole
 from chatserver.testing.running import PASSWORD, Answer, Chat, Person, running
 from chatserver_plugins.invites.book import DAY, Book
+from tests.forking import ran
 
 CLOSED = {"server.registration": "closed", "server.public_url": "https://chat.example.org"}
 
@@ -149,8 +148,7 @@ def test_an_operator_makes_lists_and_removes_invitations(tmp_path: Path) -> None
     options = [f"--set={each}" for each in settings]
 
     def chatserver(*arguments: str, said: str = "") -> tuple[int, str]:
-        command = [sys.executable, "-m", "chatserver", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, input=said, capture_output=True, text=True)
+        done = ran(*arguments, cwd=tmp_path, input=said)
         return done.returncode, done.stdout + done.stderr
 
     def invites(*arguments: str) -> tuple[int, str]:

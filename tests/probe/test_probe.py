@@ -15,6 +15,7 @@ import trustme
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.server import PASSWORD, ChatServer, http
+from tests.forking import ran
 from tests.servers import free_port
 from tests.waiting import wait_until
 
@@ -60,8 +61,7 @@ def accounts(server: ChatServer, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "chatserver", "probe", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return ran("probe", *arguments)
 
 
 def once(url: str, accounts: Path, *more: object) -> tuple[int, dict[str, Any]]:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import pytest
 
 from chatserver import ServerRole
 from chatserver.testing.running import running
+from tests.forking import ran
 from tests.protocol.running import PASSWORD, Person, Running
 from tests.protocol.test_accounts import cookie
 
@@ -231,8 +230,7 @@ async def test_a_code_is_in_no_log(tmp_path: Path, capfd: pytest.CaptureFixture[
 def command(data: Path, *arguments: str, given: str = "") -> tuple[int, str, str]:
     options = [f"--set=server.data={data}", "--set=plugins.enabled=sqlite,password"]
     options.append("--set=server.public_url=https://chat.example.org")
-    line = [sys.executable, "-m", "chatserver", "user", *arguments, *options]
-    done = subprocess.run(line, capture_output=True, text=True, input=given)
+    done = ran("user", *arguments, *options, input=given)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -36,6 +36,7 @@ from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.sqlite import SqlitePlugin, SqliteStore, database, queries, records, schema
 from tests.faults.disk import no_file_grows_over
 from tests.faults.server import ChatServer
+from tests.forking import ran
 from tests.stores.waiting import comes_back
 
 NOBODY = 65534
@@ -202,8 +203,7 @@ def test_accounts_can_be_changed_while_no_server_runs(path: Path, tmp_path: Path
     def chatserver(*arguments: str) -> "subprocess.CompletedProcess[str]":
         # A data folder of its own: what refuses is the lock of the file.
         where = f"--set=server.data={tmp_path / 'other'}"
-        command = [sys.executable, "-m", "chatserver", *arguments, where, *settings]
-        return subprocess.run(command, capture_output=True, text=True, input="correct horse\n")
+        return ran(*arguments, where, *settings, input="correct horse\n")
 
     user = partial(chatserver, "user")
     assert chatserver("migrate").returncode == 0

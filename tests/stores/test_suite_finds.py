@@ -1,14 +1,11 @@
 """The suites for authors find what is wrong with a store: each mutant here fails the test that is named."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.forking import ran
 
 pytestmark = pytest.mark.long
 
@@ -248,22 +245,12 @@ def test_the_suite_finds(name: str, tmp_path: Path) -> None:
     """If the same store is correct, the same test passes."""
     source, test, fails = MUTANTS[name]
     (tmp_path / "test_mutant.py").write_text(START + source)
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-q", "-rfEp", "-p", "no:cacheprovider"),
-            *(
-                "-W",
-                "ignore::pytest.PytestRemovedIn10Warning",
-                "-k",
-                test.rstrip("]").replace("[", " and "),
-            ),
-            "test_mutant.py",
-        ],
+    chosen = test.rstrip("]").replace("[", " and ")
+    done = ran(
+        *("-q", "-rfEp", "-p", "no:cacheprovider"),
+        *("-W", "ignore::pytest.PytestRemovedIn10Warning", "-k", chosen, "test_mutant.py"),
+        module="pytest",
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": path},
-        capture_output=True,
-        text=True,
     )
     said = done.stdout + done.stderr
     found = re.findall(r"^(PASSED|FAILED) test_mutant.py::TestMutant::(\S+)", said, re.M)

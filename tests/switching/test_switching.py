@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from chatserver.errors import ChatError
 from chatserver.hooks import lifecycle
 from chatserver.switching.control import Asked, ask
 from chatserver.testing.running import Chat, Person, running
+from tests.forking import ran
 from tests.switching.served import Site, refused, served
 from tests.waiting import until
 
@@ -455,13 +455,8 @@ async def test_a_server_without_a_file_reloads_what_it_was_given() -> None:
 async def told(site: Site, *arguments: str) -> tuple[int, str]:
     """The exit status and output of `chatserver plugins …` on the server's machine."""
     options = ("--config", str(site.file))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "chatserver", "plugins", *arguments, *options),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    return process.returncode or 0, output.decode()
+    done = await asyncio.to_thread(ran, "plugins", *arguments, *options)
+    return done.returncode, done.stdout + done.stderr
 
 
 async def test_commands_reach_the_server_beside_any_store(tmp_path: Path) -> None:
