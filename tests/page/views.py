@@ -69,7 +69,8 @@ def upload(person: Person) -> None:
     chip = person.page.get_by_test_id("chip")
     expect(chip).to_have_attribute("data-state", "ready")
     person.page.get_by_test_id("composer").press("Enter")
-    expect(person.page.get_by_test_id("message").filter(has_text="notes.txt")).to_be_visible()
+    sent = person.page.get_by_test_id("message").filter(has_text="notes.txt")
+    expect(sent).to_have_attribute("data-state", "posted")
 
 
 class Tour:
