@@ -4,6 +4,8 @@ import "./appearance.js";
 import { Api } from "./lib/api.js";
 import { h } from "./lib/dom.js";
 import { chooseLanguage, currentLanguage, errorText, startLanguage, t } from "./lib/i18n.js";
+import { Keeping } from "./lib/keeping.js";
+import { Kept } from "./lib/kept.js";
 import { Notices } from "./lib/notices.js";
 import { Places } from "./lib/places.js";
 import { Plugins } from "./lib/plugins.js";
@@ -29,6 +31,8 @@ const records = new Records({ tab: tabStorage() });
 const places = new Places();
 const upload = (attachment) => uploadWaiting(places, attachment);
 const session = new Session({ api, connection, store, records, tabs, upload });
+const kept = new Kept();
+const keeping = new Keeping({ kept, store, epoch: () => session.epoch });
 const notices = new Notices({ places, store, storage: localStorage });
 const plugins = new Plugins({ places, api, connection, session, store, styles: document.head, notices });
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
@@ -39,6 +43,7 @@ let notice = "";
 let emailCode = "";
 /** @type {Record<string, string | undefined>} */
 let waiting = atStart();
+let partsLost = false;
 
 /**
  * What the address says behind `#`: a sign-in that goes on here, an invitation, a new password, an e-mail address to
@@ -60,6 +65,7 @@ function show() {
 function signedIn(user) {
   notice = "";
   session.start(user);
+  keeping.start(user);
   show();
 }
 
@@ -69,6 +75,7 @@ window.addEventListener("beforeunload", (event) => session.outbox.unsafe > 0 && 
 root.addEventListener("language-chosen", ({ detail }) => void chooseLanguage(detail.language, localStorage).then(show));
 session.addEventListener("message", ({ detail }) => void notices.message(detail));
 session.addEventListener("signed-out", ({ detail }) => {
+  void keeping.stop();
   notice = detail.reason === "expired" ? t("signedOut.expired") : "";
   history.replaceState(null, "", location.pathname);
   document.title = t("app.name");
@@ -80,7 +87,31 @@ places.addEventListener("change", ({ detail }) => detail.place === "composer.fil
 session.addEventListener("plugins", () => setTimeout(loadParts, Math.random() * PARTS_MS));
 
 function loadParts() {
-  api.pageParts().then((parts) => plugins.load(parts), (error) => console.error("plugins:", error));
+  partsLost = false;
+  api.pageParts().then((parts) => plugins.load(parts), (error) => {
+    partsLost = error.code === "connection.lost";
+    if (!partsLost) console.error("plugins:", error);
+  });
+}
+
+/** Without a network what was read is there at once; who reads is known when the server has said so. */
+async function confirmUser(asking) {
+  const user = await asking;
+  if (user && user.id === store.me?.id) {
+    session.renamed(user);
+    keeping.start(user);
+  } else if (user) signedIn(user);
+  else if (store.me) session.expire();
+  else {
+    void keeping.stop();
+    show();
+  }
+}
+
+function onReady() {
+  updates.check();
+  if (partsLost) loadParts();
+  if (!keeping.isOn) confirmUser(api.me()).catch(() => {}); // asked again when the connection is back
 }
 
 /** Says whether a link for an e-mail address counted. */
@@ -107,17 +138,22 @@ function tabStorage() {
 // A link for a new password counts, whoever is signed in here.
 const asked = waiting["data-reset"] ? Promise.resolve(null) : api.me();
 asked.catch(() => {}); // until it is awaited
-await startLanguage(localStorage, navigator.languages);
+const [, before] = await Promise.all([startLanguage(localStorage, navigator.languages), waiting["data-reset"] ? null : kept.read()]);
 loadParts();
 if (emailCode) void confirmEmail(emailCode);
-try {
-  const user = await asked;
-  if (user) signedIn(user);
-  else show();
-} catch (error) {
-  notice = errorText(error);
+session.addEventListener("ready", onReady);
+document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && void keeping.flush());
+if (before) {
+  session.start(before.me, before);
   show();
 }
+try {
+  await confirmUser(asked);
+} catch (error) {
+  if (!before) {
+    notice = errorText(error);
+    show();
+  }
+}
 document.body.append(h("update-line", { updates }));
-session.addEventListener("ready", () => updates.check());
 setTimeout(() => void updates.start(document.querySelector("meta[name=build]")?.content), KEEPING_MS);

@@ -27,6 +27,8 @@ function freshRoom() {
     lastSeq: null, // last event seen: where the next subscription resumes
     countedTo: 0, // the server's unread count covers the log up to here
     ...noMessages(),
+    restored: false, // the messages are those of an earlier visit, and the server has not been asked since
+    opened: false, // somebody looks at it, or did
     notes: [], // answers for me alone, which are in no log: `{id, at, after: the seq that they follow, command, text}`
     newFrom: null, // where the "new messages" line stands
     typing: new Map(),
@@ -89,6 +91,26 @@ export class RoomsStore extends EventTarget {
     this.#changed(null);
   }
 
+  /** Shows what `Kept.read` returned, until the server has said what is there now. */
+  restore({ epoch, rooms, pages }) {
+    for (const said of rooms) {
+      this.#describe(said);
+      const page = pages.get(said.id);
+      if (page?.epoch !== epoch) continue; // of another log
+      const { messages, complete, seq } = page;
+      const here = { ...noMessages(), messages, moreBefore: !complete, next: seq };
+      Object.assign(this.rooms.get(said.id), here, { lastSeq: seq, loaded: true, restored: true });
+    }
+    this.#changed(null);
+  }
+
+  /** The rooms whose messages are those of an earlier visit. The server is asked for what came since, so none is from now on. */
+  restored() {
+    const found = [...this.rooms.values()].filter(({ restored, loaded }) => restored && loaded);
+    for (const room of found) room.restored = false;
+    return found;
+  }
+
   /** The room is gone, and so is what was to be sent to it. */
   #forget(id) {
     this.rooms.get(id).attached.clear();
@@ -122,7 +144,7 @@ export class RoomsStore extends EventTarget {
   forgetMessages(id) {
     const room = this.rooms.get(id);
     if (!room) return;
-    Object.assign(room, noMessages(), { lastSeq: null, place: null });
+    Object.assign(room, noMessages(), { lastSeq: null, place: null, restored: false });
     this.#changed(id);
   }
 

@@ -72,13 +72,31 @@ export class Session extends EventTarget {
     connection.addEventListener("system", ({ detail }) => this.#onSystem(detail));
   }
 
-  start(me) {
+  /**
+   * `kept` is what `Kept.read` returned: shown until the server has said what is there now.
+   * @param {any} me
+   * @param {any} kept
+   */
+  start(me, kept = null) {
+    if (this.#store.me) this.#connection.stop(); // somebody else's
     this.#store.reset(me);
-    this.#knows = "start";
+    this.#epoch = kept?.epoch ?? null;
+    if (kept) this.#store.restore(kept);
+    this.#knows = kept ? "no" : "start";
     this.#tabs.join(me.id);
     void this.outbox.open(me.id);
     void this.drafts.open(me.id);
     this.#connection.start();
+  }
+
+  /** Of the log from which the messages in the store are; null before the server has told it. */
+  get epoch() {
+    return this.#epoch;
+  }
+
+  /** The server does not know the session any more. */
+  expire() {
+    this.#end("expired");
   }
 
   /** Nothing that the user wrote stays in this browser. */
@@ -110,6 +128,7 @@ export class Session extends EventTarget {
   /** Makes sure that the page to begin with is here: where one wants to go, was, or stopped reading; else the newest. */
   async open(id) {
     const room = this.#store.room(id);
+    if (room) room.opened = true;
     if (!room?.joined || (room.loaded && !isUnreadMissing(room))) return;
     const unread = room.unread > UNREAD_SHOWN || (room.loaded && isUnreadMissing(room)) ? room.read : null;
     const around = room.wanted ?? room.place?.seq ?? unread;
@@ -391,8 +410,11 @@ export class Session extends EventTarget {
     for (const { id } of stale) this.#store.forgetMessages(id);
     this.#epoch = epoch;
     this.#store.applySnapshot(rooms);
+    // A page loaded anew is as good as what was kept, and costs less than all that came since.
+    const behind = this.#store.restored().filter(({ head, lastSeq }) => head - lastSeq > PAGE);
+    for (const { id } of behind) this.#store.forgetMessages(id);
     await this.#subscribe(this.#store.positions());
-    await Promise.all(stale.map(({ id }) => this.open(id)));
+    await Promise.all([...stale, ...behind].filter(({ opened }) => opened).map(({ id }) => this.open(id)));
     if (changed) for (const { id } of this.#store.joined()) this.#fire("missed", { room: id });
     if (this.#watched) this.#askPresence(this.#watched).catch(() => {});
     for (const { id } of this.#store.joined()) this.#placeRefused(id);

@@ -33,18 +33,11 @@ export class Updates extends EventTarget {
     this.#build = build;
     this.#wasControlled = Boolean(this.#container.controller);
     this.#container.addEventListener("controllerchange", () => void this.#onTakenOver());
-    /** @type {ServiceWorkerRegistration} */
-    let registration;
     try {
-      registration = await this.#container.register(SCRIPT, { scope: "/", updateViaCache: "none" });
+      this.#watch(await this.#container.register(SCRIPT, { scope: "/", updateViaCache: "none" }));
     } catch (error) {
       console.info("service worker:", error); // storage may be blocked; the page works without
-      return;
     }
-    this.#registration = registration;
-    if (registration.waiting) void this.#offer(registration.waiting);
-    registration.addEventListener("updatefound", () => this.#follow(registration.installing));
-    if (registration.installing) this.#follow(registration.installing);
   }
 
   /** Looks for a new version, at most once a minute: the server may have been replaced. */
@@ -60,6 +53,13 @@ export class Updates extends EventTarget {
     this.#isTaking = true;
     if (waiting) waiting.postMessage(TAKE_OVER);
     else this.#reload(); // another window had it take over
+  }
+
+  #watch(registration) {
+    this.#registration = registration;
+    if (registration.waiting) void this.#offer(registration.waiting);
+    registration.addEventListener("updatefound", () => this.#follow(registration.installing));
+    this.#follow(registration.installing);
   }
 
   #follow(worker) {

@@ -412,3 +412,43 @@ test("pages load from both edges of what is here, and only the last jump counts"
   await Promise.all([session.loadOlder("r"), session.loadNewer("r")]);
   assert.equal(connection.of("history").length, asked);
 });
+
+/** A session that begins with what was kept of a room up to seq 10, on a server whose log has come to `head`. */
+async function restored({ head, epoch = "e1", open = false }) {
+  const { connection, store, session, log } = await opened();
+  session.expire();
+  connection.asked = [];
+  log.head = head;
+  const messages = [stored(9), stored(10)];
+  const pages = new Map([["r", { epoch: "e1", seq: 10, complete: false, messages }]]);
+  session.start(ME, { me: ME, epoch: "e1", rooms: [{ id: "r", name: "Room", head: 10 }], pages });
+  if (open) await session.open("r");
+  const before = store.room("r").messages.map(({ seq }) => seq);
+  connection.says("hello", { epoch });
+  await settled();
+  return { connection, store, before };
+}
+
+test("what was kept is shown at once, and only what came since is asked for", async () => {
+  const { connection, store, before } = await restored({ head: 12, open: true });
+  assert.deepEqual(before, [9, 10]);
+  assert.deepEqual(connection.of("sub"), [{ op: "sub", rooms: { r: 10 }, epoch: "e1" }]);
+  assert.deepEqual(connection.of("history"), []);
+  connection.says("event", posted(11));
+  connection.says("event", posted(12));
+  assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [9, 10, 11, 12]);
+});
+
+test("of a room that went far since, a page is loaded, and only if it is open", async () => {
+  const closed = await restored({ head: 500 });
+  assert.deepEqual(closed.connection.of("sub")[0].rooms, { r: 500 });
+  assert.deepEqual([closed.store.room("r").messages, closed.connection.of("history")], [[], []]);
+  const open = await restored({ head: 500, open: true });
+  assert.deepEqual(open.store.room("r").messages.map(({ seq }) => seq), [499, 500]);
+});
+
+test("what was kept of another log is dropped", async () => {
+  const { store, before } = await restored({ head: 4, epoch: "e2", open: true });
+  assert.deepEqual(before, [9, 10]);
+  assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [3, 4]);
+});

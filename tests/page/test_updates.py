@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.page.people import Person, PersonFactory, Server
 
 STATIC = Path(__file__).parents[2] / "static"
-AWAY = r"ERR_|Failed to fetch|WebSocket|connection\.lost|could not be reached|503|service worker"
+AWAY = r"ERR_|Failed to fetch|WebSocket|connection\.lost|could not be reached|503|service worker|fetching the script"
 BUILD = "document.querySelector('meta[name=build]').content"
 KEPT = "async () => (await caches.keys()).filter((name) => name.startsWith('page-'))"
 

@@ -1,0 +1,168 @@
+"""What was read is there without a server, comes up to date when it is back, and goes with the session."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.page.test_updates import AWAY, kept
+
+READ = """async () => {
+  const open = indexedDB.open("reading");
+  const database = await new Promise((resolve) => (open.onsuccess = () => resolve(open.result)));
+  const all = (name) => new Promise((resolve) => {
+    const request = database.transaction(name).objectStore(name).getAll();
+    request.onsuccess = () => resolve(request.result);
+  });
+  const found = { state: await all("state"), pages: await all("pages") };
+  database.close();
+  return found;
+}"""
+HIDE = """() => {
+  Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+  delete document.visibilityState;
+}"""
+BLOCKED = """Object.defineProperty(window, "indexedDB", {
+  get() { throw new DOMException("blocked", "SecurityError"); },
+});"""
+FULL = """IDBObjectStore.prototype.put = function () {
+  this.transaction.abort();
+  throw new DOMException("full", "QuotaExceededError");
+};"""
+HANGS = """IDBFactory.prototype.open = () => ({});"""
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path, "sqlite", {"server.debug": "false"})
+    server.start()
+    yield server
+    server.stop()
+
+
+def written(page: Page, text: str) -> None:
+    """The browser has kept a message with this text."""
+    page.evaluate(HIDE)
+    for _ in range(600):
+        pages = page.evaluate(READ)["pages"]
+        if any(text in each["body"] for found in pages for each in found["messages"]):
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"not kept: {text}")
+
+
+def test_rooms_and_messages_are_there_without_a_server(
+    built: Server, person: PersonFactory
+) -> None:
+    aya = person(built).sign_up("aya", "Aya")
+    aya.create_room("Tea")
+    aya.say("the water boils")
+    written(aya.page, "the water boils")
+    aya.create_room("Cake")
+    aya.say("with cream")
+    kept(aya)
+    written(aya.page, "with cream")
+    ben = person(built).sign_up("ben", "Ben")
+    ben.expected.append(AWAY)
+    ben.join_room("Tea")
+    address = aya.page.url
+    aya.page.close()
+    built.stop()
+    aya.page = aya.new_page()
+    aya.page.goto(address)
+    expect(aya.page.get_by_test_id("room-title")).to_have_text("Cake")
+    aya.sees("with cream")
+    expect(aya.page.get_by_test_id("my-name")).to_have_text("Aya")
+    aya.page.get_by_test_id("room").filter(has_text="Tea").click()
+    aya.sees("the water boils")
+    expect(aya.page.get_by_test_id("connection-status")).to_contain_text("No connection")
+    built.start()
+    ben.connected()
+    ben.say("is it ready?")
+    aya.connected()
+    aya.sees("is it ready?")
+    aya.sees("the water boils")
+    expect(aya.page.get_by_test_id("message")).to_have_count(2)
+    written(aya.page, "is it ready?")
+
+
+def test_nothing_stays_after_the_session(built: Server, person: PersonFactory) -> None:
+    aya = person(built).sign_up("aya", "Aya")
+    aya.create_room("Tea")
+    aya.say("a secret")
+    written(aya.page, "a secret")
+    aya.page.get_by_test_id("sign-out").click()
+    expect(aya.page.get_by_test_id("submit")).to_be_visible()
+    gone(aya.page)
+    sign_in(aya)
+    aya.open_room("Tea")
+    written(aya.page, "a secret")
+    # The session ends elsewhere while the page is closed: it is shown until the server says so.
+    aya.page.evaluate(
+        "fetch('/api/v1/logout', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })"
+    )
+    aya.expected.append(AWAY)
+    aya.page.goto("about:blank")
+    aya.page.goto(built.url)
+    expect(aya.page.get_by_test_id("submit")).to_be_visible()
+    gone(aya.page)
+
+
+def gone(page: Page) -> None:
+    for _ in range(600):
+        if page.evaluate(READ) == {"state": [], "pages": []}:
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"stays: {page.evaluate(READ)}")
+
+
+def sign_in(person: Person) -> None:
+    person.page.get_by_test_id("username").fill(person.username)
+    person.page.get_by_test_id("password").fill(PASSWORD)
+    person.page.get_by_test_id("submit").click()
+    person.connected()
+
+
+def test_another_user_sees_nothing_of_the_one_before(built: Server, person: PersonFactory) -> None:
+    aya = person(built).sign_up("aya", "Aya")
+    aya.create_room("Tea", "private")
+    aya.say("a secret")
+    written(aya.page, "a secret")
+    address = aya.page.url
+    aya.page.goto("about:blank")
+    ben = person(built).sign_up("ben", "Ben")
+    aya.expected.append(AWAY)  # the connection of the one before is ended
+    aya.context.clear_cookies()
+    aya.context.add_cookies(ben.context.cookies())  # type: ignore[arg-type]
+    aya.page.goto(address)
+    expect(aya.page.get_by_test_id("my-name")).to_have_text("Ben")
+    aya.connected()
+    expect(aya.page.get_by_test_id("room")).to_have_count(0)
+    expect(aya.page.get_by_text("a secret")).to_have_count(0)
+    aya.page.evaluate(HIDE)
+    for _ in range(600):
+        found = aya.page.evaluate(READ)
+        if [state["me"]["name"] for state in found["state"]] == ["Ben"]:
+            break
+        aya.page.wait_for_timeout(100)
+    assert (found["pages"], found["state"][0]["rooms"]) == ([], [])
+
+
+@pytest.mark.parametrize("broken", [BLOCKED, FULL, HANGS], ids=["blocked", "full", "hangs"])
+def test_storage_that_does_not_work_breaks_nothing(
+    built: Server, person: PersonFactory, broken: str
+) -> None:
+    aya = person(built)
+    aya.context.add_init_script(broken)
+    aya.sign_up("aya", "Aya")
+    aya.create_room("Tea")
+    aya.say("hello")
+    aya.page.evaluate(HIDE)
+    aya.page.reload()
+    aya.connected()
+    aya.sees("hello")
+    aya.page.get_by_test_id("sign-out").click()
+    expect(aya.page.get_by_test_id("submit")).to_be_visible()
