@@ -3,7 +3,7 @@
 import "./appearance.js";
 import { Api } from "./lib/api.js";
 import { h } from "./lib/dom.js";
-import { chooseLanguage, currentLanguage, errorText, startLanguage, t } from "./lib/i18n.js";
+import { chooseLanguage, currentLanguage, directionOf, errorText, startLanguage, t } from "./lib/i18n.js";
 import { Keeping } from "./lib/keeping.js";
 import { Kept } from "./lib/kept.js";
 import { Notices } from "./lib/notices.js";
@@ -58,6 +58,7 @@ function atStart() {
 
 function show() {
   document.documentElement.lang = currentLanguage();
+  document.documentElement.dir = directionOf(currentLanguage());
   root.replaceChildren(store.me ? h("chat-app", { session, store, connection, places, api, notices }) : h("sign-in", { api, "data-notice": notice, ...waiting }));
   waiting = {};
 }

@@ -28,6 +28,13 @@ export function currentLanguage() {
   return language;
 }
 
+/** "ltr" or "rtl": where lines of a language begin. A browser that does not know says "ltr". */
+export function directionOf(tag) {
+  /** @type {any} */
+  const locale = new Intl.Locale(tag);
+  return (locale.getTextInfo?.() ?? locale.textInfo)?.direction ?? "ltr";
+}
+
 /** Speaks the language that the reader chose before, or the browser's, from when its texts are here. */
 export function startLanguage(storage, tags) {
   reading = tags;

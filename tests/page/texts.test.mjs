@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { clientId } from "../../static/lib/ids.js";
-import { chooseLanguage, currentLanguage, errorText, formatDay, formatTime, preferred, said, startLanguage, t } from "../../static/lib/i18n.js";
+import { chooseLanguage, currentLanguage, directionOf, errorText, formatDay, formatTime, preferred, said, startLanguage, t } from "../../static/lib/i18n.js";
 import { segments } from "../../static/lib/linkify.js";
 import commonEn from "../../static/texts/en.js";
 import commonJa from "../../static/texts/ja.js";
@@ -147,4 +147,11 @@ test("client ids are UUIDs without crypto.randomUUID too", () => {
   assert.match(clientId(), form);
   assert.match(clientId(insecure), form);
   assert.notEqual(clientId(insecure), clientId(insecure));
+});
+
+test("a language says where its lines begin", () => {
+  assert.equal(directionOf("en"), "ltr");
+  assert.equal(directionOf("ja"), "ltr");
+  assert.equal(directionOf("ar"), "rtl");
+  assert.equal(directionOf("he"), "rtl");
 });
