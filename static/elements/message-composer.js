@@ -80,7 +80,7 @@ class MessageComposer extends View {
     this.#names = new ComposerNames({ session: this.session, store: this.store, room: this.dataset.room, list: suggestions, field: this.#text });
     this.listen(suggestions, "chosen", ({ detail }) => this.#take(detail.text));
     this.listen(suggestions, "active", ({ detail }) => this.#setActive(detail.id));
-    this.listen(this.#text, "blur", () => this.#commands.close());
+    this.listen(this.#text, "blur", () => this.#closeSuggestions());
     this.#chips = h("ul", { class: "composer-chips", "aria-label": t("composer.attached") });
     const about = () => ({ room: this.#room, me: this.store.me });
     const later = h("send-menu", { places: this.places, about, context: () => this.#laterContext() });
@@ -221,7 +221,7 @@ class MessageComposer extends View {
     if (this.#text.value !== shown) this.#text.value = shown;
     if (this.#room.attached.items.length === 0)
       for (const { namespace, value, label } of attached) this.#room.attached.add(namespace, value, { label });
-    this.#commands.close();
+    this.#closeSuggestions();
     if (editing) this.#showContext(t("message.editing"), editing.before);
     else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), reply.body);
     else this.#hideContext();
@@ -311,6 +311,7 @@ class MessageComposer extends View {
     // A message needs a text; that of files without one is their names.
     const body = this.#text.value.trim() || (editing ? "" : attached.items.map(({ label }) => label).join("\n"));
     if (!body) return;
+    this.#closeSuggestions();
     if (editing) {
       await this.#submitEdit(editing, body);
       return;
@@ -356,6 +357,11 @@ class MessageComposer extends View {
       this.#showDraft();
     }
     this.dispatchEvent(new CustomEvent("sent"));
+  }
+
+  #closeSuggestions() {
+    this.#names.close();
+    this.#commands.close();
   }
 
   async #submitEdit({ id, before }, body) {

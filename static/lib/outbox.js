@@ -26,6 +26,7 @@ export class Outbox extends EventTarget {
   #records;
   #tabs;
   #isSeen;
+  #postedAs;
   #user = null;
   /** @type {Promise<void> | null} */
   #opening = null;
@@ -38,15 +39,17 @@ export class Outbox extends EventTarget {
 
   /**
    * `send(entry)` resolves with `{id, seq}` or rejects with a RequestError; `upload(attachment)` with the value that its
-   * file becomes. `isSeen(room, seq)` says whether the event with that seq is here.
+   * file becomes. `isSeen(room, seq)` says whether the event with that seq is here;
+   * `postedAs(room, clientId)` is the id of the author's own message if it is among those shown, else null.
    */
-  constructor({ send, upload, records = new Records(), tabs = ALONE, isSeen = () => false }) {
+  constructor({ send, upload, records = new Records(), tabs = ALONE, isSeen = () => false, postedAs = () => null }) {
     super();
     this.#send = send;
     this.#upload = upload;
     this.#records = records;
     this.#tabs = tabs;
     this.#isSeen = isSeen;
+    this.#postedAs = postedAs;
     tabs.addEventListener("leader", () => void this.#readAgain().then(() => this.flush()));
     tabs.addEventListener("message", ({ detail }) => this.#onTold(detail));
   }
@@ -285,7 +288,7 @@ export class Outbox extends EventTarget {
     const { records, isWhole } = await this.#records.all("outbox", user);
     if (this.#user !== user) return;
     const stored = new Map(records.map((record) => [record.client_id, record]));
-    for (const id of this.#gone) if (!stored.delete(id)) this.#gone.delete(id);
+    for (const id of this.#gone) if (!stored.delete(id) && isWhole) this.#gone.delete(id);
     const rooms = new Set([...stored.values(), ...this.#entries].map(({ room }) => room));
     for (const entry of this.#entries) {
       const record = stored.get(entry.client_id);
@@ -296,6 +299,11 @@ export class Outbox extends EventTarget {
     const known = new Set(records.map((record) => record.client_id));
     this.#entries = this.#entries.filter((entry) => known.has(entry.client_id) || !left(entry));
     this.#entries.push(...[...stored.values()].map(entryOf));
+    // Another tab has sent it, and its event was here before this read: it must not be shown twice.
+    for (const entry of stored.values()) {
+      const id = this.#postedAs(entry.room, entry.client_id);
+      if (id !== null) this.confirmed(entry.client_id, id);
+    }
     this.#entries.sort((a, b) => a.order - b.order);
     for (const room of rooms) this.#changed(room);
   }

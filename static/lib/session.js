@@ -62,7 +62,9 @@ export class Session extends EventTarget {
     this.#records = records;
     this.#tabs = tabs;
     const isSeen = (room, seq) => seq <= (store.room(room)?.lastSeq ?? 0);
-    this.outbox = new Outbox({ send: (entry) => this.#post(entry), upload, records, tabs, isSeen });
+    const isMine = ({ author, client_id: id }, clientId) => id === clientId && author.id === store.me?.id;
+    const postedAs = (room, clientId) => store.room(room)?.messages.find((message) => isMine(message, clientId))?.id ?? null;
+    this.outbox = new Outbox({ send: (entry) => this.#post(entry), upload, records, tabs, isSeen, postedAs });
     this.outbox.addEventListener("change", ({ detail }) => this.#placeRefused(detail.room));
     this.drafts = new Drafts({ records, tabs });
     this.outbox.addEventListener("stored", ({ detail }) => this.drafts.keepAgain(detail.room));

@@ -108,10 +108,12 @@ test("what was not stored yet when the page went is there after a reload, and on
   const storage = fakeTabStorage();
   const { drafts } = await opened({ factory, storage });
   await drafts.change("r", { text: "h" });
+  factory.hangs = true; // nothing more of this page is written
   void drafts.change("r", { text: "ha" });
   void drafts.change("r", { text: "half" });
   drafts.leaving();
-  factory.closeAll(); // nothing more of this page is written
+  await settled();
+  factory.hangs = false;
   const again = await opened({ factory, storage });
   assert.equal(again.drafts.of("r").text, "half");
   await settled();

@@ -535,3 +535,21 @@ test("a read that was begun before a message left does not bring it back", async
   assert.deepEqual(states(outbox), []);
   asked[0].resolve({ id: "r-1", seq: 1 });
 });
+
+test("a message that is read from the database after its event was here is never shown", async () => {
+  const browser = new FakeBrowser();
+  const factory = new FakeIndexedDB();
+  const first = await opened({ send: () => Promise.reject(gone()), factory, browser });
+  const records = new Records({ database: new Database({ factory }) });
+  const tabs = new Tabs({ locks: browser.locks, makeChannel: browser.channel });
+  const second = new Outbox({ send: () => Promise.reject(gone()), records, tabs, postedAs: (room, id) => (id === posted ? `${room}-7` : null) });
+  let posted = null;
+  const shown = [];
+  second.addEventListener("change", () => shown.push(...states(second)));
+  tabs.join("me");
+  await second.open("me");
+  posted = first.outbox.add("r", "one").client_id;
+  await settled();
+  assert.deepEqual(shown, []);
+  assert.deepEqual(stored(factory), []);
+});

@@ -452,3 +452,19 @@ test("what was kept of another log is dropped", async () => {
   assert.deepEqual(before, [9, 10]);
   assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [3, 4]);
 });
+
+test("another connection without a loss, as when another tab was closed, is asked whose it is, too", async () => {
+  const connection = new FakeConnection();
+  let who = ME;
+  const session = new Session({ api: { me: async () => who }, connection, store: new RoomsStore() });
+  const ended = new Promise((resolve) => session.addEventListener("signed-out", ({ detail }) => resolve(detail.reason)));
+  connection.answers.rooms = () => ({ rooms: [] });
+  session.start(ME);
+  for (const status of ["connecting", "open"]) connection.says("status", { status, code: null });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  who = BEN;
+  for (const status of ["connecting", "open"]) connection.says("status", { status, code: null });
+  connection.says("hello", { epoch: "e1" });
+  assert.equal(await ended, "expired");
+});

@@ -9,7 +9,7 @@ from tests.page.people import PASSWORD, Person, PersonFactory, Server
 
 pytestmark = pytest.mark.long
 
-AWAY = r"WebSocket connection to|ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|/api/v1/"
+AWAY = r"WebSocket connection to|Failed to fetch dynamically|ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|/api/v1/"
 
 
 @pytest.fixture
@@ -50,13 +50,14 @@ def all_posted(page: Page, wanted: list[str]) -> None:
 
 def log_of(person: Person) -> list[str]:
     """What the server has in the open room."""
-    return person.page.evaluate(
+    posted: list[str] = person.page.evaluate(
         """async () => {
           const room = new URLSearchParams(location.hash.slice(1)).get("room");
           const answer = await fetch(`/api/v1/rooms/${room}/messages`);
           return (await answer.json()).messages.map(({ body }) => body);
         }"""
     )
+    return posted
 
 
 def test_messages_written_while_the_server_is_dead_outlast_the_tab(

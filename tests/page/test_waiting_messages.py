@@ -63,6 +63,7 @@ def second_tab(aya: Person) -> Page:
     page = aya.new_page()
     page.goto(aya.page.url)
     status(page, "open")
+    expect(page.get_by_test_id("composer")).to_be_visible()  # it knows the room
     return page
 
 
@@ -264,15 +265,18 @@ class Sockets:
         self._open: dict[WebSocket, Page] = {}
 
     def watch(self, page: Page) -> None:
+        def closed(socket: WebSocket) -> None:
+            self._open.pop(socket, None)
+
         def opened(socket: WebSocket) -> None:
             self._open[socket] = page
-            socket.on("close", lambda _: self._open.pop(socket, None))
+            socket.on("close", closed)
 
         page.on("websocket", opened)
 
     @property
     def pages(self) -> list[Page]:
-        return list(self._open.values())
+        return [page for page in self._open.values() if not page.is_closed()]
 
 
 def test_tabs_share_one_connection_which_passes_on(person: PersonFactory, server: Server) -> None:
