@@ -97,6 +97,10 @@ class SetUserPassword(Input, frozen=True, kw_only=True, rename="camel"):
     must_change: bool
 
 
+class EndUserSessions(Input, frozen=True, kw_only=True, rename="camel"):
+    username: Annotated[str, Meta(max_length=200)]
+
+
 class MakeResetLink(Input, frozen=True, kw_only=True, rename="camel"):
     username: Annotated[str, Meta(max_length=200)]
 

@@ -87,9 +87,12 @@ LISTED: dict[type | ModuleType, dict[str, tuple[str, ...]]] = {
     tornado.util: {"_websocket_mask": (FRAMES,)},
     nats.aio.client.Client: {
         "_current_server": (NATS,),
+        "_flush_pending": (NATS,),
         "_pongs": (NATS,),
         "_process_info": (NATS,),
         "_process_pong": (NATS,),
+        "_send_command": (NATS,),
+        "_send_ping": (NATS,),
     },
     aiokafka.AIOKafkaProducer: {"_closed": (KAFKA,), "_sender": (KAFKA,)},
     logging.FileHandler: {"_open": (WRITER,)},

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from nats.aio.client import Client
+from nats.aio.client import PING_PROTO, Client
 from nats.errors import Error, FlushTimeoutError
 
 from tests.canaries.listed import canary
@@ -36,7 +36,7 @@ class Nats:
                 self.received += part
                 if part[:1] == TLS:
                     break
-                if self.received.endswith(b"PING\r\n") and self.answers:
+                if b"PING\r\n" in part and self.answers:
                     writer.write(b"PONG\r\n")
         writer.close()
 
@@ -115,6 +115,25 @@ async def test_each_answer_of_the_server_is_processed() -> None:
         before = client.processed
         await client.flush(timeout=SOON_SECONDS)
         assert client.processed == before + 1
+
+
+@canary(Client, "_send_ping", "_send_command", "_flush_pending")
+async def test_the_client_asks_before_what_waits_to_be_sent() -> None:
+    """If not, `BusClient._send_ping` is no longer needed."""
+
+    class Own(Client):
+        async def _send_ping(self, future: Any = None) -> None:
+            self._pongs.append(future)
+            await self._send_command(PING_PROTO)
+            await self._flush_pending()
+
+    for kind, order in ((Client, [b"PING", b"SUB"]), (Own, [b"SUB", b"PING"])):
+        async with listening() as (nats, place), connected(kind, place) as client:
+            before = len(nats.received)
+            await client.subscribe("s")
+            await client.flush(timeout=SOON_SECONDS)
+            said = nats.received[before:].splitlines()
+            assert [line.split()[0] for line in said[:2]] == order
 
 
 @canary(AIOKafkaProducer, "_closed", "_sender")

@@ -25,6 +25,7 @@ FIELDS = {
     "POST /api/v1/logout": "Mutation.logout",
     "POST /api/v1/login/proceed": "Mutation.proceedLogin",
     "DELETE /api/v1/me/sessions/{session}": "Mutation.endSession",
+    "DELETE /api/v1/admin/users/{user}/sessions": "Mutation.endUserSessions",
     "PUT /api/v1/me/email": "Mutation.setEmail",
     "POST /api/v1/email/confirm": "Mutation.confirmEmail",
     "POST /api/v1/rooms/{room}/commands/suggestions": "Query.commandSuggestions",

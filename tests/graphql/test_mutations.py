@@ -36,6 +36,7 @@ IN_A_ROOM = {
 ELSEWHERE = {
     *("register", "login", "logout", "setUserDisabled"),
     *("changeProfile", "setUserRole", "unlinkIdentity"),
+    "endUserSessions",  # in tests/protocol/test_administration.py
     *("addUser", "setUserPassword", "makeResetLink"),  # in tests/protocol/test_passwords.py
     *("setEmail", "confirmEmail", "setUserEmail"),  # in tests/protocol/test_emails.py
     *("endSession", "changePassword"),  # in tests/protocol/test_login_methods.py

@@ -46,6 +46,7 @@ OTHER_ROUTES = {
     ("DELETE", "/api/v1/scheduled"),
     ("DELETE", "/api/v1/uploads/{upload}"),
     ("POST", "/api/v1/admin/claims/release"),
+    ("DELETE", "/api/v1/admin/users/{user}/sessions"),
     ("PUT", "/api/v1/me/email"),
     ("POST", "/api/v1/email/confirm"),
     ("POST", "/api/v1/plugins/{plugin}"),  # what operators decide
@@ -54,7 +55,7 @@ OTHER_ROUTES = {
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
 # A sign-in by steps ends in SignIn, however it began (tests/core/test_logins.py).
 OTHER_MUTATIONS |= {"proceedLogin", "setEmail", "confirmEmail"}
-OTHER_MUTATIONS |= {"renamePasskey", "renewRecoveryCodes"}
+OTHER_MUTATIONS |= {"endUserSessions", "renamePasskey", "renewRecoveryCodes"}
 OTHER_OPERATIONS = {"shortcodes.list"}  # of plugins
 
 

@@ -42,6 +42,14 @@ async def set_user_password(parent: object, info: Any, input: Given) -> UserPayl
     return UserPayload(user)
 
 
+async def end_user_sessions(parent: object, info: Any, input: Given) -> UserPayload:
+    asking, given = asked(info, input, inputs.EndUserSessions)
+    user = await asking.service.staff.end_sessions(
+        asking.user, asking.token, given.username, asking.address
+    )
+    return UserPayload(user)
+
+
 async def make_reset_link(parent: object, info: Any, input: Given) -> ResetLink:
     asking, given = asked(info, input, inputs.MakeResetLink)
     return await asking.service.staff.reset_link(

@@ -299,6 +299,7 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     await _mutate(
         traffic, owner, "setUserRole", f"{{ user {USER} }}", username="gql.two", role="GUEST"
     )
+    await _mutate(traffic, owner, "endUserSessions", f"{{ user {USER} }}", username="gql.two")
     await _mutate(traffic, owner, "makeResetLink", "{ link expires }", username="gql.two")
     address = "gql@example.org"
     await _mutate(traffic, owner, "setUserEmail", "{ email }", username="gql.two", email=address)
