@@ -11,9 +11,11 @@ from chatserver.delivery.encoding import text_frame
 from chatserver.delivery.notices import (
     Mentioned,
     PluginsChanged,
+    PreferencesChanged,
     PresenceNow,
     ReadMoved,
     RoomAdded,
+    RoomPreferences,
     RoomRemoved,
     TypingNow,
 )
@@ -195,6 +197,7 @@ from chatserver.service.login.sessions import OwnSession
 from chatserver.service.mail.emails import OwnEmail
 from chatserver.service.passwords import ResetLink
 from chatserver.service.plugin_messages import PluginMessages
+from chatserver.service.preferences import PreferencesChange, PreferencesPage
 from chatserver.service.rights import may_read
 from chatserver.service.search import Found, cursor_of
 from chatserver.service.service import Service
@@ -331,6 +334,9 @@ __all__ = [
     "PluginSwitch",
     "PluginsChanged",
     "Powers",
+    "PreferencesChange",
+    "PreferencesChanged",
+    "PreferencesPage",
     "PresenceNow",
     "ProfileChange",
     "React",
@@ -358,6 +364,7 @@ __all__ = [
     "RoomJoin",
     "RoomKind",
     "RoomLeave",
+    "RoomPreferences",
     "RoomRemove",
     "RoomRemoved",
     "RoomRole",

@@ -171,6 +171,26 @@ class Read(Op, frozen=True, kw_only=True, tag="read"):
     seq: Seq
 
 
+class Preferences(Op, frozen=True, kw_only=True, tag="preferences"):
+    """What the user prefers of rooms, by ascending id; rooms of which nothing is preferred are left out."""
+
+    after: Annotated[str, Meta(max_length=64)] = ""
+    limit: Limit = 500
+
+
+class Prefer(Op, frozen=True, kw_only=True, tag="prefer"):
+    """Say what the user prefers of a room; a field that is left out stays the same. An empty `section` is none.
+
+    The user's other connections are told.
+    """
+
+    room: Id
+    favourite: bool | None = None
+    section: Annotated[str, Meta(max_length=200)] | None = None
+    muted: bool | None = None
+    unread: bool | None = None
+
+
 class Typing(Op, frozen=True, kw_only=True, tag="typing"):
     """Tell the followers of the room that the user is typing. This is in no log."""
 
@@ -309,6 +329,8 @@ AnyOp = (
     | History
     | Events
     | Read
+    | Preferences
+    | Prefer
     | Typing
     | Presence
     | Create

@@ -17,6 +17,7 @@ from protocol_reference import (
 )
 from wrapping import item, joined
 
+from chatserver.delivery.notices import RoomPreferences
 from chatserver.model import User
 from chatserver.protocol import Sent
 from chatserver.service.commands import CommandOutcome
@@ -25,6 +26,7 @@ from chatserver.service.interactions import Interacted
 from chatserver.service.mail.emails import OwnEmail
 from chatserver.service.overview import OverviewReport
 from chatserver.service.passwords import ResetLink
+from chatserver.service.preferences import PreferencesChange, PreferencesPage
 from chatserver.service.rooms import RoomView
 from chatserver.service.switches import Switched
 from chatserver.version import __version__
@@ -87,6 +89,8 @@ CALLS = [
     Call("PATCH", _ROOM, api.RoomChange, 200, RoomView, "Change name or topic."),
     Call("POST", f"{_ROOM}/join", None, 200, RoomView, "Join a public room."),
     Call("POST", f"{_ROOM}/leave", None, 200, Empty, "Leave a room. The last owner stays while others are in it."),
+    Call("GET", "/api/v1/me/preferences", None, 200, PreferencesPage, "What the user prefers of rooms, by ascending id; rooms of which nothing is preferred are left out.", ("after", "limit")),
+    Call("PATCH", f"{_ROOM}/preferences", PreferencesChange, 200, RoomPreferences, "Say what the user prefers of a room; what is left out stays."),
     Call("GET", f"{_ROOM}/members", None, 200, MemberList, "The members of a room, by ascending id. With `text`, those who have it in their names.", ("after", "limit", "text")),
     Call("POST", f"{_ROOM}/members", api.Invitation, 201, Empty, "Add a user to a room."),
     Call("PUT", f"{_ROOM}/members/ID", api.Appointment, 200, Changed, "Give a member another role."),

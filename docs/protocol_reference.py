@@ -16,9 +16,11 @@ from chatserver.config import LimitsConfig
 from chatserver.config.settings import describe, type_text
 from chatserver.delivery.notices import (
     PluginsChanged,
+    PreferencesChanged,
     PresenceNow,
     ReadMoved,
     RoomAdded,
+    RoomPreferences,
     RoomRemoved,
     TypingNow,
 )
@@ -28,6 +30,7 @@ from chatserver.service.commands import ArgumentView, CommandOutcome, CommandVie
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
+from chatserver.service.preferences import PreferencesPage
 from chatserver.service.search import Found
 from chatserver.service.views import MemberList, MemberView, RoomList, RoomView
 
@@ -101,6 +104,8 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "history": Page,
     "events": EventPage,
     "read": Empty,
+    "preferences": PreferencesPage,
+    "prefer": RoomPreferences,
     "typing": None,
     "presence": OnlineMembers,
     "create": RoomView,
@@ -121,6 +126,7 @@ PASSING: tuple[type[msgspec.Struct], ...] = (
     TypingNow,
     PresenceNow,
     ReadMoved,
+    PreferencesChanged,
     RoomAdded,
     RoomRemoved,
     PluginsChanged,

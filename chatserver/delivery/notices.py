@@ -27,6 +27,28 @@ class ReadMoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="
     seq: int
 
 
+class RoomPreferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a user prefers of a room; a key is left out where it is false or empty.
+
+    `favourite`: listed first. `section`: the user's own heading for it in the list. `muted`: nothing is told of it,
+    except mentions. `unread`: marked by the user, to read it later.
+    """
+
+    favourite: bool = False
+    section: str = ""
+    muted: bool = False
+    unread: bool = False
+
+
+class PreferencesChanged(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="preferences"
+):
+    """Tells a user's other connections what the user prefers of a room."""
+
+    room: str
+    preferences: RoomPreferences
+
+
 class PluginsChanged(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="plugins.changed"
 ):

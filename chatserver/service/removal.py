@@ -10,6 +10,7 @@ from chatserver.service.accounts import Accounts
 from chatserver.service.mail.emails import Emails
 from chatserver.service.markers import MARKERS
 from chatserver.service.own_account import THE_SERVER
+from chatserver.service.preferences import Preferences
 from chatserver.service.rooms import RoomService
 
 PAGE = 1000
@@ -19,9 +20,15 @@ class Removal:
     """Deletes accounts. Each step can be repeated, so the same command finishes an interrupted deletion."""
 
     def __init__(
-        self, store: Store, accounts: Accounts, rooms: RoomService, emails: Emails
+        self,
+        store: Store,
+        accounts: Accounts,
+        rooms: RoomService,
+        emails: Emails,
+        preferences: Preferences,
     ) -> None:
         self._store, self._accounts, self._rooms, self._emails = store, accounts, rooms, emails
+        self._preferences = preferences
 
     async def delete(self, username: str, by: Actor = THE_SERVER) -> User:
         """Delete an account; returns the shell that is left.
@@ -41,6 +48,7 @@ class Removal:
         while rows := await self._store.scan(MARKERS, f"{gone.id}/", limit=PAGE):
             for key, _ in rows:
                 await self._store.delete(MARKERS, key)
+        await self._preferences.forget(gone.id)
         await self._emails.forget(gone.id)
         await self._accounts.free_name(username)
         return gone

@@ -59,6 +59,7 @@ from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
 from chatserver.service.overview import Overview
 from chatserver.service.plugin_events import PluginEvents
+from chatserver.service.preferences import Preferences
 from chatserver.service.presence import TICK_SECONDS, Presence
 from chatserver.service.removal import Removal
 from chatserver.service.rooms import RoomService
@@ -161,7 +162,8 @@ class Service:
         self.plugin_events = PluginEvents(self.log)
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)
         self.commands = Commands(store, hooks, self.rooms, self.messages, self.accounts, limits)
-        self.removal = Removal(store, self.accounts, self.rooms, self.emails)
+        self.preferences = Preferences(store, self.hub)
+        self.removal = Removal(store, self.accounts, self.rooms, self.emails, self.preferences)
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, limits, hooks)
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
         self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)

@@ -42,6 +42,18 @@ def clean_topic(text: str) -> str:
     return topic
 
 
+def clean_section(text: str) -> str:
+    """A heading in somebody's own list of rooms, trimmed: at most 50 characters of one line; empty for none."""
+    section = " ".join(text.split())
+    if len(section) > 50 or any(map(_is_control, section)):
+        raise ChatError(
+            "request.invalid",
+            "A section has at most 50 printable characters.",
+            detail={"field": "section", "reason": "length"},
+        )
+    return section
+
+
 def _is_control(char: str) -> bool:
     return unicodedata.category(char) == "Cc" or char in _INVISIBLE
 

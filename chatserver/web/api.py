@@ -15,6 +15,8 @@ from chatserver.protocol import ClientId, Data, Id, Sent, Values
 from chatserver.roomlog.room import NEWEST_PAGE, Room
 from chatserver.service.login.flows import FLOW_SECONDS
 from chatserver.service.login.steps import Challenged
+from chatserver.service.preferences import PAGE as PREFERENCES_PAGE
+from chatserver.service.preferences import PreferencesChange
 from chatserver.service.switches import SwitchDo
 from chatserver.service.views import MEMBER_PAGE, RoomView
 from chatserver.web.access import (
@@ -406,6 +408,22 @@ class OneMember(RoomHandler):
         self.reply({})
 
 
+class OwnPreferences(SignedIn):
+    async def get(self) -> None:
+        user = await self.user()
+        after, limit = (
+            self.get_query_argument("after", ""),
+            self.number("limit", PREFERENCES_PAGE, 1),
+        )
+        self.reply(await self.service.preferences.page(user, after, limit))
+
+
+class PreferencesOfRoom(RoomHandler):
+    async def patch(self, room: str) -> None:
+        (user, found), given = await self.asked(room), self.body(PreferencesChange)
+        self.reply(await self.service.preferences.set(user, found, given))
+
+
 class Messages(RoomHandler):
     json_methods = frozenset(("POST",))
 
@@ -514,6 +532,7 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (r"/api/v1/login", Login, "/api/v1/login"),
     (r"/api/v1/logout", Logout, "/api/v1/logout"),
     (r"/api/v1/me", Me, "/api/v1/me"),
+    (r"/api/v1/me/preferences", OwnPreferences, "/api/v1/me/preferences"),
     (r"/api/v1/users", NewUsers, "/api/v1/users"),
     (r"/api/v1/users/([^/]+)", Users, "/api/v1/users/NAME"),
     (r"/api/v1/users/([^/]+)/password", PasswordOfUser, "/api/v1/users/NAME/password"),
@@ -525,6 +544,7 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (_ROOM + "/leave", Leave, "/api/v1/rooms/ID/leave"),
     (_ROOM + "/members", Members, "/api/v1/rooms/ID/members"),
     (_ROOM + "/members/([^/]+)", OneMember, "/api/v1/rooms/ID/members/ID"),
+    (_ROOM + "/preferences", PreferencesOfRoom, "/api/v1/rooms/ID/preferences"),
     (_ROOM + "/commands", Commands, "/api/v1/rooms/ID/commands"),
     (
         _ROOM + "/commands/suggestions",

@@ -15,6 +15,7 @@ from chatserver import (
     MessagePosted,
     Page,
     Room,
+    RoomPreferences,
     RoomView,
     Service,
     User,
@@ -141,6 +142,7 @@ class Asking:
         self.users: Loader[str, User] = Loader(self._users, self.activity)
         self.rooms: Loader[str, Room] = Loader(self._rooms, self.activity)
         self.views: Loader[str, RoomView] = Loader(self._views, self.activity)
+        self.preferences: Loader[str, RoomPreferences] = Loader(self._preferences, self.activity)
         self.pages: Loader[PageKey, Page] = Loader(self._pages, self.activity)
         self.events: Loader[EventsKey, EventPage] = Loader(self._events, self.activity)
         self.members: Loader[MembersKey, MemberList] = Loader(self._members, self.activity)
@@ -191,6 +193,9 @@ class Asking:
         known = [room for room in rooms.values() if isinstance(room, Room)]
         views = await self.service.rooms.views(self.user, known)
         return {room: views.get(room) or ChatError("room.not_found") for room in ids}
+
+    async def _preferences(self, ids: Sequence[str]) -> Mapping[str, RoomPreferences]:
+        return await self.service.preferences.of_rooms(self.user, ids)
 
     async def _pages(self, keys: Sequence[PageKey]) -> Mapping[PageKey, Page | ChatError]:
         return await self._by_size(keys, self.service.history.pages)

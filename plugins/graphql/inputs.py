@@ -148,6 +148,14 @@ class MarkRead(Input, frozen=True, kw_only=True, rename="camel"):
     seq: Annotated[int, Meta(ge=0)]
 
 
+class SetRoomPreferences(Input, frozen=True, kw_only=True, rename="camel"):
+    room_id: Id
+    favourite: bool | None = None
+    section: str | None = None
+    muted: bool | None = None
+    unread: bool | None = None
+
+
 class SendMessage(Input, frozen=True, kw_only=True, rename="camel"):
     room_id: Id
     body: str

@@ -40,6 +40,7 @@ USER_EVENTS = (
     chatserver.RoomAdded,
     chatserver.RoomRemoved,
     chatserver.ReadMoved,
+    chatserver.PreferencesChanged,
     chatserver.Mentioned,
 )
 MESSAGE_CHANGES = LOG_ENTRIES[1:7]
@@ -127,6 +128,7 @@ def own_part() -> GraphQLPart:
             "Room.read": rooms.read,
             "Room.unread": rooms.unread,
             "Room.mentions": rooms.mentions,
+            "Room.preferences": rooms.preferences,
             "Room.messages": rooms.messages,
             "Room.messagesConnection": rooms.messages_connection,
             "Room.message": rooms.message,
@@ -187,6 +189,7 @@ def own_part() -> GraphQLPart:
             "Mutation.removeMember": room_changes.remove_member,
             "Mutation.setMemberRole": room_changes.set_member_role,
             "Mutation.markRead": room_changes.mark_read,
+            "Mutation.setRoomPreferences": room_changes.set_room_preferences,
             "Mutation.sendMessage": message_changes.send_message,
             "Mutation.runCommand": message_changes.run_command,
             "CommandPayload.message": message_changes.command_message,

@@ -313,6 +313,7 @@ export default {
   "why.name.invisible": "名前には見えない文字を使えません。",
   "why.name.scripts": "名前の一語には異なる種類の文字（ラテン文字とキリル文字など）を混ぜられません。",
   "why.name.similar": "ほかのユーザーとよく似ているため、この名前は使えません。",
+  "why.section.length": "セクション名は 50 文字以内で入力してください。",
   "why.topic.length": "トピックは 1,000 文字以内で入力してください。",
   "why.password.short": "パスワードは {least} 文字以上で入力してください。",
   "why.password.long": "パスワードが長すぎます。",

@@ -8,6 +8,7 @@ import pytest
 from chatserver.delivery.notices import TypingNow
 from chatserver.errors import ChatError
 from chatserver.model import MemberJoined, RoomChanged, RoomKind, UserRef
+from chatserver.service.preferences import PreferencesChange
 from tests.core.buses import Wire
 from tests.core.clients import Reader
 from tests.core.nodes import add_user
@@ -69,6 +70,27 @@ async def test_reading_is_known_to_the_users_other_devices() -> None:
         head = built.room.head
         await built.first.rooms.mark_read(built.owner, built.room, head)
         assert await heard(reader, "read") == {"ev": "read", "room": built.room.id, "seq": head}
+
+
+async def test_preferences_are_known_to_the_users_other_devices() -> None:
+    async with scene(Wire()) as built:
+        reader = await elsewhere(built)
+        change = PreferencesChange(favourite=True)
+        await built.first.preferences.set(built.owner, built.room, change)
+        told = await heard(reader, "preferences")
+        assert told == {
+            "ev": "preferences",
+            "room": built.room.id,
+            "preferences": {"favourite": True},
+        }
+        # Nothing has changed, so nothing is told.
+        await built.post(1)
+        await heard(reader, "message.posted")
+        reader.pipe.received.clear()
+        await built.first.preferences.set(built.owner, built.room, change)
+        await built.first.rooms.mark_read(built.owner, built.room, built.room.head)
+        await heard(reader, "read")
+        assert [frame["ev"] for frame in reader.pipe.received if "ev" in frame] == ["read"]
 
 
 async def test_a_user_is_told_of_rooms_on_other_nodes() -> None:

@@ -10,6 +10,7 @@ import pytest
 from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
 from chatserver.roomlog.room import Room
+from chatserver.service.preferences import PreferencesChange
 from chatserver.service.rights import Right, demand, outranks, room_rights
 from chatserver.service.service import Service
 from chatserver_plugins.memory import MemoryStore
@@ -134,6 +135,7 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
         "appoint": lambda s, u, r: s.rooms.appoint(u, r, other, RoomRole.OWNER),
         "change": lambda s, u, r: s.rooms.change(u, r, "mine", None),
         "mark read": lambda s, u, r: s.rooms.mark_read(u, r, 1),
+        "prefer": lambda s, u, r: s.preferences.set(u, r, PreferencesChange(muted=True)),
         "page": lambda s, u, r: s.history.page(u, r),
         "newest": lambda s, u, r: s.history.newest_encoded(u, r),
         "events": events,

@@ -23,6 +23,7 @@ IN_A_ROOM = {
     "removeMember": ("MemberInput", {"userId": "USER"}, "room { id }"),
     "setMemberRole": ("SetMemberRoleInput", {"userId": "USER", "role": "OWNER"}, "seq"),
     "markRead": ("MarkReadInput", {"seq": 1}, "seq"),
+    "setRoomPreferences": ("SetRoomPreferencesInput", {"muted": True}, "room { id }"),
     "sendMessage": ("SendMessageInput", {"body": "b", "clientId": "c"}, "repeated"),
     "runCommand": ("RunCommandInput", {"text": "/shrug", "clientId": "c"}, "repeated"),
     "editMessage": ("EditMessageInput", {"messageId": "MESSAGE", "body": "b"}, "seq"),

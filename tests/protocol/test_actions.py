@@ -32,7 +32,7 @@ FORBIDDEN = ("room.forbidden", "user.forbidden")
 # user's own. docs/plugins/actions.md has the reasons.
 OTHER_OPS = {
     *("auth", "ping", "rooms", "sub", "unsub", "history", "events", "members", "search"),
-    *("read", "typing", "presence", "commands", "complete"),
+    *("read", "preferences", "prefer", "typing", "presence", "commands", "complete"),
 }
 OTHER_ROUTES = {
     ("POST", "/api/v1/logout"),
@@ -47,6 +47,7 @@ OTHER_ROUTES = {
     ("DELETE", "/api/v1/uploads/{upload}"),
     ("POST", "/api/v1/admin/claims/release"),
     ("DELETE", "/api/v1/admin/users/{user}/sessions"),
+    ("PATCH", "/api/v1/rooms/{room}/preferences"),
     ("PUT", "/api/v1/me/email"),
     ("POST", "/api/v1/email/confirm"),
     ("POST", "/api/v1/plugins/{plugin}"),  # what operators decide
@@ -55,7 +56,7 @@ OTHER_ROUTES = {
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
 # A sign-in by steps ends in SignIn, however it began (tests/core/test_logins.py).
 OTHER_MUTATIONS |= {"proceedLogin", "setEmail", "confirmEmail"}
-OTHER_MUTATIONS |= {"endUserSessions", "renamePasskey", "renewRecoveryCodes"}
+OTHER_MUTATIONS |= {"endUserSessions", "setRoomPreferences", "renamePasskey", "renewRecoveryCodes"}
 OTHER_OPERATIONS = {"shortcodes.list"}  # of plugins
 
 

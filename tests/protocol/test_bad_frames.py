@@ -130,6 +130,8 @@ VALID: dict[str, dict[str, Any]] = {
     "history": {"room": "r", "before": 1, "limit": 1},
     "events": {"room": "r", "after": 1, "limit": 1},
     "read": {"room": "r", "seq": 1},
+    "preferences": {"after": "r", "limit": 1},
+    "prefer": {"room": "r", "favourite": True, "section": "s", "muted": False, "unread": True},
     "typing": {"room": "r"},
     "presence": {"room": "r", "users": ["u"]},
     "create": {"name": "n", "kind": "public", "topic": "t", "members": []},
@@ -147,6 +149,7 @@ VALID: dict[str, dict[str, Any]] = {
     "ping": {},
 }
 NULLABLE = {("history", "before"), ("create", "name"), ("change", "name"), ("change", "topic")}
+NULLABLE |= {("prefer", name) for name in ("favourite", "section", "muted", "unread")}
 
 
 def test_every_operation_is_tried() -> None:
@@ -175,7 +178,9 @@ def _fits(op: str, name: str, right: object, wrong: object) -> bool:
     )
 
 
-@pytest.mark.parametrize("op", [op for op in VALID if op not in ("rooms", "ping", "create")])
+@pytest.mark.parametrize(
+    "op", [op for op in VALID if op not in ("rooms", "preferences", "ping", "create")]
+)
 async def test_a_missing_field_is_answered(server: Running, op: str) -> None:
     anna = await server.person("anna")
     async with anna.connect() as client:

@@ -120,6 +120,8 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         b.say({"id": 1, "op": "typing", **here})
         await a.ok("presence", **here, users=[ben.id, "nobody"])
         await a.ok("read", **here, seq=4)
+        await a.ok("prefer", **here, favourite=True, section="Tea")
+        await a.ok("preferences")
         await a.ok("role", **here, user=ben.id, role="admin")
         await a.ok("change", **here, name="Kitchen")
         await a.ok("members", **here)
@@ -166,7 +168,7 @@ async def test_every_frame_that_is_exchanged_validates(server: Running) -> None:
     found = schema("event.json")["anyOf"]
     in_log = {key["$ref"].rpartition("/")[2] for key in found}
     assert {definition({"ev": event}, {}) for event in events} >= in_log
-    assert {"typing", "read", "room.added", "room.removed"} <= events
+    assert {"typing", "read", "preferences", "room.added", "room.removed"} <= events
 
 
 def definition(frame: dict[str, Any], names: dict[int, str]) -> str:
@@ -179,6 +181,7 @@ def definition(frame: dict[str, Any], names: dict[int, str]) -> str:
         "typing": "TypingNow",
         "presence": "PresenceNow",
         "read": "ReadMoved",
+        "preferences": "PreferencesChanged",
         "event.unknown": "UnknownEvent",
     }
     words = str(frame["ev"]).split(".")
@@ -277,6 +280,8 @@ def requests(
     yield "POST", f"{room}/join", None
     yield "POST", f"{room}/members", {"user": ben.id}
     yield "GET", f"{room}/members", None
+    yield "PATCH", f"{room}/preferences", {"favourite": True, "section": "Tea"}
+    yield "GET", "/api/v1/me/preferences", None
     yield "PUT", f"{room}/members/{ben.id}", {"role": "admin"}
     yield "DELETE", f"{room}/members/{ben.id}", None
     for _ in range(2):

@@ -13,7 +13,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from chatserver.delivery.notices import Mentioned, ReadMoved, RoomAdded, RoomRemoved, TypingNow
+from chatserver.delivery.notices import (
+    Mentioned,
+    PreferencesChanged,
+    ReadMoved,
+    RoomAdded,
+    RoomRemoved,
+    TypingNow,
+)
 from chatserver.interfaces import BUS_FRAME_BYTES
 
 SEAL_BYTES = 16
@@ -50,7 +57,7 @@ class OfUser(Item, frozen=True, array_like=True, tag="told"):
     """A payload for all connections of a user."""
 
     user: Id
-    news: ReadMoved | RoomAdded | RoomRemoved
+    news: ReadMoved | RoomAdded | RoomRemoved | PreferencesChanged
 
 
 class OfMention(Item, frozen=True, array_like=True, tag="mentioned"):

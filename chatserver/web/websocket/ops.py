@@ -10,6 +10,7 @@ from chatserver.errors import ChatError
 from chatserver.hooks.types import Draft
 from chatserver.model import NO_DATA, User
 from chatserver.roomlog.entries import Outcome
+from chatserver.service.preferences import PreferencesChange
 from chatserver.service.service import Service
 
 
@@ -118,6 +119,19 @@ async def read(client: Client, user: User, op: p.Read) -> None:
     client.say(op.id, {})
 
 
+async def preferences(client: Client, user: User, op: p.Preferences) -> None:
+    client.say(op.id, await client.service.preferences.page(user, op.after, op.limit))
+
+
+async def prefer(client: Client, user: User, op: p.Prefer) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    change = PreferencesChange(
+        favourite=op.favourite, section=op.section, muted=op.muted, unread=op.unread
+    )
+    prefers = client.service.preferences.set
+    client.say(op.id, await prefers(user, room, change, but=client.subscriber))
+
+
 async def typing(client: Client, user: User, op: p.Typing) -> None:
     if not client.may_tell_typing():
         return
@@ -217,6 +231,8 @@ RUN: dict[type[p.Op], Run] = {
     p.History: history,
     p.Events: events,
     p.Read: read,
+    p.Preferences: preferences,
+    p.Prefer: prefer,
     p.Typing: typing,
     p.Presence: presence,
     p.Create: create,

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from chatserver import RoomView, read_input
+from chatserver import PreferencesChange, RoomView, read_input
 from chatserver_plugins.graphql import inputs
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.resolvers.given import Given, asked, room_of
@@ -81,6 +81,16 @@ async def mark_read(parent: object, info: Any, input: Given) -> ChangePayload:
     room = await room_of(asking, given.room_id)
     seq = await asking.service.rooms.mark_read(asking.user, room, given.seq)
     return ChangePayload(seq, describe(asking, room))
+
+
+async def set_room_preferences(parent: object, info: Any, input: Given) -> RoomPayload:
+    asking, given = asked(info, input, inputs.SetRoomPreferences)
+    room = await room_of(asking, given.room_id)
+    change = PreferencesChange(
+        favourite=given.favourite, section=given.section, muted=given.muted, unread=given.unread
+    )
+    await asking.service.preferences.set(asking.user, room, change)
+    return RoomPayload(describe(asking, room))
 
 
 async def set_typing(parent: object, info: Any, input: Given) -> TypingPayload:

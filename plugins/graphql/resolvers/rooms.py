@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from chatserver import AnyEvent, ChatError, MemberView, Message, Room, RoomView
+from chatserver import AnyEvent, ChatError, MemberView, Message, Room, RoomPreferences, RoomView
 from chatserver_plugins.graphql import connections
 from chatserver_plugins.graphql.asking import Asking, EventsKey, MembersKey, MessageKey, PageKey
 from chatserver_plugins.graphql.connections import Connection
@@ -30,6 +30,11 @@ def mentions(parent: RoomView, info: Any) -> int | Awaitable[int | None] | None:
     if parent.unread is not None:
         return parent.mentions
     return _counted(parent, info.context, "mentions")
+
+
+async def preferences(parent: RoomView, info: Any) -> RoomPreferences:
+    asking: Asking = info.context
+    return await asking.preferences.load(parent.id)
 
 
 async def messages(

@@ -149,6 +149,9 @@ async def call_every_address(
         await ask("POST", f"{one}/join", headers=headers)
     await ask("PATCH", one, json={"name": None, "topic": "a=b;c|d `e` $(f)"}, headers=owner)
     await ask("GET", f"{one}/members", params={"after": other, "limit": 100}, headers=owner)
+    section = {"section": "<b>'; cat /etc/passwd", "favourite": True}
+    await ask("PATCH", f"{one}/preferences", json=section, headers=owner)
+    await ask("GET", "/api/v1/me/preferences", params={"after": room, "limit": 10}, headers=owner)
     await ask("PUT", f"{one}/members/{other}", json={"role": "admin"}, headers=owner)
     await ask("DELETE", f"{rooms}/{private}/members/{other}", headers=owner)
     await ask("POST", f"{rooms}/{private}/members", json={"user": other}, headers=owner)
@@ -322,6 +325,8 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     await _mutate(traffic, member, "joinRoom", ROOM, roomId=new)
     await ask(f'mutation {{ joinRoom(roomId: "{new}") {ROOM} }}', member)
     await _mutate(traffic, owner, "markRead", "{ seq }", roomId=room, seq=1)
+    section = "Tea' OR 1=1 -- <b>"
+    await _mutate(traffic, owner, "setRoomPreferences", ROOM, roomId=room, section=section)
     await _mutate(traffic, owner, "setTyping", "{ __typename }", roomId=room)
     await _mutate(
         traffic, owner, "runCommand", "{ text }", roomId=room, clientId="g-2", text="/help' OR 1=1"
