@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.people import PersonFactory, Server
+from tests.page.people import PersonFactory, Server, sign_out
 
 pytestmark = pytest.mark.long
 
@@ -106,7 +106,7 @@ def test_drafts_go_with_the_sign_out(person: PersonFactory, server: Server) -> N
       return found.map(({ text }) => text);
     }"""
     aya.page.wait_for_function(f"async () => (await ({kept})())[0] === 'secret'")
-    aya.page.get_by_test_id("sign-out").click()
+    sign_out(aya.page)
     expect(aya.page.get_by_test_id("username")).to_be_visible()
     aya.page.wait_for_function(f"async () => (await ({kept})()).length === 0")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
 from tests.page.test_updates import AWAY, kept
 
 READ = """async () => {
@@ -94,7 +94,7 @@ def test_nothing_stays_after_the_session(built: Server, person: PersonFactory) -
     aya.create_room("Tea")
     aya.say("a secret")
     written(aya.page, "a secret")
-    aya.page.get_by_test_id("sign-out").click()
+    sign_out(aya.page)
     expect(aya.page.get_by_test_id("submit")).to_be_visible()
     gone(aya.page)
     sign_in(aya)
@@ -164,5 +164,5 @@ def test_storage_that_does_not_work_breaks_nothing(
     aya.page.reload()
     aya.connected()
     aya.sees("hello")
-    aya.page.get_by_test_id("sign-out").click()
+    sign_out(aya.page)
     expect(aya.page.get_by_test_id("submit")).to_be_visible()

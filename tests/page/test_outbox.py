@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
 
 pytestmark = pytest.mark.long
 
@@ -104,7 +104,7 @@ def test_messages_of_a_session_that_ended_wait_for_their_author(
     expect(page.get_by_test_id("room-start")).to_be_visible()
     write(page, "of Ben")
     all_posted(page, ["of Ben"])
-    page.get_by_test_id("sign-out").click()
+    sign_out(page)
 
     page.get_by_test_id("username").fill("aya")
     page.get_by_test_id("password").fill(PASSWORD)
@@ -174,12 +174,12 @@ def test_signing_out_with_unsent_messages_asks_first(aya: Person) -> None:
     page = aya.page
     for text in ("x" * 8001, "behind it"):
         write(page, text)
-    page.get_by_test_id("sign-out").click()
+    sign_out(page)
     question = page.get_by_test_id("ask")
     expect(question).to_contain_text("2 messages have not been sent yet.")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("my-name")).to_be_visible()
-    page.get_by_test_id("sign-out").click()
+    sign_out(page)
     page.get_by_test_id("ask-yes").click()
     page.get_by_test_id("username").fill("aya")
     page.get_by_test_id("password").fill(PASSWORD)

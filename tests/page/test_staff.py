@@ -46,7 +46,7 @@ def test_the_first_account_is_told_that_it_owns_the_server(
     page.set_viewport_size({"width": 390, "height": 800})
     expect(card).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    for name in ("account", "sign-out"):  # nothing is covered
+    for name in ("account", "user-menu"):  # nothing is covered
         page.get_by_test_id(name).click(trial=True)
     page.set_viewport_size({"width": 1280, "height": 720})
     page.get_by_test_id("welcome-new-room").click(trial=True)

@@ -128,6 +128,7 @@ def test_invite_and_be_asked_before_leaving(person: PersonFactory, server: Serve
     page.keyboard.press("Enter")
     expect(dialog.get_by_test_id("members")).to_contain_text("Ben")
     dialog.get_by_role("button", name="Close").click()
+    page.get_by_test_id("room-menu").click()
     page.get_by_test_id("leave-room").click()
     question = page.get_by_role("dialog")
     expect(question).to_match_aria_snapshot("""
