@@ -26,6 +26,7 @@ export class Outbox extends EventTarget {
   #records;
   #tabs;
   #isSeen;
+  #headOf;
   #postedAs;
   #user = null;
   /** @type {Promise<void> | null} */
@@ -39,16 +40,17 @@ export class Outbox extends EventTarget {
 
   /**
    * `send(entry)` resolves with `{id, seq}` or rejects with a RequestError; `upload(attachment)` with the value that its
-   * file becomes. `isSeen(room, seq)` says whether the event with that seq is here;
-   * `postedAs(room, clientId)` is the id of the author's own message if it is among those shown, else null.
+   * file becomes. `isSeen(room, seq)` says whether the event with that seq is here, `headOf(room)` is the seq of the last
+   * one; `postedAs(room, clientId)` is the id of the author's own message if it is among those shown, else null.
    */
-  constructor({ send, upload, records = new Records(), tabs = ALONE, isSeen = () => false, postedAs = () => null }) {
+  constructor({ send, upload, records = new Records(), tabs = ALONE, isSeen = () => false, headOf = () => null, postedAs = () => null }) {
     super();
     this.#send = send;
     this.#upload = upload;
     this.#records = records;
     this.#tabs = tabs;
     this.#isSeen = isSeen;
+    this.#headOf = headOf;
     this.#postedAs = postedAs;
     tabs.addEventListener("leader", () => void this.#readAgain().then(() => this.flush()));
     tabs.addEventListener("message", ({ detail }) => this.#onTold(detail));
@@ -243,7 +245,7 @@ export class Outbox extends EventTarget {
       this.#changed(entry.room);
       return false;
     }
-    if (this.#find(entry.client_id)) this.#change(entry, { state: "failed", error: reason });
+    if (this.#find(entry.client_id)) this.#change(entry, { state: "failed", error: reason, after: this.#headOf(entry.room) });
     return true;
   }
 

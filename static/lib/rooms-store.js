@@ -187,9 +187,9 @@ export class RoomsStore extends EventTarget {
   placeRefused(id, outgoing) {
     const room = this.rooms.get(id);
     if (!room) return;
-    const failed = outgoing.filter(({ state }) => state === "failed").map(({ client_id }) => client_id);
+    const failed = outgoing.filter(({ state }) => state === "failed");
     const seq = room.lastSeq ?? room.head;
-    room.refused = new Map(failed.map((each) => [each, room.refused.get(each) ?? seq]));
+    room.refused = new Map(failed.map(({ client_id: id, after }) => [id, after ?? room.refused.get(id) ?? seq]));
   }
 
   addNote(id, { command, text }, at = new Date().toISOString()) {

@@ -61,10 +61,11 @@ export class Session extends EventTarget {
     this.#store = store;
     this.#records = records;
     this.#tabs = tabs;
+    const headOf = (room) => store.room(room)?.lastSeq ?? null;
     const isSeen = (room, seq) => seq <= (store.room(room)?.lastSeq ?? 0);
     const isMine = ({ author, client_id: id }, clientId) => id === clientId && author.id === store.me?.id;
     const postedAs = (room, clientId) => store.room(room)?.messages.find((message) => isMine(message, clientId))?.id ?? null;
-    this.outbox = new Outbox({ send: (entry) => this.#post(entry), upload, records, tabs, isSeen, postedAs });
+    this.outbox = new Outbox({ send: (entry) => this.#post(entry), upload, records, tabs, isSeen, postedAs, headOf });
     this.outbox.addEventListener("change", ({ detail }) => this.#placeRefused(detail.room));
     this.drafts = new Drafts({ records, tabs });
     this.outbox.addEventListener("stored", ({ detail }) => this.drafts.keepAgain(detail.room));

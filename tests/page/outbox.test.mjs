@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Database } from "../../static/lib/database.js";
 import { Outbox } from "../../static/lib/outbox.js";
 import { Records } from "../../static/lib/records.js";
+import { RoomsStore } from "../../static/lib/rooms-store.js";
 import { RequestError } from "../../static/lib/socket.js";
 import { Tabs } from "../../static/lib/tabs.js";
 import { FakeBrowser, FakeIndexedDB, fakeTabStorage, settled } from "./browser-fakes.mjs";
@@ -31,10 +32,10 @@ function takingServer() {
   return { log, send, bodies: () => log.map(({ body }) => body) };
 }
 
-function tab({ send, upload, factory = new FakeIndexedDB(), storage = fakeTabStorage(), browser = null, isSeen }) {
+function tab({ send, upload, factory = new FakeIndexedDB(), storage = fakeTabStorage(), browser = null, isSeen, headOf }) {
   const records = new Records({ database: new Database({ factory }), tab: storage });
   const tabs = browser ? new Tabs({ locks: browser.locks, makeChannel: browser.channel }) : undefined;
-  const outbox = new Outbox({ send, upload, records, tabs, isSeen });
+  const outbox = new Outbox({ send, upload, records, tabs, isSeen, headOf });
   return { outbox, tabs, factory, storage };
 }
 
@@ -552,4 +553,21 @@ test("a message that is read from the database after its event was here is never
   await settled();
   assert.deepEqual(shown, []);
   assert.deepEqual(stored(factory), []);
+});
+
+test("a refused message stays after the event at which it was refused, also in a tab that is opened later", async () => {
+  const { asked, send } = server();
+  let head = 7;
+  const factory = new FakeIndexedDB();
+  const { outbox } = await opened({ send, factory, headOf: () => head });
+  const { client_id } = outbox.add("r", "one");
+  await settled();
+  asked[0].reject(refusal("message.refused", "never"));
+  await settled();
+  head = 9;
+  const store = new RoomsStore();
+  store.applySnapshot([{ id: "r", head, joined: true }]);
+  const later = await opened({ send, factory, headOf: () => head });
+  store.placeRefused("r", later.outbox.in("r"));
+  assert.deepEqual([...store.room("r").refused], [[client_id, 7]]);
 });

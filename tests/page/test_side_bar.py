@@ -11,6 +11,7 @@ from tests.page.test_browser import fresh
 pytestmark = pytest.mark.long
 
 MANY = 10_000
+BUSY = ("many-5", "many-9999")
 FIRST_ROWS = 500
 
 
@@ -243,9 +244,13 @@ def test_ten_thousand_rooms_stay_usable(person: PersonFactory, server: Server) -
 
 
 def many_rooms(socket: WebSocketRoute) -> None:
-    """Puts rooms of our own into the server's answers to `rooms`, and follows none of them."""
+    """Puts rooms of our own into the server's answers to `rooms`, and follows none of them.
+
+    When the page asks again, as it does when one looks for a room, those of BUSY have their 50 messages.
+    """
     server = socket.connect_to_server()
     asked: set[int] = set()
+    answers = 0
 
     def to_server(text: str | bytes) -> None:
         frame = json.loads(text)
@@ -262,15 +267,19 @@ def many_rooms(socket: WebSocketRoute) -> None:
                 frame["rooms"] = {room: frame["rooms"][room] for room in others}
         server.send(json.dumps(frame))
 
+    def room(number: int) -> dict[str, object]:
+        count = 50 if answers > 1 and f"many-{number}" in BUSY else 0
+        told = {"id": f"many-{number}", "name": f"Many {number} ", "kind": "public"}
+        return {**told, "head": count, "unread": count}
+
     def to_page(text: str | bytes) -> None:
+        nonlocal answers
         frame = json.loads(text)
         if frame.get("re") in asked:
+            answers += 1
             frame["ok"]["rooms"] = [
-                *(
-                    {"id": f"many-{number}", "name": f"Many {number} ", "kind": "public", "head": 0}
-                    for number in range(MANY)
-                ),
-                *(room for room in frame["ok"]["rooms"] if room.get("joined", True)),
+                *map(room, range(MANY)),
+                *(each for each in frame["ok"]["rooms"] if each.get("joined", True)),
             ]
         socket.send(json.dumps(frame))
 
