@@ -2,7 +2,7 @@
 
 Each module becomes a block, which has a scope of its own, after the modules that it imports. Its exports are kept by
 name. A module that is imported with `import("./x.js")` becomes a script of its own, with what it alone needs. Lines
-stay what they are but for comments, and a source map leads each of them back to its file.
+stay what they are but for comments and indentation, and a source map leads each of them back to its file.
 
 Only what the page uses is understood: imports by relative path and exports of functions, classes and constants, each
 at the start of a line. Anything else is refused, and the page's files are served one by one.
@@ -27,6 +27,10 @@ _LISTED = re.compile(r"^export \{(?P<names>[^}]*)\};?(?!\s*from)", re.M)
 _COMMENT = re.compile(
     r"^[ \t]*(?:/\*\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)[ \t]*$", re.M
 )  # whole lines of them
+# A comment behind code, whose texts in quotes are whole.
+_ASIDE = re.compile(
+    r"""^((?:[^"'`/\n]|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`|/(?!/))+?)[ \t]+// .*$"""
+)
 _LEFT = re.compile(
     r"""\bimport\b\s*(?:[\w$]+\s*,?\s*)?(?:\{[^}]*\}\s*|\*\s*as\s+[\w$]+\s*)?(?:from\s*)?["']"""
     r"|\bexport\s*(?:[{*]|(?:default|const|let|var|function|class|async)\b)|\bimport\.meta\b(?!\.url)"
@@ -182,6 +186,18 @@ def _body(path: str, module: _Module, script: str, entry: str) -> str:
     return text.replace("import.meta.url", f"new URL({here}, import.meta.url).href")
 
 
+def _thinned(lines: Iterable[str]) -> Iterator[str]:
+    """The lines without indentation, and without comments behind code; those of a template stay what they are."""
+    in_template = False
+    for line in lines:
+        if in_template:
+            yield line
+        else:
+            aside = _ASIDE.match(line)
+            yield (aside[1] if aside else line).strip()
+        in_template ^= line.count("`") % 2 == 1
+
+
 def _unless_quoted(comment: re.Match[str]) -> str:
     """Nothing but the comment's line ends; within a template of several lines, it is no comment."""
     is_quoted = comment.string.count("`", 0, comment.start()) % 2
@@ -206,7 +222,7 @@ def _script(
     mappings: list[tuple[int, int] | None] = [None] * len(lines)  # index of the module, and line
     for index, name in enumerate(names):
         module = modules[name]
-        body = _body(name, module, script, entry).splitlines()
+        body = list(_thinned(_body(name, module, script, entry).splitlines()))
         given = ", ".join(
             outside if outside == inside else f"{outside}: {inside}"
             for outside, inside in module.exported.items()

@@ -9,11 +9,10 @@ import { h, LOGO } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import "./connection-status.js";
+import { loaded, showShortcuts } from "./loaded.js";
 import "./notice-list.js";
 import "./room-list.js";
 import "./room-view.js";
-import "./settings-view.js";
-import { showShortcuts } from "./shortcuts-dialog.js";
 import { View } from "./view.js";
 
 const ANNOUNCED = 20; // messages kept for the screen reader
@@ -60,8 +59,8 @@ class ChatApp extends View {
   /** Tells the first account that the server is its own; a card that cannot be loaded comes at the next start. */
   async #tellOwner() {
     const { store, places } = this;
-    const part = await import("./settings/staff/owner-card.js").catch(() => null);
-    if (part && this.isConnected) this.append(part.ownerCard({ store, places, storage: localStorage, createRoom: () => this.#list.create() }));
+    const part = await import("./settings/staff/pages.js").catch(() => null);
+    if (part && this.isConnected) this.append(part.OWNER_CARD({ store, places, storage: localStorage, createRoom: () => this.#list.create() }));
   }
 
   #active() {
@@ -83,11 +82,16 @@ class ChatApp extends View {
     this.store.want(room, seq);
   }
 
+  /** The page of the settings that the address names; null if it names none. */
+  #settingsPage() {
+    return new URLSearchParams(location.hash.slice(1)).get("settings");
+  }
+
   #route() {
     const room = this.#active();
-    const page = new URLSearchParams(location.hash.slice(1)).get("settings");
+    const page = this.#settingsPage();
     if (page !== null) {
-      this.#showSettings(page);
+      void this.#showSettings(page);
       return;
     }
     this.#room = room;
@@ -101,13 +105,13 @@ class ChatApp extends View {
     if (hadFocus && document.activeElement === document.body) this.#list.focusRow();
   }
 
-  #showSettings(page) {
+  async #showSettings(page) {
     const { session, store, places, api, notices } = this;
     this.dataset.view = page ? "settings" : "settings-list";
     this.#title();
     const shown = this.#main.querySelector("settings-view");
     if (shown) shown.dataset.page = page;
-    else this.#main.replaceChildren(h("settings-view", { session, store, places, api, notices, "data-page": page }));
+    else if ((await loaded(import("./settings-view.js"))) && this.#settingsPage() === page) this.#main.replaceChildren(h("settings-view", { session, store, places, api, notices, "data-page": page }));
   }
 
   #title() {
@@ -144,7 +148,7 @@ class ChatApp extends View {
       this.#move(event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key === "?" && !event.ctrlKey && !event.metaKey && !isField(event.target)) {
       event.preventDefault();
-      showShortcuts();
+      void showShortcuts();
     } else if (event.key === "Escape" && this.#notices.closeNewest()) {
       event.preventDefault();
     } else if (event.key === "Escape" && this.#main.querySelector("settings-view")) {

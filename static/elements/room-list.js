@@ -12,14 +12,12 @@ import { isStaff } from "../lib/rights.js";
 import { roomTitle } from "../lib/titles.js";
 import { avatar } from "./avatar.js";
 import { askNewRoom } from "./dialogs.js";
-import { showDirectory } from "./directory-dialog.js";
 import { Keyed } from "./keyed.js";
 import { languageSelect } from "./language-select.js";
+import { loaded, showShortcuts } from "./loaded.js";
 import "./menu-button.js";
 import { makeActRow, makeRoomRow, roomItem, updateActRow, updateRoomRow } from "./room-row.js";
-import { showSearch } from "./search-dialog.js";
 import { signOut } from "./sign-out.js";
-import { showShortcuts } from "./shortcuts-dialog.js";
 import { bars } from "./skeleton.js";
 import { findStaffPages, found, plain } from "./switcher.js";
 import { tellError } from "./toasts.js";
@@ -100,8 +98,8 @@ class RoomList extends View {
       "div",
       { class: "side-head" },
       h("h1", {}, t("rooms")),
-      button(t("search"), ICONS.search, "search", () => this.search()),
-      button(t("directory"), ICONS.compass, "directory", () => this.#browse()),
+      button(t("search"), ICONS.search, "search", () => void this.search()),
+      button(t("directory"), ICONS.compass, "directory", () => void this.#browse()),
       button(t("room.create"), ICONS.plus, "new-room", () => this.create()),
     );
   }
@@ -128,7 +126,7 @@ class RoomList extends View {
     return [
       { label: t("settings.profile"), icon: ICONS.person, testid: "menu-profile", href: "#settings=profile" },
       { label: t("settings.notifications"), icon: ICONS.bell, testid: "menu-notifications", href: "#settings=notifications" },
-      { label: t("keys"), icon: ICONS.keyboard, testid: "menu-keys", run: showShortcuts },
+      { label: t("keys"), icon: ICONS.keyboard, testid: "menu-keys", run: () => void showShortcuts() },
       { label: t("signOut"), icon: ICONS.leave, testid: "sign-out", run: () => void signOut(this.session) },
     ];
   }
@@ -305,23 +303,23 @@ class RoomList extends View {
   #foundActs() {
     return found(this.#filter.value.trim(), this.store.me, {
       create: () => this.create(),
-      search: () => this.search(),
-      keys: showShortcuts,
-      signOut: () => void this.session.signOut(),
-      browse: (text) => this.#browse(text),
+      search: () => void this.search(),
+      keys: () => void showShortcuts(),
+      signOut: () => void signOut(this.session),
+      browse: (text) => void this.#browse(text),
       write: (username) => this.session.directByName(username).then((room) => this.#choose(room), tellError),
     });
   }
 
-  #browse(text = "") {
-    showDirectory({ session: this.session, text, open: (room) => this.#choose(room) });
+  async #browse(text = "") {
+    (await loaded(import("./directory-dialog.js")))?.showDirectory({ session: this.session, text, open: (room) => this.#choose(room) });
   }
 
   /** Looks for messages. */
-  search() {
+  async search() {
     const { session, store } = this;
     const open = (place) => this.dispatchEvent(new CustomEvent("message-chosen", { detail: place }));
-    showSearch({ session, store, open });
+    (await loaded(import("./search-dialog.js")))?.showSearch({ session, store, open });
   }
 
   /** Asks for a new room, and opens it. */

@@ -3,7 +3,6 @@
 import { dismiss } from "../../../lib/dismissed.js";
 import { h, icon, ICONS } from "../../../lib/dom.js";
 import { t } from "../../../lib/i18n.js";
-import "./texts.js";
 
 /** `createRoom` asks for a new room. */
 export function ownerCard({ store, places, storage, createRoom }) {

@@ -1,6 +1,10 @@
 /** The pages for staff of the server; each is loaded when it is opened. Nobody else loads this file. */
 
+import { ownerCard } from "./owner-card.js";
 import "./texts.js";
+
+/** Tells the first account that the server is its own. */
+export const OWNER_CARD = ownerCard;
 
 /** `[key, label, load]`; `load` resolves with a function that makes the page, as those of one's own settings. */
 export const PAGES = [
