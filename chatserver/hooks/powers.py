@@ -31,6 +31,7 @@ PARTS = frozenset(
             "own_emails",
             "ping",
             "plugin_events",
+            "preferences",
             "presence",
             "rates",
             "removal",

@@ -58,7 +58,7 @@ def test_its_test_passes_and_notices_a_broken_plugin(plugin: Path) -> None:
     done = tested(plugin)
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
     module = plugin / "chatserver_quiet_please/__init__.py"
-    module.write_text(module.read_text().replace("isupper", "islower"))
+    module.write_text(module.read_text().replace("isupper()", "islower()  "))
     done = tested(plugin)
     assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout + done.stderr
 
@@ -71,7 +71,7 @@ def test_one_for_the_page_works_and_takes_its_page_along(page_plugin: Path) -> N
     folder = page_plugin / "chatserver_quiet_please/page"
     assert sorted(path.name for path in folder.iterdir()) == ["quiet_please.css", "quiet_please.js"]
     module = page_plugin / "chatserver_quiet_please/__init__.py"
-    module.write_text(module.read_text().replace("+ 1", "+ 2"))
+    module.write_text(module.read_text().replace("+ 1", "+ 20"))
     assert tested(page_plugin).returncode == 1
 
 

@@ -21,9 +21,10 @@ from chatserver.hooks.actions import (
     RoomCreate,
     RoomJoin,
 )
-from chatserver.hooks.calls import REASON_CHARS, HookCalls
+from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.guard import WITHOUT_BREAKER, Call
 from chatserver.hooks.policy import Policy
+from chatserver.hooks.reasons import REASON_CHARS
 from chatserver.hooks.types import LoginAttempt, Refusal
 from chatserver.model import RoomKind
 from chatserver.runtime.measure import Measures

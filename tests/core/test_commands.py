@@ -530,7 +530,7 @@ async def test_a_taken_name_and_a_wrong_command_refuse_to_start(tmp_path: Path) 
     source += "Command(name=%s, about='x', run=self.run)]\n\n    async def run(self, it): ...\n"
     for name, text in (
         ("help", "plugin mine: help is taken by slash_commands"),
-        ("Help", "plugin mine: command Help: its name must be"),
+        ("Helps", "plugin mine: command Helps: its name must be"),
     ):
         (tmp_path / "mine.py").write_text(source % json.dumps(name))
         with pytest.raises(StartupError) as caught:

@@ -112,20 +112,24 @@ async def test_a_list_of_members_says_who_is_online_anywhere() -> None:
         guest = await built.member("guest")
         theirs = connect(built, built.first, guest)
 
-        def listed(service: Service) -> dict[str, bool]:
+        async def listed(service: Service) -> dict[str, bool]:
             room = service.room_cache.loaded(built.room.id)
             assert room is not None
-            page = service.rooms._members(guest, MembersAsked(room))
+            page = await service.rooms._members(guest, MembersAsked(room))
             return {each.id: each.online for each in page.members}
 
+        async def both_list(online: bool) -> None:
+            for service in (built.first, built.second):
+                while await listed(service) != {built.owner.id: False, guest.id: online}:
+                    for each in (built.first, built.second):
+                        await each.presence.tick()
+                    await asyncio.sleep(0.005)
+
         await built.second.rooms.get(built.room.id, guest)
-        for service in (built.first, built.second):
-            await turns(
-                built, lambda s=service: listed(s) == {built.owner.id: False, guest.id: True}
-            )
-        theirs.close()
-        for service in (built.first, built.second):
-            await turns(built, lambda s=service: listed(s)[guest.id] is False)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await both_list(online=True)
+            theirs.close()
+            await both_list(online=False)
 
 
 async def test_a_node_that_stops_says_that_its_users_are_gone() -> None:

@@ -110,6 +110,7 @@ FILTERED: dict[tuple[str, str], tuple[Ask, str]] = {
 }
 STAFF = {
     ("http", "GET /api/v1/admin/users"),
+    ("http", "DELETE /api/v1/admin/users/NAME/sessions"),
     ("http", "PUT /api/v1/users/NAME"),
     ("http", "POST /api/v1/users"),
     ("http", "PUT /api/v1/users/NAME/password"),

@@ -119,6 +119,12 @@ async def test_a_removed_member_hears_no_more_at_once(server: Running) -> None:
         assert await b.code("sub", rooms={room: 0}) == "room.not_found"
 
 
+def member(person: Person, role: str) -> dict[str, Any]:
+    """Of an answer to `members`, while the person is connected."""
+    names = {"name": person.user["name"], "username": person.username}
+    return {"id": person.id, **names, "role": role, "online": True}
+
+
 async def test_inviting_and_members(server: Running) -> None:
     anna, ben, carl = await server.people("anna", "ben", "carl")
     async with anna.connect() as a, ben.connect() as b, carl.connect() as c:
@@ -130,9 +136,9 @@ async def test_inviting_and_members(server: Running) -> None:
         await c.event("room.added")
         members = (await c.ok("members", room=room))["members"]
         assert members == [
-            {"id": anna.id, "name": "anna", "role": "owner", "online": True},
-            {"id": ben.id, "name": "ben", "role": "member", "online": True},
-            {"id": carl.id, "name": "carl", "role": "member", "online": True},
+            member(anna, "owner"),
+            member(ben, "member"),
+            member(carl, "member"),
         ]
         assert await a.code("invite", room=room, user="nobody") == "user.not_found"
 
