@@ -176,7 +176,11 @@ class Tour:
         yield "room-send-menu"
         page.keyboard.press("Escape")
         page.get_by_test_id("composer").fill("")
-        panels = page.locator(".room-head [aria-expanded]")
+        page.get_by_test_id("room-menu").click()
+        expect(page.get_by_test_id("leave-room")).to_be_visible()
+        yield "room-menu"
+        page.keyboard.press("Escape")
+        panels = page.locator(".room-head [aria-expanded]:not([aria-haspopup])")
         for index in range(panels.count()):
             panels.nth(index).click()
             panel = page.get_by_test_id("room-panel")
