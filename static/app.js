@@ -19,7 +19,7 @@ import { Updates } from "./lib/updates.js";
 import { uploadWaiting } from "./lib/waiting-files.js";
 import { show as showDialog } from "./elements/dialogs.js";
 import "./elements/chat-app.js";
-import "./elements/sign-in.js";
+import { loaded } from "./elements/loaded.js";
 import "./elements/update-line.js";
 
 const api = new Api();
@@ -56,7 +56,11 @@ function atStart() {
   return { "data-login": login, "data-invite": invite, "data-reset": reset };
 }
 
-function show() {
+async function show() {
+  if (!store.me) {
+    await loaded(import("./elements/sign-in.js"));
+    if (store.me) return; // signed in meanwhile
+  }
   document.documentElement.lang = currentLanguage();
   document.documentElement.dir = directionOf(currentLanguage());
   root.replaceChildren(store.me ? h("chat-app", { session, store, connection, places, api, notices }) : h("sign-in", { api, "data-notice": notice, ...waiting }));
@@ -67,7 +71,7 @@ function signedIn(user) {
   notice = "";
   session.start(user);
   keeping.start(user);
-  show();
+  void show();
 }
 
 root.addEventListener("signed-in", ({ detail }) => signedIn(detail.user), { capture: true });
@@ -80,7 +84,7 @@ session.addEventListener("signed-out", ({ detail }) => {
   notice = detail.reason === "expired" ? t("signedOut.expired") : "";
   history.replaceState(null, "", location.pathname);
   document.title = t("app.name");
-  show();
+  void show();
   if (detail.redirect) location.assign(detail.redirect);
 });
 
@@ -105,7 +109,7 @@ async function confirmUser(asking) {
   else if (store.me) session.expire();
   else {
     void keeping.stop();
-    show();
+    void show();
   }
 }
 
@@ -146,14 +150,14 @@ session.addEventListener("ready", onReady);
 document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && void keeping.flush());
 if (before) {
   session.start(before.me, before);
-  show();
+  void show();
 }
 try {
   await confirmUser(asked);
 } catch (error) {
   if (!before) {
     notice = errorText(error);
-    show();
+    void show();
   }
 }
 document.body.append(h("update-line", { updates }));

@@ -17,6 +17,7 @@ _SCRIPT = re.compile(
     rb'<script type="module"(?: blocking="render")? src="/static/([^"]+)"></script>'
 )
 _SHEET = re.compile(rb'<link rel="stylesheet" href="/static/([^"]+)">\s*')
+_BLANK = re.compile(rb"/\*(?:[^*]|\*(?!/))*\*/|^[ \t]+", re.M)  # comments, and indentation
 _REFERENCE = re.compile(rb"url\(|@import|@charset")
 _TEXTS = re.compile(r"joined/texts/([a-z]+)\.js")
 
@@ -97,7 +98,7 @@ class JoinedPage:
         ):  # relative to each sheet's address
             return
         self.files[SHEET] = b"\n".join(
-            b"/* %s */\n%s" % (posixpath.basename(name).encode(), sheet)
+            b"/* %s */\n%s" % (posixpath.basename(name).encode(), _BLANK.sub(b"", sheet))
             for name, sheet in zip(names, sheets, strict=True)
         )
         one = b'<link rel="stylesheet" href="/static/%s">\n    ' % SHEET.encode()

@@ -167,6 +167,7 @@ class MessageList extends View {
 
   #onDrawn() {
     const rows = [...this.#list.querySelectorAll(":scope > article")];
+    this.#list.setAttribute("role", rows.length ? "feed" : "group"); // a feed has articles
     const known = rows.find((row) => row === this.#entered) ?? rows.find((row) => row.dataset.key === this.#stop);
     makeTabStop(rows, known ?? rows.at(-1));
     for (const day of this.#list.querySelectorAll(":scope > .day")) {

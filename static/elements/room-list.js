@@ -312,7 +312,7 @@ class RoomList extends View {
   }
 
   async #browse(text = "") {
-    (await loaded(import("./directory-dialog.js")))?.showDirectory({ session: this.session, text, open: (room) => this.#choose(room) });
+    (await loaded(import("./finding.js")))?.FINDING.showDirectory({ session: this.session, text, open: (room) => this.#choose(room) });
   }
 
   /** Looks for messages. */

@@ -10,9 +10,9 @@ import { roomTitle } from "../lib/titles.js";
 import { ask } from "./dialogs.js";
 import "./menu-button.js";
 import { roomSettings } from "./room-settings.js";
+import { loaded } from "./loaded.js";
 import "./message-composer.js";
 import "./message-list.js";
-import { showPeople } from "./people-dialog.js";
 import { labelOf, placeButton } from "./plugin-place.js";
 import { tellError } from "./toasts.js";
 import "./typing-line.js";
@@ -190,9 +190,9 @@ class RoomView extends View {
     ];
   }
 
-  #onPeople() {
+  async #onPeople() {
     const open = (room) => this.dispatchEvent(new CustomEvent("room-opened", { bubbles: true, detail: { room } }));
-    return showPeople({ session: this.session, me: this.store.me, room: this.store.room(this.room), open });
+    return (await loaded(import("./finding.js")))?.FINDING.showPeople({ session: this.session, me: this.store.me, room: this.store.room(this.room), open });
   }
 
   async #onLeave() {

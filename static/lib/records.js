@@ -48,6 +48,7 @@ export class Records {
    */
   async append(store, record, origin = null) {
     if (origin) this.#dropFromTab(...origin);
+    if (store === "outbox") this.#putIntoTab(store, record); // the page may be loaded anew before the database answers
     try {
       const names = [...new Set([store, origin?.[0] ?? store])];
       const order = await this.#run(names, "readwrite", async (stores) => {

@@ -14,10 +14,12 @@ MOST_REQUESTS = 15  # of them one for each plugin that has a part in the page
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def built(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Server]:
     """A server as in production: it joins and packs the page's files."""
     server = Server(tmp_path_factory.mktemp("built"), "memory", {"server.debug": "false"})
     server.start()
+    # The first account owns the server, and is told so by a part of the page that others do not load.
+    Person(browser, server.url).sign_up("olga", "Olga").context.close()
     yield server
     server.stop()
 

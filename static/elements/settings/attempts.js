@@ -5,7 +5,6 @@
 
 import { h } from "../../lib/dom.js";
 import { errorText, said, t } from "../../lib/i18n.js";
-import "../login-steps.js";
 
 export class Attempts {
   #api;
@@ -32,7 +31,8 @@ export class Attempts {
   }
 
   /** Draws the steps that `progress` begins; `then` is called when they are done. */
-  follow(progress, title, then) {
+  async follow(progress, title, then) {
+    await import("../sign-in.js"); // which has the steps
     const element = h("login-steps", { api: this.#api, progress });
     element.addEventListener("login-done", () => {
       this.#showSteps();
