@@ -155,6 +155,7 @@ export class Outbox extends EventTarget {
 
   async #store(entry, draft) {
     const user = this.#user;
+    this.#records.hold("outbox", recordOf(entry, user));
     await this.#opening;
     if (this.#user !== user) return;
     const { order, kept } = await this.#records.append("outbox", recordOf(entry, user), draft);

@@ -38,6 +38,11 @@ export class Records {
     }
   }
 
+  /** Keeps a record in the tab until `append` has stored it: the page may be loaded anew before the database answers. */
+  hold(store, record) {
+    this.#putIntoTab(store, record);
+  }
+
   /**
    * Stores a new record behind all others of its user, or replaces the one with its key, and in the same transaction
    * removes the record `[store, key]` that it comes of. Resolves with `{order, kept}`: "browser", or "tab" if it lives no
@@ -48,7 +53,6 @@ export class Records {
    */
   async append(store, record, origin = null) {
     if (origin) this.#dropFromTab(...origin);
-    if (store === "outbox") this.#putIntoTab(store, record); // the page may be loaded anew before the database answers
     try {
       const names = [...new Set([store, origin?.[0] ?? store])];
       const order = await this.#run(names, "readwrite", async (stores) => {

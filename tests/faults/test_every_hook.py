@@ -13,8 +13,9 @@ import pytest
 from chatserver import Actor, ChatError, Room, StartupError
 from chatserver.app import Server
 from chatserver.config import load
-from chatserver.hooks.calls import REASON_CHARS, HookCalls
+from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.loading import JUDGING_HOOKS, hook_names
+from chatserver.hooks.reasons import REASON_CHARS
 from chatserver.model import ServerRole
 from chatserver.runtime.measure import Counter
 from chatserver.testing.running import Chat, Person, running

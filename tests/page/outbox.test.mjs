@@ -303,9 +303,11 @@ test("a database that hangs holds nothing back for good", async (context) => {
   const factory = Object.assign(new FakeIndexedDB(), { hangs: true });
   const { send, bodies } = takingServer();
   context.mock.timers.enable({ apis: ["setTimeout"] });
-  const { outbox } = tab({ send, factory });
+  const storage = fakeTabStorage();
+  const { outbox } = tab({ send, factory, storage });
   void outbox.open("me");
   outbox.add("r", "one");
+  assert.equal(storage.length, 1, "the page may be loaded anew at once");
   for (let patience = 0; patience < 4; patience += 1) {
     await settled();
     context.mock.timers.tick(3_000);
