@@ -28,6 +28,7 @@ class RoomView extends View {
   #menu;
   #added;
   #settings; // a panel of the page's own
+  #steers = false; // whether I may change the room, as it was shown
   #panel;
   #body;
   #shown = null; // "room" | "join" | "gone"
@@ -91,7 +92,9 @@ class RoomView extends View {
     this.#topic.hidden = !room?.topic;
     this.#people.hidden = kind !== "room" || room.kind === "direct";
     this.#menu.hidden = kind !== "room";
-    if (kind !== this.#shown) this.#showAdded(kind === "room");
+    const steers = kind === "room" && this.store.maySteer(this.room);
+    if (kind !== this.#shown || steers !== this.#steers) this.#showAdded(kind === "room");
+    this.#steers = steers;
     if (kind === this.#shown) return;
     if (this.session.status !== "open" && kind === "gone") return; // not known yet
     this.#shown = kind;

@@ -259,6 +259,8 @@ export class RoomsStore extends EventTarget {
       case "pin.added":
       case "pin.removed":
         return changed(() => ({ pinned: event.ev === "pin.added" }));
+      case "member.changed":
+        return event.user.id === this.me?.id && Object.assign(room, { role: event.role });
       case "room.changed":
         return Object.assign(room, { name: event.name ?? room.name, topic: event.topic ?? "" });
       default:

@@ -162,6 +162,13 @@ test("a changed room shows its new name and topic", () => {
   assert.equal(store.room("r").topic, "");
 });
 
+test("another role of mine counts at once, one of somebody else's does not", () => {
+  store.applyEvent({ ev: "member.changed", room: "r", seq: 11, user: BEN, role: "admin" });
+  assert.equal(store.maySteer("r"), false);
+  store.applyEvent({ ev: "member.changed", room: "r", seq: 12, user: ME, role: "admin" });
+  assert.equal(store.maySteer("r"), true);
+});
+
 test("a long-open room forgets its oldest messages, and keeps those around somebody who reads further up", () => {
   store.applyPage("r", page(9, 10));
   for (let seq = 11; seq <= 2_000; seq++) {
