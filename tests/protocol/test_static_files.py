@@ -134,8 +134,15 @@ def test_a_page_that_cannot_be_joined_is_served_as_it_is(folder: Path) -> None:
 def test_the_joined_sheet_has_all_sheets_in_their_order(folder: Path) -> None:
     sheet = StaticFiles(str(folder), debug=False).read("joined/page.css").data.decode()
     named = re.findall(r'href="/static/(css/[^"]+)"', (STATIC / "index.html").read_text())
-    places = [sheet.index((STATIC / name).read_text()) for name in named]
+    # Without comments and indentation, and otherwise as they are.
+    sheets = [re.sub(r"/\*.*?\*/|^[ \t]+", "", _text(name), flags=re.S | re.M) for name in named]
+    places = [sheet.index(each) for each in sheets]
     assert len(places) > 3 and places == sorted(places)
+    assert sheet.count("/*") == len(named), "each is named by one comment"
+
+
+def _text(name: str) -> str:
+    return (STATIC / name).read_text()
 
 
 def test_in_development_changed_files_are_served_at_once(folder: Path) -> None:
