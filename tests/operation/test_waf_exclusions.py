@@ -64,6 +64,10 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [field("old", "/api/v1/me/password", "PUT"), field("new", "/api/v1/me/password", "PUT")],
         [field("other", "/api/v1/me/password", "PUT"), field("old", "/api/v1/login")],
     ),
+    "9590230": (
+        [field("section", f"{ROOM}/preferences", "PATCH")],
+        [field("other", f"{ROOM}/preferences", "PATCH"), field("section", ROOM, "PATCH")],
+    ),
     "9590220": (
         [field("name", "/api/v1/me/passkeys/0123456789abcdef", "PATCH")],
         [
