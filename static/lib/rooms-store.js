@@ -35,7 +35,6 @@ function freshRoom() {
     held: null, // the seq at which somebody reads further up
     place: null, // where one read when the room was left, `{seq, offset: px below the upper edge}`; null: at the end
     refused: new Map(), // by client_id, the seq after which a message of mine that was refused stands
-    draft: "",
     attached: new Attached(), // to the draft
     wanted: null, // the seq of a message that somebody wants to see
   };

@@ -58,6 +58,7 @@ def test_its_test_passes_and_notices_a_broken_plugin(plugin: Path) -> None:
     done = tested(plugin)
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
     module = plugin / "chatserver_quiet_please/__init__.py"
+    # Of another size, by which Python notices a change within the same second.
     module.write_text(module.read_text().replace("isupper()", "islower()  "))
     done = tested(plugin)
     assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout + done.stderr
