@@ -20,6 +20,8 @@ START_SECONDS = 60
 PASSWORD = "correct horse battery staple"
 # The page asks who is signed in; before that somebody is, the browser logs the 401 by itself.
 EXPECTED_CONSOLE = r"401 \(Unauthorized\).*/api/v1/me"
+# What the console says while a server or the network is away, whatever was being loaded at that moment.
+AWAY = r"net::ERR_|WebSocket connection to|Failed to fetch|/api/v1/"
 
 
 class Server:

@@ -5,11 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
+from tests.page.people import AWAY, PASSWORD, Person, PersonFactory, Server, sign_out
 
 pytestmark = pytest.mark.long
-
-AWAY = r"WebSocket connection to|Failed to fetch dynamically|ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|/api/v1/"
 
 
 @pytest.fixture

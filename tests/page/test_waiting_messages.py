@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Dialog, Page, WebSocket, WebSocketRoute, expect
 
-from tests.page.people import Person, PersonFactory, Server
-from tests.page.test_outbox import AWAY, all_posted, log_of, status, stored, write
+from tests.page.people import AWAY, Person, PersonFactory, Server
+from tests.page.test_outbox import all_posted, log_of, status, stored, write
 
 pytestmark = pytest.mark.long
 
