@@ -15,12 +15,10 @@ import { Session } from "./lib/session.js";
 import { SharedConnection } from "./lib/shared-connection.js";
 import { Connection } from "./lib/socket.js";
 import { Tabs } from "./lib/tabs.js";
-import { Updates } from "./lib/updates.js";
 import { uploadWaiting } from "./lib/waiting-files.js";
 import { show as showDialog } from "./elements/dialogs.js";
 import "./elements/chat-app.js";
 import { loaded } from "./elements/loaded.js";
-import "./elements/update-line.js";
 
 const api = new Api();
 const store = new RoomsStore();
@@ -37,7 +35,9 @@ const notices = new Notices({ places, store, storage: localStorage });
 const plugins = new Plugins({ places, api, connection, session, store, styles: document.head, notices });
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
 const KEEPING_MS = 3_000; // after the start, whose network the files that are kept do not share
-const updates = new Updates({ container: navigator.serviceWorker, reload: () => location.reload() });
+const KEEPING_AGAIN_MS = 60_000;
+/** @type {{check: () => void} | null} */
+let updates = null;
 const root = document.querySelector("#root");
 let notice = "";
 let emailCode = "";
@@ -114,9 +114,18 @@ async function confirmUser(asking) {
 }
 
 function onReady() {
-  updates.check();
+  updates?.check();
   if (partsLost) loadParts();
   if (!keeping.isOn) confirmUser(api.me()).catch(() => {}); // asked again when the connection is back
+}
+
+function followUpdates() {
+  import("./elements/update-line.js").then(
+    (part) => {
+      updates = part.followUpdates(document.querySelector("meta[name=build]")?.content);
+    },
+    () => setTimeout(followUpdates, KEEPING_AGAIN_MS),
+  );
 }
 
 /** Says whether a link for an e-mail address counted. */
@@ -160,5 +169,4 @@ try {
     void show();
   }
 }
-document.body.append(h("update-line", { updates }));
-setTimeout(() => void updates.start(document.querySelector("meta[name=build]")?.content), KEEPING_MS);
+setTimeout(followUpdates, KEEPING_MS);

@@ -1,8 +1,9 @@
 """Joins the ES modules of a page into one script, so that a browser gets them by one request and not by a chain.
 
 Each module becomes a block, which has a scope of its own, after the modules that it imports. Its exports are kept by
-name. A module that is imported with `import("./x.js")` becomes a script of its own, with what it alone needs. Lines
-stay what they are but for comments and indentation, and a source map leads each of them back to its file.
+name. A module that is imported with `import("./x.js")` becomes a script of its own, with what it alone needs; what
+several of them need, and the first script does not, is in one script that is loaded beside any of them. Lines stay what
+they are but for comments and indentation, and a source map leads each of them back to its file.
 
 Only what the page uses is understood: imports by relative path and exports of functions, classes and constants, each
 at the start of a line. Anything else is refused, and the page's files are served one by one.
@@ -11,7 +12,7 @@ at the start of a line. Anything else is refused, and the page's files are serve
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,15 +38,16 @@ _LEFT = re.compile(
 )
 _FIRST = """\
 const $modules = {}, $scripts = {};
-const $load = async (name, script) => {
-  if (!$modules[name]) {
-    $scripts[script] ??= import(script).then(({ default: run }) => run($modules, $load));
-    await $scripts[script].catch((error) => { delete $scripts[script]; throw error; });
-  }
+const $run = (script, before) => ($scripts[script] ??= Promise.all([import(script), before])
+  .then(([{ default: run }]) => run($modules, $load))
+  .catch((error) => { delete $scripts[script]; throw error; }));
+const $load = async (name, script, shared) => {
+  if (!$modules[name]) await $run(script, shared && $run(shared));
   return $modules[name];
 };
 """
 _OTHER = "export default async ($modules, $load) => {"
+_SHARED = "shared.js"  # what several of the other scripts need
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -73,16 +75,28 @@ def join(root: Path, entry: str) -> dict[str, bytes]:
     later = list(dict.fromkeys(path for module in modules.values() for path in module.later))
     first = list(_in_order(modules, [entry]))
     needed = {path: set(_in_order(modules, [path])) - set(first) for path in later}
-    shared = [
-        name for name in modules if sum(name in theirs for theirs in needed.values()) > 1
-    ]  # and all that they need
-    first = list(_in_order(modules, [*shared, entry]))
-    scripts = _script(modules, entry, first, entry)
+    wanted = [name for name in modules if sum(name in theirs for theirs in needed.values()) > 1]
+    shared = [name for name in _in_order(modules, wanted) if name not in first]
+    if _SHARED in modules:
+        raise NotJoinable(f"{_SHARED} is the name of a script that is made")
+    places = {path: _places(path, needed[path], shared) for path in later}
+    scripts = _script(modules, entry, first, entry, places)
+    if shared:
+        scripts |= _script(modules, _SHARED, shared, entry, places)
     for path in later:
-        if path not in first:
-            own = [name for name in _in_order(modules, [path]) if name not in first]
-            scripts |= _script(modules, path, own, entry)
+        if path not in first and path not in shared:
+            own = [name for name in _in_order(modules, [path]) if name in needed[path]]
+            scripts |= _script(
+                modules, path, [name for name in own if name not in shared], entry, places
+            )
     return scripts
+
+
+def _places(path: str, needed: set[str], shared: Sequence[str]) -> list[str]:
+    """The script that has a module, and the one that has to run before it, if there is one."""
+    if path in shared:
+        return [_SHARED]
+    return [path, _SHARED] if needed.intersection(shared) else [path]
 
 
 def _read(root: Path, entry: str) -> dict[str, _Module]:
@@ -111,7 +125,7 @@ def _parse(path: str, text: str) -> _Module:
     for match in _LISTED.finditer(text):
         exported |= {outside: inside for inside, outside in _names(f"{{{match['names']}}}")}
     module = _Module(text, imported, later, exported)
-    left = _LEFT.search(_body(path, module, path, path))
+    left = _LEFT.search(_body(path, module, path, path, {}))
     if left:
         raise NotJoinable(f"{path}: {left[0]!r} is not understood")
     return module
@@ -157,8 +171,13 @@ def _in_order(modules: dict[str, _Module], wanted: Iterable[str]) -> Iterator[st
         yield from visit(name)
 
 
-def _body(path: str, module: _Module, script: str, entry: str) -> str:
-    """The module's lines, as part of the script at `script`; comments are empty lines."""
+def _body(
+    path: str, module: _Module, script: str, entry: str, places: Mapping[str, Sequence[str]]
+) -> str:
+    """The module's lines, as part of the script at `script`; comments are empty lines.
+
+    `places` has, for each module that is loaded when it is used, the script that has it and what runs before.
+    """
 
     def importing(match: re.Match[str]) -> str:
         source = json.dumps(_resolved(path, match["path"]))
@@ -173,8 +192,9 @@ def _body(path: str, module: _Module, script: str, entry: str) -> str:
 
     def loading(match: re.Match[str]) -> str:
         target = _resolved(path, match["path"])
-        address = posixpath.relpath(target, posixpath.dirname(entry) or ".")
-        return f"$load({json.dumps(target)}, {json.dumps(f'./{address}')})"
+        start = posixpath.dirname(entry) or "."
+        scripts = [f"./{posixpath.relpath(place, start)}" for place in places.get(target, [target])]
+        return f"$load({', '.join(map(json.dumps, [target, *scripts]))})"
 
     here = json.dumps(_relative(path, script))
     text = _COMMENT.sub(_unless_quoted, module.text)
@@ -214,7 +234,11 @@ def _relative(path: str, script: str) -> str:
 
 
 def _script(
-    modules: dict[str, _Module], script: str, names: Sequence[str], entry: str
+    modules: dict[str, _Module],
+    script: str,
+    names: Sequence[str],
+    entry: str,
+    places: Mapping[str, Sequence[str]],
 ) -> dict[str, bytes]:
     """The script of these modules, and its source map. All but the first script are functions that it calls."""
     before, after = (_FIRST, "") if script == entry else (_OTHER, "};")
@@ -222,7 +246,7 @@ def _script(
     mappings: list[tuple[int, int] | None] = [None] * len(lines)  # index of the module, and line
     for index, name in enumerate(names):
         module = modules[name]
-        body = list(_thinned(_body(name, module, script, entry).splitlines()))
+        body = list(_thinned(_body(name, module, script, entry, places).splitlines()))
         given = ", ".join(
             outside if outside == inside else f"{outside}: {inside}"
             for outside, inside in module.exported.items()

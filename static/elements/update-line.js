@@ -1,7 +1,11 @@
-/** Says that a new version of the page is there, and shows it when the reader wants. Needs `updates`. */
+/**
+ * Says that a new version of the page is there, and shows it when the reader wants. Needs `updates`. Loaded when the page
+ * is up, since nothing of it is needed before.
+ */
 
 import { h } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
+import { Updates } from "../lib/updates.js";
 import { View } from "./view.js";
 
 class UpdateLine extends View {
@@ -21,3 +25,11 @@ class UpdateLine extends View {
 }
 
 customElements.define("update-line", UpdateLine);
+
+/** Keeps this page and looks for newer ones from now on. `build` is its version. */
+export function followUpdates(build) {
+  const updates = new Updates({ container: navigator.serviceWorker, reload: () => location.reload() });
+  document.body.append(h("update-line", { updates }));
+  void updates.start(build);
+  return updates;
+}

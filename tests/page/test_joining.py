@@ -99,10 +99,12 @@ def test_the_joined_script_does_what_the_modules_do(node: str, tmp_path: Path) -
     scripts = join(root, "app.js")
     assert [name for name in scripts if name.endswith(".js")] == [
         "app.js",
+        "shared.js",
         "parts/one.js",
         "parts/two.js",
     ]
-    assert b"own = 100" in scripts["parts/one.js"] and b"own = 100" not in scripts["app.js"]
+    assert [name for name, script in scripts.items() if b"own = 100" in script] == ["parts/one.js"]
+    assert [name for name, script in scripts.items() if b"shared = {}" in script] == ["shared.js"]
     write(tmp_path / "joined", scripts)
     apart, joined = run(node, root / "app.js"), run(node, root / "joined/app.js")
     assert apart.returncode == joined.returncode == 0, apart.stderr + joined.stderr
@@ -134,6 +136,7 @@ def test_an_error_names_the_line_of_the_module(node: str, tmp_path: Path) -> Non
         {"lib/base.js": 'import { h } from "../../outside.js";\nexport const hidden = 1;\n'},
         {"lib/effect.js": "const a = 1;import{b}from'./base.js';\n"},
         {"lib/effect.js": "console.log(import.meta.env);\n"},
+        {"lib/effect.js": 'import "../shared.js";\n', "shared.js": ""},
     ],
 )
 def test_what_is_not_understood_is_refused(changed: dict[str, str], tmp_path: Path) -> None:
