@@ -1,0 +1,163 @@
+/** Keeps the rooms store true to the server: takes up its events again on each connection, and repairs losses. No DOM. */
+
+import { PAGE } from "./history.js";
+
+const ROOMS_PER_FRAME = 500; // keeps a sub frame far below the server's frame limit
+const RESUME_AGAIN_MS = 2_000;
+const LOOK_EVERY_MS = 5_000;
+
+export class Following {
+  /** Of the log from which the messages in the store are; null before the server has told it. */
+  epoch = null;
+  #connection;
+  #store;
+  #history;
+  #sending;
+  #isMine;
+  #onRefused;
+  #onReady;
+  #fire;
+  #repairing = new Set();
+  #lookedAt = 0;
+
+  /**
+   * `isMine()` resolves with whether the connection is the user's; `onRefused()` is called when the server does not let
+   * them go on, `onReady()` when the store is up to date. `fire(type, detail)` tells what has happened, as a Session
+   * fires it.
+   */
+  constructor({ connection, store, history, sending, isMine, onRefused, onReady, fire }) {
+    this.#connection = connection;
+    this.#store = store;
+    this.#history = history;
+    this.#sending = sending;
+    this.#isMine = isMine;
+    this.#onRefused = onRefused;
+    this.#onReady = onReady;
+    this.#fire = fire;
+    connection.addEventListener("hello", ({ detail }) => void this.#onHello(detail));
+    connection.addEventListener("event", ({ detail }) => this.#onEvent(detail));
+    connection.addEventListener("system", ({ detail }) => this.#onSystem(detail));
+  }
+
+  /** Public rooms that others make are not told to those who are not in them; looking brings them. */
+  lookForRooms(now = Date.now()) {
+    if (now - this.#lookedAt < LOOK_EVERY_MS) return;
+    this.#lookedAt = now;
+    this.refreshRooms().catch(() => {});
+  }
+
+  /** Positions come before state: what happens after the snapshot's heads arrives by subscription. */
+  async refreshRooms() {
+    const rooms = await this.#allRooms();
+    const before = new Set(this.#store.joined().map(({ id }) => id));
+    this.#store.applySnapshot(rooms);
+    const fresh = this.#store.joined().filter(({ id, lastSeq }) => !before.has(id) || lastSeq === null);
+    const positions = this.#store.positions();
+    await this.#subscribe(Object.fromEntries(fresh.map(({ id }) => [id, positions[id]])));
+  }
+
+  /** All rooms of the user, page by page; of public rooms to join only the first page. */
+  async #allRooms() {
+    const rooms = [];
+    let after = null;
+    do {
+      const page = await this.#connection.request("rooms", after ? { after } : {});
+      rooms.push(...page.rooms);
+      after = page.after;
+    } while (after && rooms.at(-1)?.joined !== false);
+    return rooms;
+  }
+
+  async #onHello({ epoch }) {
+    this.#lookedAt = 0;
+    this.#repairing.clear();
+    try {
+      await this.#resume(epoch);
+    } catch (error) {
+      if (error.code === "connection.lost") return;
+      if (error.retry === "later") setTimeout(() => this.#resumeAgain(epoch), error.afterMs || RESUME_AGAIN_MS);
+      else this.#onRefused();
+    }
+  }
+
+  #resumeAgain(epoch) {
+    if (this.#connection.status === "open") void this.#onHello({ epoch });
+  }
+
+  async #resume(epoch) {
+    if (!(await this.#isMine())) return;
+    const rooms = await this.#allRooms();
+    // Another epoch is another log: the same seq would name another event there.
+    const changed = this.epoch !== null && this.epoch !== epoch;
+    const stale = changed ? this.#store.joined().filter(({ loaded }) => loaded) : [];
+    for (const { id } of stale) this.#store.forgetMessages(id);
+    this.epoch = epoch;
+    this.#store.applySnapshot(rooms);
+    // A page loaded anew is as good as what was kept, and costs less than all that came since.
+    const behind = this.#store.restored().filter(({ head, lastSeq }) => head - lastSeq > PAGE);
+    for (const { id } of behind) this.#store.forgetMessages(id);
+    await this.#subscribe(this.#store.positions());
+    await Promise.all([...stale, ...behind].filter(({ opened }) => opened).map(({ id }) => this.#history.open(id)));
+    if (changed) for (const { id } of this.#store.joined()) this.#fire("missed", { room: id });
+    this.#onReady();
+  }
+
+  async #subscribe(positions) {
+    const all = Object.entries(positions);
+    for (let start = 0; start < all.length; start += ROOMS_PER_FRAME) {
+      const rooms = Object.fromEntries(all.slice(start, start + ROOMS_PER_FRAME));
+      // Set before asking: replayed events follow the answer in the same breath.
+      for (const [id, seq] of Object.entries(rooms)) this.#store.subscribed(id, seq);
+      const answer = await this.#connection.request("sub", { rooms, epoch: this.epoch });
+      const gaps = Object.entries(answer.rooms).filter(([, { state }]) => state === "gap");
+      await Promise.all(gaps.map(([id]) => this.#reload(id)));
+    }
+  }
+
+  /** After a gap: a fresh page, and events from its head on. */
+  async #reload(id) {
+    const head = await this.#history.reload(id);
+    await this.#connection.request("sub", { rooms: { [id]: head }, epoch: this.epoch });
+    this.#fire("missed", { room: id });
+  }
+
+  #onEvent(event) {
+    if (event.ev === "room.added" || event.ev === "room.removed") {
+      void this.refreshRooms().catch(() => {});
+      return;
+    }
+    if (event.ev === "presence") {
+      this.#fire("presence", { users: event.users });
+      return;
+    }
+    if (event.ev === "plugins.changed") {
+      this.#fire("plugins", {});
+      return;
+    }
+    const outcome = this.#store.applyEvent(event);
+    if (outcome !== "hole" && event.seq && event.ev !== "read") this.#sending.outbox.seen(event.room, event.seq);
+    if (outcome === "hole") void this.#repair(event.room);
+    if (outcome === "applied" && event.ev === "plugin.event") this.#fire("noted", { event });
+    if (outcome !== "applied" || event.ev !== "message.posted") return;
+    this.#sending.confirm(event);
+    if (event.author.id !== this.#store.me.id) this.#fire("message", { room: event.room, message: event });
+  }
+
+  /** Events were lost on the way: subscribing again from the last one seen brings them. */
+  async #repair(id) {
+    if (this.#repairing.has(id)) return;
+    this.#repairing.add(id);
+    try {
+      await this.#subscribe({ [id]: this.#store.room(id).lastSeq });
+    } catch {
+      // A lost connection repairs itself on the next hello.
+    } finally {
+      this.#repairing.delete(id);
+    }
+  }
+
+  #onSystem({ sys, room, rooms }) {
+    if (sys !== "gap") return;
+    for (const id of rooms ?? (room ? [room] : [])) void this.#reload(id).catch(() => {});
+  }
+}

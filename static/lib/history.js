@@ -1,0 +1,97 @@
+/** The pages of a room's messages: which are loaded, and when. No DOM. */
+
+export const PAGE = 50;
+const UNREAD_SHOWN = 25; // with more of them, a room opens where they begin
+
+export class RoomHistory {
+  #connection;
+  #store;
+  #onPage;
+  #loading = new Map(); // by room and kind of page
+  #wanted = new Map(); // by room, the last page that is to replace what is here
+
+  /** `onPage(room, messages)` is called when a page has come into the store. */
+  constructor({ connection, store, onPage }) {
+    this.#connection = connection;
+    this.#store = store;
+    this.#onPage = onPage;
+  }
+
+  /** Makes sure that the page to begin with is here: where one wants to go, was, or stopped reading; else the newest. */
+  async open(id) {
+    const room = this.#store.room(id);
+    if (room) room.opened = true;
+    if (!room?.joined || (room.loaded && !isUnreadMissing(room))) return;
+    const unread = room.unread > UNREAD_SHOWN || (room.loaded && isUnreadMissing(room)) ? room.read : null;
+    const around = room.wanted ?? room.place?.seq ?? unread;
+    if (around === null) await this.loadNewest(id);
+    else await this.loadAround(id, around);
+  }
+
+  /** The messages around a seq take the place of those that are here. */
+  loadAround(id, seq) {
+    return this.#loadAnew(id, { around: seq });
+  }
+
+  loadNewest(id) {
+    return this.#loadAnew(id, {});
+  }
+
+  async loadOlder(id) {
+    const room = this.#store.room(id);
+    if (room?.loaded && room.moreBefore && room.messages.length) await this.#load(id, { before: room.messages[0].seq });
+  }
+
+  async loadNewer(id) {
+    const room = this.#store.room(id);
+    if (room?.loaded && room.moreAfter) await this.#load(id, { after: room.next });
+  }
+
+  /** A fresh page takes the place of what is here, since events between the two were lost. Resolves with its head. */
+  async reload(id) {
+    const around = this.#store.room(id)?.held ?? undefined;
+    const page = await this.#connection.request("history", { room: id, limit: PAGE, around });
+    this.#store.forgetMessages(id);
+    this.#store.subscribed(id, page.head);
+    this.#applyPage(id, page, {});
+    return page.head;
+  }
+
+  /** One page in each direction at a time. */
+  #load(id, place) {
+    const key = `${id} ${JSON.stringify(place)}`;
+    if (!this.#loading.has(key)) {
+      const done = this.#connection
+        .request("history", { room: id, limit: PAGE, ...place })
+        .then((page) => this.#applyPage(id, page, place))
+        .finally(() => this.#loading.delete(key));
+      this.#loading.set(key, done);
+    }
+    return this.#loading.get(key);
+  }
+
+  /** Only the last one that was asked for is shown. */
+  #loadAnew(id, place) {
+    const key = `${id} anew ${JSON.stringify(place)}`;
+    this.#wanted.set(id, key);
+    if (!this.#loading.has(key)) {
+      const done = this.#connection
+        .request("history", { room: id, limit: PAGE, ...place })
+        .then((page) => this.#wanted.get(id) === key && this.#applyPage(id, page, {}))
+        .finally(() => this.#loading.delete(key));
+      this.#loading.set(key, done);
+    }
+    return this.#loading.get(key);
+  }
+
+  #applyPage(id, page, place) {
+    const moreBefore = page.more_before ?? (page.more || page.messages.length >= PAGE);
+    this.#store.applyPage(id, { ...page, more_before: moreBefore }, place);
+    this.#onPage(id, page.messages);
+  }
+}
+
+/** Whether reading stopped before the messages that are here begin. */
+function isUnreadMissing({ unread, read, moreBefore, messages }) {
+  return unread > 0 && moreBefore && messages.length > 0 && messages[0].seq > read;
+}

@@ -1,0 +1,207 @@
+/**
+ * What a signed-in user asks the server for, one method each. What else changes by that comes as events. No DOM.
+ *
+ * Fires "presence" ({users: {id: online}}) and "note" ({room, text}: for me alone).
+ */
+
+import { clientId } from "./ids.js";
+
+const LISTED = 50; // members, or rooms to join, on a page of a list
+const ROOMS_ASKED = 20; // for people to invite
+const WATCHED = 200; // users whose presence the server tells to one connection
+const READ_EVERY_MS = 500;
+
+export class Requests extends EventTarget {
+  #api;
+  #connection;
+  #store;
+  #refresh;
+  #open;
+  #reading = new Map();
+  /** @type {{room: string, users: string[]} | null} */
+  #watched = null;
+  /** @type {{room: string, text: string, client_id: string} | null} */
+  #called = null; // the command whose answer is awaited, or was lost
+
+  /** `refresh()` brings the list of rooms up to date, `open(room)` loads the messages of one. */
+  constructor({ api, connection, store, refresh, open }) {
+    super();
+    this.#api = api;
+    this.#connection = connection;
+    this.#store = store;
+    this.#refresh = refresh;
+    this.#open = open;
+    this.addEventListener("ready", () => this.#watched && this.#askPresence(this.#watched).catch(() => {}));
+  }
+
+  /** Tells the server at once, and then at most twice a second how far it has come meanwhile. */
+  markRead(id) {
+    const seq = this.#store.markRead(id);
+    if (seq === null) return;
+    if (this.#reading.has(id)) this.#reading.set(id, seq);
+    else this.#tellRead(id, seq);
+  }
+
+  #tellRead(id, seq) {
+    this.#connection.request("read", { room: id, seq }).catch(() => {});
+    this.#reading.set(id, null);
+    setTimeout(() => {
+      const later = this.#reading.get(id);
+      this.#reading.delete(id);
+      if (later !== null) this.#tellRead(id, later);
+    }, READ_EVERY_MS);
+  }
+
+  /** Resolves with the new room's id, once it is in the store. */
+  async create(wanted) {
+    const { id } = await this.#connection.request("create", wanted);
+    await this.#refresh();
+    return id;
+  }
+
+  /** The room with one other user; there is only ever one. */
+  direct(user) {
+    return this.create({ kind: "direct", members: [user] });
+  }
+
+  async directByName(username) {
+    return this.direct((await this.#api.user(username)).id);
+  }
+
+  async inviteByName(room, username) {
+    await this.invite(room, (await this.#api.user(username)).id);
+  }
+
+  /** `[{id, name, username, role}, …]`, at most a thousand. */
+  async members(room) {
+    return (await this.#connection.request("members", { room })).members;
+  }
+
+  /** A page of them, `{members, more, after}`. */
+  memberPage(room, after) {
+    return this.#connection.request("members", { room, after });
+  }
+
+  /** Gives a member another role in the room. */
+  async appoint(room, user, role) {
+    await this.#connection.request("role", { room, user, role });
+  }
+
+  async removeMember(room, user) {
+    await this.#connection.request("kick", { room, user });
+  }
+
+  /** A page of members with a text in their names, of all if it is empty: `{items, after}`; the last has no `after`. */
+  async findMembers(room, text, after = "") {
+    const { members, after: next } = await this.#connection.request("members", { room, text, after, limit: LISTED });
+    return { items: members, after: next };
+  }
+
+  /** A page of public rooms to join with a text in their name or topic: `{items, after}`; the last has no `after`. */
+  async findRooms(text, after = "") {
+    // A blank is looked for in no name: all are found.
+    const { rooms, after: next } = await this.#connection.request("rooms", { text: text || " ", after, limit: LISTED });
+    return { items: rooms, after: next };
+  }
+
+  /** From now on "presence" tells who of these members is online, as far as the server tells it of so many. */
+  async watchPresence(room, users) {
+    const wanted = { room, users: users.slice(0, WATCHED) };
+    this.#watched = users.length ? wanted : null;
+    await this.#askPresence(wanted);
+  }
+
+  async #askPresence(wanted) {
+    const { users } = await this.#connection.request("presence", wanted);
+    this.dispatchEvent(new CustomEvent("presence", { detail: { users } }));
+  }
+
+  /** People of my other rooms who are not in this one. */
+  async acquaintances(room) {
+    const others = this.#store.joined().filter(({ id }) => id !== room).slice(0, ROOMS_ASKED);
+    const [here, ...elsewhere] = await Promise.all([room, ...others.map(({ id }) => id)].map((id) => this.members(id)));
+    const known = new Map(elsewhere.flat().map((member) => [member.id, member]));
+    for (const { id } of here) known.delete(id);
+    return [...known.values()];
+  }
+
+  /** Changes `name`, `topic`, or both. */
+  async change(room, fields) {
+    await this.#connection.request("change", { room, ...fields });
+  }
+
+  async invite(room, user) {
+    await this.#connection.request("invite", { room, user });
+  }
+
+  async join(room) {
+    await this.#connection.request("join", { room });
+    await this.#refresh();
+    await this.#open(room);
+  }
+
+  async leave(room) {
+    await this.#connection.request("leave", { room });
+    this.#store.forgetMessages(room);
+    await this.#refresh();
+  }
+
+  /** Messages of the rooms I am in, newest first: `{messages, cursor, partial}`; `before` is the cursor of the page before. */
+  search(text, before = null) {
+    return this.#connection.request("search", { text, before });
+  }
+
+  /** The commands that I may run in a room: `[{name, usage, about, who}, …]`. */
+  async commands(room) {
+    return (await this.#connection.request("commands", { room })).commands;
+  }
+
+  /** Suggestions for a command that is being typed: `[{text, label, about}, …]`. */
+  async complete(room, text) {
+    return (await this.#connection.request("complete", { room, text })).suggestions;
+  }
+
+  /** Runs `/name arguments`; a note for me goes into the store. Run again after a lost connection, it is the same call. */
+  async runCommand(room, text) {
+    const before = this.#called;
+    const again = before?.room === room && before?.text === text;
+    const call = again ? before : { room, text, client_id: clientId() };
+    this.#called = call;
+    try {
+      const outcome = await this.#connection.request("command", call);
+      if (outcome.text) this.#note(room, text, outcome.text);
+    } catch (error) {
+      if (error.code === "connection.lost") throw error;
+      this.#called = null;
+      throw error;
+    }
+    this.#called = null;
+  }
+
+  #note(room, command, text) {
+    this.#store.addNote(room, { command, text });
+    this.dispatchEvent(new CustomEvent("note", { detail: { room, text } }));
+  }
+
+  edit(room, message, body) {
+    return this.#connection.request("edit", { room, message, body });
+  }
+
+  remove(room, message) {
+    return this.#connection.request("delete", { room, message });
+  }
+
+  react(room, message, emoji, on) {
+    return this.#connection.request(on ? "react" : "unreact", { room, message, emoji });
+  }
+
+  /** Uses a button, menu or form of a message; the plugin's answer is shown with the message. */
+  async interact(room, message, part, values) {
+    const { note } = await this.#connection.request("interact", { room, message, part, values });
+    this.#store.setNote(room, message, note);
+  }
+
+  pin(room, message, on) {
+    return this.#connection.request(on ? "pin" : "unpin", { room, message });
+  }
+}
