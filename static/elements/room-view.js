@@ -13,6 +13,7 @@ import { roomSettings } from "./room-settings.js";
 import { loaded } from "./loaded.js";
 import "./message-composer.js";
 import "./message-list.js";
+import "./not-kept.js";
 import { labelOf, placeButton } from "./plugin-place.js";
 import { tellError } from "./toasts.js";
 import "./typing-line.js";
@@ -31,7 +32,7 @@ class RoomView extends View {
   #steers = false; // whether I may change the room, as it was shown
   #panel;
   #body;
-  #shown = null; // "room" | "join" | "gone"
+  #shown = null; // "room" | "join" | "gone" | "unknown"
 
   get room() {
     return this.dataset.room;
@@ -85,7 +86,7 @@ class RoomView extends View {
 
   draw() {
     const room = this.store.room(this.room);
-    const kind = room ? (room.joined ? "room" : "join") : "gone";
+    const kind = room ? (room.joined ? "room" : "join") : this.session.status === "open" ? "gone" : "unknown";
     this.#title.textContent = room ? roomTitle(room) : "";
     this.#title.hidden = !room;
     this.#topic.textContent = room?.topic ?? "";
@@ -96,9 +97,9 @@ class RoomView extends View {
     if (kind !== this.#shown || steers !== this.#steers) this.#showAdded(kind === "room");
     this.#steers = steers;
     if (kind === this.#shown) return;
-    if (this.session.status !== "open" && kind === "gone") return; // not known yet
+    if (kind === "unknown" && this.#shown) return; // it was there, and the server has to say that it is not any more
     this.#shown = kind;
-    this.#body.replaceChildren(...{ room: () => this.#inside(), join: () => this.#door(room), gone: () => [gone()] }[kind]());
+    this.#body.replaceChildren(...{ room: () => this.#inside(), join: () => this.#door(room), gone: () => [gone()], unknown: () => [this.#notKept()] }[kind]());
   }
 
   #open() {
@@ -117,7 +118,11 @@ class RoomView extends View {
     this.listen(list, "rewrite", ({ detail }) => composer.rewrite(detail.message));
     this.listen(composer, "sent", () => list.toEnd());
     this.listen(list, "found", () => this.#uncover());
-    return [list, h("typing-line", { store, "data-room": room }), composer];
+    return [this.#notKept(), list, h("typing-line", { store, "data-room": room }), composer];
+  }
+
+  #notKept() {
+    return h("not-kept", { session: this.session, store: this.store, "data-room": this.room });
   }
 
   #door(room) {

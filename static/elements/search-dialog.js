@@ -61,7 +61,7 @@ export function showSearch({ session, store, open }) {
 
   function add(text, { messages, cursor, partial }) {
     const first = messages.map((message) => list.appendChild(row(message)))[0];
-    status.textContent = [!list.childElementCount && !cursor && t("search.none"), partial && t("search.partial")].filter(Boolean).join(" ");
+    status.textContent = [outcome(list.childElementCount, cursor), partial && t("search.partial")].filter(Boolean).join(" ");
     more.hidden = !cursor;
     more.onclick = () => void page(text, cursor);
     if (document.activeElement !== field) (first?.firstChild ?? (cursor ? more : field)).focus();
@@ -94,4 +94,11 @@ export function showSearch({ session, store, open }) {
 
   show(dialog);
   field.focus();
+}
+
+/** What a screen reader is told of the rows that are shown. With a `cursor` there may be more. */
+function outcome(count, cursor) {
+  if (cursor) return t(count === 1 ? "search.shownOne" : "search.shown", { count });
+  if (count === 0) return t("search.none");
+  return t(count === 1 ? "search.foundOne" : "search.found", { count });
 }

@@ -512,6 +512,12 @@ def test_a_search_leads_to_the_message(two: tuple[Person, Person, str]) -> None:
     text.fill('"later 7"')
     text.press("Enter")
     expect(ben.page.get_by_test_id("found-message")).to_have_count(1)
+    expect(ben.page.get_by_role("dialog").get_by_role("status")).to_have_text("One message found.")
+    text.fill("later")
+    text.press("Enter")
+    expect(ben.page.get_by_test_id("search-status")).to_have_text(
+        re.compile(r"^\d+ messages found so far\. There may be more\.$")
+    )
     text.fill("大阪")
     text.press("Enter")
     expect(ben.page.get_by_test_id("search-status")).to_have_text("Nothing found.")

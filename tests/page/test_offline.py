@@ -1,11 +1,13 @@
 """What was read is there without a server, comes up to date when it is back, and goes with the session."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.bench.loading import prepare
 from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
 from tests.page.test_updates import AWAY, kept
 
@@ -87,6 +89,54 @@ def test_rooms_and_messages_are_there_without_a_server(
     aya.sees("the water boils")
     expect(aya.page.get_by_test_id("message")).to_have_count(2)
     written(aya.page, "is it ready?")
+
+
+def test_a_room_that_was_not_kept_says_so_until_the_connection_is_back(
+    built: Server, person: PersonFactory
+) -> None:
+    aya = person(built).sign_up("aya", "Aya")
+    prepare(aya, 1)
+    aya.create_room("Cake")
+    aya.say("with cream")
+    listed(aya.page, "Room 0")
+    written(aya.page, "with cream")
+    kept(aya)
+    address = aya.page.url
+    aya.page.close()
+    built.stop()
+    aya.page = page = aya.new_page()
+    page.goto(address)
+    aya.sees("with cream")
+    expect(page.get_by_test_id("not-kept")).to_be_empty()
+    page.get_by_test_id("room").filter(has_text="Room 0").click()
+    state = page.get_by_role("status").filter(has_text="not on this device")
+    expect(state).to_have_text(
+        "The messages of this room are not on this device.They will be shown when the connection is back."
+    )
+    composer = page.get_by_test_id("composer")
+    composer.fill("from here")
+    composer.press("Enter")
+    expect(page.get_by_test_id("message")).to_have_text(re.compile("from here"))
+    expect(state).to_be_visible()
+    page.goto(f"{built.url}/#room=unheard-of")
+    expect(state).to_be_visible()
+    page.get_by_test_id("room").filter(has_text="Room 0").click()
+    built.start()
+    aya.sees("Hello")
+    aya.sees("from here")
+    expect(state).to_have_count(0)
+    expect(page.get_by_test_id("not-kept")).to_be_empty()
+
+
+def listed(page: Page, name: str) -> None:
+    """The browser has kept a room of this name in its list."""
+    page.evaluate(HIDE)
+    for _ in range(600):
+        found = page.evaluate(READ)["state"]
+        if any(room["name"] == name for state in found for room in state["rooms"]):
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"not listed: {name}")
 
 
 def test_nothing_stays_after_the_session(built: Server, person: PersonFactory) -> None:
