@@ -173,11 +173,15 @@ class MemberChanged(Event, frozen=True, kw_only=True, tag="member.changed"):
 
 
 class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="room.changed"):
-    """The room's complete description from here on. The first event of every room."""
+    """The room's complete description from here on. The first event of every room.
+
+    An `archived` room is kept for reading: nothing is posted, changed, or joined there.
+    """
 
     name: str | None
     kind: RoomKind
     topic: str = ""
+    archived: bool = False
 
 
 class PluginEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag="plugin.event"):

@@ -54,12 +54,14 @@ class ListRooms(Op, frozen=True, kw_only=True, tag="rooms"):
 
     By ascending id, at most `limit` of both together; without it at most 1,000 joined and 500 public ones.
     If the answer has `more`, its `after` leads to the next page. With `text`, only public rooms to join that have it in
-    their name or topic; a page may have none, and yet `more`.
+    their name or topic; a page may have none, and yet `more`. Public rooms that are archived are listed to their
+    members alone, unless `archived` asks for all of them.
     """
 
     after: Annotated[str, Meta(max_length=80)] = ""
     limit: Limit | None = None
     text: LookedFor = ""
+    archived: bool = False
 
 
 class Sub(Op, frozen=True, kw_only=True, tag="sub"):
@@ -224,6 +226,13 @@ class Change(Op, frozen=True, kw_only=True, tag="change"):
     topic: Annotated[str, Meta(max_length=1000)] | None = None
 
 
+class Archive(Op, frozen=True, kw_only=True, tag="archive"):
+    """Archive a room, so that it can only be read (`room.archived`), or restore it. For its owners."""
+
+    room: Id
+    archived: bool = True
+
+
 class Join(Op, frozen=True, kw_only=True, tag="join"):
     """Join a public room."""
 
@@ -335,6 +344,7 @@ AnyOp = (
     | Presence
     | Create
     | Change
+    | Archive
     | Join
     | Leave
     | Invite

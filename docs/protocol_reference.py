@@ -110,6 +110,7 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "presence": OnlineMembers,
     "create": RoomView,
     "change": Changed,
+    "archive": Changed,
     "join": RoomView,
     "leave": Empty,
     "invite": Empty,

@@ -83,6 +83,13 @@ class RoomChange(Action, frozen=True, kw_only=True):
     topic: str | None
 
 
+class RoomArchive(Action, frozen=True, kw_only=True):
+    """The user archives a room, so that it can only be read, or restores it."""
+
+    room: str
+    archived: bool
+
+
 class RoomJoin(Action, frozen=True, kw_only=True):
     """The user joins a public room."""
 

@@ -45,10 +45,10 @@ class Interactions:
     ) -> Interacted:
         """Let the plugin of the message answer.
 
-        Raises `ChatError` room.not_found, message.not_found, message.part_not_found, request.invalid for values
-        that do not fit the part, action.refused, and plugin.failed, also while the plugin is off.
+        Raises `ChatError` room.not_found, room.archived, message.not_found, message.part_not_found, request.invalid
+        for values that do not fit the part, action.refused, and plugin.failed, also while the plugin is off.
         """
-        demand(user, room, Right.READ)
+        demand(user, room, Right.INTERACT)
         found = await self._history.message(room, message)
         parts = _parts_of(found)
         used = parts.find(part) if parts is not None else None

@@ -17,7 +17,7 @@ FORGET_PER_SECOND, FORGET_BURST = (
     2.0,
     20.0,
 )  # else one who changes rooms all the time costs all others
-LOOKED_AT = 2000  # rooms at once, for those with a text in their name
+LOOKED_AT = 2000  # rooms at once, for those that are not archived, or have a text in their name
 FURTHER_ROOMS = 50  # read at least, of those behind the first ones: many may be the user's own
 
 
@@ -39,25 +39,52 @@ class PublicRooms:
         self._changes = 0
         self._forgetting = Bucket(FORGET_PER_SECOND, FORGET_BURST)
 
-    async def page(self, user: User, joined: Container[str], after: str, limit: int) -> RoomList:
-        """Rooms not in `joined`, by ascending id > `after`, at most `limit` and PUBLIC_ROOMS."""
+    async def page(
+        self,
+        user: User,
+        joined: Container[str],
+        after: str,
+        limit: int,
+        *,
+        archived: bool = False,
+    ) -> RoomList:
+        """Rooms not in `joined`, by ascending id > `after`, at most `limit` and PUBLIC_ROOMS.
+
+        Looks at some LOOKED_AT rooms; the page may have fewer than `limit`, or none, and yet `more`. With
+        `archived`, archived ones are listed as well.
+        """
         if user.role is ServerRole.GUEST:
             return RoomList([])
-        limit = min(limit, PUBLIC_ROOMS)
-        page = await self._first_page()
-        found = [view for view in page.views if view.id > after and view.id not in joined]
-        while page.end is not None and len(found) <= limit:
+        limit, looked_at = min(limit, PUBLIC_ROOMS), 0
+        page, found = await self._first_page(), list[RoomView]()
+        while True:
+            found += [
+                view
+                for view in page.views
+                if view.id > after and view.id not in joined and (archived or not view.archived)
+            ]
+            looked_at += len(page.views)
+            if len(found) > limit:
+                return RoomList(
+                    found[:limit], more=True, after=found[limit - 1].id if limit else after
+                )
+            if page.end is None:
+                return RoomList(found)
+            if looked_at >= LOOKED_AT:
+                return RoomList(found, more=True, after=max(after, page.end))
             page = await self._read(max(after, page.end), max(limit, FURTHER_ROOMS) + 1)
-            found += [view for view in page.views if view.id not in joined]
-        return RoomList(found[:limit], more=len(found) > limit)
 
     async def find(
-        self, user: User, joined: Container[str], text: str, after: str, limit: int
+        self,
+        user: User,
+        joined: Container[str],
+        text: str,
+        after: str,
+        limit: int,
+        *,
+        archived: bool = False,
     ) -> RoomList:
-        """Rooms not in `joined` with the text in their name or topic, by ascending id > `after`.
-
-        Looks at some LOOKED_AT rooms; the page may have fewer than `limit`, or none, and yet `more`.
-        """
+        """Rooms not in `joined` with the text in their name or topic, otherwise as `page`."""
         if user.role is ServerRole.GUEST:
             return RoomList([])
         wanted, found, looked_at = folded_name(text), list[RoomView](), 0
@@ -65,6 +92,8 @@ class PublicRooms:
         while True:
             for view in page.views:
                 if view.id <= after or view.id in joined or not _has(view, wanted):
+                    continue
+                if view.archived and not archived:
                     continue
                 if len(found) >= min(limit, PUBLIC_ROOMS):
                     return RoomList(found, more=True, after=found[-1].id)
@@ -107,6 +136,7 @@ class PublicRooms:
                 topic=room.topic,
                 head=heads.get(room.room, room.seq),
                 joined=False,
+                archived=room.archived,
             )
             for room in rooms
         ]

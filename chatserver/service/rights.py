@@ -22,14 +22,22 @@ class Right(StrEnum):
     MODERATE = "moderate"  # delete messages of others, remove members of a lower role
     CHANGE = "change"  # name and topic
     APPOINT = "appoint"  # give roles
+    ARCHIVE = "archive"  # end all writing in the room, and permit it again
+    INTERACT = "interact"  # use buttons, menus and forms of messages
 
 
-_PARTICIPANT = frozenset({Right.READ, Right.POST, Right.EDIT, Right.DELETE, Right.REACT})
+_PARTICIPANT = frozenset(
+    {Right.READ, Right.POST, Right.EDIT, Right.DELETE, Right.REACT, Right.INTERACT}
+)
 _MEMBER = _PARTICIPANT | {Right.LEAVE, Right.INVITE}
 _ADMIN = _MEMBER | {Right.PIN, Right.MODERATE, Right.CHANGE}
-_OWNER = _ADMIN | {Right.APPOINT}
-_VISITOR = frozenset({Right.READ, Right.JOIN})
-_STEWARD = frozenset({Right.PIN, Right.MODERATE, Right.CHANGE, Right.APPOINT})
+_OWNER = _ADMIN | {Right.APPOINT, Right.ARCHIVE}
+_VISITOR = frozenset({Right.READ, Right.JOIN, Right.INTERACT})
+_STEWARD = frozenset({Right.PIN, Right.MODERATE, Right.CHANGE, Right.APPOINT, Right.ARCHIVE})
+# In an archived room. Messages can still be deleted, and members removed: what must go has to go.
+_ARCHIVED = frozenset(
+    {Right.READ, Right.LEAVE, Right.DELETE, Right.MODERATE, Right.APPOINT, Right.ARCHIVE}
+)
 _NOTHING: frozenset[Right] = frozenset()
 
 _BY_ROLE = {RoomRole.MEMBER: _MEMBER, RoomRole.ADMIN: _ADMIN, RoomRole.OWNER: _OWNER}
@@ -48,12 +56,16 @@ _SERVER_RANK = {
 _STAFF = (ServerRole.OWNER, ServerRole.ADMIN)
 
 
-def room_rights(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> frozenset[Right]:
+def room_rights(
+    server: ServerRole, kind: RoomKind, role: RoomRole | None, archived: bool = False
+) -> frozenset[Right]:
     """The rights of a user with this server role and this role in a room; None: not a member.
 
     Staff of the server moderate public rooms, and private rooms they are members of. Other private rooms do
     not exist for them, as for everybody.
     """
+    if archived:
+        return room_rights(server, kind, role) & _ARCHIVED
     if role is None:
         if kind is not RoomKind.PUBLIC or server is ServerRole.GUEST:
             return _NOTHING
@@ -69,9 +81,10 @@ def room_rights(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> fr
 
 def rights(user: User, room: Room) -> frozenset[Right]:
     """All rights of a user in a room, as it is now."""
-    if room.description is None or user.disabled:
+    described = room.description
+    if described is None or user.disabled:
         return _NOTHING
-    return room_rights(user.role, room.description.kind, room.role(user.id))
+    return room_rights(user.role, described.kind, room.role(user.id), described.archived)
 
 
 def may_read(user: User, room: Room) -> bool:
@@ -80,11 +93,24 @@ def may_read(user: User, room: Room) -> bool:
 
 
 def demand(user: User, room: Room, right: Right) -> None:
-    """Raise room.forbidden without the right, or room.not_found if the user may not even know of the room."""
+    """Raise room.forbidden without the right, or room.not_found if the user may not even know of the room.
+
+    Raises room.archived if the user would have the right, were the room not archived.
+    """
     held = rights(user, room)
     if right in held:
         return
-    raise ChatError("room.forbidden" if Right.READ in held else "room.not_found")
+    if Right.READ not in held:
+        raise ChatError("room.not_found")
+    raise ChatError("room.archived" if _is_lost(user, room, right) else "room.forbidden")
+
+
+def _is_lost(user: User, room: Room, right: Right) -> bool:
+    """Whether the user lacks the right only because the room is archived."""
+    described = room.description
+    if described is None or not described.archived:
+        return False
+    return right in room_rights(user.role, described.kind, room.role(user.id))
 
 
 def may_run(user: User, room: Room, who: RoomRole | ServerRole) -> bool:

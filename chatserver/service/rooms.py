@@ -1,9 +1,9 @@
-"""Rooms and their members: making, finding, joining, inviting, removing, roles, read markers."""
+"""Rooms and their members: making, finding, archiving, joining, inviting, removing, roles, read markers."""
 
 import hashlib
 import heapq
 from base64 import b32encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.actions import (
     RoomAppoint,
+    RoomArchive,
     RoomChange,
     RoomCreate,
     RoomInvite,
@@ -146,7 +147,13 @@ class RoomService:
         }
 
     async def visible(
-        self, user: User, after: str = "", limit: int | None = None, text: str = ""
+        self,
+        user: User,
+        after: str = "",
+        limit: int | None = None,
+        text: str = "",
+        *,
+        archived: bool = False,
     ) -> RoomList:
         """The user's rooms, with positions, then public ones to join; each by ascending id.
 
@@ -154,11 +161,12 @@ class RoomService:
         the one and PUBLIC_ROOMS of the other. A page may have fewer, as plugins leave rooms out.
 
         With a `text`, only public rooms to join that have it in their name or topic; a page may have none.
+        Archived public rooms are listed to their members alone, or with `archived` to all.
         """
         if text:
-            page = await self._named(user, after, limit or PUBLIC_ROOMS, text)
+            page = await self._named(user, after, limit or PUBLIC_ROOMS, text, archived=archived)
         else:
-            page = await self._page(user, after, limit)
+            page = await self._page(user, after, limit, archived=archived)
         if not self._hooks.active.rooms_are_filtered or not page.rooms:
             return page
         hidden = await self._hooks.filter_rooms(list(map(_found, page.rooms)), user)
@@ -173,7 +181,7 @@ class RoomService:
         hidden = await self._hooks.filter_rooms(views, user)
         return [room for room in rooms if room.id not in hidden]
 
-    async def _page(self, user: User, after: str, limit: int | None) -> RoomList:
+    async def _page(self, user: User, after: str, limit: int | None, *, archived: bool) -> RoomList:
         where, _, place = after.rpartition(":")
         mine: JoinedPage | None = None
         if where == JOINED or not after:
@@ -184,21 +192,23 @@ class RoomService:
         views = mine.views if mine else []
         joined = mine.ids if mine else await self._lists.ids(user)
         most = PUBLIC_ROOMS if limit is None else limit - len(views)
-        public = await self._public.page(user, joined, place, most)
+        public = await self._public.page(user, joined, place, most, archived=archived)
         rooms = [*views, *public.rooms]
         if not public.more:
             return RoomList(rooms)
-        last = public.rooms[-1].id if public.rooms else ""
-        return RoomList(rooms, more=True, after=f"{PUBLIC}:{last}")
+        return RoomList(rooms, more=True, after=f"{PUBLIC}:{public.after}")
 
-    async def _named(self, user: User, after: str, limit: int, text: str) -> RoomList:
-        place = after.rpartition(":")[2]
-        page = await self._public.find(user, await self._lists.ids(user), text, place, limit)
+    async def _named(
+        self, user: User, after: str, limit: int, text: str, *, archived: bool
+    ) -> RoomList:
+        place, joined = after.rpartition(":")[2], await self._lists.ids(user)
+        page = await self._public.find(user, joined, text, place, limit, archived=archived)
         return msgspec.structs.replace(page, after=f"{PUBLIC}:{page.after}") if page.more else page
 
     async def public(self, user: User, after: str, limit: int = PUBLIC_ROOMS) -> RoomList:
-        """Public rooms that the user is not in, by ascending id > `after`."""
-        return await self._public.page(user, await self._lists.ids(user), after, limit)
+        """Public rooms that the user is not in, archived ones too, by ascending id > `after`."""
+        joined = await self._lists.ids(user)
+        return await self._public.page(user, joined, after, limit, archived=True)
 
     async def joined(self, user: User) -> list[Room]:
         """The rooms the user is in, by ascending id."""
@@ -304,20 +314,21 @@ class RoomService:
         demand(user, room, Right.CHANGE)
         action = RoomChange(room=room.id, name=name, topic=topic)
         wanted = await self._hooks.allow(action, user, clean=_cleaned)
+        given = {"name": wanted.name, "topic": wanted.topic}
+        changes = {field: value for field, value in given.items() if value is not None}
+        return await self._redescribe(user, room, Right.CHANGE, changes)
 
-        def changed(**fields: Any) -> RoomChanged:
-            old = room.description
-            assert old is not None
-            return RoomChanged(
-                name=old.name if wanted.name is None else wanted.name,
-                kind=old.kind,
-                topic=old.topic if wanted.topic is None else wanted.topic,
-                **fields,
-            )
+    async def archive(self, user: User, room: Room, archived: bool) -> int:
+        """Archive a room, so that it can only be read, or restore it; returns the seq of the change.
 
-        seq = await self._membership.append(user, room, Right.CHANGE, changed)
-        if room.description is not None and room.description.kind is RoomKind.PUBLIC:
-            self._public.forget()
+        Does nothing, and returns the head, if it is so already.
+        """
+        demand(user, room, Right.ARCHIVE)
+        if room.description is not None and room.description.archived == archived:
+            return room.head
+        await self._hooks.allow(RoomArchive(room=room.id, archived=archived), user)
+        seq = await self._redescribe(user, room, Right.ARCHIVE, {"archived": archived})
+        await self._tell_nodes(room)
         return seq
 
     # -- membership ----------------------------------------------------------------------------------
@@ -408,6 +419,20 @@ class RoomService:
             await self._log.refresh([known])
 
     # -- shared ------------------------------------------------------------------------------------
+
+    async def _redescribe(
+        self, user: User, room: Room, right: Right, changes: Mapping[str, Any]
+    ) -> int:
+        """Write the room's description anew, with these fields changed; returns the seq."""
+
+        def changed(**entry: Any) -> RoomChanged:
+            assert room.description is not None
+            return msgspec.structs.replace(room.description, **entry, **changes)
+
+        seq = await self._membership.append(user, room, right, changed)
+        if room.description is not None and room.description.kind is RoomKind.PUBLIC:
+            self._public.forget()
+        return seq
 
     async def _create(
         self, user: User, kind: RoomKind, name: str | None, topic: str, others: Sequence[User]

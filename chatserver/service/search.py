@@ -125,7 +125,7 @@ class Search:
             ids += [view.id for view in public.rooms if is_named(view.id, view.name)]
             if not public.more:
                 break
-            after = public.rooms[-1].id
+            after = public.after or ""
         found = await self._rooms.get_many(ids)
         return [each for each in found.values() if may_read(user, each)]
 

@@ -12,7 +12,10 @@ MEMBER_PAGE = 1000
 
 
 class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A room as one user sees it. The `name` of a direct room is that of the other user."""
+    """A room as one user sees it. The `name` of a direct room is that of the other user.
+
+    An `archived` room can only be read.
+    """
 
     id: str
     name: str | None
@@ -24,6 +27,7 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     read: int | None = None
     unread: int | None = None
     mentions: int | None = None
+    archived: bool = False
 
 
 class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -100,4 +104,5 @@ def view_of(
         read=read,
         unread=None if unread is None else unread.messages,
         mentions=None if unread is None else unread.mentions,
+        archived=described.archived,
     )

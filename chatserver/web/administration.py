@@ -37,6 +37,7 @@ class RoomSummary(msgspec.Struct, frozen=True, kw_only=True):
     kind: RoomKind | None
     topic: str
     head: int
+    archived: bool
 
 
 class AllRoomsList(msgspec.Struct, frozen=True):
@@ -147,6 +148,7 @@ def _summary(room: Inspected) -> RoomSummary:
         kind=told.kind if told else None,
         topic=told.topic if told else "",
         head=room.head,
+        archived=told.archived if told else False,
     )
 
 

@@ -54,6 +54,10 @@ class RoomChange(msgspec.Struct, frozen=True):
     topic: Annotated[str, Meta(max_length=1000)] | None = None
 
 
+class Archiving(msgspec.Struct, frozen=True):
+    archived: bool
+
+
 class NewMessage(msgspec.Struct, frozen=True):
     client_id: ClientId
     body: str
@@ -335,7 +339,12 @@ class Rooms(SignedIn):
     async def get(self) -> None:
         user = await self.user()
         after, limit = self.get_query_argument("after", ""), self.number("limit", None, 1)
-        self.reply(await self.service.rooms.visible(user, after, limit, self.looked_for()))
+        archived = self.get_query_argument("archived", "") == "true"
+        self.reply(
+            await self.service.rooms.visible(
+                user, after, limit, self.looked_for(), archived=archived
+            )
+        )
 
     async def post(self) -> None:
         user, given = await self.user(), self.body(NewRoom)
@@ -364,6 +373,13 @@ class OneRoom(RoomHandler):
     async def patch(self, room: str) -> None:
         (user, found), given = await self.asked(room), self.body(RoomChange)
         await self.service.rooms.change(user, found, given.name, given.topic)
+        self.reply(await self.view(user, found))
+
+
+class Archived(RoomHandler):
+    async def put(self, room: str) -> None:
+        (user, found), given = await self.asked(room), self.body(Archiving)
+        await self.service.rooms.archive(user, found, given.archived)
         self.reply(await self.view(user, found))
 
 
@@ -540,6 +556,7 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (r"/api/v1/users/([^/]+)/email", EmailOfUser, "/api/v1/users/NAME/email"),
     (r"/api/v1/rooms", Rooms, "/api/v1/rooms"),
     (_ROOM, OneRoom, "/api/v1/rooms/ID"),
+    (_ROOM + "/archived", Archived, "/api/v1/rooms/ID/archived"),
     (_ROOM + "/join", Join, "/api/v1/rooms/ID/join"),
     (_ROOM + "/leave", Leave, "/api/v1/rooms/ID/leave"),
     (_ROOM + "/members", Members, "/api/v1/rooms/ID/members"),

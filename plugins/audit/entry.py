@@ -36,6 +36,7 @@ class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     user: str | None = None
     role: str | None = None
     visibility: str | None = None  # of a room: public, private, direct
+    archived: bool = False
 
 
 class LoginEntry(
@@ -110,6 +111,7 @@ def event_entry(event: AnyEvent) -> bytes:
             user=user.id if isinstance(user, UserRef) else None,
             role=getattr(event, "role", None),
             visibility=getattr(event, "kind", None),
+            archived=getattr(event, "archived", False),
         )
     )
 

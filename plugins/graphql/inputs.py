@@ -130,6 +130,11 @@ class ChangeRoom(Input, frozen=True, kw_only=True, rename="camel"):
     topic: Topic | None = None
 
 
+class SetRoomArchived(Input, frozen=True, kw_only=True, rename="camel"):
+    room_id: Id
+    archived: bool
+
+
 class OneRoom(Input, frozen=True, kw_only=True, rename="camel"):
     room_id: Id
 

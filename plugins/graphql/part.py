@@ -187,6 +187,7 @@ def own_part() -> GraphQLPart:
             "Mutation.leaveRoom": room_changes.leave_room,
             "Mutation.inviteMember": room_changes.invite_member,
             "Mutation.removeMember": room_changes.remove_member,
+            "Mutation.setRoomArchived": room_changes.set_room_archived,
             "Mutation.setMemberRole": room_changes.set_member_role,
             "Mutation.markRead": room_changes.mark_read,
             "Mutation.setRoomPreferences": room_changes.set_room_preferences,

@@ -3,12 +3,13 @@
  * by itself (`chatserver/service/rights.py`); a test compares the two. No DOM.
  */
 
-const PARTICIPANT = ["read", "post", "edit", "delete", "react"];
+const PARTICIPANT = ["read", "post", "edit", "delete", "react", "interact"];
 const MEMBER = [...PARTICIPANT, "leave", "invite"];
 const ADMIN = [...MEMBER, "pin", "moderate", "change"];
-const OWNER = [...ADMIN, "appoint"];
-const VISITOR = ["read", "join"];
-const STEWARD = ["pin", "moderate", "change", "appoint"];
+const OWNER = [...ADMIN, "appoint", "archive"];
+const VISITOR = ["read", "join", "interact"];
+const STEWARD = ["pin", "moderate", "change", "appoint", "archive"];
+const ARCHIVED = ["read", "leave", "delete", "moderate", "appoint", "archive"]; // what an archived room leaves
 const BY_ROLE = { member: MEMBER, admin: ADMIN, owner: OWNER };
 const RANK = { member: 1, admin: 2, owner: 3 };
 const SERVER_RANK = { guest: 0, member: 1, admin: 2, owner: 3 };
@@ -19,8 +20,9 @@ export function isStaff(serverRole) {
 }
 
 /** The names of the rights, as a set. */
-export function roomRights(serverRole, kind, role) {
-  return new Set(rights(serverRole, kind, role));
+export function roomRights(serverRole, kind, role, archived = false) {
+  const held = rights(serverRole, kind, role);
+  return new Set(archived ? held.filter((right) => ARCHIVED.includes(right)) : held);
 }
 
 function rights(serverRole, kind, role) {

@@ -281,6 +281,7 @@ export default {
   "error.user.last_owner": "最後のオーナーです。先にほかの人をオーナーにしてください。",
   "error.user.forbidden": "この操作を行う権限がありません。",
   "error.room.not_found": "ルームが見つかりません。",
+  "error.room.archived": "このルームはアーカイブされています。閲覧のみ可能です。",
   "error.room.last_owner": "あなたは最後のオーナーです。先にほかの人をオーナーにしてください。",
   "error.room.forbidden": "このルームでの操作が許可されていません。",
   "error.message.not_found": "メッセージが見つかりません。",

@@ -19,26 +19,26 @@ from tests.core.nodes import add_user, config, make_service, running
 LETTERS = {
     "r": Right.READ, "j": Right.JOIN, "l": Right.LEAVE, "p": Right.POST, "e": Right.EDIT,
     "d": Right.DELETE, "a": Right.REACT, "n": Right.PIN, "i": Right.INVITE, "m": Right.MODERATE,
-    "c": Right.CHANGE, "o": Right.APPOINT,
+    "c": Right.CHANGE, "o": Right.APPOINT, "v": Right.ARCHIVE, "x": Right.INTERACT,
 }  # fmt: skip
 
 # on the server | in the room: nobody | member       | admin           | owner
 TABLE = """
 public
-    owner       | r j n m c o         | rpedalinmco  | rpedalinmco     | rpedalinmco
-    admin       | r j n m c o         | rpedalinmco  | rpedalinmco     | rpedalinmco
-    member      | r j                 | rpeda l i    | rpeda l i nmc   | rpeda l i nmc o
-    guest       | -                   | rpeda l      | rpeda l         | rpeda l
+    owner       | r j n m c o v x     | rpedalinmcovx | rpedalinmcovx   | rpedalinmcovx
+    admin       | r j n m c o v x     | rpedalinmcovx | rpedalinmcovx   | rpedalinmcovx
+    member      | r j x               | rpeda l i x   | rpeda l i nmc x | rpeda l i nmc ov x
+    guest       | -                   | rpeda l x     | rpeda l x       | rpeda l x
 private
-    owner       | -                   | rpedalinmc   | rpedalinmc      | rpedalinmco
-    admin       | -                   | rpedalinmc   | rpedalinmc      | rpedalinmco
-    member      | -                   | rpeda l i    | rpeda l i nmc   | rpeda l i nmc o
-    guest       | -                   | rpeda l      | rpeda l         | rpeda l
+    owner       | -                   | rpedalinmcx   | rpedalinmcx     | rpedalinmcovx
+    admin       | -                   | rpedalinmcx   | rpedalinmcx     | rpedalinmcovx
+    member      | -                   | rpeda l i x   | rpeda l i nmc x | rpeda l i nmc ov x
+    guest       | -                   | rpeda l x     | rpeda l x       | rpeda l x
 direct
-    owner       | -                   | rpeda n      | rpeda n         | rpeda n
-    admin       | -                   | rpeda n      | rpeda n         | rpeda n
-    member      | -                   | rpeda n      | rpeda n         | rpeda n
-    guest       | -                   | rpeda n      | rpeda n         | rpeda n
+    owner       | -                   | rpeda n x     | rpeda n x       | rpeda n x
+    admin       | -                   | rpeda n x     | rpeda n x       | rpeda n x
+    member      | -                   | rpeda n x     | rpeda n x       | rpeda n x
+    guest       | -                   | rpeda n x     | rpeda n x       | rpeda n x
 """
 IN_ROOM = (None, RoomRole.MEMBER, RoomRole.ADMIN, RoomRole.OWNER)
 
@@ -65,6 +65,14 @@ def test_the_table_has_every_right_and_every_combination() -> None:
 @pytest.mark.parametrize(("server", "kind", "role"), list(table()))
 def test_rights(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> None:
     assert room_rights(server, kind, role) == table()[server, kind, role]
+
+
+@pytest.mark.parametrize(("server", "kind", "role"), list(table()))
+def test_rights_in_an_archived_room(
+    server: ServerRole, kind: RoomKind, role: RoomRole | None
+) -> None:
+    left = {LETTERS[each] for each in "rldmov"}
+    assert room_rights(server, kind, role, archived=True) == table()[server, kind, role] & left
 
 
 def test_a_disabled_user_has_no_right() -> None:
@@ -134,6 +142,7 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
         "kick": lambda s, u, r: s.rooms.kick(u, r, other),
         "appoint": lambda s, u, r: s.rooms.appoint(u, r, other, RoomRole.OWNER),
         "change": lambda s, u, r: s.rooms.change(u, r, "mine", None),
+        "archive": lambda s, u, r: s.rooms.archive(u, r, True),
         "mark read": lambda s, u, r: s.rooms.mark_read(u, r, 1),
         "prefer": lambda s, u, r: s.preferences.set(u, r, PreferencesChange(muted=True)),
         "page": lambda s, u, r: s.history.page(u, r),

@@ -19,6 +19,7 @@ CHANGE = "mutation ($input: %s!) { %s(input: $input) { seq room { head } } }"
 # Each that changes something in a room, with an input that somebody without rights may try.
 IN_A_ROOM = {
     "changeRoom": ("ChangeRoomInput", {"name": "New"}, "room { id }"),
+    "setRoomArchived": ("SetRoomArchivedInput", {"archived": True}, "seq"),
     "inviteMember": ("MemberInput", {"userId": "USER"}, "room { id }"),
     "removeMember": ("MemberInput", {"userId": "USER"}, "room { id }"),
     "setMemberRole": ("SetMemberRoleInput", {"userId": "USER", "role": "OWNER"}, "seq"),
@@ -73,7 +74,7 @@ async def test_a_room_one_may_not_see_is_not_there(
 
 
 @pytest.mark.parametrize(
-    "name", ["changeRoom", "removeMember", "setMemberRole", "editMessage", "deleteMessage", "pinMessage", "unpinMessage"]
+    "name", ["changeRoom", "setRoomArchived", "removeMember", "setMemberRole", "editMessage", "deleteMessage", "pinMessage", "unpinMessage"]
 )  # fmt: skip
 async def test_changes_that_a_member_may_not_make(people: People, name: str) -> None:
     ada, bob = await people("Ada", "Bob")

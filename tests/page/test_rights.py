@@ -14,11 +14,11 @@ from chatserver import RoomKind, RoomRole, ServerRole
 from chatserver.service.rights import room_rights
 
 RIGHTS = Path(__file__).parents[2] / "static" / "lib" / "rights.js"
-CASES = list(itertools.product(ServerRole, RoomKind, [None, *RoomRole]))
+CASES = list(itertools.product(ServerRole, RoomKind, [None, *RoomRole], [False, True]))
 PROGRAM = """
 const { roomRights } = await import(process.argv[1]);
 const cases = JSON.parse(process.argv[2]);
-console.log(JSON.stringify(cases.map(([server, kind, role]) => [...roomRights(server, kind, role)])));
+console.log(JSON.stringify(cases.map((one) => [...roomRights(...one)])));
 """
 
 

@@ -26,6 +26,7 @@ from chatserver import (
     Register,
     RoleChange,
     RoomAppoint,
+    RoomArchive,
     RoomChange,
     RoomCreate,
     RoomInvite,
@@ -234,6 +235,14 @@ CASES = {
         http=lambda s: ("PATCH", f"/api/v1/rooms/{s.room}", {"topic": "new"}),
         mutation=lambda s: ("changeRoom", {"roomId": s.room, "topic": "new"}),
         inside=in_room(lambda s, service, user, room: service.rooms.change(user, room, None, "new")),
+        needs="moderator",
+    ),
+    "archive": Case(
+        RoomArchive,
+        op=lambda s: ("archive", {"room": s.room}),
+        http=lambda s: ("PUT", f"/api/v1/rooms/{s.room}/archived", {"archived": True}),
+        mutation=lambda s: ("setRoomArchived", {"roomId": s.room, "archived": True}),
+        inside=in_room(lambda s, service, user, room: service.rooms.archive(user, room, True)),
         needs="moderator",
     ),
     "join": Case(

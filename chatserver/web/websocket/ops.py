@@ -34,7 +34,10 @@ class Client(Protocol):
 
 
 async def list_rooms(client: Client, user: User, op: p.ListRooms) -> None:
-    client.say(op.id, await client.service.rooms.visible(user, op.after, op.limit, op.text))
+    found = await client.service.rooms.visible(
+        user, op.after, op.limit, op.text, archived=op.archived
+    )
+    client.say(op.id, found)
 
 
 async def sub(client: Client, user: User, op: p.Sub) -> None:
@@ -156,6 +159,11 @@ async def change(client: Client, user: User, op: p.Change) -> None:
     client.say(op.id, {"seq": seq})
 
 
+async def archive(client: Client, user: User, op: p.Archive) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    client.say(op.id, {"seq": await client.service.rooms.archive(user, room, op.archived)})
+
+
 async def join(client: Client, user: User, op: p.Join) -> None:
     rooms = client.service.rooms
     room = await rooms.get(op.room, user)
@@ -237,6 +245,7 @@ RUN: dict[type[p.Op], Run] = {
     p.Presence: presence,
     p.Create: create,
     p.Change: change,
+    p.Archive: archive,
     p.Join: join,
     p.Leave: leave,
     p.Invite: invite,

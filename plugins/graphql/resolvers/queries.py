@@ -76,6 +76,7 @@ async def rooms(
     first: int | None = None,
     after: str | None = None,
     text: str | None = None,
+    archived: bool | None = None,
 ) -> Connection:
     asking: Asking = info.context
     count = bounded("first", first, PAGE, PAGE_MOST)
@@ -84,7 +85,9 @@ async def rooms(
         raise connections.no_cursor("after")
     part = PUBLIC if place is not None and place.startswith(PUBLIC_MARK) else JOINED
     start = "" if place is None else f"{part}:{place[1:]}"
-    listed = await asking.service.rooms.visible(asking.user, start, count, looked_for(text))
+    listed = await asking.service.rooms.visible(
+        asking.user, start, count, looked_for(text), archived=bool(archived)
+    )
     end = None
     if listed.more:
         of, _, last = (listed.after or "").partition(":")

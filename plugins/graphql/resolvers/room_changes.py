@@ -37,6 +37,13 @@ async def change_room(parent: object, info: Any, input: Given) -> RoomPayload:
     return RoomPayload(describe(asking, room))
 
 
+async def set_room_archived(parent: object, info: Any, input: Given) -> ChangePayload:
+    asking, given = asked(info, input, inputs.SetRoomArchived)
+    room = await room_of(asking, given.room_id)
+    seq = await asking.service.rooms.archive(asking.user, room, given.archived)
+    return ChangePayload(seq, describe(asking, room))
+
+
 async def join_room(
     parent: object, info: Any, input: Given | None = None, room_id: str | None = None
 ) -> RoomPayload:

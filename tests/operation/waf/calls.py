@@ -153,6 +153,8 @@ async def call_every_address(
     await ask("PATCH", f"{one}/preferences", json=section, headers=owner)
     await ask("GET", "/api/v1/me/preferences", params={"after": room, "limit": 10}, headers=owner)
     await ask("PUT", f"{one}/members/{other}", json={"role": "admin"}, headers=owner)
+    for archived in (True, False):
+        await ask("PUT", f"{one}/archived", json={"archived": archived}, headers=owner)
     await ask("DELETE", f"{rooms}/{private}/members/{other}", headers=owner)
     await ask("POST", f"{rooms}/{private}/members", json={"user": other}, headers=owner)
     await ask("POST", f"{rooms}/{private}/leave", headers=member)
@@ -319,6 +321,8 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     await _mutate(
         traffic, owner, "setMemberRole", "{ seq }", roomId=new, userId=other, role="ADMIN"
     )
+    for archived in (True, False):
+        await _mutate(traffic, owner, "setRoomArchived", "{ seq }", roomId=new, archived=archived)
     await _mutate(traffic, owner, "removeMember", ROOM, roomId=new, userId=other)
     await _mutate(traffic, owner, "inviteMember", ROOM, roomId=new, userId=other)
     await _mutate(traffic, member, "leaveRoom", "{ __typename }", roomId=new)
