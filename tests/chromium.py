@@ -34,10 +34,11 @@ def chromium() -> Iterator[Browser]:
 
 
 def _program() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    # The headless shell is the same engine without the browser around it, for half the processor time.
+    for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
-    missing = "no Chromium found (Debian: apt-get install chromium)"
+    missing = "no Chromium found (Debian: apt-get install chromium-headless-shell)"
     if os.environ.get("CI"):
         pytest.fail(missing)
     pytest.skip(missing)

@@ -2,11 +2,12 @@
 
 Starting Python and importing what a command needs takes half a second of processor time, which a fork does not: it is
 as much a process of its own, with its working directory, environment, streams, signals and exit status. Tests of the
-start itself and of terminals use `subprocess`, and so do those that keep a server running: in a fork its garbage
-collector has more to look at, and a restart finds another program.
+start itself and of terminals use `subprocess`, and so do those of a server's memory, faults and restarts: a fork shares
+its memory with others, and a restart finds another program.
 
     done = ran("check", "--connect", cwd=folder)
     done = ran("-q", "test_mutant.py", module="pytest", cwd=folder)
+    server = Forked(["chatserver", "serve"], [nothing, log, log], folder, os.environ)
 
 This file is also the program that forks. Each request comes over a connection of its own and is answered there: with
 the number of the process at once, with its exit status and processor time at its end.
@@ -27,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -41,6 +42,47 @@ LINE_BYTES = 1 << 20  # of a request; an environment is far smaller
 seconds = 0.0  # of processor time, of those that have ended
 
 
+class Forked:
+    """A process of that kind, as far as `subprocess.Popen` tells of one. Its streams are given, and stay the caller's."""
+
+    def __init__(
+        self, command: Sequence[str], streams: Sequence[BinaryIO], cwd: Path, env: Mapping[str, str]
+    ) -> None:
+        """`command` is the name of a module and its arguments; `streams` are the three standard ones."""
+        self.command, self.returncode = command, None
+        self._line = socket.socket(socket.AF_UNIX)
+        self._line.connect(str(_forker()))
+        self._answers = self._line.makefile("rb")
+        request = {"command": [*command], "cwd": str(cwd), "env": dict(env)}
+        socket.send_fds(self._line, [b"\n"], [each.fileno() for each in streams])
+        self._line.sendall(json.dumps(request).encode() + b"\n")
+        self.pid = int(self._answers.readline())
+
+    def poll(self) -> int | None:
+        """The status, once it has ended."""
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The status with which it ended; raises `subprocess.TimeoutExpired` after `timeout` seconds."""
+        global seconds
+        if self.returncode is None:
+            if not select.select([self._line], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self.command, timeout or 0)
+            end = json.loads(self._answers.readline())
+            self._answers.close()
+            self._line.close()
+            seconds += end["seconds"]
+            self.returncode = end["status"]
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            if self.poll() is None:
+                os.kill(self.pid, number)
+
+
 def ran(
     *arguments: object,
     module: str = "chatserver",
@@ -51,33 +93,19 @@ def ran(
     check: bool = False,
 ) -> "subprocess.CompletedProcess[str]":
     """Run `python -m chatserver` with these arguments, as `subprocess.run` with captured text does."""
-    global seconds
     command = [module, *map(str, arguments)]
-    request = {
-        "command": command,
-        "cwd": str(cwd or Path.cwd()),
-        "env": dict(os.environ if env is None else env),
-    }
     with ExitStack() as stack:
         streams = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
         streams[0].write(input.encode())
         streams[0].seek(0)
-        line = stack.enter_context(socket.socket(socket.AF_UNIX))
-        line.connect(str(_forker()))
-        answers = stack.enter_context(line.makefile("rb"))
-        socket.send_fds(line, [b"\n"], [each.fileno() for each in streams])
-        line.sendall(json.dumps(request).encode() + b"\n")
-        pid = int(answers.readline())
+        fork = Forked(command, streams, cwd or Path.cwd(), os.environ if env is None else env)
         try:
-            if not select.select([line], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired(command, timeout)
-            end = json.loads(answers.readline())
+            status = fork.wait(timeout)
         except BaseException:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            fork.send_signal(signal.SIGKILL)
+            fork.wait()
             raise
-        seconds += end["seconds"]
-        done = subprocess.CompletedProcess(command, end["status"], *map(_text, streams[1:]))
+        done = subprocess.CompletedProcess(command, status, *map(_text, streams[1:]))
     if check:
         done.check_returncode()
     return done

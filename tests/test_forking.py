@@ -1,13 +1,14 @@
 """A fork of `python -m` behaves as a new process of Python does."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.forking import ran
+from tests.forking import Forked, ran
 
 PROGRAM = """
 import os, sys
@@ -56,3 +57,19 @@ def test_one_that_does_not_end_is_killed(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("import time; time.sleep(600)")
     with pytest.raises(subprocess.TimeoutExpired):
         ran(module="program", cwd=tmp_path, timeout=0.2)
+
+
+def test_one_that_goes_on_can_be_watched_and_ended(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("print('ready', flush=True); input()")
+    with Path(os.devnull).open("rb") as nothing, (tmp_path / "log").open("w+b") as log:
+        reading, writing = os.pipe()
+        with os.fdopen(reading, "rb") as its_input:
+            fork = Forked(["program"], [its_input, log, nothing], tmp_path, os.environ)
+        assert fork.poll() is None
+        os.kill(fork.pid, 0)
+        fork.send_signal(signal.SIGKILL)
+        assert fork.wait(60) == fork.poll() == -9
+        fork.send_signal(signal.SIGKILL)  # to nobody
+        os.close(writing)
+    with pytest.raises(ProcessLookupError):
+        os.kill(fork.pid, 0)

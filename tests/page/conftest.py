@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def durable_server(tmp_path: Path) -> Iterator[Server]:
     """A server that may be killed: acknowledged messages are on the disk."""
-    server = Server(tmp_path, "mongo")
+    server = Server(tmp_path, "sqlite")
     server.start()
     yield server
     server.stop()

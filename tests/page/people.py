@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -14,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.chromium import WAIT_MS
+from tests.forking import Forked
 from tests.servers import free_port
 
 START_SECONDS = 60
@@ -40,21 +39,19 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self._data = data
         self._store = store
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
         self.log = data / "server.log"
 
     def start(self) -> None:
         self._data.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "chatserver", "dev", "--no-reload"]
+        command = ["chatserver", "dev", "--no-reload"]
         command += ["--store", self._store, "--port", str(self.port)]
         command += ["--data", str(self._data / "data")]
         command += ["--set", "server.unique_names=false"]  # each test has an Aya of its own
         for key, value in self._settings.items():
             command += ["--set", f"{key}={value}"]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self._data, env=self._environ
-            )
+        with Path(os.devnull).open("rb") as nothing, self.log.open("ab") as log:
+            self._process = Forked(command, [nothing, log, log], self._data, self._environ)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
