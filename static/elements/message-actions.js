@@ -14,6 +14,7 @@ export function messageActions({ message, me, mayPin, places, room }) {
   const button = (label, path, what, testid = what) =>
     h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, "data-do": what }, icon(path));
   const bar = { class: "actions", role: "group", "aria-label": t("message.actions"), "data-faults": true };
+  if (room.archived) return h("div", bar, own && button(t("message.delete"), ICONS.trash, "delete"));
   if (message.state) return h("div", bar, button(t("message.reply"), ICONS.reply, "reply", "reply-unsent"));
   return h(
     "div",

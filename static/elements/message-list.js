@@ -358,6 +358,7 @@ class MessageList extends View {
     if (!message || message.deleted || (message.state && message.state !== "pending")) return;
     const { store, places } = this;
     const room = store.room(this.#id);
+    if (room.archived && message.author.id !== store.me.id) return; // there is nothing to do with it
     row.append(messageActions({ message, me: store.me, mayPin: store.mayPin(this.#id), places, room }));
     openRow(row, row === this.#entered);
     if (row.isConnected) this.#fit(row);

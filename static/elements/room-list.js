@@ -24,10 +24,12 @@ import { tellError } from "./toasts.js";
 import { View } from "./view.js";
 
 const ROWS = 500; // of a group; more come as one scrolls to their end
+const ARCHIVED = "rooms.archived"; // collapsed until somebody opens it or looks for a room
 const GROUPS = [
-  ["rooms.mine", (room) => room.joined && room.kind !== "direct"],
+  ["rooms.mine", (room) => room.joined && room.kind !== "direct" && !room.archived],
   ["rooms.direct", (room) => room.joined && room.kind === "direct"],
   ["rooms.other", (room) => !room.joined],
+  [ARCHIVED, (room) => room.joined && room.archived],
 ];
 
 class RoomList extends View {
@@ -139,8 +141,10 @@ class RoomList extends View {
     });
     const id = `side-${heading.replace(".", "-")}`;
     const end = h("div", { class: "rows-end" });
-    const section = h("section", { hidden: true, "aria-labelledby": id }, h("h2", { id }, t(heading)), list, end);
-    return { section, rows, wanted, all: [], items: [], most: ROWS, end };
+    const folds = heading === ARCHIVED;
+    const toggle = !folds ? null : h("button", { type: "button", class: "fold", "aria-expanded": "false", "data-testid": "fold-archived", onclick: () => this.#fold() }, t(heading));
+    const section = h("section", { hidden: true, "aria-labelledby": id }, h("h2", { id }, toggle || t(heading)), list, end);
+    return { section, rows, wanted, all: [], items: [], most: ROWS, end, toggle };
   }
 
   #actGroup() {
@@ -199,6 +203,7 @@ class RoomList extends View {
       rows.show(items);
       section.hidden = items.length === 0;
     }
+    for (const { section, all, toggle } of this.#groups) if (toggle) section.hidden = all.length === 0;
     this.#loading.hidden = this.store.isKnown;
     this.#nav.setAttribute("aria-busy", String(!this.store.isKnown));
     this.#empty.hidden = rooms.length > 0 || !this.store.isKnown;
@@ -214,10 +219,19 @@ class RoomList extends View {
   /** Chooses the rooms that get a row: the first ones, and the one that is open. */
   #arrange(group, rooms) {
     group.all = rooms.filter(({ room }) => group.wanted(room));
-    group.items = group.all.slice(0, group.most);
-    const open = group.all.slice(group.most).find(({ key }) => key === this.#active);
+    const isFolded = group.toggle?.getAttribute("aria-expanded") === "false" && !this.#filter.value;
+    const most = isFolded ? 0 : group.most;
+    group.items = group.all.slice(0, most);
+    const open = group.all.slice(most).find(({ key }) => key === this.#active);
     if (open) group.items.push(open);
-    group.end.hidden = group.all.length <= group.most;
+    group.end.hidden = isFolded || group.all.length <= group.most;
+  }
+
+  /** Opens or closes the place of archived rooms. */
+  #fold() {
+    const { toggle } = this.#groups.find((group) => group.toggle);
+    toggle.setAttribute("aria-expanded", String(toggle.getAttribute("aria-expanded") === "false"));
+    this.draw();
   }
 
   #onFilter() {

@@ -17,7 +17,7 @@ export function makeRoomRow({ key, room }, choose) {
   const button = h(
     "button",
     { type: "button", class: "room", tabindex: "-1", "data-key": key, "data-room": key, "data-testid": "room", onclick: () => choose(key) },
-    icon(KIND_ICON[room.kind] ?? ICONS.hash),
+    icon(room.archived ? ICONS.archive : (KIND_ICON[room.kind] ?? ICONS.hash)),
     h("span", { class: "room-name", dir: "auto" }),
   );
   return h("li", {}, button);

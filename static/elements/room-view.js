@@ -6,6 +6,7 @@
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
+import { roomRights } from "../lib/rights.js";
 import { roomTitle } from "../lib/titles.js";
 import { ask } from "./dialogs.js";
 import "./menu-button.js";
@@ -33,6 +34,8 @@ class RoomView extends View {
   #panel;
   #body;
   #shown = null; // "room" | "join" | "gone" | "unknown"
+  #composer;
+  #archived; // what stands in the composer's place in an archived room
 
   get room() {
     return this.dataset.room;
@@ -96,6 +99,7 @@ class RoomView extends View {
     const steers = kind === "room" && this.store.maySteer(this.room);
     if (kind !== this.#shown || steers !== this.#steers) this.#showAdded(kind === "room");
     this.#steers = steers;
+    if (kind === "room" && kind === this.#shown) this.#drawFoot(room);
     if (kind === this.#shown) return;
     if (kind === "unknown" && this.#shown) return; // it was there, and the server has to say that it is not any more
     this.#shown = kind;
@@ -112,17 +116,30 @@ class RoomView extends View {
   #inside() {
     const { session, store, places, room } = this;
     const composer = h("message-composer", { session, store, places, "data-room": room });
+    this.#composer = composer;
+    this.#archived = archivedBar(this);
     const list = h("message-list", { session, store, places, "data-room": room });
     this.listen(list, "reply", ({ detail }) => composer.replyTo(detail.message));
     this.listen(list, "edit", ({ detail }) => composer.edit(detail.message));
     this.listen(list, "rewrite", ({ detail }) => composer.rewrite(detail.message));
     this.listen(composer, "sent", () => list.toEnd());
     this.listen(list, "found", () => this.#uncover());
-    return [this.#notKept(), list, h("typing-line", { store, "data-room": room }), composer];
+    const foot = store.room(room).archived ? this.#archived : composer;
+    return [this.#notKept(), list, h("typing-line", { store, "data-room": room }), foot];
   }
 
   #notKept() {
     return h("not-kept", { session: this.session, store: this.store, "data-room": this.room });
+  }
+
+  /** The composer, or in an archived room a line that says so. */
+  #drawFoot({ archived }) {
+    const [wanted, other] = archived ? [this.#archived, this.#composer] : [this.#composer, this.#archived];
+    if (wanted.isConnected) return;
+    const hadFocus = other.contains(document.activeElement);
+    if (archived) this.#archived = archivedBar(this);
+    other.replaceWith(archived ? this.#archived : this.#composer);
+    if (hadFocus && archived) this.#archived.focus();
   }
 
   #door(room) {
@@ -212,6 +229,23 @@ class RoomView extends View {
   #close() {
     this.dispatchEvent(new CustomEvent("room-closed", { bubbles: true }));
   }
+}
+
+/** Says that the room is archived, and offers to restore it to those who may. */
+function archivedBar({ session, store, room: id }) {
+  const { kind, role, archived } = store.room(id);
+  const onclick = async ({ currentTarget: button }) => {
+    button.disabled = true;
+    await session.archive(id, false).catch(tellError);
+    button.disabled = false;
+  };
+  const may = roomRights(store.me.role, kind, role, archived).has("archive");
+  return h(
+    "div",
+    { class: "archived-bar", tabindex: "-1", "data-testid": "archived-bar" },
+    h("p", { class: "muted" }, t("room.archivedLead")),
+    may && h("button", { class: "quiet", type: "button", "data-testid": "archived-restore", onclick: (event) => void onclick(event) }, t("room.restore")),
+  );
 }
 
 function gone() {

@@ -148,6 +148,11 @@ export class Api {
     return this.#call("GET", `/api/v1/admin/rooms?${new URLSearchParams({ text, after })}`);
   }
 
+  /** Archives a room, so that it can only be read, or restores it. */
+  archiveRoom(room, archived) {
+    return this.#call("PUT", `/api/v1/rooms/${encodeURIComponent(room)}/archived`, { archived });
+  }
+
   /** The state of the installation, as `chatserver status --json` has it. */
   status() {
     return this.#call("GET", "/api/v1/admin/status");

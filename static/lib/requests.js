@@ -130,6 +130,11 @@ export class Requests extends EventTarget {
     await this.#connection.request("change", { room, ...fields });
   }
 
+  /** Archives a room, so that it can only be read, or restores it. */
+  async archive(room, archived) {
+    await this.#connection.request("archive", { room, archived });
+  }
+
   async invite(room, user) {
     await this.#connection.request("invite", { room, user });
   }

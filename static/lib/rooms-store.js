@@ -15,8 +15,8 @@ const KEPT_NOTES = 20;
 
 /** The fields of a room that the page uses, from the server's description of it. */
 function described(said) {
-  const { id, name = "", kind = "public", topic = "", joined = true, role = null, head = 0 } = said;
-  return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head };
+  const { id, name = "", kind = "public", topic = "", joined = true, role = null, head = 0, archived = false } = said;
+  return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head, archived };
 }
 
 function freshRoom() {
@@ -78,7 +78,7 @@ export class RoomsStore extends EventTarget {
   /** Whether I may pin messages there. What the server says counts; this is what to offer. */
   mayPin(id) {
     const room = this.rooms.get(id);
-    return room?.kind === "direct" || [room?.role, this.me?.role].some((role) => STEWARDS.has(role));
+    return !room?.archived && (room?.kind === "direct" || [room?.role, this.me?.role].some((role) => STEWARDS.has(role)));
   }
 
   /** The answer of the `rooms` operation: rooms it leaves out are gone. */
@@ -261,7 +261,7 @@ export class RoomsStore extends EventTarget {
       case "member.changed":
         return event.user.id === this.me?.id && Object.assign(room, { role: event.role });
       case "room.changed":
-        return Object.assign(room, { name: event.name ?? room.name, topic: event.topic ?? "" });
+        return Object.assign(room, { name: event.name ?? room.name, topic: event.topic ?? "", archived: event.archived ?? false });
       default:
         return null;
     }

@@ -162,6 +162,14 @@ test("a changed room shows its new name and topic", () => {
   assert.equal(store.room("r").topic, "");
 });
 
+test("a room is archived from its event on, and restored by the next one", () => {
+  store.applyEvent({ ev: "room.changed", room: "r", seq: 11, name: "r", kind: "public", archived: true });
+  assert.equal(store.room("r").archived, true);
+  assert.equal(store.mayPin("r"), false);
+  store.applyEvent({ ev: "room.changed", room: "r", seq: 12, name: "r", kind: "public" });
+  assert.equal(store.room("r").archived, false);
+});
+
 test("another role of mine counts at once, one of somebody else's does not", () => {
   store.applyEvent({ ev: "member.changed", room: "r", seq: 11, user: BEN, role: "admin" });
   assert.equal(store.maySteer("r"), false);

@@ -184,6 +184,26 @@ def test_staff_finds_all_rooms_and_opens_their_own(
     expect(page.get_by_test_id("all-rooms-state")).to_have_text("Nothing found.")
 
 
+def test_staff_archives_and_restores_a_public_room(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    kim = person(server).sign_up("kim", "Kim")
+    kim.create_room("Everybody's")
+    page = owner.page
+    opened(page, "all-rooms")
+    page.get_by_test_id("rooms-search").fill("everybody's")
+    page.get_by_test_id("rooms-search").press("Enter")
+    found = page.get_by_test_id("all-room")
+    expect(found).to_have_count(1)
+    found.get_by_test_id("all-room-archive").click()
+    page.get_by_test_id("ask-yes").click()
+    expect(found).to_contain_text("Archived")
+    expect(kim.page.get_by_test_id("archived-bar")).to_be_visible()
+    found.get_by_test_id("all-room-archive").click()
+    expect(found).not_to_contain_text("Archived")
+    expect(kim.page.get_by_test_id("composer")).to_be_visible()
+
+
 def test_staff_sees_health_backups_and_storage(server: Server, owner: Person) -> None:
     page = owner.page
     opened(page, "status")

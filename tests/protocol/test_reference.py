@@ -124,6 +124,8 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         await a.ok("preferences")
         await a.ok("role", **here, user=ben.id, role="admin")
         await a.ok("change", **here, name="Kitchen")
+        for archived in (True, False):
+            await a.ok("archive", **here, archived=archived)
         await a.ok("members", **here)
         await a.ok("history", **here, before=5, limit=3)
         await a.ok("history", **here)
@@ -277,6 +279,8 @@ def requests(
     yield "GET", "/api/v1/rooms", None
     yield "GET", room, None
     yield "PATCH", room, {"topic": "tea"}
+    yield "PUT", f"{room}/archived", {"archived": True}
+    yield "PUT", f"{room}/archived", {"archived": False}
     yield "POST", f"{room}/join", None
     yield "POST", f"{room}/members", {"user": ben.id}
     yield "GET", f"{room}/members", None

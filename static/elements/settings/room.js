@@ -17,18 +17,40 @@ import { listing } from "./listing.js";
 
 const ROLES = ["owner", "admin", "member"];
 
-/** Fills the panel; returns what ends it. `view` is as in `room-settings.js`, and the element of the room. */
+/**
+ * Fills the panel, and again when the room is archived or restored; returns what ends it. `view` is as in
+ * `room-settings.js`, and the element of the room.
+ */
 export function fill(element, view) {
+  const { store } = view;
+  let shown = store.room(view.room).archived;
+  let end = sections(element, view);
+  const onChange = () => {
+    const archived = store.room(view.room)?.archived ?? shown;
+    if (archived === shown) return;
+    shown = archived;
+    end();
+    element.replaceChildren();
+    end = sections(element, view);
+  };
+  store.addEventListener("change", onChange);
+  return () => {
+    store.removeEventListener("change", onChange);
+    end();
+  };
+}
+
+function sections(element, view) {
   const { places, store } = view;
-  const { kind, role } = store.room(view.room);
-  const may = roomRights(store.me.role, kind, role);
+  const { kind, role, archived } = store.room(view.room);
+  const may = roomRights(store.me.role, kind, role, archived);
   const parts = h("div", { class: "stack" });
   const draw = () => parts.replaceChildren(...added(view));
   const onChange = ({ detail }) => detail.place === "room.settings/v1" && draw();
   places.addEventListener("change", onChange);
   draw();
-  const sections = [may.has("change") && about(view), may.has("change") && members(view, may), parts, may.has("leave") && leave(view)];
-  element.append(h("div", { class: "stack room-settings" }, ...sections.filter(Boolean)));
+  const shown = [may.has("change") && about(view), (may.has("appoint") || may.has("moderate")) && members(view, may), parts, may.has("archive") && archiving(view), may.has("leave") && leave(view)];
+  element.append(h("div", { class: "stack room-settings" }, ...shown.filter(Boolean)));
   return () => places.removeEventListener("change", onChange);
 }
 
@@ -107,6 +129,28 @@ function members({ session, store, room: id }, may) {
 
   void list.reload();
   return h("section", { class: "stack", "aria-label": t("people") }, h("h3", {}, t("people")), may.has("invite") && invitation, fault, said, list.node);
+}
+
+/** To archive the room, or to restore it. */
+function archiving({ session, store, room: id }) {
+  const { archived } = store.room(id);
+  const fault = h("p", { class: "form-error", role: "alert", "data-testid": "room-archive-error" });
+  const onclick = async () => {
+    fault.textContent = "";
+    if (!archived && !(await ask(t("room.archiveConfirm", { name: roomTitle(store.room(id)) }), t("room.archive")))) return;
+    try {
+      await session.archive(id, !archived);
+    } catch (refusal) {
+      fault.textContent = errorText(refusal);
+    }
+  };
+  return h(
+    "section",
+    { class: "stack" },
+    h("p", { class: "muted" }, t(archived ? "room.archivedLead" : "room.archiveLead")),
+    h("div", {}, h("button", { class: "quiet", type: "button", "data-testid": archived ? "room-restore" : "room-archive", onclick: () => void onclick() }, t(archived ? "room.restore" : "room.archive"))),
+    fault,
+  );
 }
 
 function leave(view) {

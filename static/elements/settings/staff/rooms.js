@@ -1,7 +1,9 @@
 /** All rooms of the server, for its staff: what there is, not what is said in it. */
 
 import { h } from "../../../lib/dom.js";
-import { t } from "../../../lib/i18n.js";
+import { errorText, t } from "../../../lib/i18n.js";
+import { roomRights } from "../../../lib/rights.js";
+import { ask } from "../../dialogs.js";
 import { listing, searchForm } from "../listing.js";
 
 export function roomsPage({ api, store }) {
@@ -11,7 +13,7 @@ export function roomsPage({ api, store }) {
       const { rooms, after: next } = await api.allRooms(find.text(), after);
       return { items: rooms, after: next };
     },
-    row: (room) => row(room, store.room(room.id)),
+    row: (room) => row(room, store.room(room.id), { api, me: store.me }),
     empty: t("search.none"),
     testid: "all-rooms",
   });
@@ -20,9 +22,35 @@ export function roomsPage({ api, store }) {
 }
 
 /** `mine` is the room as the reader has it, if it is one of theirs or public. */
-function row({ id, name, kind, topic, head }, mine) {
+function row(room, mine, { api, me }) {
+  const { id, name, kind, topic, head, archived } = room;
   const shown = name || (kind === "direct" ? t("room.direct") : t("admin.unnamed"));
-  const about = [kind && t(`room.${kind}`), t("admin.events", { count: head.toLocaleString() }), topic].filter(Boolean).join(" · ");
+  const about = [kind && t(`room.${kind}`), archived && t("room.archived"), t("admin.events", { count: head.toLocaleString() }), topic].filter(Boolean).join(" · ");
   const open = mine && h("a", { class: "row-link", href: `#${new URLSearchParams({ room: id })}`, "aria-label": `${t("admin.openRoom")}: ${shown}`, "data-testid": "room-open" }, t("admin.openRoom"));
-  return h("li", { "data-testid": "all-room", "data-room": id }, h("span", { class: "row-main" }, h("strong", { dir: "auto" }, shown), h("small", { class: "muted row-more", dir: "auto" }, about)), open);
+  const fault = h("small", { class: "form-error", role: "alert" });
+  const onclick = async ({ currentTarget: button }) => {
+    fault.textContent = "";
+    if (!archived && !(await ask(t("room.archiveConfirm", { name: shown }), t("room.archive")))) return;
+    button.disabled = true;
+    try {
+      await api.archiveRoom(id, !archived);
+      const now = row({ ...room, head: head + 1, archived: !archived }, mine, { api, me });
+      node.replaceWith(now);
+      now.querySelector('[data-testid="all-room-archive"]')?.focus();
+    } catch (refusal) {
+      fault.textContent = errorText(refusal);
+      button.disabled = false;
+    }
+  };
+  const may = roomRights(me.role, kind, mine?.role ?? null, archived).has("archive");
+  const label = t(archived ? "room.restore" : "room.archive");
+  const archive = may && h("button", { class: "quiet", type: "button", "aria-label": `${label}: ${shown}`, "data-testid": "all-room-archive", onclick: (event) => void onclick(event) }, label);
+  const node = h(
+    "li",
+    { "data-testid": "all-room", "data-room": id },
+    h("span", { class: "row-main" }, h("strong", { dir: "auto" }, shown), h("small", { class: "muted row-more", dir: "auto" }, about), fault),
+    archive,
+    open,
+  );
+  return node;
 }
