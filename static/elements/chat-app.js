@@ -8,6 +8,7 @@ import { isDismissed } from "../lib/dismissed.js";
 import { h, LOGO } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
+import { countOf } from "../lib/unread.js";
 import "./connection-status.js";
 import { loaded, showShortcuts } from "./loaded.js";
 import "./notice-list.js";
@@ -69,8 +70,10 @@ class ChatApp extends View {
 
   #go(room) {
     const hash = room ? `#${new URLSearchParams({ room })}` : "";
-    if (room && room === this.#active()) this.#main.querySelector("room-view")?.focusComposer();
-    else if (hash) location.hash = hash;
+    if (room && room === this.#active()) {
+      this.session.preferences.opened(room);
+      this.#main.querySelector("room-view")?.focusComposer();
+    } else if (hash) location.hash = hash;
     else {
       history.pushState(null, "", location.pathname);
       this.#route();
@@ -115,7 +118,7 @@ class ChatApp extends View {
   }
 
   #title() {
-    const unread = this.store.joined().reduce((sum, room) => sum + room.unread, 0);
+    const unread = this.store.joined().reduce((sum, room) => sum + countOf(room), 0);
     const room = this.store.room(this.#active());
     const name = [room && roomTitle(room), t("app.name")].filter(Boolean).join(" · ");
     document.title = unread ? `(${unread}) ${name}` : name;

@@ -3,11 +3,13 @@
  * first item, ↑ at the last one; arrows, Home, End and the first letter of an item move in it; Escape and Tab close it, and
  * the focus goes back to the button. Needs `button`, which it takes as its own, the attribute data-label, and `items()`, which
  * returns the items of the moment: `[{label, icon?, testid?, danger?, href?, run?}, …]`, with false for those that are not
- * to be shown.
+ * to be shown. With the attribute data-floating the menu lies over what scrolls around its button, and closes when it scrolls.
  */
 
 import { h, icon } from "../lib/dom.js";
 import { View } from "./view.js";
+
+const GAP = 4; // px between the button and a floating menu, and to the edges of the window
 
 class MenuButton extends View {
   button;
@@ -24,11 +26,16 @@ class MenuButton extends View {
     this.listen(this, "focusout", ({ relatedTarget }) => {
       if (relatedTarget && !this.contains(relatedTarget)) this.close({ focus: false });
     });
+    if ("floating" in this.dataset) this.listen(document, "scroll", ({ target }) => target.contains(this) && this.close(), { capture: true });
     this.listen(document, "pointerdown", ({ target }) => this.contains(target) || this.close({ focus: false }));
   }
 
   get isOpen() {
-    return !this.#menu.hidden;
+    return this.#menu?.hidden === false; // it has none before it is in the page
+  }
+
+  open() {
+    this.#show(true, 0);
   }
 
   close({ focus = true } = {}) {
@@ -45,8 +52,20 @@ class MenuButton extends View {
     }
     this.#menu.replaceChildren(...this.items().filter(Boolean).map((item) => this.#row(item)));
     this.#menu.hidden = false;
+    if ("floating" in this.dataset) this.#float();
     this.button.setAttribute("aria-expanded", "true");
     this.#menu.children[at < 0 ? this.#menu.childElementCount - 1 : at]?.focus();
+  }
+
+  /** Puts the menu below the button, or above where there is no room for it, inside the window. */
+  #float() {
+    const { top, bottom, left, right } = this.button.getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = this.#menu;
+    const isRtl = getComputedStyle(this).direction === "rtl";
+    const x = Math.max(GAP, Math.min(isRtl ? right - width : left, innerWidth - width - GAP));
+    const below = bottom + GAP;
+    const y = below + height <= innerHeight ? below : Math.max(GAP, top - height - GAP);
+    Object.assign(this.#menu.style, { left: `${x}px`, top: `${y}px` });
   }
 
   #row({ label, icon: path, testid, danger, href, run }) {

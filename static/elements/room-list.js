@@ -2,35 +2,32 @@
  * The side bar: who I am, creating and choosing rooms, and one field that finds rooms, people, settings and actions. Needs `session`, `store`, `active` (a room's id).
  * Fires "room-chosen" ({room}) and "message-chosen" ({room, seq}).
  *
- * A message changes the row of its room, in place. The list is sorted anew when a room comes, goes or has another name,
- * but never between the press of a mouse button and its release: the click would go to another row, or to none.
+ * A message changes the row of its room, in place. The list is sorted anew when a room comes, goes, has another name or
+ * another group, but never between the press of a mouse button and its release: the click would go to another row, or to none.
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { currentLanguage, t } from "../lib/i18n.js";
 import { isStaff } from "../lib/rights.js";
+import { ARCHIVED, groupOf, groupsOf, OTHER } from "../lib/sections.js";
 import { roomTitle } from "../lib/titles.js";
+import { turnedGroups, turnGroup } from "../lib/turned.js";
 import { avatar } from "./avatar.js";
 import { askNewRoom } from "./dialogs.js";
 import { Keyed } from "./keyed.js";
 import { languageSelect } from "./language-select.js";
 import { loaded, showShortcuts } from "./loaded.js";
 import "./menu-button.js";
-import { makeActRow, makeRoomRow, roomItem, updateActRow, updateRoomRow } from "./room-row.js";
+import { RoomGroup } from "./room-group.js";
+import { preferenceItems } from "./room-preferences.js";
+import { makeActRow, roomItem, updateActRow } from "./room-row.js";
 import { signOut } from "./sign-out.js";
 import { bars } from "./skeleton.js";
 import { findStaffPages, found, plain } from "./switcher.js";
 import { tellError } from "./toasts.js";
 import { View } from "./view.js";
 
-const ROWS = 500; // of a group; more come as one scrolls to their end
-const ARCHIVED = "rooms.archived"; // collapsed until somebody opens it or looks for a room
-const GROUPS = [
-  ["rooms.mine", (room) => room.joined && room.kind !== "direct" && !room.archived],
-  ["rooms.direct", (room) => room.joined && room.kind === "direct"],
-  ["rooms.other", (room) => !room.joined],
-  [ARCHIVED, (room) => room.joined && room.archived],
-];
+const storage = () => localStorage;
 
 class RoomList extends View {
   session;
@@ -40,8 +37,12 @@ class RoomList extends View {
   #nav;
   #empty;
   #loading;
-  #groups; // of rooms: [{section, rows, wanted, all, items: those that have a row, most, end}, …]
-  #acts; // what else the field finds, likewise
+  #groups = []; // of rooms, in the order shown
+  #byKey = new Map(); // the same
+  #sections; // where they stand
+  #acts; // what else the field finds: {section, rows, items}
+  #turned = new Set(); // keys of groups that were collapsed or, as those of archived rooms are at first, opened
+  #rowMenu; // of the row that somebody points at or is in
   #me;
   #observer; // of the ends of groups that have more rows
   #stop = null; // the row that Tab goes to
@@ -66,20 +67,30 @@ class RoomList extends View {
     });
     this.#empty = h("p", { class: "muted empty", hidden: true });
     this.#loading = h("div", { "data-testid": "rooms-loading" }, ...bars("div"));
-    this.#groups = GROUPS.map(([heading, wanted]) => this.#group(heading, wanted));
+    const sections = h("div");
+    this.#groups = [];
+    this.#byKey.clear();
+    this.#sections = new Keyed(sections, { make: (group) => group.section, update: () => {} });
     this.#acts = this.#actGroup();
+    this.#turned = turnedGroups(storage, this.store.me.id);
+    this.#rowMenu = this.#menuOfRow();
     this.#nav = h(
       "nav",
       { class: "room-groups", "aria-label": t("rooms"), "data-testid": "room-list" },
       this.#loading,
       this.#empty,
-      ...this.#all().map(({ section }) => section),
+      sections,
+      this.#acts.section,
     );
     this.append(this.#head(), h("div", { class: "side-filter" }, this.#filter), this.#nav, this.#foot(name || username));
     this.#observer = new IntersectionObserver((seen) => this.#onEnds(seen), { root: this.#nav, rootMargin: "600px" });
-    for (const { end } of this.#groups) this.#observer.observe(end);
     this.listen(this.#nav, "keydown", (event) => this.#onListKey(event));
-    this.listen(this.#nav, "focusin", ({ target }) => this.#stopAt(target.dataset.key));
+    this.listen(this.#nav, "focusin", ({ target }) => {
+      this.#stopAt(keyAt(target));
+      this.#placeMenu(target);
+    });
+    this.listen(this.#nav, "pointerover", ({ target, pointerType }) => pointerType !== "touch" && this.#placeMenu(target));
+    this.listen(this.#nav, "contextmenu", (event) => this.#onContextMenu(event));
     this.listen(this.#nav, "pointerdown", () => {
       this.#pressed = true;
     });
@@ -133,18 +144,61 @@ class RoomList extends View {
     ];
   }
 
-  #group(heading, wanted) {
-    const list = h("ul");
-    const rows = new Keyed(list, {
-      make: (item) => makeRoomRow(item, (room) => this.#choose(room)),
-      update: (row, item) => updateRoomRow(row, item, item.key === this.#active),
+  /** Has the groups that these rooms stand in, in their order. */
+  #setGroups(keys) {
+    const wanted = new Set(keys);
+    for (const [key, group] of this.#byKey) {
+      if (wanted.has(key)) continue;
+      this.#observer.unobserve(group.end);
+      this.#byKey.delete(key);
+    }
+    const act = { choose: (room) => this.#choose(room), toggle: (key) => this.#toggle(key), active: () => this.#active };
+    this.#groups = keys.map((key) => {
+      if (this.#byKey.has(key)) return this.#byKey.get(key);
+      const group = new RoomGroup(key, act);
+      this.#byKey.set(key, group);
+      this.#observer.observe(group.end);
+      return group;
     });
-    const id = `side-${heading.replace(".", "-")}`;
-    const end = h("div", { class: "rows-end" });
-    const folds = heading === ARCHIVED;
-    const toggle = !folds ? null : h("button", { type: "button", class: "fold", "aria-expanded": "false", "data-testid": "fold-archived", onclick: () => this.#fold() }, t(heading));
-    const section = h("section", { hidden: true, "aria-labelledby": id }, h("h2", { id }, toggle || t(heading)), list, end);
-    return { section, rows, wanted, all: [], items: [], most: ROWS, end, toggle };
+    this.#sections.show(this.#groups);
+  }
+
+  #toggle(key) {
+    const isTurned = !this.#turned.has(key);
+    if (isTurned) this.#turned.add(key);
+    else this.#turned.delete(key);
+    turnGroup(storage, this.store.me.id, key, isTurned);
+    this.draw();
+  }
+
+  /** The menu of what one may prefer of a room. */
+  #menuOfRow() {
+    const button = h("button", { class: "round", type: "button", tabindex: "-1", "data-testid": "row-menu" }, icon(ICONS.more));
+    const items = () => preferenceItems(this, this.store.room(keyAt(button)));
+    return h("menu-button", { class: "row-menu", "data-floating": true, button, items });
+  }
+
+  /** Puts the menu into the row of a node, unless it is in use in another. */
+  #placeMenu(node) {
+    const row = node.closest("li");
+    const room = this.store.room(keyAt(node));
+    const menu = this.#rowMenu;
+    if (!room?.joined || row === menu.parentNode || menu.isOpen || menu.contains(document.activeElement)) return;
+    const label = t("room.menuOf", { name: roomTitle(room) });
+    menu.dataset.label = label;
+    menu.button.title = label;
+    menu.button.setAttribute("aria-label", label);
+    row.append(menu);
+  }
+
+  /** The other button of the mouse, a long press or a key of the keyboard. */
+  #onContextMenu(event) {
+    const row = event.target.closest("li");
+    if (!row || this.#rowMenu.contains(event.target)) return;
+    this.#placeMenu(event.target);
+    if (this.#rowMenu.parentNode !== row) return;
+    event.preventDefault();
+    this.#rowMenu.open();
   }
 
   #actGroup() {
@@ -152,10 +206,6 @@ class RoomList extends View {
     const rows = new Keyed(list, { make: (item) => makeActRow(item, (key) => this.#choose(key)), update: updateActRow });
     const section = h("section", { hidden: true, "aria-labelledby": "side-acts" }, h("h2", { id: "side-acts" }, t("switch.more")), list);
     return { section, rows, items: [] };
-  }
-
-  #all() {
-    return [...this.#groups, this.#acts];
   }
 
   /** The room that is open, or null. */
@@ -166,8 +216,8 @@ class RoomList extends View {
   set active(room) {
     const before = this.#active;
     this.#active = room;
-    if (!this.#groups || before === room) return;
-    for (const id of [before, room]) if (id && this.store.room(id)) this.#drawRow(this.store.room(id));
+    if (!this.#nav || before === room) return;
+    for (const id of [before, room]) if (id && this.store.room(id) && !this.#drawRow(this.store.room(id))) this.redraw();
     if (!room || this.#nav.contains(document.activeElement)) return;
     this.#stopAt(room);
     if (!this.#button(room)) this.redraw(); // it is not in the list yet, or never will be
@@ -183,9 +233,9 @@ class RoomList extends View {
     (this.#button(this.#stop) ?? this.#filter).focus();
   }
 
-  /** The joined rooms in the order shown, for moving by keyboard. */
+  /** The joined rooms in the order shown, but for archived ones, for moving by keyboard. */
   order() {
-    return this.#groups.slice(0, 2).flatMap(({ all }) => all.map(({ key }) => key));
+    return this.#groups.filter(({ key }) => key !== OTHER && key !== ARCHIVED).flatMap(({ all }) => all.map(({ key }) => key));
   }
 
   draw() {
@@ -195,15 +245,16 @@ class RoomList extends View {
     }
     if (this.store.me) this.#me.textContent = this.store.me.name || this.store.me.username;
     const before = this.#keys();
-    const focused = this.#nav.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-    const rooms = this.#found();
-    for (const group of this.#groups) this.#arrange(group, rooms);
+    const focused = this.#nav.contains(document.activeElement);
+    const { compare } = new Intl.Collator(currentLanguage(), { numeric: true });
+    const rooms = this.#found(compare);
+    this.#setGroups(groupsOf(this.store.rooms.values(), compare));
+    const byGroup = new Map(this.#groups.map(({ key }) => [key, []]));
+    for (const item of rooms) byGroup.get(groupOf(item.room)).push(item);
+    for (const group of this.#groups) group.show(byGroup.get(group.key), this.#isOpen(group.key));
     this.#acts.items = this.#foundActs();
-    for (const { section, rows, items } of this.#all()) {
-      rows.show(items);
-      section.hidden = items.length === 0;
-    }
-    for (const { section, all, toggle } of this.#groups) if (toggle) section.hidden = all.length === 0;
+    this.#acts.rows.show(this.#acts.items);
+    this.#acts.section.hidden = this.#acts.items.length === 0;
     this.#loading.hidden = this.store.isKnown;
     this.#nav.setAttribute("aria-busy", String(!this.store.isKnown));
     this.#empty.hidden = rooms.length > 0 || !this.store.isKnown;
@@ -216,32 +267,19 @@ class RoomList extends View {
     this.#observer.disconnect();
   }
 
-  /** Chooses the rooms that get a row: the first ones, and the one that is open. */
-  #arrange(group, rooms) {
-    group.all = rooms.filter(({ room }) => group.wanted(room));
-    const isFolded = group.toggle?.getAttribute("aria-expanded") === "false" && !this.#filter.value;
-    const most = isFolded ? 0 : group.most;
-    group.items = group.all.slice(0, most);
-    const open = group.all.slice(most).find(({ key }) => key === this.#active);
-    if (open) group.items.push(open);
-    group.end.hidden = isFolded || group.all.length <= group.most;
-  }
-
-  /** Opens or closes the place of archived rooms. */
-  #fold() {
-    const { toggle } = this.#groups.find((group) => group.toggle);
-    toggle.setAttribute("aria-expanded", String(toggle.getAttribute("aria-expanded") === "false"));
-    this.draw();
+  /** What was looked for is shown, wherever it stands. */
+  #isOpen(group) {
+    return this.#turned.has(group) === (group === ARCHIVED) || this.#filter.value !== "";
   }
 
   #onFilter() {
-    for (const group of this.#groups) group.most = ROWS;
+    for (const group of this.#groups) group.showFirst();
     this.draw();
   }
 
   #onEnds(seen) {
     const reached = this.#groups.filter(({ end }) => seen.some(({ target, isIntersecting }) => isIntersecting && target === end));
-    for (const group of reached) group.most += ROWS;
+    for (const group of reached) group.showMore();
     if (reached.length) this.redraw();
   }
 
@@ -254,8 +292,9 @@ class RoomList extends View {
 
   /** Brings the row of a room up to date. Returns false if it belongs elsewhere in the list. */
   #drawRow(room) {
-    const group = this.#groups.find(({ wanted }) => wanted(room));
-    const row = group.rows.node(room.id);
+    const group = this.#byKey.get(groupOf(room));
+    const row = group?.rows.node(room.id);
+    if (!group || (!this.#isOpen(group.key) && group.shows(room) !== Boolean(row))) return false;
     if (!row) return group.all.some(({ key, title }) => key === room.id && title === roomTitle(room)) || Boolean(this.#filter.value);
     if (row.querySelector(".room-name").textContent !== roomTitle(room)) return false;
     group.rows.update(roomItem(room));
@@ -272,25 +311,25 @@ class RoomList extends View {
     });
   }
 
-  #found() {
+  #found(compare) {
     const text = plain(this.#filter.value.trim());
-    const { compare } = new Intl.Collator(currentLanguage(), { numeric: true });
     return [...this.store.rooms.values()]
       .map(roomItem)
       .filter(({ title }) => plain(title).includes(text))
       .sort((a, b) => compare(a.title, b.title));
   }
 
+  /** What arrows move between: rows, and headings that are buttons. */
   #keys() {
-    return this.#all().flatMap(({ items }) => items.map(({ key }) => key));
+    return [...this.#groups.flatMap(({ keys }) => keys), ...this.#acts.items.map(({ key }) => key)];
   }
 
-  #button(room) {
-    for (const { rows } of this.#all()) {
-      const row = rows.node(room);
-      if (row) return row.firstChild;
+  #button(key) {
+    for (const group of this.#groups) {
+      const button = group.button(key);
+      if (button) return button;
     }
-    return null;
+    return this.#acts.rows.node(key)?.firstChild ?? null;
   }
 
   /** The list is one stop for Tab: this row. */
@@ -347,8 +386,9 @@ class RoomList extends View {
   #onFilterKey(event) {
     if (event.isComposing) return;
     const [first] = this.#keys();
-    if (event.key === "Enter" && first) {
-      this.#choose(first);
+    const found = [...this.#groups, this.#acts].find(({ items }) => items.length > 0)?.items[0];
+    if (event.key === "Enter" && found) {
+      this.#choose(found.key);
     } else if (event.key === "ArrowDown" && first) {
       this.#button(first).focus();
       event.preventDefault();
@@ -359,15 +399,33 @@ class RoomList extends View {
     }
   }
 
+  /** Leads from a row to its menu, and back. Returns false for other keys. */
+  #onSideways(event) {
+    const [into, back] = getComputedStyle(this).direction === "rtl" ? ["ArrowLeft", "ArrowRight"] : ["ArrowRight", "ArrowLeft"];
+    const isInMenu = this.#rowMenu.contains(document.activeElement);
+    if (event.key === into && !isInMenu && keyAt(this.#rowMenu) === keyAt(document.activeElement)) this.#rowMenu.button.focus();
+    else if (event.key === back && isInMenu) this.#button(this.#stop)?.focus();
+    else return false;
+    event.preventDefault();
+    return true;
+  }
+
   #onListKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (this.#onSideways(event)) return;
     const keys = this.#keys();
-    const at = keys.indexOf(document.activeElement.dataset.key);
+    const at = keys.indexOf(keyAt(document.activeElement));
     const to = { ArrowDown: Math.min(at + 1, keys.length - 1), ArrowUp: at - 1, Home: 0, End: keys.length - 1 }[event.key];
     if (to === undefined) return;
     (to < 0 ? this.#filter : this.#button(keys[to])).focus();
     event.preventDefault();
   }
+}
+
+/** The key of the row, or the heading, that a node is in; undefined elsewhere. */
+function keyAt(node) {
+  const button = node.closest("li")?.firstChild ?? node.closest(".group-toggle");
+  return button?.dataset.key;
 }
 
 /** The keys around one, the nearest first: what takes the place of a row that has gone. */

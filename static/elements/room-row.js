@@ -3,6 +3,7 @@
 import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
+import { signsOf } from "../lib/unread.js";
 
 const KIND_ICON = { public: ICONS.hash, private: ICONS.lock, direct: ICONS.person };
 const MOST = 99; // what a badge counts to
@@ -26,14 +27,17 @@ export function makeRoomRow({ key, room }, choose) {
 /** Writes only what has changed: `isActive` says whether the room is the open one. */
 export function updateRoomRow(row, { title, room }, isActive) {
   const button = row.firstChild;
-  const isDirect = room.kind === "direct";
+  const { isBold, unread, mentions, isMarked } = signsOf(room);
   say(button.querySelector(".room-name"), title);
-  button.classList.toggle("has-unread", room.unread > 0);
+  button.classList.toggle("has-unread", isBold);
   button.classList.toggle("not-joined", !room.joined);
+  button.classList.toggle("is-muted", room.prefers.muted);
   if (isActive) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
-  count(button, "unread", room.unread, () => unreadMark(isDirect));
-  count(button, "mentions", isDirect ? 0 : room.mentions, mentionMark);
+  sign(button, "muted", room.prefers.muted, () => named("rooms.muted", icon(ICONS.silent)));
+  sign(button, "marked", isMarked, () => named("rooms.marked", h("span", { class: "dot" })));
+  count(button, "unread", unread, () => unreadMark(room.kind === "direct"));
+  count(button, "mentions", mentions, mentionMark);
 }
 
 /** A row of something to do, or a page to open. */
@@ -49,6 +53,18 @@ export function makeActRow({ key, icon: path }, choose) {
 
 export function updateActRow(row, { title }) {
   say(row.querySelector(".room-name"), title);
+}
+
+/** Has a sign in the button, or not. */
+function sign(button, name, isThere, make) {
+  const shown = button.querySelector(`.row-${name}`);
+  if (!isThere) shown?.remove();
+  else if (!shown) button.append(h("span", { class: `row-${name}`, "data-testid": name }, ...make()));
+}
+
+/** What a sign is for those who see it, and for those who hear it. */
+function named(text, node) {
+  return [node, h("span", { class: "visually-hidden" }, `, ${t(text)}`)];
 }
 
 /** Has the mark in the button that it needs for a number, if it is not 0. */

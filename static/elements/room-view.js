@@ -10,6 +10,7 @@ import { roomRights } from "../lib/rights.js";
 import { roomTitle } from "../lib/titles.js";
 import { ask } from "./dialogs.js";
 import "./menu-button.js";
+import { preferenceItems } from "./room-preferences.js";
 import { roomSettings } from "./room-settings.js";
 import { loaded } from "./loaded.js";
 import "./message-composer.js";
@@ -80,6 +81,7 @@ class RoomView extends View {
     this.listen(this.session, "ready", () => this.#open());
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("room.") && this.#showAdded());
     this.#settings = roomSettings(this);
+    this.session.preferences.opened(this.room);
     this.#open();
   }
 
@@ -211,6 +213,7 @@ class RoomView extends View {
     return [
       isGroup && { label: t("people"), icon: ICONS.people, testid: "menu-people", run: () => void this.#onPeople() },
       { label: t("search"), icon: ICONS.search, testid: "menu-search", run: () => this.dispatchEvent(new CustomEvent("search-wanted", { bubbles: true })) },
+      ...preferenceItems(this, this.store.room(this.room)),
       isGroup && { label: t("room.leave"), icon: ICONS.exit, testid: "leave-room", danger: true, run: () => void this.#onLeave() },
     ];
   }

@@ -20,6 +20,7 @@ const KEYS = [
     ["keys.move", ["↑", "↓"]],
     ["keys.ends", ["Home", "End"]],
     ["keys.choose", ["Enter"]],
+    ["keys.rowMenu", ["→"]],
   ]],
   ["keys.writing", [
     ["keys.send", ["Enter"]],

@@ -13,6 +13,7 @@ export class Following {
   #store;
   #history;
   #sending;
+  #preferences;
   #isMine;
   #onRefused;
   #onReady;
@@ -25,11 +26,12 @@ export class Following {
    * them go on, `onReady()` when the store is up to date. `fire(type, detail)` tells what has happened, as a Session
    * fires it.
    */
-  constructor({ connection, store, history, sending, isMine, onRefused, onReady, fire }) {
+  constructor({ connection, store, history, sending, preferences, isMine, onRefused, onReady, fire }) {
     this.#connection = connection;
     this.#store = store;
     this.#history = history;
     this.#sending = sending;
+    this.#preferences = preferences;
     this.#isMine = isMine;
     this.#onRefused = onRefused;
     this.#onReady = onReady;
@@ -86,6 +88,8 @@ export class Following {
 
   async #resume(epoch) {
     if (!(await this.#isMine())) return;
+    const preferring = this.#preferences.load(); // asked before the rooms, so that they are drawn once
+    preferring.catch(() => {}); // until it is awaited
     const rooms = await this.#allRooms();
     // Another epoch is another log: the same seq would name another event there.
     const changed = this.epoch !== null && this.epoch !== epoch;
@@ -100,6 +104,7 @@ export class Following {
     await Promise.all([...stale, ...behind].filter(({ opened }) => opened).map(({ id }) => this.#history.open(id)));
     if (changed) for (const { id } of this.#store.joined()) this.#fire("missed", { room: id });
     this.#onReady();
+    await preferring;
   }
 
   async #subscribe(positions) {
@@ -128,6 +133,10 @@ export class Following {
     }
     if (event.ev === "presence") {
       this.#fire("presence", { users: event.users });
+      return;
+    }
+    if (event.ev === "preferences") {
+      this.#preferences.applyEvent(event);
       return;
     }
     if (event.ev === "plugins.changed") {

@@ -5,6 +5,7 @@
 
 const EVERY_MS = 3_000;
 const MOST_ROOMS = 500;
+const KEPT_FIELDS = ["id", "name", "kind", "topic", "joined", "role", "head", "read", "unread", "mentions", "prefers"];
 const MOST_MESSAGES = 50; // a page of history
 const MOST_CHARACTERS = 64_000; // of a room's messages, as JSON
 
@@ -65,13 +66,13 @@ export class Keeping {
   }
 }
 
-/** The rooms of the reader as the server describes them, those with the newest events first. */
+/** The rooms of the reader as the server describes them: favourites first, then those with the newest events. */
 export function listed(store) {
   return store
     .joined()
-    .sort((a, b) => b.head - a.head)
+    .sort((a, b) => Number(b.prefers.favourite) - Number(a.prefers.favourite) || b.head - a.head)
     .slice(0, MOST_ROOMS)
-    .map(({ id, name, kind, topic, joined, role, head, read, unread, mentions }) => ({ id, name, kind, topic, joined, role, head, read, unread, mentions }));
+    .map((room) => Object.fromEntries(KEPT_FIELDS.map((name) => [name, room[name]])));
 }
 
 /** The newest messages of a room, as they are after the event `seq`; null if there are none to keep. */

@@ -45,8 +45,9 @@ export class Notices extends EventTarget {
 
   /** A message of somebody else, which is told of if it is meant for me. */
   async message({ room, message }) {
-    const me = this.#store.me;
-    if (this.#store.room(room)?.kind !== "direct" && !message.mentions?.includes(me?.id)) return;
+    const known = this.#store.room(room);
+    const isDirect = known?.kind === "direct" && !known.prefers.muted;
+    if (!isDirect && !message.mentions?.includes(this.#store.me?.id)) return;
     await this.#tell({ title: message.author.name, body: message.body, room, message, plugin: null });
   }
 

@@ -4,6 +4,7 @@
  */
 
 import { Attached } from "./attached.js";
+import { NONE } from "./preferences.js";
 import { addAfter, addBefore, addNew, change, noMessages, replaceWith, shrink } from "./window.js";
 
 export const TYPING_MS = 5_000;
@@ -37,6 +38,7 @@ function freshRoom() {
     refused: new Map(), // by client_id, the seq after which a message of mine that was refused stands
     attached: new Attached(), // to the draft
     wanted: null, // the seq of a message that somebody wants to see
+    prefers: NONE, // what I prefer of it
   };
 }
 
@@ -46,11 +48,13 @@ export class RoomsStore extends EventTarget {
   rooms = new Map();
   isKnown = false; // whether the server has told the rooms
   #lastNote = 0;
+  #preferences = new Map(); // by room, those of rooms that are not here too
   #left = []; // ids of rooms, in the order in which they were left
 
   reset(me = null) {
     this.me = me;
     this.isKnown = false;
+    this.#preferences = new Map();
     for (const id of [...this.rooms.keys()]) this.#forget(id);
     this.#changed(null);
   }
@@ -93,6 +97,7 @@ export class RoomsStore extends EventTarget {
   /** Shows what `Kept.read` returned, until the server has said what is there now. */
   restore({ epoch, rooms, pages }) {
     for (const said of rooms) {
+      if (said.prefers) this.#preferences.set(said.id, said.prefers);
       this.#describe(said);
       const page = pages.get(said.id);
       if (page?.epoch !== epoch) continue; // of another log
@@ -123,8 +128,29 @@ export class RoomsStore extends EventTarget {
     room.unread = said.unread ?? 0;
     room.mentions = said.mentions ?? 0;
     room.countedTo = room.head;
+    room.prefers = this.prefers(room.id);
     if (!room.joined) Object.assign(room, { lastSeq: null, unread: 0, mentions: 0 });
     this.rooms.set(room.id, room);
+  }
+
+  /** What I prefer of a room, whether it is here or not. */
+  prefers(id) {
+    return this.#preferences.get(id) ?? NONE;
+  }
+
+  /** What I prefer of all rooms, by id; nothing of those that are left out. */
+  applyPreferences(all) {
+    this.#preferences = all;
+    for (const room of this.rooms.values()) room.prefers = this.prefers(room.id);
+    this.#changed(null);
+  }
+
+  prefer(id, preferences) {
+    this.#preferences.set(id, preferences);
+    const room = this.rooms.get(id);
+    if (!room) return;
+    room.prefers = preferences;
+    this.#changed(id);
   }
 
   /** Where to resume each room that I am in. Without loaded messages there is nothing to miss before the head. */

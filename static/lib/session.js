@@ -9,6 +9,7 @@
 
 import { Following } from "./following.js";
 import { RoomHistory } from "./history.js";
+import { Preferences } from "./preferences.js";
 import { Records } from "./records.js";
 import { Requests } from "./requests.js";
 import { Sending } from "./sending.js";
@@ -19,6 +20,7 @@ const AUTH_CLOSES = new Set([4401, 4451]);
 
 export class Session extends Requests {
   status = "idle";
+  preferences;
   #tabs;
   #records;
   #api;
@@ -43,6 +45,7 @@ export class Session extends Requests {
     this.#tabs = tabs;
     const onRefused = () => void this.#checkSignedIn();
     this.#sending = new Sending({ connection, store, records, tabs, upload, isMine: () => this.#knows !== "no", onSignedOut: onRefused });
+    this.preferences = new Preferences({ connection, store });
     this.#history = new RoomHistory({ connection, store, onPage: (room, messages) => this.#sending.onPage(room, messages) });
     connection.addEventListener("status", ({ detail }) => this.#onStatus(detail));
     connection.addEventListener("hello", () => (this.#failures = 0));
@@ -51,6 +54,7 @@ export class Session extends Requests {
       store,
       history: this.#history,
       sending: this.#sending,
+      preferences: this.preferences,
       isMine: () => this.#isMine(),
       onRefused,
       onReady: () => this.#onReady(),
@@ -79,6 +83,7 @@ export class Session extends Requests {
   start(me, kept = null) {
     if (this.#store.me) this.#connection.stop(); // somebody else's
     this.#store.reset(me);
+    this.preferences.reset();
     this.#following.epoch = kept?.epoch ?? null;
     if (kept) this.#store.restore(kept);
     this.#knows = kept ? "no" : "start";
@@ -150,6 +155,7 @@ export class Session extends Requests {
     this.#sending.stop();
     this.#tabs.leave();
     this.#store.reset();
+    this.preferences.reset();
     this.#following.epoch = null;
     this.#fire("signed-out", { reason, redirect });
   }

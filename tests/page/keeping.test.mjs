@@ -61,6 +61,23 @@ test("only so many rooms are kept, those with the newest events", () => {
   assert.deepEqual([rooms.length, rooms[0].id, rooms.at(-1).id], [500, "r599", "r100"]);
 });
 
+test("what is preferred is kept with the rooms, and favourites before others", () => {
+  const store = new RoomsStore();
+  store.applySnapshot(Array.from({ length: 600 }, (_, head) => ({ id: `r${head}`, head, joined: true })));
+  const preferred = { favourite: true, section: "Work", muted: true, unread: true };
+  store.prefer("r0", preferred);
+  const rooms = listed(store);
+  assert.deepEqual([rooms.length, rooms[0].id, rooms[1].id], [500, "r0", "r599"]);
+  const later = new RoomsStore();
+  later.reset(ME);
+  later.restore({ epoch: "e", rooms, pages: new Map() });
+  assert.deepEqual([later.room("r0").prefers, later.room("r599").prefers.favourite], [preferred, false]);
+  later.applySnapshot([{ id: "r0", head: 1 }]);
+  assert.deepEqual(later.room("r0").prefers, preferred); // until the server has told
+  later.applyPreferences(new Map());
+  assert.equal(later.room("r0").prefers.section, "");
+});
+
 test("what changes is kept once somebody is known, and nothing after the session", async () => {
   const written = [];
   const kept = { write: async (state, pages) => written.push([state.me.id, [...pages.keys()]]), clear: async () => written.push("cleared") };

@@ -3,7 +3,7 @@ import { beforeEach, mock, test } from "node:test";
 import { Notices } from "../../static/lib/notices.js";
 import { Places } from "../../static/lib/places.js";
 
-let places, notices, store, kept, shown, faults, opened, away;
+let places, notices, store, kept, shown, faults, opened, away, muted;
 
 class Desktop {
   static permission = "granted";
@@ -21,8 +21,8 @@ class Desktop {
 beforeEach(() => {
   places = new Places();
   kept = new Map([["notifications", "on"]]);
-  [shown, faults, opened, away] = [[], [], [], true];
-  store = { me: { id: "me" }, room: (id) => ({ id, kind: id === "d" ? "direct" : "public" }) };
+  [shown, faults, opened, away, muted] = [[], [], [], true, false];
+  store = { me: { id: "me" }, room: (id) => ({ id, kind: id === "d" ? "direct" : "public", prefers: { muted } }) };
   Desktop.permission = "granted";
   Desktop.asked = 0;
   const storage = { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) };
@@ -44,6 +44,14 @@ test("messages in direct rooms and mentions go to the desktop of somebody who is
   await notices.message({ room: "d", message: message() });
   assert.equal(opened.length, 2);
   assert.deepEqual(shown, []); // the room's badge tells of it
+});
+
+test("of a muted room nothing is told but mentions", async () => {
+  muted = true;
+  await notices.message({ room: "d", message: message() });
+  await notices.message({ room: "d", message: message({ mentions: ["me"], body: "@me" }) });
+  await notices.message({ room: "r", message: message({ mentions: ["me"], body: "@me too" }) });
+  assert.deepEqual(opened.map(({ body }) => body), ["@me", "@me too"]);
 });
 
 test("a click on it leads to the room", async () => {

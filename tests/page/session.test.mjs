@@ -63,6 +63,20 @@ test("subscribes from the heads of the snapshot", async () => {
   assert.deepEqual(connection.of("sub")[0], { op: "sub", rooms: { r: 10 }, epoch: "e1" });
 });
 
+test("asks for what is preferred with the rooms, not after them, and follows its events", async () => {
+  const { connection, store } = await opened();
+  const [first, second] = connection.asked.map(({ op }) => op);
+  assert.deepEqual([first, second], ["preferences", "rooms"]);
+  connection.says("event", { ev: "preferences", room: "r", preferences: { muted: true } });
+  assert.equal(store.room("r").prefers.muted, true);
+  const never = new Promise(() => {});
+  connection.answers.preferences = () => never;
+  connection.answers.rooms = () => ({ rooms: [{ id: "new", name: "New", head: 1 }] });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.deepEqual([...store.rooms.keys()], ["new"]); // not held back by preferences that are late
+});
+
 test("takes all pages of the rooms that the user is in", async () => {
   const { connection, store, session } = await opened();
   const room = (id, more = {}) => ({ id, name: id, kind: "public", head: 1, ...more });

@@ -188,6 +188,18 @@ test("a leading tab that answers stays", async (context) => {
   ended(all);
 });
 
+test("what is preferred in one tab is preferred in all", async () => {
+  const { all } = await three();
+  const [one, two] = all;
+  const told = [];
+  for (const { shared } of all) shared.addEventListener("event", ({ detail }) => told.push(detail));
+  one.own.answer = async () => ({ section: "Work" }); // as the server has cleaned it
+  await two.shared.request("prefer", { room: "r", section: " Work " });
+  await settled();
+  assert.deepEqual(told, Array(3).fill({ ev: "preferences", room: "r", preferences: { section: "Work" } }));
+  ended(all);
+});
+
 test("what is read in one tab is read in all", async () => {
   const { all } = await three();
   const [one, two, third] = all;
