@@ -25,7 +25,7 @@ const store = new RoomsStore();
 const tabs = new Tabs();
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
 const connection = new SharedConnection({ connection: new Connection({ url }), tabs });
-const records = new Records({ tab: tabStorage() });
+const records = new Records({ tab: storage("sessionStorage"), browser: storage("localStorage") });
 const places = new Places();
 const upload = (attachment) => uploadWaiting(places, attachment);
 const session = new Session({ api, connection, store, records, tabs, upload });
@@ -75,7 +75,7 @@ function signedIn(user) {
 }
 
 root.addEventListener("signed-in", ({ detail }) => signedIn(detail.user), { capture: true });
-window.addEventListener("pagehide", () => session.drafts.leaving());
+window.addEventListener("pagehide", leaving);
 window.addEventListener("beforeunload", (event) => session.outbox.unsafe > 0 && event.preventDefault());
 root.addEventListener("language-chosen", ({ detail }) => void chooseLanguage(detail.language, localStorage).then(show));
 session.addEventListener("message", ({ detail }) => void notices.message(detail));
@@ -140,13 +140,20 @@ async function confirmEmail(code) {
   showDialog(dialog);
 }
 
-/** The tab's own storage; null where the browser blocks it. */
-function tabStorage() {
+/** `sessionStorage` or `localStorage`; null where the browser blocks it. */
+function storage(name) {
   try {
-    return sessionStorage;
+    return window[name];
   } catch {
     return null;
   }
+}
+
+/** The window is put away, or closed in a moment. */
+function leaving() {
+  session.drafts.leaving();
+  session.outbox.leaving();
+  void keeping.flush();
 }
 
 // A link for a new password counts, whoever is signed in here.
@@ -156,7 +163,7 @@ const [, before] = await Promise.all([startLanguage(localStorage, navigator.lang
 loadParts();
 if (emailCode) void confirmEmail(emailCode);
 session.addEventListener("ready", onReady);
-document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && void keeping.flush());
+document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && leaving());
 if (before) {
   session.start(before.me, before);
   void show();

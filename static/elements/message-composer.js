@@ -31,6 +31,7 @@ class MessageComposer extends View {
   #text;
   #context;
   #error;
+  #unkept;
   #commands;
   #names;
   #isRunning = false;
@@ -52,6 +53,7 @@ class MessageComposer extends View {
     const label = t("message.writeIn", { name: roomTitle(this.#room) });
     this.#context = h("div", { class: "composer-context", hidden: true, "data-testid": "composer-context" });
     this.#error = h("p", { class: "form-error", role: "alert" });
+    this.#unkept = h("p", { class: "muted", role: "status", "data-testid": "files-unkept" });
     this.#text = h("textarea", {
       rows: "1",
       dir: "auto",
@@ -85,10 +87,11 @@ class MessageComposer extends View {
     const about = () => ({ room: this.#room, me: this.store.me });
     const later = h("send-menu", { places: this.places, about, context: () => this.#laterContext() });
     const row = h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, later, send);
-    this.append(suggestions, this.#context, this.#chips, this.#error, h("div", { "data-faults": true }, row));
+    this.append(suggestions, this.#context, this.#chips, this.#unkept, this.#error, h("div", { "data-faults": true }, row));
     this.#showDraft();
     this.listen(this.#room.attached, "change", () => this.#onAttached());
     this.listen(this.session.drafts, "change", ({ detail }) => detail.room === this.dataset.room && this.#showDraft());
+    this.listen(this.session.drafts, "refused", ({ detail }) => detail.room === this.dataset.room && this.#showUnkept());
     this.#takeFiles();
     if (!hasTouchKeyboard()) this.focusText();
   }
@@ -113,7 +116,7 @@ class MessageComposer extends View {
     const { attached } = this.#room;
     this.#error.textContent = "";
     if (this.#draft.editing || isCommand(body) || (!body && !attached.items.length)) this.#error.textContent = t("composer.nothing");
-    else if (attached.isWaiting) this.#error.textContent = t("composer.waiting");
+    else if (!attached.isReady) this.#error.textContent = t("composer.waiting");
     else {
       return Object.freeze({
         room: this.dataset.room,
@@ -127,7 +130,7 @@ class MessageComposer extends View {
   }
 
   #onAttached() {
-    if (this.#room) void this.#keep({ attached: this.#room.attached.ready });
+    if (this.#room) void this.#keep({ attached: this.#room.attached.kept });
     this.#drawChips();
   }
 
@@ -136,6 +139,11 @@ class MessageComposer extends View {
     this.#chips.replaceChildren(...chips(this.#room.attached));
     this.#chips.hidden = this.#room.attached.items.length === 0;
     if (!this.#room.attached.isWaiting) this.#error.textContent = "";
+    this.#showUnkept();
+  }
+
+  #showUnkept() {
+    this.#unkept.textContent = this.session.drafts.losesFiles(this.dataset.room) ? t("composer.filesUnkept") : "";
   }
 
   /** Files that are pasted, or dropped anywhere on the room. */
@@ -220,7 +228,7 @@ class MessageComposer extends View {
     const shown = editing ? editing.text : text;
     if (this.#text.value !== shown) this.#text.value = shown;
     if (this.#room.attached.items.length === 0)
-      for (const { namespace, value, label } of attached) this.#room.attached.add(namespace, value, { label });
+      for (const { namespace, value, label, file } of attached) this.#room.attached.add(namespace, value, { label, file, isLater: value === null });
     this.#closeSuggestions();
     if (editing) this.#showContext(t("message.editing"), editing.before);
     else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), reply.body);

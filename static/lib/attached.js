@@ -10,35 +10,43 @@ export const MOST = 20; // in one message
 export class Attached extends EventTarget {
   #items = [];
 
-  /** `[{namespace, value, label, file, progress, error, again}, …]`; without a value, it is still being made. */
+  /**
+   * `[{namespace, value, label, file, isLater, progress, error, again}, …]`; without a value, it is still being made, or
+   * will be when the message is sent (`isLater`).
+   */
   get items() {
     return this.#items;
   }
 
-  /** What could be sent now, `[{namespace, value, label}, …]`. */
-  get ready() {
-    return this.#items.filter(({ value }) => value !== null).map(({ namespace, value, label }) => ({ namespace, value, label }));
+  /** What a draft keeps, `[{namespace, value, label}, …]`, with `file` where there is no value yet. */
+  get kept() {
+    return this.#items.filter(({ value, file }) => value !== null || file).map(outline);
+  }
+
+  /** Whether a message can carry all of it now. */
+  get isReady() {
+    return this.#items.every(({ value }) => value !== null);
   }
 
   /** A file for which there was no network is not waited for: it is uploaded when the message is sent. */
   get isWaiting() {
-    return this.#items.some(({ value, file, error }) => value === null && !(file && error?.code === "connection.lost"));
+    return this.#items.some(({ value, file, isLater, error }) => value === null && !(file && (isLater || error?.code === "connection.lost")));
   }
 
   /**
    * Returns a handle: `change({value, label, progress})`, `fail(error, again)`, `remove()`. `removed` is called when the
-   * person takes the chip away. `file` is what the value is made of; the plugin's `upload` can make it later. Throws a
-   * TypeError without a label, a RangeError for too many.
+   * person takes the chip away. `file` is what the value is made of; the plugin's `upload` can make it later, and with
+   * `isLater` will. Throws a TypeError without a label, a RangeError for too many.
    *
    * @param {string} namespace
    * @param {unknown} value
-   * @param {{label?: string, removed?: () => void, file?: any}} options
+   * @param {{label?: string, removed?: () => void, file?: any, isLater?: boolean}} options
    */
-  add(namespace, value, { label, removed, file = null } = {}) {
+  add(namespace, value, { label, removed, file = null, isLater = false } = {}) {
     if (typeof namespace !== "string" || !namespace) throw new TypeError("attach: the namespace has to be a string");
     if (typeof label !== "string" || !label) throw new TypeError("attach: label has to be a string");
     if (this.#items.length >= MOST) throw new RangeError(`attach: there are ${MOST} already`);
-    const item = { namespace, value: copied(value), label, file, progress: null, error: null, again: null, removed };
+    const item = { namespace, value: copied(value), label, file, isLater, progress: null, error: null, again: null, removed };
     this.#items = [...this.#items, item];
     this.#changed();
     return Object.freeze({
@@ -71,7 +79,7 @@ export class Attached extends EventTarget {
    * attached.
    */
   take() {
-    const taken = this.#items.map(({ namespace, value, label, file }) => ({ namespace, value, label, ...(value === null && { file }) }));
+    const taken = this.#items.map(outline);
     this.#items = [];
     this.#changed();
     return taken;
@@ -85,6 +93,10 @@ export class Attached extends EventTarget {
   #changed() {
     this.dispatchEvent(new CustomEvent("change"));
   }
+}
+
+function outline({ namespace, value, label, file }) {
+  return { namespace, value, label, ...(value === null && { file }) };
 }
 
 /** The data of a message with these values. */

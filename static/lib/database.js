@@ -11,6 +11,7 @@ const VERSIONS = [
   (database) => {
     for (const store of ["outbox", "drafts"]) database.createObjectStore(store, { keyPath: "key" });
   },
+  (database) => database.createObjectStore("files", { keyPath: "key" }),
 ];
 
 export class Database {

@@ -1,10 +1,13 @@
 /**
- * What is being written in each room: text, the message that it answers, and the change of a message, which has a text of
- * its own. Kept in the browser until it is sent, for all tabs of its author. No DOM.
+ * What is being written in each room: text, the message that it answers, what is attached, and the change of a message,
+ * which has a text of its own. Kept in the browser until it is sent, for all tabs of its author; files that are not
+ * uploaded are for the tab that has them, and for the next one (lib/draft-files.js). No DOM.
  *
- * Fires "change" ({room}) when a draft came from outside: from the browser's store, or from another tab.
+ * Fires "change" ({room}) when a draft came from outside: from the browser's store, or from another tab; and "refused"
+ * ({room}) when a file of it can't be kept.
  */
 
+import { DraftFiles } from "./draft-files.js";
 import { Records } from "./records.js";
 import { ALONE } from "./tabs.js";
 
@@ -19,6 +22,9 @@ export class Drafts extends EventTarget {
   #drafts = new Map(); // by room, the one touched last at the end
   #dirty = new Set();
   #underWay = null; // the room whose draft is being stored
+  #sent = new Set(); // rooms with a message that is being stored, whose transaction removes the draft
+  #inTab = new Set(); // rooms whose draft the database does not take
+  #files;
   /** @type {Promise<void> | null} */
   #writing = null;
 
@@ -26,6 +32,7 @@ export class Drafts extends EventTarget {
     super();
     this.#records = records;
     this.#tabs = tabs;
+    this.#files = new DraftFiles(records);
     tabs.addEventListener("message", ({ detail }) => detail.draft && this.#onTold(detail));
   }
 
@@ -33,15 +40,17 @@ export class Drafts extends EventTarget {
   async open(user) {
     this.close();
     this.#user = user;
-    const { records } = await this.#records.all("drafts", user);
+    const [{ records, isWhole }, files] = await Promise.all([this.#records.all("drafts", user), this.#files.open(user)]);
     if (this.#user !== user) return;
     const written = this.#drafts;
     this.#drafts = new Map();
     for (const record of records) {
-      const { room, text, reply, editing, attached } = record;
-      this.#drafts.set(room, { text, reply, editing, attached });
+      const { room, text, reply, editing } = record;
+      const attached = record.attached.map(({ file, ...rest }) => (file ? { ...rest, file: files.get(file) } : rest));
+      this.#drafts.set(room, { text, reply, editing, attached: attached.filter(({ value, file }) => value !== null || file) });
       if (record.isLater) void this.#keep(room);
     }
+    if (isWhole) void this.#files.keepOnly(user, new Set(records.flatMap(({ attached }) => attached.map(({ file }) => file))));
     for (const [room, draft] of written) this.#touch(room, draft);
     for (const room of this.#drafts.keys()) if (!written.has(room)) this.#changed(room);
   }
@@ -50,12 +59,15 @@ export class Drafts extends EventTarget {
   close() {
     this.#drafts = new Map();
     this.#dirty.clear();
+    this.#inTab.clear();
+    this.#sent.clear();
+    this.#files.close();
     this.#user = null;
   }
 
   /**
    * `{text, reply, editing, attached}`: `reply` is `{id or client_id, name, body}`, `editing` is `{id, before, text}`,
-   * `attached` as `Attached.ready` has it.
+   * `attached` as `Attached.kept` has it.
    */
   of(room) {
     return this.#drafts.get(room) ?? EMPTY;
@@ -70,6 +82,7 @@ export class Drafts extends EventTarget {
     this.#touch(room, draft);
     this.#tabs.tell({ draft: room, content: shared(draft) });
     this.#dirty.delete(room);
+    this.#sent.add(room);
     return ["drafts", `${this.#user} ${room}`];
   }
 
@@ -84,7 +97,14 @@ export class Drafts extends EventTarget {
 
   /** A message of the room is stored, and the record of its draft removed: what was written since is stored again. */
   keepAgain(room) {
+    this.#sent.delete(room);
     if (!isEmpty(this.of(room))) void this.#keep(room);
+    else void this.#files.keep(this.#user, room, []);
+  }
+
+  /** Whether a file of the draft ends with the tab. */
+  losesFiles(room) {
+    return filesOf(this.of(room)).some((file) => this.#files.isRefused(file));
   }
 
   #keep(room) {
@@ -113,20 +133,33 @@ export class Drafts extends EventTarget {
     }
   }
 
-  /** The page is going away, perhaps before the last change is stored: a reload finds it in the tab. */
+  /** The page is going away, perhaps for good and before the last change is stored: it is written down at once. */
   leaving() {
     if (this.#user === null) return;
-    for (const room of new Set([...this.#dirty, ...(this.#underWay ? [this.#underWay] : [])])) {
-      const draft = this.of(room);
-      if (!isEmpty(draft)) this.#records.jot("drafts", { ...draft, key: `${this.#user} ${room}`, user: this.#user, room, order: 0 });
-    }
+    for (const room of new Set([...this.#dirty, ...this.#inTab, ...(this.#underWay ? [this.#underWay] : [])]))
+      if (isKept(this.of(room))) this.#records.jot("drafts", { ...this.#recordOf(room, this.#user), order: 0 });
   }
 
-  #store(room, user) {
+  /** The files first, so that no record names one that is not there. */
+  async #store(room, user) {
+    const files = filesOf(this.of(room));
+    const known = files.filter((file) => this.#files.isRefused(file)).length;
+    await this.#files.keep(user, room, files);
+    if (files.filter((file) => this.#files.isRefused(file)).length > known) this.dispatchEvent(new CustomEvent("refused", { detail: { room } }));
+    this.#inTab.delete(room);
+    if (!isKept(this.of(room))) {
+      if (this.#sent.has(room)) return;
+      await this.#records.change({ remove: [["drafts", `${user} ${room}`]] });
+      return;
+    }
+    const { kept } = await this.#records.append("drafts", this.#recordOf(room, user));
+    if (kept === "tab" && this.#user === user) this.#inTab.add(room);
+  }
+
+  #recordOf(room, user) {
     const draft = this.of(room);
-    const key = `${user} ${room}`;
-    const isKept = !isEmpty(draft) && draft.text.length <= MOST_CHARS && (draft.editing?.text.length ?? 0) <= MOST_CHARS;
-    return isKept ? this.#records.append("drafts", { ...draft, key, user, room }) : this.#records.change({ remove: [["drafts", key]] });
+    const attached = draft.attached.map(({ file, ...rest }) => (file ? { ...rest, file: this.#files.idOf(file) } : rest));
+    return { ...draft, attached: attached.filter(({ value, file }) => value !== null || file), key: `${user} ${room}`, user, room };
   }
 
   async #forgetOldest() {
@@ -134,6 +167,7 @@ export class Drafts extends EventTarget {
     const old = [...this.#drafts.keys()].slice(0, -MOST);
     for (const room of old) this.#drafts.delete(room);
     if (old.length) await this.#records.change({ remove: old.map((room) => ["drafts", `${user} ${room}`]) });
+    for (const room of old) await this.#files.keep(user, room, []);
   }
 
   #onTold({ draft: room, content }) {
@@ -151,7 +185,16 @@ function isEmpty({ text, reply, editing, attached }) {
   return !text && !reply && !editing && attached.length === 0;
 }
 
-/** What can be cloned for another tab. */
+/** Whether the browser keeps a draft: there is one, and it is not too long. */
+function isKept(draft) {
+  return !isEmpty(draft) && draft.text.length <= MOST_CHARS && (draft.editing?.text.length ?? 0) <= MOST_CHARS;
+}
+
+function filesOf({ attached }) {
+  return attached.map(({ file }) => file).filter((file) => file instanceof Blob);
+}
+
+/** What another tab shows. */
 function shared({ text, reply, editing, attached }) {
-  return { text, reply, editing, attached };
+  return { text, reply, editing, attached: attached.filter(({ value }) => value !== null) };
 }

@@ -34,6 +34,7 @@ export class Outbox extends EventTarget {
   #entries = [];
   #gone = new Set(); // client_ids of messages that left, which a read begun earlier may still bring
   #underWay = new Set();
+  #unstored = new Map(); // by client_id, the draft of a message that is being stored
   #busy = new Set();
   #timers = new Map();
   #failures = new Map(); // by room, since the last answer
@@ -71,6 +72,7 @@ export class Outbox extends EventTarget {
     this.#timers.clear();
     this.#failures.clear();
     this.#gone.clear();
+    this.#unstored.clear();
     this.#entries = [];
     this.#user = null;
   }
@@ -153,19 +155,27 @@ export class Outbox extends EventTarget {
     for (const id of rooms) void this.#work(id);
   }
 
+  /** The page is going away, perhaps before the last messages are stored. Those with files are drafts again. */
+  leaving() {
+    for (const entry of this.#entries)
+      if (this.#unstored.has(entry.client_id) && !hasFiles(entry)) this.#records.jot("outbox", recordOf(entry, this.#user), this.#unstored.get(entry.client_id));
+  }
+
   async #store(entry, draft) {
     const user = this.#user;
+    this.#unstored.set(entry.client_id, draft);
     this.#records.hold("outbox", recordOf(entry, user));
     await this.#opening;
     if (this.#user !== user) return;
     const { order, kept } = await this.#records.append("outbox", recordOf(entry, user), draft);
     if (this.#user !== user) return;
+    this.#unstored.delete(entry.client_id);
+    this.dispatchEvent(new CustomEvent("stored", { detail: { room: entry.room } }));
     if (this.#find(entry.client_id) !== entry) {
       void this.#records.change({ remove: [["outbox", keyOf(entry.client_id, user)]] }); // given up meanwhile
       return;
     }
     Object.assign(entry, { order, kept });
-    this.dispatchEvent(new CustomEvent("stored", { detail: { room: entry.room } }));
     this.#entries.sort((a, b) => a.order - b.order);
     this.#changed(entry.room);
     this.#tabs.tell({ outbox: "changed" });
@@ -296,7 +306,8 @@ export class Outbox extends EventTarget {
     for (const entry of this.#entries) {
       const record = stored.get(entry.client_id);
       stored.delete(entry.client_id);
-      if (record && entry.state !== "sent" && !this.#underWay.has(entry.client_id)) Object.assign(entry, entryOf(record));
+      const isBusy = this.#underWay.has(entry.client_id) || this.#unstored.has(entry.client_id);
+      if (record && entry.state !== "sent" && !isBusy) Object.assign(entry, entryOf(record));
     }
     const left = (entry) => isWhole && entry.kept === "browser" && entry.state !== "sent" && !this.#underWay.has(entry.client_id);
     const known = new Set(records.map((record) => record.client_id));

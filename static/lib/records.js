@@ -1,7 +1,8 @@
 /**
- * What the page keeps of a user in this browser: unsent messages and drafts, as records
- * `{key, user, order, …}` of the stores "outbox" and "drafts". They are in the database; those that it does not take are
- * in the tab's sessionStorage, and where that is closed, too, in memory. No DOM.
+ * What the page keeps of a user in this browser: unsent messages, drafts and the files of drafts, as records
+ * `{key, user, order, …}` of the stores "outbox", "drafts" and "files". They are in the database; those that it does not
+ * take are in the tab's sessionStorage, and where that is closed, too, in memory. What a page that goes away has no time
+ * to store is in localStorage until the next one stores it. No DOM.
  */
 
 import { asked, Database } from "./database.js";
@@ -11,12 +12,14 @@ const PATIENCE_MS = 3_000; // for one transaction; a message is not held back fo
 export class Records {
   #database;
   #tab;
+  #browser;
   #memory = new Map();
 
-  /** `tab` is the tab's sessionStorage, or null. */
-  constructor({ database = new Database(), tab = null } = {}) {
+  /** `tab` is the tab's sessionStorage, `browser` localStorage, which all tabs have; or null. */
+  constructor({ database = new Database(), tab = null, browser = null } = {}) {
     this.#database = database;
     this.#tab = tab;
+    this.#browser = browser;
   }
 
   /**
@@ -24,6 +27,7 @@ export class Records {
    * those of which the tab has a later state than the database.
    */
   async all(store, user) {
+    await this.#takeUp(store, user);
     const here = this.#inTab(store, user);
     try {
       const stored = await this.#run([store], "readonly", (stores) => asked(stores[store].getAll()));
@@ -96,14 +100,30 @@ export class Records {
     }
   }
 
-  /** Keeps a record in the tab at once, as the page is going away; `append` and `change` of its key end that. */
-  jot(store, record) {
-    this.#putIntoTab(store, record);
+  /**
+   * Writes down at once what `append(store, record, origin)` has no time to store, as the page is going away. `append` and
+   * `change` of its key end that.
+   */
+  jot(store, record, origin = null) {
+    try {
+      this.#browser.setItem(`${store}/${record.key}`, JSON.stringify({ record, origin }));
+    } catch {
+      this.#putIntoTab(store, record); // it is full or closed, or there is none
+    }
+  }
+
+  /** Stores what pages that are gone have jotted down. */
+  async #takeUp(store, user) {
+    const jotted = namesIn(this.#browser, store)
+      .map((name) => parsed(this.#browser, name))
+      .filter((jot) => jot?.record?.user === user)
+      .sort((a, b) => a.record.order - b.record.order);
+    await Promise.all(jotted.map(({ record, origin }) => this.append(store, record, origin)));
   }
 
   /** All records of a user go. */
   async clear(user) {
-    for (const store of ["outbox", "drafts"]) {
+    for (const store of ["outbox", "drafts", "files"]) {
       const { records } = await this.all(store, user);
       await this.change({ remove: records.map(({ key }) => [store, key]) });
     }
@@ -119,16 +139,9 @@ export class Records {
 
   #inTab(store, user) {
     const found = new Map(this.#memory);
-    try {
-      for (let at = 0; at < (this.#tab?.length ?? 0); at += 1) {
-        const name = this.#tab.key(at);
-        if (name.startsWith(`${store}/`) && !found.has(name)) found.set(name, JSON.parse(this.#tab.getItem(name)));
-      }
-    } catch {
-      // Nothing can be read there.
-    }
+    for (const name of namesIn(this.#tab, store)) if (!found.has(name)) found.set(name, parsed(this.#tab, name));
     return [...found]
-      .filter(([name, record]) => name.startsWith(`${store}/`) && record.user === user)
+      .filter(([name, record]) => name.startsWith(`${store}/`) && record?.user === user)
       .map(([, record]) => ({ ...record, kept: "tab" }))
       .sort((a, b) => a.order - b.order);
   }
@@ -145,24 +158,37 @@ export class Records {
 
   #changeInTab(store, key, fields) {
     const name = `${store}/${key}`;
-    const before = this.#memory.get(name) ?? this.#read(name);
+    const before = this.#memory.get(name) ?? parsed(this.#tab, name);
     if (before) this.#putIntoTab(store, { ...before, ...fields });
   }
 
-  #read(name) {
-    try {
-      return JSON.parse(this.#tab?.getItem(name) ?? "null");
-    } catch {
-      return null;
+  #dropFromTab(store, key) {
+    const name = `${store}/${key}`;
+    this.#memory.delete(name);
+    for (const storage of [this.#tab, this.#browser]) {
+      try {
+        storage?.removeItem(name);
+      } catch {
+        // Nothing is there.
+      }
     }
   }
+}
 
-  #dropFromTab(store, key) {
-    this.#memory.delete(`${store}/${key}`);
-    try {
-      this.#tab?.removeItem(`${store}/${key}`);
-    } catch {
-      // Nothing is there.
-    }
+/** The names of a store's records in a Storage; none if it can't be read. */
+function namesIn(storage, store) {
+  try {
+    return Array.from({ length: storage?.length ?? 0 }, (_, at) => storage.key(at)).filter((name) => name.startsWith(`${store}/`));
+  } catch {
+    return [];
+  }
+}
+
+/** What a Storage has by this name; null if it can't be read. */
+function parsed(storage, name) {
+  try {
+    return JSON.parse(storage?.getItem(name) ?? "null");
+  } catch {
+    return null;
   }
 }

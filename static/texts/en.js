@@ -229,6 +229,8 @@ export default {
   "composer.attached": "Attached",
   "composer.remove": "Remove {name}",
   "composer.waiting": "Something is still being attached. Send again when it is done.",
+  "composer.fileLater": "Is uploaded with the message.",
+  "composer.filesUnkept": "This browser has no room for these files: they stay only as long as this page is open.",
   "composer.later": "Send in another way",
   "composer.nothing": "There is no message to send.",
   "command.list": "Suggestions",

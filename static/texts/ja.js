@@ -229,6 +229,8 @@ export default {
   "composer.attached": "添付",
   "composer.remove": "{name} を取り除く",
   "composer.waiting": "添付の準備中です。終わってからもう一度送信してください。",
+  "composer.fileLater": "メッセージと一緒にアップロードされます。",
+  "composer.filesUnkept": "このブラウザーにはファイルを保存できません。このページを開いている間だけ残ります。",
   "composer.later": "ほかの送信方法",
   "composer.nothing": "送信するメッセージがありません。",
   "command.list": "候補",

@@ -73,9 +73,13 @@ test("a file without a network is not waited for, and goes with the message", ()
   assert.ok(attached.isWaiting);
   attached.remove(attached.items[1]);
   attached.add("files", { files: [1] }, { label: "c", file });
-  assert.deepEqual(attached.ready.map(({ label }) => label), ["c"]);
-  assert.deepEqual(attached.take(), [
+  assert.ok(!attached.isReady);
+  const outlines = [
     { namespace: "files", value: null, label: "a", file },
     { namespace: "files", value: { files: [1] }, label: "c" },
-  ]);
+  ];
+  assert.deepEqual(attached.kept, outlines);
+  assert.deepEqual(attached.take(), outlines);
+  attached.add("files", null, { label: "d", file, isLater: true });
+  assert.deepEqual([attached.isWaiting, attached.isReady], [false, false]);
 });

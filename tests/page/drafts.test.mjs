@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Database } from "../../static/lib/database.js";
+import { MOST_BYTES } from "../../static/lib/draft-files.js";
 import { Drafts, MOST, MOST_CHARS } from "../../static/lib/drafts.js";
 import { Records } from "../../static/lib/records.js";
 import { Tabs } from "../../static/lib/tabs.js";
 import { FakeBrowser, FakeIndexedDB, fakeTabStorage, settled } from "./browser-fakes.mjs";
 
-async function opened({ factory = new FakeIndexedDB(), browser = new FakeBrowser(), storage = null, user = "me" } = {}) {
-  const records = new Records({ database: new Database({ factory }), tab: storage });
+async function opened({ factory = new FakeIndexedDB(), browser = new FakeBrowser(), storage = null, jots = null, user = "me" } = {}) {
+  const records = new Records({ database: new Database({ factory }), tab: storage, browser: jots });
   const tabs = new Tabs({ locks: browser.locks, makeChannel: browser.channel });
   const drafts = new Drafts({ records, tabs });
   tabs.join(user);
@@ -120,4 +121,98 @@ test("what was not stored yet when the page went is there after a reload, and on
   assert.equal(storage.length, 0);
   assert.equal((await opened({ factory })).drafts.of("r").text, "half");
   drafts.close();
+});
+
+test("the last letters are there in another tab after this one was closed, and once only", async () => {
+  const factory = new FakeIndexedDB();
+  const jots = fakeTabStorage();
+  const { drafts } = await opened({ factory, jots, storage: fakeTabStorage() });
+  await drafts.change("r", { text: "h" });
+  factory.hangs = true;
+  void drafts.change("r", { text: "half" });
+  drafts.leaving();
+  await settled();
+  assert.equal(jots.length, 1);
+  factory.hangs = false;
+  const ben = await opened({ factory, jots, storage: fakeTabStorage(), user: "ben" });
+  assert.equal(ben.drafts.of("r").text, "");
+  const next = await opened({ factory, jots, storage: fakeTabStorage() });
+  assert.equal(next.drafts.of("r").text, "half");
+  assert.equal(jots.length, 0);
+  assert.equal(factory.data.get("drafts").get("me r").text, "half");
+  drafts.close();
+});
+
+test("what is stored in time, or given up, is not written down for the next page", async () => {
+  const jots = fakeTabStorage();
+  const { drafts } = await opened({ jots });
+  await drafts.change("r", { text: "half" });
+  drafts.leaving();
+  assert.equal(jots.length, 0);
+  void drafts.change("r", { text: "halves" });
+  drafts.leaving(); // put away, and taken up again
+  assert.equal(jots.length, 1);
+  await drafts.change("r", { text: "" });
+  assert.equal(jots.length, 0);
+});
+
+test("a draft that a full disk refuses outlasts the tab all the same", async () => {
+  const factory = new FakeIndexedDB();
+  const jots = fakeTabStorage();
+  const { drafts } = await opened({ factory, jots, storage: fakeTabStorage() });
+  factory.refuses = new Error("QuotaExceededError");
+  await drafts.change("r", { text: "half" });
+  drafts.leaving();
+  assert.equal((await opened({ factory, jots, storage: fakeTabStorage() })).drafts.of("r").text, "half");
+});
+
+const chip = (name, bytes = 3) => ({ namespace: "files", value: null, label: name, file: new Blob(["x".repeat(bytes)]) });
+
+test("a file that is not uploaded is there after a reload, and goes from the browser with its chip or message", async () => {
+  const { drafts, factory } = await opened();
+  const [one, two] = [chip("one"), chip("two")];
+  const done = { namespace: "files", value: { files: [1] }, label: "done" };
+  await drafts.change("r", { text: "look", attached: [one, done, two] });
+  const files = factory.data.get("files");
+  const before = [...files.keys()];
+  assert.equal(before.length, 2);
+  await drafts.change("r", { text: "look at" });
+  assert.deepEqual([...factory.data.get("files").keys()], before);
+  const { attached } = (await opened({ factory })).drafts.of("r");
+  assert.deepEqual(attached.map(({ value, label }) => [value, label]), [[null, "one"], [done.value, "done"], [null, "two"]]);
+  assert.equal(await attached[0].file.text(), "xxx");
+  await drafts.change("r", { attached: [two] });
+  assert.equal(factory.data.get("files").size, 1);
+  drafts.sent("r");
+  drafts.keepAgain("r");
+  await settled();
+  assert.equal(factory.data.get("files").size, 0);
+});
+
+test("files that are too large, or that the disk refuses, are said to be lost with the tab, and the text is kept", async () => {
+  const factory = new FakeIndexedDB();
+  const { drafts } = await opened({ factory });
+  const said = [];
+  drafts.addEventListener("refused", ({ detail }) => said.push(detail.room));
+  await drafts.change("r", { attached: [chip("most", MOST_BYTES - 2)] });
+  assert.equal(drafts.losesFiles("r"), false);
+  await drafts.change("r", { text: "look", attached: [...drafts.of("r").attached, chip("more")] });
+  assert.deepEqual([drafts.losesFiles("r"), said], [true, ["r"]]);
+  assert.deepEqual((await opened({ factory })).drafts.of("r").attached.map(({ label }) => label), ["most"]);
+  factory.refuses = new Error("QuotaExceededError");
+  await drafts.change("other", { attached: [chip("refused")] });
+  assert.deepEqual([drafts.losesFiles("other"), said], [true, ["r", "other"]]);
+  factory.refuses = null;
+  await drafts.change("other", { text: "with" });
+  const again = (await opened({ factory })).drafts.of("other");
+  assert.deepEqual([again.text, again.attached], ["with", []]);
+});
+
+test("a file of a draft that is gone does not stay in the browser", async () => {
+  const { drafts, factory } = await opened();
+  await drafts.change("r", { attached: [chip("one")] });
+  factory.data.get("drafts").clear();
+  await opened({ factory });
+  await settled();
+  assert.equal(factory.data.get("files").size, 0);
 });

@@ -32,8 +32,8 @@ function takingServer() {
   return { log, send, bodies: () => log.map(({ body }) => body) };
 }
 
-function tab({ send, upload, factory = new FakeIndexedDB(), storage = fakeTabStorage(), browser = null, isSeen, headOf }) {
-  const records = new Records({ database: new Database({ factory }), tab: storage });
+function tab({ send, upload, factory = new FakeIndexedDB(), storage = fakeTabStorage(), jots = null, browser = null, isSeen, headOf }) {
+  const records = new Records({ database: new Database({ factory }), tab: storage, browser: jots });
   const tabs = browser ? new Tabs({ locks: browser.locks, makeChannel: browser.channel }) : undefined;
   const outbox = new Outbox({ send, upload, records, tabs, isSeen, headOf });
   return { outbox, tabs, factory, storage };
@@ -572,4 +572,41 @@ test("a refused message stays after the event at which it was refused, also in a
   const later = await opened({ send, factory, headOf: () => head });
   store.placeRefused("r", later.outbox.in("r"));
   assert.deepEqual([...store.room("r").refused], [[client_id, 7]]);
+});
+
+test("a message of a tab that is closed before it is stored is sent by the next one, and its draft does not come back", async () => {
+  const factory = new FakeIndexedDB();
+  const jots = fakeTabStorage();
+  const closed = tab({ send: server().send, factory, jots });
+  await closed.outbox.open("me");
+  factory.data.get("drafts").set("me r", { key: "me r", user: "me", room: "r", order: 1, text: "last wor" });
+  factory.hangs = true;
+  closed.outbox.add("r", "last words", null, [], ["drafts", "me r"]);
+  closed.outbox.add("r", "with a file", null, [{ namespace: "files", value: null, label: "a", file: new Blob(["x"]) }]);
+  closed.outbox.leaving();
+  await settled();
+  factory.hangs = false;
+  const { send, bodies } = takingServer();
+  const next = tab({ send, factory, jots });
+  await next.outbox.open("me");
+  await settled();
+  assert.deepEqual(bodies(), ["last words"]);
+  assert.deepEqual(["drafts", "outbox"].map((store) => factory.data.get(store).size), [0, 0]);
+  assert.equal(jots.length, 0);
+  closed.outbox.close();
+});
+
+test("a message that is being stored is not sent before, though another tab tells of a change", async () => {
+  const browser = new FakeBrowser();
+  const { send, asked } = server();
+  const here = tab({ send, browser });
+  here.tabs.join("me");
+  await here.outbox.open("me");
+  await settled();
+  here.factory.hangs = true;
+  here.outbox.add("r", "one");
+  here.tabs.dispatchEvent(new CustomEvent("message", { detail: { outbox: "changed" } }));
+  await settled();
+  assert.deepEqual(asked, []);
+  here.outbox.close();
 });

@@ -283,7 +283,7 @@ test("unsent messages and drafts outlast the session's end, and go at the sign-o
   assert.deepEqual(session.outbox.in("r").map(({ body }) => body), ["unsent"]);
   assert.equal(session.drafts.of("r").text, "half");
   await session.signOut();
-  assert.deepEqual([...factory.data.values()].map(({ size }) => size), [0, 0]);
+  assert.deepEqual([...factory.data.values()].map(({ size }) => size), [0, 0, 0]);
 });
 
 test("a session that ends while a message is sent is noticed, and the message stays", async () => {

@@ -238,3 +238,73 @@ def test_a_file_that_was_attached_without_a_network_outlasts_the_tab(
     link = page.get_by_role("link", name="far.txt (9 bytes)")
     address = link.get_attribute("href")
     assert page.request.get(f"{server.url}{address}").body() == b"from afar"
+
+
+COUNT_FILES = """async () => {
+  const open = indexedDB.open("chatserver");
+  const database = await new Promise((resolve) => (open.onsuccess = () => resolve(open.result)));
+  const asked = database.transaction("files").objectStore("files").count();
+  const count = await new Promise((resolve) => (asked.onsuccess = () => resolve(asked.result)));
+  database.close();
+  return count;
+}"""
+NO_ROOM_FOR_FILES = """{
+  const put = IDBObjectStore.prototype.put;
+  IDBObjectStore.prototype.put = function (record) {
+    if (this.name === "files") throw new DOMException("no space left", "QuotaExceededError");
+    return put.call(this, record);
+  };
+}"""
+
+
+def attach_offline(person: Person) -> None:
+    page = person.page
+    person.expected += ["ERR_", "WebSocket connection to", "Failed to fetch dynamically"]
+    person.context.set_offline(True)
+    expect(page.get_by_test_id("connection-status")).to_contain_text("You are offline.")
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Attach files").click()
+    file: FilePayload = {"name": "far.txt", "mimeType": "text/plain", "buffer": b"from afar"}
+    chosen.value.set_files([file])
+    expect(page.get_by_test_id("chip")).to_have_attribute("data-state", "failed")
+
+
+def test_a_file_of_a_draft_outlasts_the_tab(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-drafts", "Aya")
+    aya.create_room("Drafts")
+    attach_offline(aya)
+    aya.page.get_by_test_id("composer").press_sequentially("look")
+    aya.page.wait_for_function(f"async () => (await ({COUNT_FILES})()) === 1")
+    expect(aya.page.get_by_test_id("files-unkept")).to_be_empty()
+    aya.page.close()
+    aya.context.set_offline(False)
+    aya.page = page = aya.new_page()
+    page.goto(server.url)
+    aya.open_room("Drafts")
+    chip = page.get_by_test_id("chip")
+    expect(chip).to_have_attribute("data-state", "later")
+    expect(chip).to_contain_text("Is uploaded with the message.")
+    expect(page.get_by_test_id("composer")).to_have_value("look")
+    page.get_by_test_id("send").click()
+    expect(chip).to_have_count(0)
+    expect(page.get_by_test_id("message")).to_have_attribute("data-state", "posted")
+    address = page.get_by_role("link", name="far.txt (9 bytes)").get_attribute("href")
+    assert page.request.get(f"{server.url}{address}").body() == b"from afar"
+    page.wait_for_function(f"async () => (await ({COUNT_FILES})()) === 0")
+
+
+def test_a_file_for_which_the_browser_has_no_room_is_said_to_end_with_the_page(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server)
+    page = aya.page
+    page.add_init_script(NO_ROOM_FOR_FILES)
+    aya.sign_up("aya-full", "Aya").create_room("Full")
+    attach_offline(aya)
+    page.get_by_test_id("composer").press_sequentially("look")
+    expect(page.get_by_role("status").filter(has_text="no room for these files")).to_be_visible()
+    aya.context.set_offline(False)
+    aya.connected()
+    page.reload()
+    expect(page.get_by_test_id("composer")).to_have_value("look")
+    expect(page.get_by_test_id("chip")).to_have_count(0)

@@ -122,3 +122,53 @@ def test_enter_breaks_the_line_on_a_phone_and_its_keyboard_says_so(
     composer.press("Enter")
     composer.press_sequentially("two")
     composer_has(phone.page, "one\ntwo")
+
+
+HANGS = "IDBFactory.prototype.open = () => ({});"  # nothing is stored before the tab is gone
+
+
+@pytest.mark.parametrize("fault", ["", HANGS], ids=["stored", "not-stored"])
+def test_the_last_letters_outlast_a_tab_that_is_closed_at_once(
+    fault: str, person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up(f"aya-closes-{len(fault)}", "Aya")
+    aya.create_room("Closed")
+    address = aya.page.url
+    closed = aya.new_page()
+    closed.add_init_script(fault)
+    closed.goto(address)
+    aya.page.close()
+    composer_has(closed, "")
+    closed.get_by_test_id("composer").press_sequentially("to the last letter")
+    with closed.expect_event("close"):
+        closed.close(run_before_unload=True)
+    aya.page = aya.new_page()
+    aya.page.goto(address)
+    composer_has(aya.page, "to the last letter")
+    aya.page.get_by_test_id("send").click()
+    aya.sees("to the last letter")
+    aya.page.reload()
+    aya.sees("to the last letter")
+    composer_has(aya.page, "")
+
+
+def test_a_message_outlasts_a_tab_that_is_closed_before_it_is_stored(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-sends", "Aya")
+    aya.create_room("Sent")
+    address = aya.page.url
+    closed = aya.new_page()
+    closed.add_init_script(HANGS)
+    closed.goto(address)
+    aya.page.close()
+    closed.get_by_test_id("composer").press_sequentially("last words")
+    closed.get_by_test_id("composer").press("Enter")
+    with closed.expect_event("close"):
+        closed.close(run_before_unload=True)
+    aya.page = aya.new_page()
+    aya.page.goto(address)
+    aya.sees("last words")
+    composer_has(aya.page, "")
+    aya.page.reload()
+    aya.sees("last words")
