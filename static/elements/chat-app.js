@@ -37,7 +37,7 @@ class ChatApp extends View {
     this.#main = h("main", { class: "main" });
     this.#announcer = h("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "data-testid": "announcer" });
     this.#notices = h("notice-list", { notices });
-    this.append(h("connection-status", { session, connection }), this.#list, this.#main, this.#announcer, this.#notices);
+    this.append(h("connection-status", { session, store, connection }), this.#list, this.#main, this.#announcer, this.#notices);
     this.listen(this.#list, "room-chosen", ({ detail }) => this.#go(detail.room));
     this.listen(this.#list, "message-chosen", ({ detail }) => this.#goTo(detail));
     this.listen(this, "search-wanted", () => this.#list.search());

@@ -1,16 +1,18 @@
 /**
- * Says when the connection is away, and why, if it is away for good; and when unsent messages would end with the tab.
- * Needs `session`, `connection`.
+ * Says when the connection is away, and why, if it is away for good; when unsent messages would end with the tab; and when
+ * some are of rooms that one has left. Needs `session`, `store`, `connection`.
  */
 
 import { h } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
+import { loaded } from "./loaded.js";
 import { View } from "./view.js";
 
 const SHOWN_AFTER_MS = 800; // a short gap needs no words
 
 class ConnectionStatus extends View {
   session;
+  store;
   connection;
   #code = null;
   #timer = null;
@@ -26,6 +28,7 @@ class ConnectionStatus extends View {
       this.redraw();
     });
     this.listen(this.session.outbox, "change", () => this.redraw());
+    this.listen(this.store, "change", ({ detail }) => detail.room === null && this.redraw());
     this.listen(window, "offline", () => this.redraw());
     this.listen(window, "online", () => this.redraw());
   }
@@ -37,7 +40,7 @@ class ConnectionStatus extends View {
   draw() {
     const { status } = this.session;
     this.dataset.status = status;
-    const nodes = [...this.#connectionLine(status), ...this.#storageLine()];
+    const nodes = [...this.#connectionLine(status), ...this.#storageLine(), ...this.#strandedLine()];
     const shown = nodes.map(({ textContent }) => textContent).join(" ");
     if (shown === this.#shown) return; // the button may be pressed at this moment
     this.#shown = shown;
@@ -64,6 +67,17 @@ class ConnectionStatus extends View {
 
   #storageLine() {
     return this.session.outbox.unsafe > 0 ? [h("span", { "data-testid": "storage-status" }, t("status.unsafe"))] : [];
+  }
+
+  /** Nothing is known of rooms before the server has told them. */
+  #strandedLine() {
+    const count = this.store.isKnown ? this.session.outbox.outside(this.store.joined()).length : 0;
+    return count ? line(t(count === 1 ? "status.strandedOne" : "status.stranded", { count }), "status.showUnsent", () => void this.#showUnsent()) : [];
+  }
+
+  async #showUnsent() {
+    const { session, store } = this;
+    (await loaded(import("./unsent-dialog.js")))?.showUnsent({ session, store });
   }
 
   #reason() {

@@ -82,6 +82,12 @@ export class Outbox extends EventTarget {
     return this.#entries.filter(({ state }) => state !== "sent").length;
   }
 
+  /** The unsent messages of all rooms but these, in order. */
+  outside(rooms) {
+    const ids = new Set(rooms.map(({ id }) => id));
+    return this.#entries.filter(({ room, state }) => state !== "sent" && !ids.has(room)).map((entry) => ({ ...entry }));
+  }
+
   /** Number of unsent messages that end with the tab. */
   get unsafe() {
     return this.#entries.filter(({ state, kept }) => state !== "sent" && kept === "tab").length;
