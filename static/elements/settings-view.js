@@ -9,15 +9,8 @@ import { t } from "../lib/i18n.js";
 import { frozen } from "../lib/plugins.js";
 import { isStaff } from "../lib/rights.js";
 import { labelOf } from "./plugin-place.js";
+import { PAGES } from "./settings/pages.js";
 import { View } from "./view.js";
-
-const OWN = [
-  ["profile", "settings.profile", async () => (await import("./settings/profile.js")).profilePage],
-  ["appearance", "settings.appearance", async () => (await import("./settings/appearance.js")).appearancePage],
-  ["security", "settings.security", async () => (await import("./settings/security.js")).securityPage],
-  ["sessions", "account.sessions", async () => (await import("./settings/sessions.js")).sessionsPage],
-  ["notifications", "settings.notifications", async () => (await import("./settings/notifications.js")).notificationsPage],
-];
 
 class SettingsView extends View {
   static observedAttributes = ["data-page"];
@@ -125,7 +118,7 @@ class SettingsView extends View {
   }
 
   #groups() {
-    const own = { heading: "settings.own", pages: [...this.#built(OWN), ...this.#added("settings.page/v1")] };
+    const own = { heading: "settings.own", pages: [...this.#built(PAGES), ...this.#added("settings.page/v1")] };
     if (!isStaff(this.store.me.role)) return [own];
     const again = this.#failed ? () => void this.#loadServer() : null;
     return [own, { heading: "settings.server", again, pages: [...this.#built(this.#server ?? []), ...this.#added("admin.page/v1")] }];

@@ -3,15 +3,9 @@
 import { ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { isStaff } from "../lib/rights.js";
+import { PAGES } from "./settings/pages.js";
 
 const USERNAME = /^@?([\p{L}\p{N}_][\p{L}\p{N}_.-]{0,31})$/u;
-const PAGES = [
-  ["profile", "settings.profile"],
-  ["appearance", "settings.appearance"],
-  ["security", "settings.security"],
-  ["sessions", "account.sessions"],
-  ["notifications", "settings.notifications"],
-];
 let staffPages = []; // once they were loaded, for staff alone
 
 /** Finds the pages for staff, too, from when they are here. Nobody else needs to call it. */
