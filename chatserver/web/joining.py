@@ -3,7 +3,7 @@
 Each module becomes a block, which has a scope of its own, after the modules that it imports. Its exports are kept by
 name. A module that is imported with `import("./x.js")` becomes a script of its own, with what it alone needs; what
 several of them need, and the first script does not, is in one script that is loaded beside any of them. Lines stay what
-they are but for comments and indentation, and a source map leads each of them back to its file.
+they are but for comments, indentation and empty ones, and a source map leads each of them back to its file.
 
 Only what the page uses is understood: imports by relative path and exports of functions, classes and constants, each
 at the start of a line. Anything else is refused, and the page's files are served one by one.
@@ -206,15 +206,18 @@ def _body(
     return text.replace("import.meta.url", f"new URL({here}, import.meta.url).href")
 
 
-def _thinned(lines: Iterable[str]) -> Iterator[str]:
-    """The lines without indentation, and without comments behind code; those of a template stay what they are."""
+def _thinned(lines: Iterable[str]) -> Iterator[str | None]:
+    """The lines without indentation, and without comments behind code; None for an empty one.
+
+    Lines of a template stay what they are.
+    """
     in_template = False
     for line in lines:
         if in_template:
             yield line
         else:
             aside = _ASIDE.match(line)
-            yield (aside[1] if aside else line).strip()
+            yield (aside[1] if aside else line).strip() or None
         in_template ^= line.count("`") % 2 == 1
 
 
@@ -246,13 +249,19 @@ def _script(
     mappings: list[tuple[int, int] | None] = [None] * len(lines)  # index of the module, and line
     for index, name in enumerate(names):
         module = modules[name]
-        body = list(_thinned(_body(name, module, script, entry, places).splitlines()))
+        thinned = _thinned(_body(name, module, script, entry, places).splitlines())
+        body = [(line, text) for line, text in enumerate(thinned) if text is not None]
         given = ", ".join(
             outside if outside == inside else f"{outside}: {inside}"
             for outside, inside in module.exported.items()
         )
-        lines += ["{", *body, f"$modules[{json.dumps(name)}] = {{ {given} }};", "}"]
-        mappings += [None, *((index, line) for line in range(len(body))), None, None]
+        lines += [
+            "{",
+            *(text for _, text in body),
+            f"$modules[{json.dumps(name)}] = {{ {given} }};",
+            "}",
+        ]
+        mappings += [None, *((index, line) for line, _ in body), None, None]
     lines += [*after.splitlines(), f"//# sourceMappingURL={posixpath.basename(script)}.map", ""]
     source_map = {
         "version": 3,
