@@ -214,8 +214,10 @@ export class Api {
     } catch {
       throw new ApiError(0, "connection.lost", "The server could not be reached.");
     }
-    const answer = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
+    const answer = await response.json().catch(() => null);
+    // Not a word of this server: a proxy says that it is away, or a network that one has to sign in to.
+    if (answer === null && response.status !== 204) throw new ApiError(0, "connection.lost", "The server could not be reached.");
+    if (response.ok) return answer ?? {};
     const { code = `http.${response.status}`, message = response.statusText, detail } = answer.error ?? {};
     throw new ApiError(response.status, code, message, detail);
   }

@@ -1,6 +1,8 @@
 /** Keeps the rooms store true to the server: takes up its events again on each connection, and repairs losses. No DOM. */
 
 import { PAGE } from "./history.js";
+import { isEvent } from "./shapes.js";
+import { RequestError } from "./socket.js";
 
 const ROOMS_PER_FRAME = 500; // keeps a sub frame far below the server's frame limit
 const RESUME_AGAIN_MS = 2_000;
@@ -64,6 +66,7 @@ export class Following {
     let after = null;
     do {
       const page = await this.#connection.request("rooms", after ? { after } : {});
+      if (!Array.isArray(page.rooms) || !page.rooms.every((room) => typeof room?.id === "string")) throw new TypeError("these are no rooms");
       rooms.push(...page.rooms);
       after = page.after;
     } while (after && rooms.at(-1)?.joined !== false);
@@ -77,8 +80,9 @@ export class Following {
       await this.#resume(epoch);
     } catch (error) {
       if (error.code === "connection.lost") return;
-      if (error.retry === "later") setTimeout(() => this.#resumeAgain(epoch), error.afterMs || RESUME_AGAIN_MS);
-      else this.#onRefused();
+      const isRefusal = error instanceof RequestError && error.retry !== "later"; // else the server is away, or answers nonsense
+      if (isRefusal) this.#onRefused();
+      else setTimeout(() => this.#resumeAgain(epoch), error.afterMs || RESUME_AGAIN_MS);
     }
   }
 
@@ -132,7 +136,7 @@ export class Following {
       return;
     }
     if (event.ev === "presence") {
-      this.#fire("presence", { users: event.users });
+      this.#fire("presence", { users: event.users ?? {} });
       return;
     }
     if (event.ev === "preferences") {
@@ -141,6 +145,10 @@ export class Following {
     }
     if (event.ev === "plugins.changed") {
       this.#fire("plugins", {});
+      return;
+    }
+    if (!isEvent(event)) {
+      if (this.#store.room(event.room)?.joined) void this.#repair(event.room, (id) => this.#reload(id));
       return;
     }
     const outcome = this.#store.applyEvent(event);
@@ -152,12 +160,12 @@ export class Following {
     if (event.author.id !== this.#store.me.id) this.#fire("message", { room: event.room, message: event });
   }
 
-  /** Events were lost on the way: subscribing again from the last one seen brings them. */
-  async #repair(id) {
+  /** Events were lost on the way: subscribing again from the last one seen brings them. What is no event was one, perhaps. */
+  async #repair(id, repair = (room) => this.#subscribe({ [room]: this.#store.room(room).lastSeq })) {
     if (this.#repairing.has(id)) return;
     this.#repairing.add(id);
     try {
-      await this.#subscribe({ [id]: this.#store.room(id).lastSeq });
+      await repair(id);
     } catch {
       // A lost connection repairs itself on the next hello.
     } finally {

@@ -1,5 +1,7 @@
 /** The pages of a room's messages: which are loaded, and when. No DOM. */
 
+import { messagesOf } from "./shapes.js";
+
 export const PAGE = 50;
 const UNREAD_SHOWN = 25; // with more of them, a room opens where they begin
 
@@ -51,6 +53,7 @@ export class RoomHistory {
   async reload(id) {
     const around = this.#store.room(id)?.held ?? undefined;
     const page = await this.#connection.request("history", { room: id, limit: PAGE, around });
+    messagesOf(page); // else what is here stays
     this.#store.forgetMessages(id);
     this.#store.subscribed(id, page.head);
     this.#applyPage(id, page, {});
@@ -85,9 +88,10 @@ export class RoomHistory {
   }
 
   #applyPage(id, page, place) {
+    const messages = messagesOf(page);
     const moreBefore = page.more_before ?? (page.more || page.messages.length >= PAGE);
-    this.#store.applyPage(id, { ...page, more_before: moreBefore }, place);
-    this.#onPage(id, page.messages);
+    this.#store.applyPage(id, { ...page, messages, more_before: moreBefore }, place);
+    this.#onPage(id, messages);
   }
 }
 

@@ -137,7 +137,7 @@ test("a hole is closed by subscribing again, once", async () => {
 test("my message leaves the outbox with its event, before or after the answer", async () => {
   const { connection, session } = await opened();
   connection.answers.send = ({ client_id }) => {
-    connection.says("event", posted(11, { author: { id: "me" }, client_id }));
+    connection.says("event", posted(11, { author: { id: "me", name: "Aya" }, client_id }));
     return { id: "r-11", seq: 11 };
   };
   session.send("r", "event first");
@@ -148,7 +148,7 @@ test("my message leaves the outbox with its event, before or after the answer", 
   const { client_id } = session.send("r", "answer first");
   await settled();
   assert.equal(session.outbox.in("r")[0].state, "sent");
-  connection.says("event", posted(12, { author: { id: "me" }, client_id }));
+  connection.says("event", posted(12, { author: { id: "me", name: "Aya" }, client_id }));
   assert.deepEqual(session.outbox.in("r"), []);
 });
 
@@ -306,7 +306,7 @@ test("somebody else's message with my client_id confirms nothing", async () => {
   await settled();
   connection.says("event", posted(11, { client_id }));
   assert.equal(session.outbox.unsent, 1);
-  connection.says("event", posted(12, { client_id, author: { id: "me" } }));
+  connection.says("event", posted(12, { client_id, author: { id: "me", name: "Aya" } }));
   assert.equal(session.outbox.unsent, 0);
 });
 
@@ -481,4 +481,46 @@ test("another connection without a loss, as when another tab was closed, is aske
   for (const status of ["connecting", "open"]) connection.says("status", { status, code: null });
   connection.says("hello", { epoch: "e1" });
   assert.equal(await ended, "expired");
+});
+
+test("what is no event changes nothing, and the room is read anew", async () => {
+  const { connection, store, log } = await opened();
+  const broken = [
+    { ev: "message.posted", room: "r", seq: 11, id: "r-11", body: "no author", at: "2026-01-01T00:00:00.000Z" },
+    { ev: "message.posted", room: "r", seq: 11, id: "r-11", author: BEN, body: { text: "an object" }, at: "2026-01-01T00:00:00.000Z" },
+    { ev: "message.posted", room: "r", seq: "11", author: BEN },
+    { ev: "message.edited", room: "r", seq: 11, message: 9 },
+    { ev: "reaction.added", room: "r", seq: 11, message: "r-9", emoji: [], author: BEN },
+    { ev: "typing", room: "r" },
+    { ev: "message.posted", room: 5 },
+    { ev: "room.changed" },
+  ];
+  log.head = 12;
+  for (const event of broken) connection.says("event", event);
+  assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [9, 10]);
+  await settled();
+  assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [11, 12]);
+  assert.equal(connection.of("sub").at(-1).rooms.r, 12);
+});
+
+test("an answer that names no rooms is asked for again, and messages that are none are left out", async (context) => {
+  const { connection, store, session } = await opened();
+  const { rooms, history } = connection.answers;
+  connection.status = "open";
+  connection.answers.rooms = () => ({ rooms: "none" });
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.equal(store.joined().length, 1);
+  connection.answers.rooms = rooms;
+  const before = connection.of("sub").length;
+  context.mock.timers.tick(2_000);
+  await settled();
+  assert.equal(connection.of("sub").length, before + 1);
+  connection.answers.history = () => ({ messages: "none" });
+  await assert.rejects(session.loadNewest("r"), TypeError);
+  assert.equal(store.room("r").messages.length, 2);
+  connection.answers.history = () => ({ ...history(), messages: [null, 7, { id: "x" }, ...history().messages] });
+  await session.loadNewest("r");
+  assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [9, 10]);
 });

@@ -1,0 +1,3 @@
+await new Promise(() => {}); // for ever
+
+export default function begin() {}
