@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.page.people import Person, PersonFactory, Server
 
@@ -116,6 +116,48 @@ def test_a_new_version_waits_until_each_window_wants_it(site: Site, person: Pers
     expect(aya.page).to_have_title(re.compile("Third"))
     expect(aya.page.get_by_test_id("update-line")).to_be_empty()
     assert len(aya.page.evaluate(KEPT)) == 2
+
+
+def test_what_waits_outlasts_an_update(site: Site, person: PersonFactory) -> None:
+    aya = person(site.server)
+    is_away = False
+
+    def connect(socket: WebSocketRoute) -> None:
+        if is_away:
+            socket.close(code=1011)
+        else:
+            socket.connect_to_server()
+
+    aya.context.route_web_socket(re.compile("/ws$"), connect)
+    aya.sign_up("aya", "Aya")
+    aya.create_room("Room")
+    aya.say("before")
+    aya.sees("before")
+    kept(aya)
+    aya.in_room("Room")
+    is_away = True
+    page = aya.page
+    site.replace("Second")
+    expect(page.get_by_test_id("connection-status")).to_have_attribute("data-status", "waiting")
+    composer = page.get_by_test_id("composer")
+    for text in ("one", "two"):
+        composer.fill(text)
+        composer.press("Enter")
+        expect(composer).to_have_value("")
+    composer.fill("half")
+    expect(page.locator('[data-state="pending"][data-kept="browser"]')).to_have_count(2)
+    offered(page)
+    page.get_by_test_id("update-now").click()
+    expect(page).to_have_title(re.compile("Second"))
+    is_away = False
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    bodies = page.get_by_test_id("message-body")
+    expect(bodies).to_have_text(["before", "one", "two"])
+    expect(page.locator('[data-testid=message]:not([data-state="posted"])')).to_have_count(0)
+    expect(composer).to_have_value("half")
+    page.reload()
+    expect(bodies).to_have_text(["before", "one", "two"])
+    expect(composer).to_have_value("half")
 
 
 def test_a_reload_shows_the_new_version_without_a_question(
