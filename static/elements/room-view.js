@@ -8,7 +8,6 @@ import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { roomRights } from "../lib/rights.js";
 import { roomTitle } from "../lib/titles.js";
-import { ask } from "./dialogs.js";
 import "./menu-button.js";
 import { preferenceItems } from "./room-preferences.js";
 import { roomSettings } from "./room-settings.js";
@@ -224,9 +223,9 @@ class RoomView extends View {
   }
 
   async #onLeave() {
-    const name = roomTitle(this.store.room(this.room));
-    if (!(await ask(t("room.leaveConfirm", { name }), t("room.leave")))) return;
-    await this.session.leave(this.room).then(() => this.#close(), tellError);
+    const { session, store, room } = this;
+    const part = await loaded(import("./leave-room.js"));
+    if (await part?.leaveRoom({ session, store, room }).catch(tellError)) this.#close();
   }
 
   #close() {

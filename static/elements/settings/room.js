@@ -7,10 +7,10 @@ import { h } from "../../lib/dom.js";
 import { errorText, t } from "../../lib/i18n.js";
 import { applies } from "../../lib/places.js";
 import { outranks, roomRights } from "../../lib/rights.js";
-import { roomTitle } from "../../lib/titles.js";
 import { avatar } from "../avatar.js";
 import { botMark } from "../bot-mark.js";
 import { ask } from "../dialogs.js";
+import { leaveRoom } from "../leave-room.js";
 import { labelOf } from "../plugin-place.js";
 import { field, form } from "./form.js";
 import { listing } from "./listing.js";
@@ -158,10 +158,8 @@ function leave(view) {
   const fault = h("p", { class: "form-error", role: "alert", "data-testid": "room-leave-error" });
   const onclick = async () => {
     fault.textContent = "";
-    if (!(await ask(t("room.leaveConfirm", { name: roomTitle(store.room(id)) }), t("room.leave")))) return;
     try {
-      await session.leave(id);
-      view.dispatchEvent(new CustomEvent("room-closed", { bubbles: true }));
+      if (await leaveRoom({ session, store, room: id })) view.dispatchEvent(new CustomEvent("room-closed", { bubbles: true }));
     } catch (refusal) {
       fault.textContent = errorText(refusal);
     }

@@ -1,0 +1,48 @@
+"""The only owner of a room hands it over before leaving, and is told why."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.people import PersonFactory, Server
+
+pytestmark = pytest.mark.long
+
+
+def leave(page: Page) -> None:
+    page.get_by_test_id("room-menu").click()
+    page.get_by_test_id("leave-room").click()
+
+
+def test_the_only_owner_hands_the_room_over(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-owns", "Aya")
+    ben = person(server).sign_up("ben-inherits", "Ben")
+    aya.create_room("Heritage")
+    ben.join_room("Heritage")
+    leave(aya.page)
+    dialog = aya.page.get_by_role("dialog", name="Leave room")
+    expect(dialog).to_contain_text("You are the only owner of Heritage")
+    aya.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    aya.in_room("Heritage")
+    leave(aya.page)
+    dialog.get_by_role("combobox", name="Next owner").select_option("Ben (@ben-inherits)")
+    dialog.get_by_role("button", name="Hand over and leave").click()
+    expect(aya.page.get_by_test_id("welcome")).to_be_visible()
+    aya.open_room("Heritage")
+    expect(aya.page.get_by_test_id("join-room")).to_be_visible()
+    # Ben owns it now, and is alone in it.
+    leave(ben.page)
+    expect(ben.page.get_by_test_id("ask")).to_contain_text("invite somebody")
+    ben.page.keyboard.press("Escape")
+    aya.page.get_by_test_id("join-room").click()
+    aya.in_room("Heritage")
+    leave(aya.page)  # with another owner, nothing is in the way
+    aya.page.get_by_test_id("ask-yes").click()
+    expect(aya.page.get_by_test_id("welcome")).to_be_visible()
+
+
+def test_a_japanese_owner_is_told_why(person: PersonFactory, server: Server) -> None:
+    yui = person(server, locale="ja-JP").sign_up("yui-owns", "結衣")
+    yui.create_room("部屋")
+    leave(yui.page)
+    expect(yui.page.get_by_test_id("ask")).to_contain_text("ただ一人のオーナー")
