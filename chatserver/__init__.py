@@ -55,11 +55,13 @@ from chatserver.hooks.actions import (
     RoleChange,
     RoomAppoint,
     RoomArchive,
+    RoomBan,
     RoomChange,
     RoomCreate,
     RoomInvite,
     RoomJoin,
     RoomLeave,
+    RoomLiftBan,
     RoomRemove,
     RunCommand,
     SignIn,
@@ -152,6 +154,7 @@ from chatserver.interfaces import (
 from chatserver.localized import Localized, in_language
 from chatserver.model import (
     AnyEvent,
+    Ban,
     MemberChanged,
     MemberEvent,
     MemberJoined,
@@ -185,6 +188,7 @@ from chatserver.runtime.rate import Bucket, address_network, too_fast
 from chatserver.runtime.signing import signed_headers, signing_key
 from chatserver.runtime.singleflight import SingleFlight
 from chatserver.search.normalisation import nfkc
+from chatserver.service.bans import BanView
 from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
 from chatserver.service.connections import Connections
 from chatserver.service.following import Followed
@@ -218,6 +222,8 @@ __all__ = [
     "Authenticator",
     "BackupScheme",
     "BackupTarget",
+    "Ban",
+    "BanView",
     "Blob",
     "BlobAnswer",
     "BlobExists",
@@ -359,6 +365,7 @@ __all__ = [
     "RoomAdded",
     "RoomAppoint",
     "RoomArchive",
+    "RoomBan",
     "RoomChange",
     "RoomChanged",
     "RoomCreate",
@@ -366,6 +373,7 @@ __all__ = [
     "RoomJoin",
     "RoomKind",
     "RoomLeave",
+    "RoomLiftBan",
     "RoomPreferences",
     "RoomRemove",
     "RoomRemoved",

@@ -53,6 +53,7 @@ CODES: dict[str, Meaning] = {
         409, "never", "Make somebody else an owner first: you are the room's last one."
     ),
     "room.archived": Meaning(409, "refresh", "This room is archived: it can only be read."),
+    "room.banned": Meaning(403, "never", "You are banned from this room."),
     "message.not_found": Meaning(404, "refresh", "There is no such message."),
     "action.refused": Meaning(422, "never", "This was refused."),
     "message.refused": Meaning(422, "never", "The message was refused."),

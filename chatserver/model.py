@@ -159,10 +159,21 @@ class MemberJoined(Event, frozen=True, kw_only=True, tag="member.joined"):
     role: RoomRole
 
 
+class Ban(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody may not come back into a room `until` a time (RFC 3339), or for good; `reason` is for them to read."""
+
+    reason: str = ""
+    until: str | None = None
+
+
 class MemberLeft(Event, frozen=True, kw_only=True, tag="member.left"):
-    """`user` left; if `author` is another user, that user removed them."""
+    """`user` left; if `author` is another user, that user removed them.
+
+    With a `ban` they are also kept out, members or not. It ends at its time, or by the next event about them.
+    """
 
     user: UserRef
+    ban: Ban | None = None
 
 
 class MemberChanged(Event, frozen=True, kw_only=True, tag="member.changed"):

@@ -18,6 +18,8 @@ VERSION = "chat.v1"
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, Meta(ge=0, le=2**53)]
 Limit = Annotated[int, Meta(ge=1, le=10_000)]
+Reason = Annotated[str, Meta(max_length=500)]
+BanSeconds = Annotated[int, Meta(ge=1, le=315_360_000)]  # up to ten years
 LookedFor = Annotated[str, Meta(max_length=100)]
 ClientId = Annotated[
     str,
@@ -259,6 +261,30 @@ class Kick(Op, frozen=True, kw_only=True, tag="kick"):
     user: Id
 
 
+class Banning(Op, frozen=True, kw_only=True, tag="ban"):
+    """Keep a user out of a room for `seconds`, or for good: they are removed, and told the reason."""
+
+    room: Id
+    user: Id
+    reason: Reason = ""
+    seconds: BanSeconds | None = None
+
+
+class Unban(Op, frozen=True, kw_only=True, tag="unban"):
+    """End a ban."""
+
+    room: Id
+    user: Id
+
+
+class ListBans(Op, frozen=True, kw_only=True, tag="bans"):
+    """The bans of a room that are in force, by ascending user id, at most 100 at once. For those who moderate it."""
+
+    room: Id
+    after: Annotated[str, Meta(max_length=64)] = ""
+    limit: Limit = 100
+
+
 class Role(Op, frozen=True, kw_only=True, tag="role"):
     """Give a member of a room another role."""
 
@@ -349,6 +375,9 @@ AnyOp = (
     | Leave
     | Invite
     | Kick
+    | Banning
+    | Unban
+    | ListBans
     | Role
     | Members
     | Search

@@ -20,6 +20,7 @@ from wrapping import item, joined
 from chatserver.delivery.notices import RoomPreferences
 from chatserver.model import User
 from chatserver.protocol import Sent
+from chatserver.service.bans import BanList
 from chatserver.service.commands import CommandOutcome
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
@@ -103,6 +104,9 @@ CALLS = [
     Call("POST", f"{_ROOM}/members", api.Invitation, 201, Empty, "Add a user to a room."),
     Call("PUT", f"{_ROOM}/members/ID", api.Appointment, 200, Changed, "Give a member another role."),
     Call("DELETE", f"{_ROOM}/members/ID", None, 200, Empty, "Remove a member."),
+    Call("GET", f"{_ROOM}/bans", None, 200, BanList, "The bans of a room that are in force, by ascending user id. For those who moderate it.", ("after", "limit")),
+    Call("PUT", f"{_ROOM}/bans/ID", api.NewBan, 200, Changed, "Keep a user out of a room for `seconds`, or for good: they are removed, and told the reason."),
+    Call("DELETE", f"{_ROOM}/bans/ID", None, 200, Changed, "End a ban."),
     Call("GET", f"{_ROOM}/messages", None, 200, Page, "Messages by ascending seq: the newest page, or the page before, around or after a seq.", ("before", "around", "after", "limit")),
     Call("POST", f"{_ROOM}/messages", api.NewMessage, 201, Sent, "Post a message. The same `client_id` again: 200 and the first answer."),
     Call("PATCH", _MESSAGE, api.NewBody, 200, Changed, "Change the text of one of the user's own messages."),

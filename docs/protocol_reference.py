@@ -26,6 +26,7 @@ from chatserver.delivery.notices import (
 )
 from chatserver.model import AnyEvent, Event, Message, User
 from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
+from chatserver.service.bans import BanList
 from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
@@ -115,6 +116,9 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "leave": Empty,
     "invite": Empty,
     "kick": Empty,
+    "ban": Changed,
+    "unban": Changed,
+    "bans": BanList,
     "role": Changed,
     "members": MemberList,
     "search": Found,

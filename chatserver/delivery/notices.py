@@ -2,7 +2,7 @@
 
 import msgspec
 
-from chatserver.model import RoomKind, UserRef
+from chatserver.model import Ban, RoomKind, UserRef
 
 
 class RoomAdded(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="room.added"):
@@ -14,10 +14,18 @@ class RoomAdded(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="
     head: int
 
 
-class RoomRemoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="room.removed"):
-    """Tells a user's connections that the user is in a room no longer."""
+class RoomRemoved(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="ev",
+    tag="room.removed",
+    omit_defaults=True,
+):
+    """Tells a user's connections that the user is in a room no longer; with a `ban`, and may not come back."""
 
     room: str
+    ban: Ban | None = None
 
 
 class ReadMoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="read"):

@@ -116,6 +116,22 @@ class RoomRemove(Action, frozen=True, kw_only=True):
     member: str
 
 
+class RoomBan(Action, frozen=True, kw_only=True):
+    """The user keeps another one (id) out of a room, for `seconds` or for good (None); a member is removed."""
+
+    room: str
+    member: str
+    reason: str
+    seconds: int | None
+
+
+class RoomLiftBan(Action, frozen=True, kw_only=True):
+    """The user lets somebody (id) come back who was banned from a room."""
+
+    room: str
+    member: str
+
+
 class RoomAppoint(Action, frozen=True, kw_only=True):
     """The user gives a member (id) another role in a room."""
 

@@ -26,6 +26,7 @@ from chatserver.model import (
 )
 from chatserver.roomlog import fold
 from chatserver.roomlog.redaction import redacted
+from chatserver.runtime.clock import now_text
 
 GLANCE_EVENTS = 64  # searched for changes of a message that was posted just before them
 NEWEST_PAGE = 50  # messages kept folded for the newest page
@@ -54,6 +55,7 @@ class Room:
     __slots__ = (
         "_recent",
         "_texts",
+        "bans",
         "behind_since",
         "checked",
         "closed",
@@ -79,6 +81,7 @@ class Room:
         self.head = 0
         self.description: RoomChanged | None = None
         self.members: dict[str, Member] = {}
+        self.bans: dict[str, MemberLeft] = {}  # by user id, with those that have ended
         self.tail: list[AnyEvent] = []
         self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
         # By message: the seq of the newest edit in the tail; negative for a deletion.
@@ -101,6 +104,14 @@ class Room:
     def role(self, user: str) -> RoomRole | None:
         member = self.members.get(user)
         return member.role if member else None
+
+    def ban_of(self, user: str) -> MemberLeft | None:
+        """The event that keeps the user out of the room now, by its `ban`."""
+        event = self.bans.get(user)
+        if event is None or event.ban is None:
+            return None
+        # Both texts have the same form, so that they compare as the times do.
+        return event if event.ban.until is None or event.ban.until > now_text() else None
 
     # -- counted by those who need the room ------------------------------------------------------
 
@@ -178,7 +189,12 @@ class Room:
             self.description = event
         elif isinstance(event, MemberLeft):
             self.members.pop(event.user.id, None)
+            if event.ban is not None:
+                self.bans[event.user.id] = event
+            else:
+                self.bans.pop(event.user.id, None)
         else:
+            self.bans.pop(event.user.id, None)
             self.members[event.user.id] = Member(event.user, event.role)
 
     def _replaced_by(self, event: MessageEdited | MessageDeleted) -> list[tuple[int, int]]:
@@ -289,7 +305,7 @@ class Room:
         self.tail = []
         self._texts = {}
         self.description = description
-        self.members = {}
+        self.members, self.bans = {}, {}
         self._recent = self.newest_page = None
         for event in members:
             self.apply_state(event)

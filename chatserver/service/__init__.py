@@ -28,6 +28,7 @@
                                uses of buttons, menus and forms; what these mean to their plugins
     commands/                  commands of plugins, such as `/invite @bob`
     rooms.py, membership.py    rooms; events that change their members and descriptions
+    bans.py                    who is kept out of a room
     invitations.py             limits of memberships
     roomlist.py, public.py     the list of a user's rooms; public rooms
     history.py, search.py      reading messages and events

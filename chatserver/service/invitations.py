@@ -57,7 +57,9 @@ class Invitations:
             self._count(inviter, len(invited))
         for user in invited:
             events = await self._store.memberships(user.id)
-            others = [event for event in events if event.author.id != user.id]
+            others = [
+                event for event in events if event.author.id != user.id and not _is_ban(event)
+            ]
             if _is_full(others, self._limits.invited_rooms_per_user):
                 raise ChatError(
                     "limit.count",
@@ -89,6 +91,10 @@ class Invitations:
         for _ in range(count):
             if wait := bucket.take():
                 raise ChatError("limit.rate", after_ms=int(wait * 1000) + 1)
+
+
+def _is_ban(event: MemberEvent) -> bool:
+    return isinstance(event, MemberLeft) and event.ban is not None
 
 
 def _is_full(events: Sequence[MemberEvent], most: int) -> bool:

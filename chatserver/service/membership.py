@@ -13,6 +13,7 @@ from chatserver.delivery.notices import RoomAdded, RoomRemoved
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.model import (
     AnyEvent,
+    Ban,
     MemberJoined,
     MemberLeft,
     RoomChanged,
@@ -24,7 +25,13 @@ from chatserver.model import (
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
 from chatserver.service.markers import ReadMarkers
-from chatserver.service.rights import Right, demand, demand_other_owner, outranks
+from chatserver.service.rights import (
+    Right,
+    demand,
+    demand_other_owner,
+    demand_right_to_ban,
+    outranks,
+)
 from chatserver.service.roomlist import RoomLists
 from chatserver.service.views import room_name
 
@@ -72,6 +79,7 @@ class Membership:
                 demand(user, room, right)
             if room.role(member.id) is not None:
                 raise AlreadyThere
+            demand_no_ban_of(room, member.id)
             if len(room.members) >= self._limits.members_per_room:
                 raise ChatError(
                     "limit.count",
@@ -118,10 +126,37 @@ class Membership:
                 demand_other_owner(room, other)
 
         left = await self.append(user, room, right, MemberLeft, check, user=member.user)
-        self._lists.forget(other)
+        await self._tell_of_end(room, other, left)
+
+    async def ban(self, user: User, room: Room, other: User, ban: Ban) -> int:
+        """Keep a user out of the room, and end their membership; returns the seq."""
+
+        def check() -> None:
+            demand_right_to_ban(user, room, other)
+
+        subject = UserRef.of(other)
+        seq = await self.append(
+            user, room, Right.MODERATE, MemberLeft, check, user=subject, ban=ban
+        )
+        await self._tell_of_end(room, other.id, seq, ban)
+        return seq
+
+    async def lift(self, user: User, room: Room, other: str) -> int:
+        """End the ban of a user (id); returns the seq. Raises `ChatError` user.not_found without one."""
+
+        def check() -> None:
+            if room.ban_of(other) is None:
+                raise ChatError("user.not_found", "This user is not banned.")
+
+        check()
+        subject = room.bans[other].user
+        return await self.append(user, room, Right.MODERATE, MemberLeft, check, user=subject)
+
+    async def _tell_of_end(self, room: Room, user: str, seq: int, ban: Ban | None = None) -> None:
+        self._lists.forget(user)
         with suppress(StoreUnavailable):  # other nodes still learn of it when they look at the room
-            await self._markers.reach(other, room, left)
-        self._hub.tell_user(other, RoomRemoved(room=room.id))
+            await self._markers.reach(user, room, seq)
+        self._hub.tell_user(user, RoomRemoved(room=room.id, ban=ban))
 
     async def append(
         self,
@@ -161,6 +196,16 @@ def demand_member(room: Room, user: str) -> None:
     """Raise `ChatError` user.not_found unless the user id is a member."""
     if room.role(user) is None:
         raise ChatError("user.not_found", "This user is not in the room.")
+
+
+def demand_no_ban_of(room: Room, user: str) -> None:
+    """Raise `ChatError` room.forbidden if the user (id), whom somebody else lets in, is banned."""
+    if room.ban_of(user) is not None:
+        raise ChatError(
+            "room.forbidden",
+            "This user is banned from the room.",
+            detail={"field": "user", "reason": "banned"},
+        )
 
 
 def demand_lower(user: User, room: Room, other: str) -> None:

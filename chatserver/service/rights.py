@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from msgspec import to_builtins
+
 from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
 from chatserver.roomlog.room import Room
@@ -84,7 +86,10 @@ def rights(user: User, room: Room) -> frozenset[Right]:
     described = room.description
     if described is None or user.disabled:
         return _NOTHING
-    return room_rights(user.role, described.kind, room.role(user.id), described.archived)
+    role = room.role(user.id)
+    if role is None and room.bans and room.ban_of(user.id) is not None:
+        return _NOTHING
+    return room_rights(user.role, described.kind, role, described.archived)
 
 
 def may_read(user: User, room: Room) -> bool:
@@ -95,14 +100,33 @@ def may_read(user: User, room: Room) -> bool:
 def demand(user: User, room: Room, right: Right) -> None:
     """Raise room.forbidden without the right, or room.not_found if the user may not even know of the room.
 
-    Raises room.archived if the user would have the right, were the room not archived.
+    Raises room.archived if the user would have the right, were the room not archived, and room.banned to those who
+    are kept out, with the reason and the end of the ban.
     """
     held = rights(user, room)
     if right in held:
         return
     if Right.READ not in held:
+        demand_not_banned(user, room)
         raise ChatError("room.not_found")
     raise ChatError("room.archived" if _is_lost(user, room, right) else "room.forbidden")
+
+
+def demand_not_banned(user: User, room: Room) -> None:
+    """Raise room.banned if the user is kept out of the room; the detail has the `ban`."""
+    event = room.ban_of(user.id)
+    if event is not None and event.ban is not None:
+        raise ChatError("room.banned", detail={"ban": to_builtins(event.ban)})
+
+
+def demand_right_to_ban(user: User, room: Room, other: User) -> None:
+    """Raise room.forbidden unless the user may keep the other one out: a member of a lower role, or no member.
+
+    Nobody keeps staff of the server out.
+    """
+    is_member = room.role(other.id) is not None
+    if other.id == user.id or is_staff(other) or (is_member and not outranks(user, room, other.id)):
+        raise ChatError("room.forbidden")
 
 
 def _is_lost(user: User, room: Room, right: Right) -> bool:

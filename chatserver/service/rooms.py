@@ -31,14 +31,22 @@ from chatserver.model import MemberChanged, RoomChanged, RoomKind, RoomRole, Use
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
+from chatserver.runtime.clock import SYSTEM, Clock
 from chatserver.runtime.ids import new_id
 from chatserver.service.accounts import Accounts
+from chatserver.service.bans import Bans
 from chatserver.service.changes import Changes
 from chatserver.service.found import found_by
 from chatserver.service.invitations import Invitations
 from chatserver.service.lookup import members_named
 from chatserver.service.markers import ReadMarkers
-from chatserver.service.membership import AlreadyThere, Membership, demand_lower, demand_member
+from chatserver.service.membership import (
+    AlreadyThere,
+    Membership,
+    demand_lower,
+    demand_member,
+    demand_no_ban_of,
+)
 from chatserver.service.public import PUBLIC_ROOMS, PublicRooms
 from chatserver.service.rights import (
     Right,
@@ -78,6 +86,7 @@ class RoomService:
         limits: LimitsConfig,
         online: Online,
         hooks: HookCalls,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._store, self._cache, self._log, self._online = store, cache, log, online
         self._hooks = hooks
@@ -87,6 +96,7 @@ class RoomService:
         self._lists = RoomLists(store, cache, log, self._markers)
         self._membership = Membership(log, hub, self._markers, self._lists, limits)
         self._invitations = Invitations(store, limits)
+        self.bans = Bans(self._membership, accounts, changes, hooks, clock)
         self._changes = changes
         changes.watch("room", self._recheck)
 
@@ -355,6 +365,7 @@ class RoomService:
         invited = await self._accounts.get(other)
         if room.role(invited.id) is not None:
             return
+        demand_no_ban_of(room, invited.id)
         await self._hooks.allow(RoomInvite(room=room.id, member=invited.id), user)
         async with self._invitations.lock(user):
             await self._invitations.check_invited(user, [invited])

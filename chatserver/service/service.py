@@ -146,6 +146,7 @@ class Service:
             limits,
             online,
             hooks,
+            clock,
         )
         self.contexts = Contexts(store)
         self.messages = Messages(

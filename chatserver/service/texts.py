@@ -42,6 +42,18 @@ def clean_topic(text: str) -> str:
     return topic
 
 
+def clean_reason(text: str) -> str:
+    """The reason of a ban, trimmed: at most 500 characters."""
+    reason = text.strip()
+    if len(reason) > 500:
+        raise ChatError(
+            "request.invalid",
+            "A reason has at most 500 characters.",
+            detail={"field": "reason", "reason": "length"},
+        )
+    return reason
+
+
 def clean_section(text: str) -> str:
     """A heading in somebody's own list of rooms, trimmed: at most 50 characters of one line; empty for none."""
     section = " ".join(text.split())

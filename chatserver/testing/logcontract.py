@@ -9,6 +9,7 @@ import pytest
 from chatserver import (
     AnyEvent,
     Appended,
+    Ban,
     Conflict,
     MemberChanged,
     MemberLeft,
@@ -62,7 +63,7 @@ def one_of_each(room: str) -> list[AnyEvent]:
         event(PinRemoved, room, 8, message="m1"),
         event(MessageDeleted, room, 9, message="m1"),
         event(MemberChanged, room, 10, user=user("u2"), role=RoomRole.ADMIN),
-        event(MemberLeft, room, 11, user=user("u2")),
+        event(MemberLeft, room, 11, user=user("u2"), ban=Ban(reason="spam", until=AT)),
         posted(room, 12),
         posted(room, 13, data=DATA, data_text="Tea"),
         event(MessageEdited, room, 14, message="m2", body="same", data=DATA, edited_at=AT),

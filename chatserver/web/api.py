@@ -11,8 +11,9 @@ from msgspec import Meta
 from chatserver.errors import ChatError
 from chatserver.hooks.login import LoginClient
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
-from chatserver.protocol import ClientId, Data, Id, Sent, Values
+from chatserver.protocol import BanSeconds, ClientId, Data, Id, Reason, Sent, Values
 from chatserver.roomlog.room import NEWEST_PAGE, Room
+from chatserver.service.bans import PAGE as BAN_PAGE
 from chatserver.service.login.flows import FLOW_SECONDS
 from chatserver.service.login.steps import Challenged
 from chatserver.service.preferences import PAGE as PREFERENCES_PAGE
@@ -81,6 +82,11 @@ class Invitation(msgspec.Struct, frozen=True):
 
 class Appointment(msgspec.Struct, frozen=True):
     role: RoomRole
+
+
+class NewBan(msgspec.Struct, frozen=True):
+    reason: Reason = ""
+    seconds: BanSeconds | None = None
 
 
 class Emoji(msgspec.Struct, frozen=True):
@@ -424,6 +430,24 @@ class OneMember(RoomHandler):
         self.reply({})
 
 
+class BansOfRoom(RoomHandler):
+    async def get(self, room: str) -> None:
+        user, found = await self.asked(room)
+        after, limit = self.get_query_argument("after", ""), self.number("limit", BAN_PAGE, 1)
+        self.reply(self.service.rooms.bans.page(user, found, after, limit))
+
+
+class OneBan(RoomHandler):
+    async def put(self, room: str, member: str) -> None:
+        (user, found), given = await self.asked(room), self.body(NewBan)
+        add = self.service.rooms.bans.add(user, found, member, given.reason, given.seconds)
+        self.reply({"seq": await add})
+
+    async def delete(self, room: str, member: str) -> None:
+        user, found = await self.asked(room)
+        self.reply({"seq": await self.service.rooms.bans.lift(user, found, member)})
+
+
 class OwnPreferences(SignedIn):
     async def get(self) -> None:
         user = await self.user()
@@ -561,6 +585,8 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (_ROOM + "/leave", Leave, "/api/v1/rooms/ID/leave"),
     (_ROOM + "/members", Members, "/api/v1/rooms/ID/members"),
     (_ROOM + "/members/([^/]+)", OneMember, "/api/v1/rooms/ID/members/ID"),
+    (_ROOM + "/bans", BansOfRoom, "/api/v1/rooms/ID/bans"),
+    (_ROOM + "/bans/([^/]+)", OneBan, "/api/v1/rooms/ID/bans/ID"),
     (_ROOM + "/preferences", PreferencesOfRoom, "/api/v1/rooms/ID/preferences"),
     (_ROOM + "/commands", Commands, "/api/v1/rooms/ID/commands"),
     (

@@ -12,6 +12,7 @@ from chatserver import (
     AnyEvent,
     LoginAttempt,
     Look,
+    MemberLeft,
     MessagePosted,
     Outcome,
     PluginSwitch,
@@ -37,6 +38,8 @@ class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str | None = None
     visibility: str | None = None  # of a room: public, private, direct
     archived: bool = False
+    banned: bool = False
+    until: str | None = None  # the end of a ban
 
 
 class LoginEntry(
@@ -98,6 +101,7 @@ _encode = msgspec.json.Encoder().encode
 def event_entry(event: AnyEvent) -> bytes:
     """The line for an event."""
     user = getattr(event, "user", None)
+    ban = event.ban if isinstance(event, MemberLeft) else None
     return _line(
         EventEntry(
             at=event.at,
@@ -112,6 +116,8 @@ def event_entry(event: AnyEvent) -> bytes:
             role=getattr(event, "role", None),
             visibility=getattr(event, "kind", None),
             archived=getattr(event, "archived", False),
+            banned=ban is not None,
+            until=None if ban is None else ban.until,
         )
     )
 

@@ -144,6 +144,11 @@ class OneMember(Input, frozen=True, kw_only=True, rename="camel"):
     user_id: Id
 
 
+class BanMember(OneMember, frozen=True, kw_only=True, rename="camel"):
+    reason: Annotated[str, Meta(max_length=500)] = ""
+    seconds: Annotated[int, Meta(ge=1, le=315_360_000)] | None = None
+
+
 class SetMemberRole(OneMember, frozen=True, kw_only=True, rename="camel"):
     role: RoomRole
 

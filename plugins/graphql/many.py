@@ -11,7 +11,12 @@ from chatserver_plugins.graphql.operations import Operation
 from chatserver_plugins.graphql.telling import Teller
 
 AT_ONCE = 50  # rooms followed before a yield to the loop: a millisecond or two
-NOT_FOLLOWED = ("room.not_found", "room.forbidden", "request.invalid")  # of one room only
+NOT_FOLLOWED = (
+    "room.not_found",
+    "room.forbidden",
+    "room.banned",
+    "request.invalid",
+)  # of one room only
 
 
 class StreamGap(NamedTuple):

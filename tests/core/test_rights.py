@@ -126,6 +126,9 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
     async def members(service: Service, user: User, room: Room) -> object:
         return await service.rooms.members(user, room)
 
+    async def bans(service: Service, user: User, room: Room) -> object:
+        return service.rooms.bans.page(user, room)
+
     async def search(service: Service, user: User, room: Room) -> object:
         return await service.search.find(user, "secret", room)
 
@@ -140,6 +143,9 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
         "invite": lambda s, u, r: s.rooms.invite(u, r, other),
         "invite nobody": lambda s, u, r: s.rooms.invite(u, r, "nobody"),
         "kick": lambda s, u, r: s.rooms.kick(u, r, other),
+        "ban": lambda s, u, r: s.rooms.bans.add(u, r, other),
+        "lift": lambda s, u, r: s.rooms.bans.lift(u, r, other),
+        "bans": bans,
         "appoint": lambda s, u, r: s.rooms.appoint(u, r, other, RoomRole.OWNER),
         "change": lambda s, u, r: s.rooms.change(u, r, "mine", None),
         "archive": lambda s, u, r: s.rooms.archive(u, r, True),

@@ -20,6 +20,7 @@ FIELDS = {
     "read": "Mutation.markRead",
     "preferences": "Room.preferences",
     "prefer": "Mutation.setRoomPreferences",
+    "bans": "Room.bans",
     "typing": "Mutation.setTyping",
     "presence": "Subscription.presence",
     "commands": "Query.commands",

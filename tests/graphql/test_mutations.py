@@ -22,6 +22,8 @@ IN_A_ROOM = {
     "setRoomArchived": ("SetRoomArchivedInput", {"archived": True}, "seq"),
     "inviteMember": ("MemberInput", {"userId": "USER"}, "room { id }"),
     "removeMember": ("MemberInput", {"userId": "USER"}, "room { id }"),
+    "banMember": ("BanMemberInput", {"userId": "USER"}, "seq"),
+    "liftBan": ("MemberInput", {"userId": "USER"}, "seq"),
     "setMemberRole": ("SetMemberRoleInput", {"userId": "USER", "role": "OWNER"}, "seq"),
     "markRead": ("MarkReadInput", {"seq": 1}, "seq"),
     "setRoomPreferences": ("SetRoomPreferencesInput", {"muted": True}, "room { id }"),
@@ -74,7 +76,7 @@ async def test_a_room_one_may_not_see_is_not_there(
 
 
 @pytest.mark.parametrize(
-    "name", ["changeRoom", "setRoomArchived", "removeMember", "setMemberRole", "editMessage", "deleteMessage", "pinMessage", "unpinMessage"]
+    "name", ["changeRoom", "setRoomArchived", "removeMember", "banMember", "liftBan", "setMemberRole", "editMessage", "deleteMessage", "pinMessage", "unpinMessage"]
 )  # fmt: skip
 async def test_changes_that_a_member_may_not_make(people: People, name: str) -> None:
     ada, bob = await people("Ada", "Bob")

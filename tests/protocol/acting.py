@@ -27,12 +27,14 @@ from chatserver import (
     RoleChange,
     RoomAppoint,
     RoomArchive,
+    RoomBan,
     RoomChange,
     RoomCreate,
     RoomInvite,
     RoomJoin,
     RoomKind,
     RoomLeave,
+    RoomLiftBan,
     RoomRemove,
     RoomRole,
     RunCommand,
@@ -272,6 +274,26 @@ CASES = {
         http=lambda s: ("DELETE", f"/api/v1/rooms/{s.room}/members/{s.member.id}", None),
         mutation=lambda s: ("removeMember", {"roomId": s.room, "userId": s.member.id}),
         inside=in_room(lambda s, service, user, room: service.rooms.kick(user, room, s.member.id)),
+        needs="moderator",
+    ),
+    "ban": Case(
+        RoomBan,
+        op=lambda s: ("ban", {"room": s.room, "user": s.member.id}),
+        http=lambda s: ("PUT", f"/api/v1/rooms/{s.room}/bans/{s.member.id}", {"reason": "spam"}),
+        mutation=lambda s: ("banMember", {"roomId": s.room, "userId": s.member.id}),
+        inside=in_room(
+            lambda s, service, user, room: service.rooms.bans.add(user, room, s.member.id)
+        ),
+        needs="moderator",
+    ),
+    "lift a ban": Case(
+        RoomLiftBan,
+        op=lambda s: ("unban", {"room": s.room, "user": s.outsider.id}),
+        http=lambda s: ("DELETE", f"/api/v1/rooms/{s.room}/bans/{s.outsider.id}", None),
+        mutation=lambda s: ("liftBan", {"roomId": s.room, "userId": s.outsider.id}),
+        inside=in_room(
+            lambda s, service, user, room: service.rooms.bans.lift(user, room, s.outsider.id)
+        ),
         needs="moderator",
     ),
     "role": Case(

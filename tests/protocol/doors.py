@@ -71,4 +71,4 @@ def route_of(case: Case) -> tuple[str, str] | None:
     path = path.partition("?")[0]
     for known in ("/invites", "/me/passkeys"):
         path = path.replace(f"{known}/0123456789abcdef", f"{known}/{{id}}")
-    return method, path
+    return method, path.replace("/bans/{member}", "/bans/{ban}")

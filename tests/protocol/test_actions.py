@@ -31,7 +31,7 @@ FORBIDDEN = ("room.forbidden", "user.forbidden")
 # What is no action: it reads, is gone in a moment, concerns the user alone, or takes something back that was the
 # user's own. docs/plugins/actions.md has the reasons.
 OTHER_OPS = {
-    *("auth", "ping", "rooms", "sub", "unsub", "history", "events", "members", "search"),
+    *("auth", "ping", "rooms", "sub", "unsub", "history", "events", "members", "search", "bans"),
     *("read", "preferences", "prefer", "typing", "presence", "commands", "complete"),
 }
 OTHER_ROUTES = {

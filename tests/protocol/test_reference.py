@@ -124,6 +124,10 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         await a.ok("preferences")
         await a.ok("role", **here, user=ben.id, role="admin")
         await a.ok("change", **here, name="Kitchen")
+        await a.ok("ban", **here, user=ben.id, reason="tea", seconds=9)
+        await a.ok("bans", **here)
+        await a.ok("unban", **here, user=ben.id)
+        await a.ok("invite", **here, user=ben.id)
         for archived in (True, False):
             await a.ok("archive", **here, archived=archived)
         await a.ok("members", **here)
@@ -288,6 +292,10 @@ def requests(
     yield "GET", "/api/v1/me/preferences", None
     yield "PUT", f"{room}/members/{ben.id}", {"role": "admin"}
     yield "DELETE", f"{room}/members/{ben.id}", None
+    yield "POST", f"{room}/members", {"user": ben.id}
+    yield "PUT", f"{room}/bans/{ben.id}", {"reason": "tea", "seconds": 9}
+    yield "GET", f"{room}/bans", None
+    yield "DELETE", f"{room}/bans/{ben.id}", None
     for _ in range(2):
         yield "POST", f"{room}/messages", {"client_id": "openapi", "body": f"@{ben.username}"}
     message = f"{room}/messages/{last['id']}"

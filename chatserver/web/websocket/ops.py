@@ -189,6 +189,22 @@ async def kick(client: Client, user: User, op: p.Kick) -> None:
     client.say(op.id, {})
 
 
+async def ban(client: Client, user: User, op: p.Banning) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    add = client.service.rooms.bans.add(user, room, op.user, op.reason, op.seconds)
+    client.say(op.id, {"seq": await add})
+
+
+async def unban(client: Client, user: User, op: p.Unban) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    client.say(op.id, {"seq": await client.service.rooms.bans.lift(user, room, op.user)})
+
+
+async def bans(client: Client, user: User, op: p.ListBans) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    client.say(op.id, client.service.rooms.bans.page(user, room, op.after, op.limit))
+
+
 async def role(client: Client, user: User, op: p.Role) -> None:
     room = await client.service.rooms.get(op.room, user)
     seq = await client.service.rooms.appoint(user, room, op.user, op.role)
@@ -250,6 +266,9 @@ RUN: dict[type[p.Op], Run] = {
     p.Leave: leave,
     p.Invite: invite,
     p.Kick: kick,
+    p.Banning: ban,
+    p.Unban: unban,
+    p.ListBans: bans,
     p.Role: role,
     p.Members: members,
     p.Search: search,

@@ -10,7 +10,7 @@ from chatserver_plugins.graphql.resolvers.rooms import room_of
 
 NODES_MOST = 100
 ID_CHARS = 64  # no id is longer
-NOT_THERE = ("message.not_found", "room.not_found", "user.not_found")
+NOT_THERE = ("message.not_found", "room.not_found", "room.banned", "user.not_found")
 Node = User | RoomView | Message
 
 

@@ -76,6 +76,21 @@ async def remove_member(parent: object, info: Any, input: Given) -> RoomPayload:
     return RoomPayload(describe(asking, room))
 
 
+async def ban_member(parent: object, info: Any, input: Given) -> ChangePayload:
+    asking, given = asked(info, input, inputs.BanMember)
+    room = await room_of(asking, given.room_id)
+    add = asking.service.rooms.bans.add
+    seq = await add(asking.user, room, given.user_id, given.reason, given.seconds)
+    return ChangePayload(seq, describe(asking, room))
+
+
+async def lift_ban(parent: object, info: Any, input: Given) -> ChangePayload:
+    asking, given = asked(info, input, inputs.OneMember)
+    room = await room_of(asking, given.room_id)
+    seq = await asking.service.rooms.bans.lift(asking.user, room, given.user_id)
+    return ChangePayload(seq, describe(asking, room))
+
+
 async def set_member_role(parent: object, info: Any, input: Given) -> ChangePayload:
     asking, given = asked(info, input, inputs.SetMemberRole)
     room = await room_of(asking, given.room_id)

@@ -3,7 +3,16 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from chatserver import AnyEvent, ChatError, MemberView, Message, Room, RoomPreferences, RoomView
+from chatserver import (
+    AnyEvent,
+    BanView,
+    ChatError,
+    MemberView,
+    Message,
+    Room,
+    RoomPreferences,
+    RoomView,
+)
 from chatserver_plugins.graphql import connections
 from chatserver_plugins.graphql.asking import Asking, EventsKey, MembersKey, MessageKey, PageKey
 from chatserver_plugins.graphql.connections import Connection
@@ -13,6 +22,7 @@ from chatserver_plugins.graphql.resolvers import pages
 MESSAGES, MESSAGES_MOST = 50, 100
 EVENTS_MOST = 500
 MEMBERS, MEMBERS_MOST = 100, 500
+BANS = 100
 
 
 # A list of rooms includes the unread counts; without a coroutine for each field it takes half the time.
@@ -100,6 +110,15 @@ async def members(
     if is_last:
         return connections.page_back_until(found.members, found.after, _id_of, before=before)
     return connections.page_until(found.members, found.after, _id_of, after=after)
+
+
+async def bans(
+    parent: RoomView, info: Any, first: int | None = None, after: str | None = None
+) -> list[BanView]:
+    asking: Asking = info.context
+    count = bounded("first", first, BANS, BANS)
+    room = await asking.rooms.load(parent.id)
+    return asking.service.rooms.bans.page(asking.user, room, after or "", count).bans
 
 
 def member_user(parent: MemberView, info: Any) -> MemberView:

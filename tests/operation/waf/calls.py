@@ -153,6 +153,11 @@ async def call_every_address(
     await ask("PATCH", f"{one}/preferences", json=section, headers=owner)
     await ask("GET", "/api/v1/me/preferences", params={"after": room, "limit": 10}, headers=owner)
     await ask("PUT", f"{one}/members/{other}", json={"role": "admin"}, headers=owner)
+    reason = {"reason": "x' OR 1=1; <script>alert(1)</script> ../../etc", "seconds": 60}
+    await ask("PUT", f"{one}/bans/{other}", json=reason, headers=owner)
+    await ask("GET", f"{one}/bans?after=&limit=5", headers=owner)
+    await ask("DELETE", f"{one}/bans/{other}", headers=owner)
+    await ask("POST", f"{one}/members", json={"user": other}, headers=owner)
     for archived in (True, False):
         await ask("PUT", f"{one}/archived", json={"archived": archived}, headers=owner)
     await ask("DELETE", f"{rooms}/{private}/members/{other}", headers=owner)
@@ -324,6 +329,9 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     for archived in (True, False):
         await _mutate(traffic, owner, "setRoomArchived", "{ seq }", roomId=new, archived=archived)
     await _mutate(traffic, owner, "removeMember", ROOM, roomId=new, userId=other)
+    await _mutate(traffic, owner, "inviteMember", ROOM, roomId=new, userId=other)
+    await _mutate(traffic, owner, "banMember", "{ seq }", roomId=new, userId=other, reason="<b> --")
+    await _mutate(traffic, owner, "liftBan", "{ seq }", roomId=new, userId=other)
     await _mutate(traffic, owner, "inviteMember", ROOM, roomId=new, userId=other)
     await _mutate(traffic, member, "leaveRoom", "{ __typename }", roomId=new)
     await _mutate(traffic, member, "joinRoom", ROOM, roomId=new)
