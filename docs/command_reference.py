@@ -38,6 +38,7 @@ SHAPES: dict[str, tuple[str, type]] = {
     "plugins on": (OBJECT, Switched),
     "plugins off": (OBJECT, Switched),
     "plugins reload": (OBJECT, Switched),
+    "plugins set": (OBJECT, Switched),
     **{
         f"user {name}": (OBJECT, User)
         for name in ("add", "passwd", "role", "lock", "unlock", "rename", "reset", "delete")

@@ -29,7 +29,7 @@ from chatserver.service.overview import OverviewReport
 from chatserver.service.passwords import ResetLink
 from chatserver.service.preferences import PreferencesChange, PreferencesPage
 from chatserver.service.rooms import RoomView
-from chatserver.service.switches import Switched
+from chatserver.service.switches import SettingsOf, Switched
 from chatserver.version import __version__
 from chatserver.web import administration, api, login
 from chatserver.web.base import ErrorReply
@@ -75,14 +75,14 @@ CALLS = [
     Call("POST", "/api/v1/users/NAME/reset-link", None, 201, ResetLink, "Make a link by which another user chooses a password, once, within a day. As above."),
     Call("GET", "/api/v1/users/NAME/email", None, 200, OwnEmail, "The e-mail address of another user. Staff only."),
     Call("PUT", "/api/v1/users/NAME/email", api.GivenEmail, 200, OwnEmail, "Set it, or remove it. As above for passwords."),
-    Call("POST", "/api/v1/plugins/NAME", api.PluginOrder, 200, Switched, "Turn a plugin on or off, or give it its new settings. For owners of the server, after a recent confirmation."),
+    Call("POST", "/api/v1/plugins/NAME", api.PluginOrder, 200, Switched, "Turn a plugin on or off, give it the settings of the configuration, or with `set` [change some](plugins/switching.md#changing-settings). For owners of the server, after a recent confirmation."),
     Call("GET", "/api/v1/admin/users", None, 200, administration.UserList, "Accounts with `text` in their user name or shown name. Staff only.", ("text", "after", "limit")),
     Call("GET", "/api/v1/admin/users/NAME/sessions", None, 200, administration.SessionList, "Where another user is signed in. Staff only; the look is recorded."),
     Call("DELETE", "/api/v1/admin/users/NAME/sessions", None, 200, User, "Sign another user out everywhere. Staff only, over lower roles, after a recent confirmation."),
     Call("GET", "/api/v1/admin/rooms", None, 200, administration.AllRoomsList, "Rooms of every kind with `text` in their name, or of this id; nothing of their contents. Staff only.", ("text", "after", "limit")),
     Call("GET", "/api/v1/admin/status", None, 200, OverviewReport, "The store, nodes, jobs, backups and what is wrong with them, as `chatserver status --json` has it, and the disk. Staff only."),
     Call("GET", "/api/v1/admin/plugins", None, 200, administration.PluginList, "The plugins of the node, on or off, with their hooks, their powers, and what they claim; and others that are installed. Staff only."),
-    Call("GET", "/api/v1/admin/plugins/NAME/settings", None, 200, administration.PluginSettings, "The settings of a plugin that is on, as they are in use; secrets are hidden. For owners of the server."),
+    Call("GET", "/api/v1/admin/plugins/NAME/settings", None, 200, SettingsOf, "The settings of a plugin as they are in use, or would be, each with its form; of secrets only whether they are set. For owners of the server."),
     Call("POST", "/api/v1/admin/claims/release", administration.ClaimRelease, 200, administration.ClaimList, "End claims of a plugin. Staff only, after a recent confirmation."),
     Call("GET", "/api/v1/rooms", None, 200, RoomList, "The user's rooms with positions, then public ones to join (`joined` false). With `text`, only public ones that have it in their name or topic. `archived=true` lists public ones that are archived, too.", ("after", "limit", "text", "archived")),
     Call("POST", "/api/v1/rooms", api.NewRoom, 201, RoomView, "Make a room. A direct one is made once."),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chatserver.service.claims import CountedClaim
     from chatserver.service.switches import SwitchDo, Switched
     from chatserver.status.hookuse import Use
+    from chatserver.switching.control import Asked
 
 HEAD = ("plugin", "hook", "calls/s", "calls", "time", "mean", "95 % within", "failures", "passed")
 
@@ -41,6 +42,7 @@ def command(
     chatserver plugins --json
     chatserver plugins top -c production
     chatserver plugins off wordfilter -c production
+    chatserver plugins set wordfilter "words=darn, heck" -c production
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -204,7 +206,10 @@ def switching(do: SwitchDo) -> Callable[[Callable[[], None]], click.Command]:
             overrides: dict[str, object],
             as_json: bool,
         ) -> None:
-            switch(ctx, do, name, load_configuration(source, overrides), as_json=as_json)
+            from chatserver.switching.control import Asked
+
+            asked = Asked(do, name, operator())
+            switch(ctx, asked, load_configuration(source, overrides), as_json=as_json)
 
         return act
 
@@ -249,15 +254,80 @@ def reload() -> None:
     """
 
 
-def switch(ctx: click.Context, do: SwitchDo, name: str, loaded: Loaded, *, as_json: bool) -> None:
-    """Have the server on this data folder switch a plugin, and show the outcome."""
+@command.command("set")
+@click.argument("name")
+@click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option(
+    "--ask",
+    multiple=True,
+    metavar="KEY",
+    help="Ask for a value, or read it from a line of the input, as for a secret. May be repeated.",
+)
+@click.option(
+    "--reset",
+    multiple=True,
+    metavar="KEY",
+    help="Have the value of the configuration again, or the default. May be repeated.",
+)
+@click.option("--dry-run", is_flag=True, help="Check the values, and change nothing.")
+@configured
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def set_settings(
+    ctx: click.Context,
+    name: str,
+    settings: Sequence[str],
+    ask: Sequence[str],
+    reset: Sequence[str],
+    dry_run: bool,
+    source: str | None,
+    overrides: dict[str, object],
+    as_json: bool,
+) -> None:
+    """Change settings of a plugin in the running server.
+
+    Values are written as in environment variables: lists as `a, b` or as JSON. A new instance is built and
+    started with them first: if something is wrong, nothing changes, and the exit status is 1. All servers on the
+    same store follow. The store remembers the values, which win over those of the file, and lose to those of the
+    environment and the command line. Of a plugin that is off they count from when it is turned on.
+
+    \b
+    chatserver plugins set wordfilter "words=darn, heck" -c production
+    chatserver plugins set wordfilter --reset words -c production
+    chatserver plugins set smtp --ask password -c production
+    """
+    from chatserver.switching.control import Asked
+
+    values = dict(_pair(each) for each in settings)
+    if not (values or ask or reset):
+        raise click.UsageError("Give at least one KEY=VALUE, --ask KEY or --reset KEY.")
+    values |= {key: click.prompt(key, hide_input=True) for key in ask}
+    asked = Asked("set", name, operator(), settings=values, reset=list(reset), dry_run=dry_run)
+    switch(ctx, asked, load_configuration(source, overrides), as_json=as_json)
+
+
+def _pair(given: str) -> tuple[str, str]:
+    key, sign, value = given.partition("=")
+    if not sign:
+        raise click.UsageError(f"{given}: expected KEY=VALUE")
+    return key.strip(), value
+
+
+def operator() -> str:
+    """The system's name of the user who runs the command."""
     import getpass
+
+    return getpass.getuser()
+
+
+def switch(ctx: click.Context, asked: Asked, loaded: Loaded, *, as_json: bool) -> None:
+    """Have the server on this data folder switch a plugin, and show the outcome."""
     from pathlib import Path
 
-    from chatserver.switching.control import Asked, ask
+    from chatserver.switching.control import ask
 
     folder = Path(loaded.config.server.data).absolute()
-    answer = ask(folder, Asked(do, name, getpass.getuser()))
+    answer = ask(folder, asked)
     if answer is None:
         refuse(f"no server runs on {folder} (server.data)")
         ctx.exit(1)
@@ -269,13 +339,15 @@ def switch(ctx: click.Context, do: SwitchDo, name: str, loaded: Loaded, *, as_js
 
         click.echo(msgspec.json.encode(answer.done))
     else:
-        for line in told(answer.done):
+        for line in told(asked, answer.done):
             click.echo(line)
     ctx.exit(1 if any(each.problem for each in answer.done.nodes) else 0)
 
 
-def told(done: Switched) -> Iterator[str]:
+def told(asked: Asked, done: Switched) -> Iterator[str]:
     """The outcome of a switch, for people."""
+    if asked.do == "set":
+        yield _changed(asked, done)
     yield f"{done.plugin} is {'on' if done.on else 'off'}"
     if done.with_it:
         yield f"made anew with it: {', '.join(done.with_it)}"
@@ -291,6 +363,13 @@ def told(done: Switched) -> Iterator[str]:
             yield f"{node.node} keeps what it had: {node.problem}"
         for each in node.left:
             yield f"{node.node}: did not end in time: {each}"
+
+
+def _changed(asked: Asked, done: Switched) -> str:
+    if not done.changed:
+        return "nothing changes: the settings have these values"
+    names = ", ".join(done.changed)
+    return f"nothing is wrong; would change: {names}" if asked.dry_run else f"changed: {names}"
 
 
 @command.command()

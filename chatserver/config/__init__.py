@@ -2,7 +2,7 @@
 
 defaults < file < environment (`CHATSERVER_SECTION__KEY`) < command line. `sections.py` declares every
 key, `sources.py` finds and merges the values, `settings.py` converts them and reports mistakes, `text.py`
-writes configurations as TOML, `enabled.py` changes the list of plugins, `renamed.py` has the old names of settings. The plugin loader checks a plugin's
+writes configurations as TOML, `forms.py` describes settings as fields of a form, `enabled.py` changes the list of plugins, `renamed.py` has the old names of settings. The plugin loader checks a plugin's
 section against the plugin's `Config`.
 """
 

@@ -92,7 +92,7 @@ def describe(kind: type[msgspec.Struct], prefix: str = "") -> list[Setting]:
 
 def type_text(kind: Any) -> str:
     """A type in words: `a whole number from 0 to 65535`."""
-    base, metas = _parts(kind)
+    base, metas = type_parts(kind)
     if get_origin(base) in (Union, UnionType):
         return " or ".join("nothing" if a is NoneType else type_text(a) for a in get_args(base))
     if get_origin(base) is Literal:
@@ -197,7 +197,7 @@ def converted(value: Any, kind: Any) -> Any:
 
 
 def _from_text(text: str, kind: Any) -> Any:
-    base, _ = _parts(kind)
+    base, _ = type_parts(kind)
     if base is str:
         return msgspec.convert(text, kind)
     stripped = text.strip()
@@ -230,7 +230,8 @@ def _suggestion(name: str, known: Mapping[str, Any]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _parts(kind: Any) -> tuple[Any, list[msgspec.Meta]]:
+def type_parts(kind: Any) -> tuple[Any, list[msgspec.Meta]]:
+    """A type without its annotations, and what is annotated."""
     if get_origin(kind) is not Annotated:
         return kind, []
     base, *extras = get_args(kind)
@@ -238,16 +239,16 @@ def _parts(kind: Any) -> tuple[Any, list[msgspec.Meta]]:
 
 
 def _is_struct(kind: Any) -> bool:
-    base, _ = _parts(kind)
+    base, _ = type_parts(kind)
     return isinstance(base, type) and issubclass(base, msgspec.Struct)
 
 
 def _named(kind: Any) -> type[msgspec.Struct] | None:
     """The struct of named tables."""
-    base, _ = _parts(kind)
+    base, _ = type_parts(kind)
     if get_origin(base) is not dict or not _is_struct(get_args(base)[1]):
         return None
-    found: type[msgspec.Struct] = _parts(get_args(base)[1])[0]
+    found: type[msgspec.Struct] = type_parts(get_args(base)[1])[0]
     return found
 
 
@@ -276,5 +277,5 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
 
 
 def _description(kind: Any) -> str:
-    _, metas = _parts(kind)
+    _, metas = type_parts(kind)
     return next((meta.description for meta in metas if meta.description), "")

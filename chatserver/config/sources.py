@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -22,6 +22,7 @@ SOURCE = "CHATSERVER_CONFIG"
 COMMAND_LINE = "command line"
 SYSTEM = Path("/etc/chatserver")
 ENABLED = ["plugins", "enabled"]
+SourceKind: TypeAlias = Literal["file", "environment", "command_line"]
 ALIASES = {"LOG_LEVEL": "logging.level", "APP_VERSION": "logging.version"}
 # Kubernetes describes the service `chatserver` to every pod in variables with these names.
 _SERVICE_LINK = re.compile(
@@ -185,6 +186,13 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # an impossible file name
         return False
+
+
+def kind_of(label: str) -> SourceKind:
+    """The kind of source that a label of `Sources.origin` names."""
+    if label == COMMAND_LINE:
+        return "command_line"
+    return "environment" if _is_variable(label) else "file"
 
 
 def folders() -> Iterator[Path]:

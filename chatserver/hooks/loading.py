@@ -17,7 +17,7 @@ import msgspec
 import pluggy
 
 from chatserver.config import Config
-from chatserver.config.settings import Setting, Table, convert, describe, is_secret
+from chatserver.config.settings import Table, convert, describe, is_secret
 from chatserver.errors import StartupError
 from chatserver.hooks.actions import ACTIONS
 from chatserver.hooks.active import FILTERS
@@ -181,14 +181,6 @@ class Plugins:
         folders = {"data": self._data / name, "shared": self.shared / name}
         wanted = inspect.signature(kind).parameters
         return kind(settings, **{each: path for each, path in folders.items() if each in wanted})
-
-
-def settings_of(plugins: Plugins, config: Config, name: str) -> list[tuple[Setting, Any]]:
-    """The settings of a plugin that is on, each with its value; `config` is the configuration in use."""
-    kind = settings_type(plugins.classes[name])
-    values = convert(config.plugin.get(name, {}), kind, f"plugin.{name}")
-    top = {field.name: getattr(values, field.name) for field in msgspec.structs.fields(kind)}
-    return [(setting, top[setting.key]) for setting in describe(kind) if setting.key in top]
 
 
 def hook_names() -> list[str]:

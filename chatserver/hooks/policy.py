@@ -20,8 +20,16 @@ _FIELDS: list[tuple[str, Any, Any]] = [
         Annotated[
             OnFailure,
             msgspec.Meta(
+                title="On failure",
                 description="Effect of a failure of the plugin on a message or action: it is refused, or "
-                "passes as if the plugin were not there."
+                "passes as if the plugin were not there.",
+                extra={
+                    "ja": {
+                        "title": "失敗したとき",
+                        "description": "プラグインが失敗したときの、メッセージや操作の扱いです。refuse は拒否し、"
+                        "pass はプラグインがないものとして通します。",
+                    }
+                },
             ),
         ],
         "refuse",
@@ -31,8 +39,15 @@ _FIELDS: list[tuple[str, Any, Any]] = [
         Annotated[
             dict[str, OnFailure],
             msgspec.Meta(
+                title="On failure, by action",
                 description='The same for some alone, by name: "message", or that of an action such as '
-                '"RoomJoin".'
+                '"RoomJoin".',
+                extra={
+                    "ja": {
+                        "title": "操作ごとの失敗時の扱い",
+                        "description": "一部だけを別にします。名前は message か、RoomJoin などの操作名です。",
+                    }
+                },
             ),
         ],
         msgspec.field(default_factory=dict),
@@ -43,13 +58,22 @@ _FIELDS: list[tuple[str, Any, Any]] = [
             float,
             msgspec.Meta(
                 ge=0,
+                title="Time limit",
                 description="Time limit for each call about a message or action; 0: "
                 "plugins.deadline_seconds.",
+                extra={
+                    "ja": {
+                        "title": "制限時間",
+                        "description": "メッセージや操作についての呼び出し一回の制限時間です。0 のときは "
+                        "plugins.deadline_seconds に従います。",
+                    }
+                },
             ),
         ],
         0.0,
     ),
 ]
+FIELD_NAMES = tuple(name for name, _, _ in _FIELDS)
 
 
 class Policy(NamedTuple):

@@ -178,11 +178,15 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PluginSwitch(msgspec.Struct, frozen=True, kw_only=True):
-    """A plugin that was turned on or off, or got new settings, while the server ran."""
+    """A plugin that was turned on or off, or got new settings, while the server ran.
 
-    do: Literal["on", "off", "reload"]
+    After "reload" it has those of the configuration file as it is now; "set" changed those named in `settings`.
+    """
+
+    do: Literal["on", "off", "reload", "set"]
     plugin: str
     by: Actor
+    settings: Sequence[str] = ()
 
 
 Sight: TypeAlias = Literal["rooms", "room", "events", "members", "users", "user", "sessions"]

@@ -1,19 +1,23 @@
 """Switching plugins on and off while the server runs: for owners of the server, and operators."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from chatserver.config.forms import FieldForm
 from chatserver.errors import ChatError
 from chatserver.hooks.powers import Declared, Powers
 from chatserver.hooks.types import Actor
+from chatserver.localized import Localized
 from chatserver.model import ServerRole, User
 from chatserver.service.administration import Administration
 from chatserver.service.claims import Claims, CountedClaim
 
 NOTHING_DECLARED = Declared(powers=None, secret_settings=[])
-SwitchDo: TypeAlias = Literal["on", "off", "reload"]
+SwitchDo: TypeAlias = Literal["on", "off", "reload", "set"]
+# Why a setting cannot be changed: another source wins, it has no input, or it is for those who have the machine.
+Fixed: TypeAlias = Literal["", "environment", "command_line", "table", "operator"]
 
 
 class NodeSwitch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,12 +31,34 @@ class NodeSwitch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     left: Sequence[str] = ()
 
 
+class SettingsChange(msgspec.Struct, frozen=True, kw_only=True):
+    """New values of settings, and names of those that fall back to the configuration or the default.
+
+    With `dry_run` it is only tried: everything is checked, and a new instance made, but not started.
+    """
+
+    settings: Mapping[str, Any] = {}
+    reset: Sequence[str] = ()
+    dry_run: bool = False
+
+
+NO_CHANGE = SettingsChange()
+
+
+class SettingProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting that cannot have its value. `setting` is empty for a rule about several; `text` is for people."""
+
+    setting: str
+    reason: str  # unknown, twice, value, required, rule, or one of `Fixed`
+    text: str
+
+
 class Switched(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a switch.
 
     `with_it` are plugins that were made anew, too. `guards` are the actions that are refused from now on, as the
     plugin guards them. `kept` says what happens at the next start: configured, as the configuration says the same,
-    or stored, as the installation remembers the switch.
+    or stored, as the installation remembers the switch. `changed` are the names of settings that have another value.
     """
 
     plugin: str
@@ -41,6 +67,7 @@ class Switched(msgspec.Struct, frozen=True, kw_only=True):
     guards: Sequence[str]
     kept: Literal["configured", "stored"]
     nodes: Sequence[NodeSwitch]
+    changed: Sequence[str] = ()
 
 
 class PluginState(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,16 +87,38 @@ class Available(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingView(msgspec.Struct, frozen=True, kw_only=True):
-    """A setting of a plugin as it is in use. `type` and `description` are for people.
+    """A setting of a plugin as it is in use. `type`, `label` and `description` are for people.
 
     `value` and `default` are in TOML notation, secrets in them hidden; `default` is null if the key is required.
+    `current` and `usual` are JSON, and null for secrets and tables: the value in use, and the one that a reset leads to.
+    `is_stored` says that the store remembers a value, `source` where the one in use is from, and `origin` the file,
+    variable or option that gives one. `fixed` says why it cannot be changed here.
     """
 
     key: str
     type: str
-    description: str
+    label: Localized
+    description: Localized
+    form: FieldForm
     value: str
     default: str | None
+    current: Any
+    usual: Any
+    is_secret: bool
+    is_set: bool
+    is_stored: bool
+    source: Literal["default", "file", "store", "environment", "command_line"]
+    origin: str
+    fixed: Fixed
+    group: Literal["plugin", "failure"]
+
+
+class SettingsOf(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of a plugin. `fixed` is the reason of plugin.fixed if the server cannot change any of them."""
+
+    settings: Sequence[SettingView]
+    fixed: str
+    is_on: bool
 
 
 class PluginView(PluginState, frozen=True, kw_only=True):
@@ -87,11 +136,13 @@ class PluginView(PluginState, frozen=True, kw_only=True):
 class Engine(Protocol):
     """Switches plugins on all nodes."""
 
-    async def switch(self, do: SwitchDo, plugin: str, by: Actor) -> Switched: ...
+    async def switch(
+        self, do: SwitchDo, plugin: str, by: Actor, change: SettingsChange = ...
+    ) -> Switched: ...
     def states(self) -> list[PluginState]: ...
     def declared(self) -> Mapping[str, Declared]: ...
     def abouts(self) -> Mapping[str, str]: ...
-    def settings(self, plugin: str) -> Sequence[SettingView]: ...
+    async def settings(self, plugin: str, by: Actor) -> SettingsOf: ...
 
 
 class Switches:
@@ -103,17 +154,21 @@ class Switches:
         self._administration, self._claims = administration, claims
 
     async def switch(
-        self, actor: User, do: SwitchDo, plugin: str, address: str | None = None
+        self,
+        actor: User,
+        do: SwitchDo,
+        plugin: str,
+        address: str | None = None,
+        change: SettingsChange = NO_CHANGE,
     ) -> Switched:
-        """Switch a plugin. Owners of the server only.
+        """Switch a plugin, or with "set" change settings of it. Owners of the server only.
 
         Raises `ChatError` user.forbidden, auth.address, request.not_found, plugin.busy, plugin.fixed and
         plugin.invalid, which says what is wrong with its settings or its start; then nothing has changed.
         """
-        self._administration.demand(actor, address)
-        if actor.role is not ServerRole.OWNER:
-            raise ChatError("user.forbidden")
-        return await self._running().switch(do, plugin, Actor(user=actor.id, address=address))
+        self._demand_owner(actor, address)
+        by = Actor(user=actor.id, address=address)
+        return await self._running().switch(do, plugin, by, change)
 
     async def list(self, actor: User, address: str | None = None) -> list[PluginView]:
         """All plugins of this node, in the order of their calls, then those that only claim something.
@@ -144,17 +199,19 @@ class Switches:
         abouts = self._running().abouts()
         return [Available(name=name, about=abouts[name]) for name in sorted(abouts.keys() - known)]
 
-    def settings(
-        self, actor: User, plugin: str, address: str | None = None
-    ) -> Sequence[SettingView]:
-        """The settings of a plugin that is on, as they are in use here. Owners of the server only.
+    async def settings(self, actor: User, plugin: str, address: str | None = None) -> SettingsOf:
+        """The settings of a plugin as they are in use here, or would be if it is off. Owners of the server only.
 
-        Raises `ChatError` user.forbidden, auth.address, request.not_found.
+        Raises `ChatError` user.forbidden, auth.address, request.not_found, and plugin.invalid for one that is off and
+        cannot be imported.
         """
+        self._demand_owner(actor, address)
+        return await self._running().settings(plugin, Actor(user=actor.id, address=address))
+
+    def _demand_owner(self, actor: User, address: str | None) -> None:
         self._administration.demand(actor, address)
         if actor.role is not ServerRole.OWNER:
             raise ChatError("user.forbidden")
-        return self._running().settings(plugin)
 
     def _running(self) -> Engine:
         if self.engine is None:

@@ -8,20 +8,27 @@ from pathlib import Path
 import msgspec
 from loguru import logger
 
+from chatserver.config.settings import Text
 from chatserver.errors import ChatError
 from chatserver.hooks.types import Actor
 from chatserver.process.line_socket import LineSocket, ask_line
-from chatserver.service.switches import Engine, SwitchDo, Switched
+from chatserver.service.switches import Engine, SettingsChange, SwitchDo, Switched
 
 NAME = "control.sock"
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One request. `operator` is the system's name of the user who runs the command."""
+    """One request. `operator` is the system's name of the user who runs the command.
+
+    `settings` are values as typed, which are read like those of environment variables; see `SettingsChange`.
+    """
 
     do: SwitchDo
     plugin: str
     operator: str
+    settings: dict[str, str] = {}
+    reset: list[str] = []
+    dry_run: bool = False
 
 
 class Answered(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,7 +60,12 @@ class Control:
         try:
             asked = msgspec.json.decode(line, type=Asked)
             by = Actor(operator=asked.operator)
-            return Answered(done=await self._engine.switch(asked.do, asked.plugin, by))
+            change = SettingsChange(
+                settings={key: Text(value) for key, value in asked.settings.items()},
+                reset=asked.reset,
+                dry_run=asked.dry_run,
+            )
+            return Answered(done=await self._engine.switch(asked.do, asked.plugin, by, change))
         except msgspec.DecodeError as error:
             return Answered(code="request.invalid", text=str(error))
         except ChatError as error:

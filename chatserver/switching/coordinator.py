@@ -9,15 +9,12 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-import msgspec
 from loguru import logger
 
 from chatserver.cluster.nodes import raw_records
-from chatserver.config.settings import Setting
-from chatserver.config.text import hidden, toml_value
-from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.errors import ChatError, StartupError, StoreUnavailable
 from chatserver.hooks.abouts import abouts
-from chatserver.hooks.loading import declared_by, discover, settings_of
+from chatserver.hooks.loading import declared_by, discover
 from chatserver.hooks.powers import Declared
 from chatserver.hooks.types import Actor, PluginSwitch
 from chatserver.interfaces import Store
@@ -25,9 +22,19 @@ from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.clock import now_text
 from chatserver.runtime.ids import new_id
 from chatserver.service.changes import Changes
-from chatserver.service.switches import NodeSwitch, PluginState, SettingView, SwitchDo, Switched
-from chatserver.switching.engine import Engine
+from chatserver.service.switches import (
+    NO_CHANGE,
+    NodeSwitch,
+    PluginState,
+    SettingsChange,
+    SettingsOf,
+    SwitchDo,
+    Switched,
+)
+from chatserver.switching.engine import NOTHING_TAKEN, Engine
 from chatserver.switching.records import OWNER_SECONDS, Kept, Owner, SwitchRecords
+from chatserver.switching.refusals import demand_switchable
+from chatserver.switching.settings import Stored, changed, views
 
 FOLLOW_SECONDS = 30.0  # for other processes, in an answer; later ones follow all the same
 POLL_SECONDS = 0.1  # between two looks for their outcomes
@@ -56,8 +63,12 @@ class Coordinator:
     async def stop(self) -> None:
         await cancel_or_name(self._tasks)
 
-    async def switch(self, do: SwitchDo, plugin: str, by: Actor) -> Switched:
-        """Switch a plugin on all processes; see `Switches.switch`."""
+    async def switch(
+        self, do: SwitchDo, plugin: str, by: Actor, change: SettingsChange = NO_CHANGE
+    ) -> Switched:
+        """Switch a plugin on all processes; see `Switches.switch`. A change of settings comes with "set"."""
+        if do != "set" and (change.settings or change.reset or change.dry_run):
+            raise ChatError("request.invalid", 'Settings are changed with do: "set".')
         owner = Owner(
             id=new_id(),
             plugin=plugin,
@@ -68,9 +79,20 @@ class Coordinator:
         await self._records.own(owner)
         try:
             async with self._one:
-                told = PluginSwitch(do=do, plugin=plugin, by=by)
-                taken = await self.engine.switch(do, plugin, told)
-                kept = await self._keep(do, plugin, owner.by)
+                before = await self._records.kept(plugin)
+                stored = {} if before is None else before.settings
+                names: list[str] = []
+                if do == "set":
+                    stored, names = self._changed(plugin, stored, by, change)
+                if do == "set" and (change.dry_run or not names):
+                    return self._unswitched(plugin, stored, before, names)
+                told = PluginSwitch(do=do, plugin=plugin, by=by, settings=names)
+                taken = NOTHING_TAKEN
+                if do != "set" or self.engine.is_on(plugin):
+                    taken = await self.engine.switch(do, plugin, stored, told)
+                else:
+                    self.engine.tell(told)
+                kept = await self._keep(do, plugin, owner.by, before, stored)
             own = NodeSwitch(node=self._node, left=taken.left)
             others = await self._others(plugin, kept.round)
         finally:
@@ -83,6 +105,36 @@ class Coordinator:
             guards=taken.guards,
             kept="configured" if kept.on is None else "stored",
             nodes=[own, *others],
+            changed=names,
+        )
+
+    def _changed(
+        self, plugin: str, stored: Stored, by: Actor, change: SettingsChange
+    ) -> tuple[dict[str, Any], list[str]]:
+        """The settings to store, and the names of those that change. Raises `ChatError`."""
+        if self.engine.is_on(plugin):
+            demand_switchable(plugin, self.engine.set.active, self.engine.set.config)
+        try:
+            kind = self.engine.settings_type(plugin)
+            section = self.engine.new_section(plugin, stored)
+        except StartupError as error:
+            raise ChatError("plugin.invalid", str(error), detail={"plugin": plugin}) from error
+        return changed(plugin, kind, section, stored, change, is_operator=by.operator is not None)
+
+    def _unswitched(
+        self, plugin: str, stored: Stored, before: Kept | None, names: list[str]
+    ) -> Switched:
+        """The outcome of a trial, and of a change that changes nothing. Raises `ChatError`, as the switch would."""
+        if names and self.engine.is_on(plugin):
+            self.engine.try_settings(plugin, stored)
+        return Switched(
+            plugin=plugin,
+            on=self.engine.is_on(plugin),
+            with_it=(),
+            guards=(),
+            kept="configured" if before is None or before.on is None else "stored",
+            nodes=[],
+            changed=names,
         )
 
     def states(self) -> list[PluginState]:
@@ -113,24 +165,27 @@ class Coordinator:
         """What all plugins that are installed here say of themselves, by name."""
         return abouts(discover(self.engine.set.config).values())
 
-    def settings(self, plugin: str) -> list[SettingView]:
-        """The settings of a plugin as they are in use here. Raises `ChatError` request.not_found if it is off."""
-        if not self.engine.is_on(plugin):
-            raise ChatError("request.not_found", f"The plugin {plugin} is not on.")
-        found = settings_of(self.engine.set.plugins, self.engine.set.config, plugin)
-        return [
-            SettingView(
-                key=setting.key,
-                type=setting.type,
-                description=setting.description,
-                value=toml_value(hidden(setting.key, msgspec.to_builtins(value))),
-                default=_default(setting),
-            )
-            for setting, value in found
-        ]
-
-    async def _keep(self, do: SwitchDo, plugin: str, by: str) -> Kept:
+    async def settings(self, plugin: str, by: Actor) -> SettingsOf:
+        """The settings of a plugin as they are in use here, or would be if it is off; see `Switches.settings`."""
+        engine, fixed = self.engine, ""
         before = await self._records.kept(plugin)
+        stored = {} if before is None else before.settings
+        is_operator = by.operator is not None
+        if engine.is_on(plugin):
+            try:
+                demand_switchable(plugin, engine.set.active, engine.set.config)
+            except ChatError as error:
+                fixed = str(error.detail["reason"])
+        try:
+            kind, section = engine.settings_type(plugin), engine.section(plugin, stored)
+        except StartupError as error:
+            raise ChatError("plugin.invalid", str(error), detail={"plugin": plugin}) from error
+        shown = views(kind, section, stored, is_operator=is_operator)
+        return SettingsOf(settings=shown, fixed=fixed, is_on=engine.is_on(plugin))
+
+    async def _keep(
+        self, do: SwitchDo, plugin: str, by: str, before: Kept | None, stored: Stored
+    ) -> Kept:
         on = self.engine.is_on(plugin)
         kept = Kept(
             plugin=plugin,
@@ -139,6 +194,7 @@ class Coordinator:
             do=do,
             by=by,
             at=now_text(),
+            settings=dict(stored),
         )
         self._rounds[plugin] = kept.round
         await self._records.forget(plugin, kept.round)
@@ -210,7 +266,7 @@ class Coordinator:
                 plugin,
             )
         try:
-            taken = await self.engine.switch(do, plugin)
+            taken = await self.engine.switch(do, plugin, kept.settings)
         except ChatError as error:
             logger.error("plugin {}: {} is not followed: {}", plugin, do, error.text)
             return NodeSwitch(node=self._node, problem=error.text)
@@ -220,10 +276,3 @@ class Coordinator:
         task = asyncio.create_task(work, name="plugin switches")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _default(setting: Setting) -> str | None:
-    """A setting's default in TOML notation; None for a key that is required."""
-    if setting.default is msgspec.NODEFAULT:
-        return None
-    return toml_value(hidden(setting.key, msgspec.to_builtins(setting.default)))

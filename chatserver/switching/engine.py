@@ -16,15 +16,20 @@ from chatserver.hooks import lifecycle
 from chatserver.hooks.absent import Absent, Claimant
 from chatserver.hooks.active import Active, Calls
 from chatserver.hooks.calls import HookCalls
-from chatserver.hooks.loading import discover
-from chatserver.hooks.types import PluginSwitch
+from chatserver.hooks.loading import discover, load_class, settings_type
+from chatserver.hooks.types import PluginSwitch, Settings
 from chatserver.runtime.measure import Measures
 from chatserver.service.claims import Claims
 from chatserver.service.switches import SwitchDo
 from chatserver.switching.heldclaims import HeldClaims
 from chatserver.switching.parts import DOORS, LOOKED_UP, Part
 from chatserver.switching.pluginset import Builder, PluginSet
-from chatserver.switching.refusals import demand_no_second_factor, demand_switchable
+from chatserver.switching.refusals import (
+    demand_no_second_factor,
+    demand_second_factor_kept,
+    demand_switchable,
+)
+from chatserver.switching.settings import Section, Stored, section_of
 from chatserver.web.doors import Addresses, Doors
 
 
@@ -34,6 +39,9 @@ class Taken(NamedTuple):
     with_it: Sequence[str]
     left: Sequence[str]
     guards: Sequence[str]
+
+
+NOTHING_TAKEN = Taken((), (), ())
 
 
 class Engine:
@@ -89,14 +97,20 @@ class Engine:
     def is_on(self, plugin: str) -> bool:
         return plugin in self.set.active.plugins
 
-    async def switch(self, do: SwitchDo, plugin: str, by: PluginSwitch | None = None) -> Taken:
-        """Switch a plugin here. `by` is told to observers.
+    async def switch(
+        self,
+        do: SwitchDo,
+        plugin: str,
+        stored: Stored,
+        by: PluginSwitch | None = None,
+    ) -> Taken:
+        """Switch a plugin here. `stored` are the settings that the store remembers; `by` is told to observers.
 
         Raises `ChatError` request.not_found, plugin.fixed, plugin.invalid; then nothing has changed.
         """
         started = time.perf_counter()
         try:
-            taken = await self._switch(do, plugin, by)
+            taken = await self._switch(do, plugin, stored, by)
         except ChatError as error:
             self._switches.add(labels=(plugin, do, error.code))
             logger.warning("plugin {}: {} was refused: {}", plugin, do, error.text)
@@ -106,22 +120,37 @@ class Engine:
         logger.info("plugin {}: {} done", plugin, do)
         return taken
 
-    async def _switch(self, do: SwitchDo, plugin: str, by: PluginSwitch | None) -> Taken:
+    def try_settings(self, plugin: str, stored: Stored) -> None:
+        """Make a new instance with these settings, and nothing of it is used. Raises as `switch`."""
+        self._made("set", plugin, stored)
+
+    def _made(
+        self, do: SwitchDo, plugin: str, stored: Stored
+    ) -> tuple[PluginSet, frozenset[str], Addresses | None]:
         before = self.set
         if do != "on" or self.is_on(plugin):
             if not self.is_on(plugin):
                 raise ChatError("request.not_found", f"The plugin {plugin} is not on.")
             demand_switchable(plugin, before.active, before.config)
+        methods = before.items["register_login_methods"]
         if do == "off":
-            demand_no_second_factor(plugin, before.items["register_login_methods"])
+            demand_no_second_factor(plugin, methods)
         try:
-            config = self.configured(do, plugin)
+            config = self.configured(do, plugin, stored)
             made, anew = self._builder.changed(before, config, {plugin}, self._asked)
             if do != "off":
                 demand_switchable(plugin, made.active, config)
-            addresses = self._tried(made)
+            if do == "set":
+                demand_second_factor_kept(plugin, methods, made.items["register_login_methods"])
+            return made, anew, self._tried(made)
         except StartupError as error:
             raise ChatError("plugin.invalid", str(error), detail={"plugin": plugin}) from error
+
+    async def _switch(
+        self, do: SwitchDo, plugin: str, stored: Stored, by: PluginSwitch | None
+    ) -> Taken:
+        before = self.set
+        made, anew, addresses = self._made(do, plugin, stored)
         held = await self._held.of(anew & before.active.plugins)
         try:
             await self._start(made, anew, plugin)
@@ -136,8 +165,10 @@ class Engine:
         guards = sorted(action for action, rooms in absent.items() if _claims(plugin, rooms))
         return Taken(sorted(anew - {plugin}), left, guards)
 
-    def configured(self, do: SwitchDo, plugin: str) -> Config:
+    def configured(self, do: SwitchDo, plugin: str, stored: Stored) -> Config:
         """The configuration in use, with this plugin as `do` says, and its settings read anew.
+
+        Those that are stored are laid over them.
 
         Raises `StartupError`, and `ChatError` request.not_found.
         """
@@ -145,24 +176,54 @@ class Engine:
         enabled = [name for name in config.plugins.enabled if name != plugin]
         if do == "off":
             return replace(config, plugins=replace(config.plugins, enabled=enabled))
-        again = self.loaded.again() if self.loaded.again is not None else self.loaded
+        again = self._again()
         if plugin not in discover(again.config):
             raise ChatError("request.not_found", f"There is no plugin {plugin}.")
+        known = self.settings_type(plugin).__struct_fields__ if stored else ()
         wanted = again.config.plugins.enabled
         order = [name for name in wanted if name in enabled or name == plugin]
         order += [name for name in (*enabled, plugin) if name not in order]
         sections = {name: table for name, table in config.plugin.items() if name != plugin}
-        if plugin in again.config.plugin:
-            sections[plugin] = again.config.plugin[plugin]
+        sections[plugin] = section_of(again, plugin, known, stored)
         return replace(config, plugins=replace(config.plugins, enabled=order), plugin=sections)
 
     def configured_names(self) -> Sequence[str]:
         """The plugins that the configuration enables now. An unreadable one counts as that of the start."""
         try:
-            again = self.loaded.again() if self.loaded.again is not None else self.loaded
+            return self._again().config.plugins.enabled
         except StartupError:
-            again = self.loaded
-        return again.config.plugins.enabled
+            return self.loaded.config.plugins.enabled
+
+    def settings_type(self, plugin: str) -> type[Settings]:
+        """The class of a plugin's settings; one that was never on is imported.
+
+        Raises `ChatError` request.not_found, and `StartupError`.
+        """
+        if (kind := self.set.plugins.classes.get(plugin)) is None:
+            sources = discover(self.set.config)
+            if plugin not in sources:
+                raise ChatError("request.not_found", f"There is no plugin {plugin}.")
+            kind = load_class(sources[plugin])
+        return settings_type(kind)
+
+    def section(self, plugin: str, stored: Stored) -> Section:
+        """The section of a plugin that is in use; of one that is off, that of `new_section`."""
+        if not self.is_on(plugin):
+            return self.new_section(plugin, stored)
+        found = self.set.config.plugin.get(plugin)
+        return found if isinstance(found, Section) else section_of(self.loaded, plugin, (), {})
+
+    def new_section(self, plugin: str, stored: Stored) -> Section:
+        """The section that a plugin gets by a switch. Raises `ChatError` and `StartupError`."""
+        known = self.settings_type(plugin).__struct_fields__
+        return section_of(self._again(), plugin, known, stored)
+
+    def tell(self, switched: PluginSwitch) -> None:
+        """Tell observers of a change for a plugin that is off."""
+        self._hooks.on_switch(switched)
+
+    def _again(self) -> Loaded:
+        return self.loaded.again() if self.loaded.again is not None else self.loaded
 
     def _tried(self, made: PluginSet) -> Addresses | None:
         """Build what is built of all items, and check it. Raises `StartupError`."""

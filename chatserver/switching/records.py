@@ -1,6 +1,7 @@
 """What is stored of switches: the last one of each plugin, its outcome on each process, and who switches now."""
 
 import time
+from typing import Any
 
 import msgspec
 
@@ -18,7 +19,10 @@ PAGE = 1000
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """The last switch of a plugin. `on` is None if each node's configuration decides. `round` grows."""
+    """The last switch of a plugin. `on` is None if each node's configuration decides. `round` grows.
+
+    `settings` are laid over those of the configuration; secrets among them are as they were given.
+    """
 
     plugin: str
     on: bool | None
@@ -26,6 +30,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     do: SwitchDo
     by: str
     at: str
+    settings: dict[str, Any] = {}
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,8 +32,24 @@ def demand_switchable(plugin: str, active: Active, config: Config) -> None:
 
 def demand_no_second_factor(plugin: str, methods: Items) -> None:
     """Raise `ChatError` plugin.fixed for a plugin without which accounts would be open by their password alone."""
-    if any(name == plugin and method.demand is not None for name, method in methods):
+    if _demands(plugin, methods):
         text = f"{plugin} demands second factors: turn it off in the configuration and restart."
         raise ChatError(
             "plugin.fixed", text, detail={"field": "plugin", "reason": "factor", "plugin": plugin}
         )
+
+
+def demand_second_factor_kept(plugin: str, before: Items, after: Items) -> None:
+    """Raise `ChatError` plugin.fixed for settings with which a plugin demands no second factors any more."""
+    if _demands(plugin, before) and not _demands(plugin, after):
+        text = (
+            f"With these settings {plugin} would demand no second factors: "
+            "change them in the configuration and restart."
+        )
+        raise ChatError(
+            "plugin.fixed", text, detail={"field": "plugin", "reason": "factor", "plugin": plugin}
+        )
+
+
+def _demands(plugin: str, methods: Items) -> bool:
+    return any(name == plugin and method.demand is not None for name, method in methods)

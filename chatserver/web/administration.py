@@ -14,7 +14,7 @@ from chatserver.model import RoomKind, User
 from chatserver.service.claims import Claim
 from chatserver.service.inspection import Inspected
 from chatserver.service.login.sessions import OwnSession
-from chatserver.service.switches import Available, PluginView, SettingView
+from chatserver.service.switches import Available, PluginView
 from chatserver.web.api import SignedIn
 from chatserver.web.base import BaseHandler
 
@@ -58,12 +58,6 @@ class PluginList(msgspec.Struct, frozen=True):
 
     plugins: list[PluginView]
     available: Sequence[Available]
-
-
-class PluginSettings(msgspec.Struct, frozen=True):
-    """The settings of a plugin as they are in use on the node that answers."""
-
-    settings: Sequence[SettingView]
 
 
 class ClaimRelease(msgspec.Struct, frozen=True):
@@ -120,8 +114,7 @@ class AllPlugins(SignedIn):
 
 class SettingsOfPlugin(SignedIn):
     async def get(self, name: str) -> None:
-        found = self.service.switches.settings(await self.user(), name, self.address)
-        self.reply(PluginSettings(found))
+        self.reply(await self.service.switches.settings(await self.user(), name, self.address))
 
 
 class ReleaseClaims(SignedIn):

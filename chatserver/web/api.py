@@ -18,7 +18,7 @@ from chatserver.service.login.flows import FLOW_SECONDS
 from chatserver.service.login.steps import Challenged
 from chatserver.service.preferences import PAGE as PREFERENCES_PAGE
 from chatserver.service.preferences import PreferencesChange
-from chatserver.service.switches import SwitchDo
+from chatserver.service.switches import SettingsChange, SwitchDo
 from chatserver.service.views import MEMBER_PAGE, RoomView
 from chatserver.web.access import (
     DEVICE_COOKIE,
@@ -102,7 +102,9 @@ class TypedCommand(msgspec.Struct, frozen=True):
     text: str
 
 
-class PluginOrder(msgspec.Struct, frozen=True):
+class PluginOrder(SettingsChange, frozen=True, kw_only=True):
+    """A switch; the other fields are for `set`: settings to change, names of those to reset, and whether to try only."""
+
     do: SwitchDo
 
 
@@ -560,7 +562,8 @@ class OnePlugin(SignedIn):
         user = await self.user()
         given = self.body(PluginOrder)
         await self.service.accounts.demand_recent(user, self.token)
-        self.reply(await self.service.switches.switch(user, given.do, name, self.address))
+        change = SettingsChange(settings=given.settings, reset=given.reset, dry_run=given.dry_run)
+        self.reply(await self.service.switches.switch(user, given.do, name, self.address, change))
 
 
 _ROOM = r"/api/v1/rooms/([^/]+)"

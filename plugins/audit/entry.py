@@ -3,6 +3,7 @@
 `docs/operating.md` lists the kinds; a test compares the list with this module.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -72,11 +73,12 @@ class AccountEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class PluginEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A switch of a plugin while the server runs."""
+    """A switch of a plugin while the server runs. `settings` are the names of those that were changed."""
 
     at: str
     kind: str  # `plugin.` and the switch
     plugin: str
+    settings: Sequence[str] = ()
     by: str | None = None
     address: str | None = None
     operator: str | None = None
@@ -176,6 +178,7 @@ def plugin_entry(change: PluginSwitch) -> bytes:
             at=_now(),
             kind=f"plugin.{change.do}",
             plugin=change.plugin,
+            settings=change.settings,
             by=change.by.user,
             address=change.by.address,
             operator=change.by.operator,

@@ -15,7 +15,11 @@ class DiskConfig(chatserver.Settings, frozen=True, kw_only=True):
     """The disk to watch, and the least free space."""
 
     path: Annotated[
-        str, Meta(description="A folder on the disk to watch; empty: the server's data folder.")
+        str,
+        Meta(
+            description="A folder on the disk to watch; empty: the server's data folder.",
+            extra={"operator": True},
+        ),
     ] = ""
     min_free_percent: Annotated[
         float,

@@ -16,7 +16,8 @@ class DiskBlobsConfig(chatserver.Settings, frozen=True, kw_only=True):
         str,
         Meta(
             description="Folder of the files, the same place for all nodes. Empty: `disk_blobs` in the server's "
-            "data folder."
+            "data folder.",
+            extra={"operator": True},
         ),
     ] = ""
     min_free_percent: Annotated[

@@ -70,7 +70,10 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
     ] = False
     documents: Annotated[
         str,
-        Meta(description="JSON file of documents that clients may name by id; empty: none."),
+        Meta(
+            description="JSON file of documents that clients may name by id; empty: none.",
+            extra={"operator": True},
+        ),
     ] = ""
     documents_only: Annotated[bool, Meta(description="Execute only these documents.")] = False
     documents_kept_chars: Annotated[

@@ -16,7 +16,10 @@ ROOM = "{room}"
 class Config(chatserver.Settings, frozen=True, kw_only=True):
     """The brokers, the credentials, and the selection of events and topics."""
 
-    brokers: Annotated[list[str], Meta(description="Addresses of some brokers, as host:9092.")]
+    brokers: Annotated[
+        list[str],
+        Meta(description="Addresses of some brokers, as host:9092.", extra={"operator": True}),
+    ]
     topic: Annotated[
         str,
         Meta(description="Topic to write to; {room} stands for the room's id."),
@@ -49,7 +52,9 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
             description="Milliseconds the brokers have to take a batch before it is tried again.",
         ),
     ] = 30_000
-    tls: Annotated[bool, Meta(description="Use TLS to the brokers.")] = False
+    tls: Annotated[bool, Meta(description="Use TLS to the brokers.", extra={"operator": True})] = (
+        False
+    )
     ca_file: Annotated[
         str, Meta(description="File with the trusted authorities; empty: those of the system.")
     ] = ""
@@ -58,7 +63,10 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     ] = ""
     sasl: Annotated[
         Literal["none", "plain", "scram-sha-256", "scram-sha-512"],
-        Meta(description="Mechanism by which the server signs in to the brokers."),
+        Meta(
+            description="Mechanism by which the server signs in to the brokers.",
+            extra={"operator": True},
+        ),
     ] = "none"
     username: Annotated[str, Meta(description="Name to sign in with.")] = ""
     password: Annotated[str, Meta(description="Password to sign in with.")] = ""

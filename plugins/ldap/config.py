@@ -22,6 +22,7 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
             description="Servers of one directory, as `ldaps://host` or `ldap://host`; the next is asked if one "
             "does not answer.",
             min_length=1,
+            extra={"operator": True},
         ),
     ]
     base: Annotated[
@@ -29,11 +30,17 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     ]
     starttls: Annotated[
         bool,
-        Meta(description="Encrypt connections of `ldap://` by StartTLS before anything is sent."),
+        Meta(
+            description="Encrypt connections of `ldap://` by StartTLS before anything is sent.",
+            extra={"operator": True},
+        ),
     ] = True
     allow_plain: Annotated[
         bool,
-        Meta(description="Allow `ldap://` without StartTLS: passwords cross the network in clear."),
+        Meta(
+            description="Allow `ldap://` without StartTLS: passwords cross the network in clear.",
+            extra={"operator": True},
+        ),
     ] = False
     ca_file: Annotated[
         str,

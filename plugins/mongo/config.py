@@ -48,7 +48,8 @@ class Config(chatserver.Settings, frozen=True):
         str,
         Meta(
             description="Path of the private mongod. Empty: the newer of the one on the PATH and "
-            "the one that the extra `mongod` installs."
+            "the one that the extra `mongod` installs.",
+            extra={"operator": True},
         ),
     ] = ""
 

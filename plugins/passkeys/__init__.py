@@ -76,7 +76,8 @@ class PasskeysPlugin:
             bool,
             Meta(
                 description="Whether users who have a passkey need one after a password and other ways to sign in "
-                "that check one factor alone."
+                "that check one factor alone.",
+                extra={"operator": True},
             ),
         ] = True
         passkeys_per_user: Annotated[

@@ -33,7 +33,8 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
         str,
         Meta(
             description="Bucket for files of users, as `s3://bucket/prefix?endpoint=https://…`. Empty: another plugin "
-            "keeps them, or none."
+            "keeps them, or none.",
+            extra={"operator": True},
         ),
     ] = ""
     timeout_ms: Annotated[

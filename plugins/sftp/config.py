@@ -20,7 +20,8 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     known_hosts: Annotated[
         str,
         Meta(
-            description="File with the keys of the hosts, as `ssh-keyscan` prints them; a host without is refused."
+            description="File with the keys of the hosts, as `ssh-keyscan` prints them; a host without is refused.",
+            extra={"operator": True},
         ),
     ] = "~/.ssh/known_hosts"
 

@@ -11,16 +11,27 @@ class SmtpPlugin:
     """Each mail takes a connection of its own."""
 
     class Config(Settings, frozen=True, kw_only=True):
-        host: Annotated[str, msgspec.Meta(description="Host of the mail server.", min_length=1)]
+        host: Annotated[
+            str,
+            msgspec.Meta(
+                description="Host of the mail server.", min_length=1, extra={"operator": True}
+            ),
+        ]
         port: Annotated[
             int,
-            msgspec.Meta(description="Its port: 587 for STARTTLS, 465 for TLS.", ge=1, le=65535),
+            msgspec.Meta(
+                description="Its port: 587 for STARTTLS, 465 for TLS.",
+                ge=1,
+                le=65535,
+                extra={"operator": True},
+            ),
         ] = 587
         security: Annotated[
             Literal["starttls", "tls", "none"],
             msgspec.Meta(
                 description="`starttls` and `tls` verify the server's certificate, and send nothing without TLS; "
-                "`none` is for a mail server on this machine."
+                "`none` is for a mail server on this machine.",
+                extra={"operator": True},
             ),
         ] = "starttls"
         ca_file: Annotated[

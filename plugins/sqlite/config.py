@@ -14,7 +14,8 @@ class Config(chatserver.Settings, frozen=True):
         str,
         Meta(
             description="Path of the database file, on a local disk. Empty: `sqlite/chat.db` in "
-            "the server's data folder."
+            "the server's data folder.",
+            extra={"operator": True},
         ),
     ] = ""
     timeout_ms: Annotated[

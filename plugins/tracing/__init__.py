@@ -20,7 +20,8 @@ class TracingPlugin:
             str,
             Meta(
                 description="Address to which spans are sent (OTLP over HTTP), such as "
-                "http://localhost:4318/v1/traces; empty: as OTEL_EXPORTER_OTLP_ENDPOINT says."
+                "http://localhost:4318/v1/traces; empty: as OTEL_EXPORTER_OTLP_ENDPOINT says.",
+                extra={"operator": True},
             ),
         ] = ""
         ratio: Annotated[

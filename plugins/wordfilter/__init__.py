@@ -30,12 +30,27 @@ class WordFilterPlugin:
         words: Annotated[
             tuple[Annotated[str, msgspec.Meta(min_length=1)], ...],
             msgspec.Meta(
+                title="Words",
                 description="Words and phrases. Case and width do not matter. Words are found as a whole; "
-                "in scripts without spaces, and with signs, anywhere."
+                "in scripts without spaces, and with signs, anywhere.",
+                extra={
+                    "ja": {
+                        "title": "言葉",
+                        "description": "言葉と語句です。大文字と小文字、全角と半角は区別しません。単語として"
+                        "一致したときに見つかります。分かち書きしない文字と記号は、どこにあっても見つかります。",
+                    }
+                },
             ),
         ] = ()
         reason: Annotated[
-            str, msgspec.Meta(description="Text for the author of what was refused.")
+            str,
+            msgspec.Meta(
+                title="Reason",
+                description="Text for the author of what was refused.",
+                extra={
+                    "ja": {"title": "理由", "description": "拒否された人に表示する文章です。"},
+                },
+            ),
         ] = "This contains words that are not wanted here."
 
     powers = Powers()

@@ -31,8 +31,8 @@ class Plugin:
 """
 
 
-def switch(server: ChatServer, do: str) -> dict[str, Any]:
-    done: dict[str, Any] = json.loads(server.command("plugins", do, "door", "--json"))
+def switch(server: ChatServer, do: str, *settings: str) -> dict[str, Any]:
+    done: dict[str, Any] = json.loads(server.command("plugins", do, "door", *settings, "--json"))
     assert not [each for each in done["nodes"] if each.get("problem")], done
     return done
 
@@ -68,6 +68,13 @@ def test_all_workers_follow_also_one_that_is_restarted(
         assert answers(server) == {"404"}
         assert switch(server, "on")["kept"] == "configured"
         wait_until(lambda: answers(server) == {"two 1", "two 2"})
+        assert switch(server, "set", "word=three")["changed"] == ["word"]
+        assert answers(server) == {"three 1", "three 2"}
+        worker = next(child for child in server.process.children() if _is_worker(child))
+        worker.kill()
+        wait_until(lambda: worker.pid not in [each.pid for each in server.process.children()])
+        wait_until(lambda: server.metric("chatserver_worker_up") == 2)
+        wait_until(lambda: answers(server) == {"three 1", "three 2"})
 
 
 def _is_worker(process: psutil.Process) -> bool:

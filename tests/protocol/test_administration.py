@@ -182,8 +182,16 @@ async def test_owners_see_the_settings_of_a_plugin_without_its_secrets(server: R
     memory = settings["memory_kib"]
     assert memory["value"].isdecimal() and memory["default"].isdecimal()
     assert memory["type"].startswith("a whole number") and memory["description"]
-    status, _ = await answer(owner, "GET", "/api/v1/admin/plugins/shortcodes/settings")
-    assert status == 404  # it is off
+    assert found["fixed"] == "provides" and found["is_on"]
+    _, found = await answer(owner, "GET", "/api/v1/admin/plugins/smtp/settings")
+    port, host = (
+        next(each for each in found["settings"] if each["key"] == key) for key in ("port", "host")
+    )
+    assert not found["is_on"] and found["fixed"] == ""
+    assert port["form"] == {"kind": "integer", "minimum": 1, "maximum": 65535}
+    assert (host["default"], host["current"], host["is_set"]) == (None, None, False)
+    status, _ = await answer(owner, "GET", "/api/v1/admin/plugins/nothing/settings")
+    assert status == 404
     await server.run(
         lambda running: running.service.accounts.set_role(other.username, ServerRole.ADMIN)
     )

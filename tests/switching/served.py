@@ -48,7 +48,12 @@ def write(file: Path, tree: Tree) -> None:
 
 @asynccontextmanager
 async def served(
-    folder: Path, *plugins: str, store: str = "memory", sections: Tree | None = None
+    folder: Path,
+    *plugins: str,
+    store: str = "memory",
+    sections: Tree | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Site]:
     """A server with these plugins. `sections` are further ones of the configuration, or more keys of them."""
     file = folder / "chat.toml"
@@ -67,7 +72,7 @@ async def served(
         tree[section] = {**tree.get(section, {}), **values}
     write(file, tree)
     (folder / "data").mkdir(exist_ok=True)
-    server = Server(load(str(file), environ={}))
+    server = Server(load(str(file), environ=environ or {}, overrides=overrides))
     async with server.opened():
         port = server.listen()
         try:

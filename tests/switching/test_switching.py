@@ -16,7 +16,7 @@ from chatserver.hooks import lifecycle
 from chatserver.switching.control import Asked, ask
 from chatserver.testing.running import Chat, Person, running
 from tests.forking import ran
-from tests.switching.served import Site, refused, served
+from tests.switching.served import OPERATOR, Site, refused, served
 from tests.waiting import until
 
 MESSAGES, RELOADS = 200, 20
@@ -58,18 +58,18 @@ async def test_the_settings_in_use_are_shown_without_secrets(tmp_path: Path) -> 
     async with served(tmp_path, "whole") as site:
         site.write("whole", word="two", api_token="another secret")
 
-        def settings() -> dict[str, tuple[str, str | None]]:
-            found = site.server.coordinator.settings("whole")
-            return {each.key: (each.value, each.default) for each in found}
+        async def settings() -> dict[str, tuple[str, str | None]]:
+            found = await site.server.coordinator.settings("whole", OPERATOR)
+            return {each.key: (each.value, each.default) for each in found.settings}
 
-        assert settings()["word"] == ('"one"', '"one"')  # the file was not read again yet
+        assert (await settings())["word"] == ('"one"', '"one"')  # the file was not read again yet
         await site.switch("reload")
-        shown = settings()
+        shown = await settings()
         assert shown["word"] == ('"two"', '"one"')
         assert "secret" not in str(shown)
         assert shown["api_token"][0] == '"***"'
         with refused("request.not_found"):
-            site.server.coordinator.settings("nothing")
+            await site.server.coordinator.settings("nothing", OPERATOR)
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ async def test_claims_are_put_back_when_the_store_is_there_again(
         with monkeypatch.context() as patch:
             patch.setattr(lifecycle, "start", then_it_is_away)
             with refused("store.unavailable"):
-                await site.server.engine.switch("reload", "guard")
+                await site.server.engine.switch("reload", "guard", {})
             assert await scan("claims", "guard/RoomJoin") == []
         await until(lambda: is_claimed(site))
         assert await claimed(site) == [("RoomCreate", None, ()), *ALL]

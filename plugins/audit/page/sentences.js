@@ -14,6 +14,7 @@ export function sentence(page, entry, users) {
     was: role(entry.was),
     room,
     plugin: entry.plugin ?? "",
+    settings: (entry.settings ?? []).join(", "),
     method: entry.method ?? "password",
     times: entry.times ?? 1,
     what: entry.kind === "look" ? page.t(`look.${entry.what}`, { room, of: entry.of ? name(entry.of) : "" }) : "",

@@ -7,7 +7,11 @@ from chatserver import hookimpl
 
 
 class Plugin:
-    def __init__(self, config: chatserver.Settings) -> None:
+    class Config(chatserver.Settings, frozen=True, kw_only=True):
+        demands: bool = True
+
+    def __init__(self, config: Config) -> None:
+        self._demands = config.demands
         self.gate, self.is_waiting = asyncio.Event(), False
 
     @hookimpl
@@ -20,6 +24,9 @@ class Plugin:
     def register_login_methods(self) -> list[chatserver.LoginMethod]:
         async def demand(user: chatserver.User, identity: chatserver.Identity) -> bool:
             return False
+
+        if not self._demands:
+            return []
 
         async def step(*given: object) -> chatserver.Refusal:
             return chatserver.Refusal("no")

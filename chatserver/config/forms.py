@@ -1,0 +1,147 @@
+"""Settings as fields of a form: what a page needs to show and change each key of a settings struct."""
+
+import enum
+import re
+from types import NoneType, UnionType
+from typing import Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin
+
+import msgspec
+
+from chatserver.config.settings import describe, is_secret, type_parts
+from chatserver.localized import DEFAULT, Localized
+
+FieldKind: TypeAlias = Literal["boolean", "integer", "number", "text", "choice", "list", "table"]
+# By the last word of a key's name, as in `drain_seconds`.
+UNITS = {"ms": "millisecond", "seconds": "second", "days": "day", "bytes": "byte"}
+UNITS |= {"percent": "percent", "kib": "KiB"}
+_MACHINE = re.compile(r"(?:^|_)(?:file|folder)$")
+_PLAIN: dict[Any, FieldKind] = {bool: "boolean", int: "integer", float: "number", str: "text"}
+
+
+class FieldForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The input for a value. Bounds of a list's items are left out; the server checks all.
+
+    `table` has no input: such a setting is changed in the configuration alone. `items` is the kind of a list's items,
+    and `choices` are those of a choice, or of a list of choices. Without `minimum`, numbers are above `above`, if that
+    is given; the same holds for `maximum` and `below`. `unit` is one of ECMA-402 (`second`), or KiB.
+    """
+
+    kind: FieldKind
+    items: Literal["integer", "number", "text", "choice"] | None = None
+    choices: list[str] = []
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    unit: str = ""
+    is_optional: bool = False  # null stands for nothing
+
+
+class FormField(NamedTuple):
+    """One key: its form, and its texts. `is_of_operator` says that it is changed on the machine alone."""
+
+    form: FieldForm
+    label: Localized
+    description: Localized
+    is_of_operator: bool
+
+
+def form_fields(kind: type[msgspec.Struct]) -> dict[str, FormField]:
+    """The keys of a settings struct that `describe` has on its first level, in the order of declaration.
+
+    `Meta(title=…, description=…, extra={"ja": {"title": …, "description": …}})` gives the texts, and
+    `extra={"operator": True}` keeps a setting to those who have the machine, as those of files always are.
+    """
+    top = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    return {
+        setting.key: FormField(
+            form=_form(setting.key, top[setting.key]),
+            label=_text(top[setting.key], "title", setting.key),
+            description=_text(top[setting.key], "description", setting.description),
+            is_of_operator=is_of_operator(setting.key, top[setting.key]),
+        )
+        for setting in describe(kind)
+        if setting.key in top
+    }
+
+
+def is_of_operator(key: str, kind: Any) -> bool:
+    """Whether a setting is not for owners who have only the page: files of the machine, receivers of secrets."""
+    marked = any((meta.extra or {}).get("operator") for meta in type_parts(kind)[1])
+    return marked or (bool(_MACHINE.search(key)) and not is_secret(key))
+
+
+def _form(key: str, kind: Any) -> FieldForm:
+    base, metas = type_parts(kind)
+    is_optional = False
+    if get_origin(base) in (Union, UnionType):
+        others = [each for each in get_args(base) if each is not NoneType]
+        if len(others) != 1:
+            return FieldForm(kind="table")
+        is_optional = True
+        base, inner = type_parts(others[0])
+        metas = [*metas, *inner]
+    bounds = _bounds(metas)
+    if choices := _choices(base):
+        return FieldForm(kind="choice", choices=choices, is_optional=is_optional)
+    if get_origin(base) in (list, tuple, set, frozenset):
+        return _list(base, bounds, is_optional)
+    if base not in _PLAIN:
+        return FieldForm(kind="table")
+    unit = UNITS.get(key.rpartition("_")[2], "") if base in (int, float) else ""
+    return FieldForm(kind=_PLAIN[base], unit=unit, is_optional=is_optional, **bounds)
+
+
+def _list(base: Any, bounds: dict[str, Any], is_optional: bool) -> FieldForm:
+    arguments = get_args(base)
+    if get_origin(base) is tuple and arguments[1:] != (...,):
+        return FieldForm(kind="table")
+    item, _ = type_parts(arguments[0])
+    choices = _choices(item)
+    kind: Any = "choice" if choices else _PLAIN.get(item)
+    if kind is None or kind == "boolean":
+        return FieldForm(kind="table")
+    return FieldForm(kind="list", items=kind, choices=choices, is_optional=is_optional, **bounds)
+
+
+def _choices(base: Any) -> list[str]:
+    """The texts to choose from; none for another type, and if some are no texts."""
+    values: list[Any] = []
+    if get_origin(base) is Literal:
+        values = list(get_args(base))
+    elif isinstance(base, type) and issubclass(base, enum.Enum):
+        values = [each.value for each in base]
+    return values if all(isinstance(value, str) for value in values) else []
+
+
+def _bounds(metas: list[msgspec.Meta]) -> dict[str, Any]:
+    names = {
+        "ge": "minimum",
+        "gt": "above",
+        "le": "maximum",
+        "lt": "below",
+        "min_length": "min_length",
+        "max_length": "max_length",
+        "pattern": "pattern",
+    }
+    return {
+        ours: value
+        for meta in metas
+        for theirs, ours in names.items()
+        if (value := getattr(meta, theirs)) is not None
+    }
+
+
+def _text(kind: Any, name: Literal["title", "description"], otherwise: str) -> Localized:
+    _, metas = type_parts(kind)
+    english = next((found for meta in metas if (found := getattr(meta, name))), otherwise)
+    others = {
+        tag: texts[name]
+        for meta in metas
+        for tag, texts in (meta.extra or {}).items()
+        if isinstance(texts, dict) and name in texts
+    }
+    return {DEFAULT: english, **others} if others else english

@@ -1,0 +1,253 @@
+"""Settings of plugins that were changed while the server ran: laid over those of the configuration, checked, shown.
+
+The store remembers them by plugin (`records.py`). The operator's file is never written. Environment and command line
+win over them, as those win over the file.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from chatserver.config import Loaded
+from chatserver.config.forms import FormField, form_fields
+from chatserver.config.settings import (
+    Setting,
+    Table,
+    convert,
+    converted,
+    describe,
+    is_secret,
+)
+from chatserver.config.sources import kind_of
+from chatserver.config.text import hidden, toml_value
+from chatserver.errors import ChatError, StartupError
+from chatserver.hooks.policy import FIELD_NAMES
+from chatserver.hooks.types import Settings
+from chatserver.service.switches import Fixed, SettingProblem, SettingsChange, SettingView
+
+STORED_BYTES = 65536  # most of the settings of one plugin, as JSON
+STORE = "store"  # in messages, where a file has its path
+
+Stored = Mapping[str, Any]
+
+
+class Section(Table):
+    """A plugin's section of the configuration in use: `base` is what it is without the store's settings.
+
+    `origin` has the label of each key that the configuration gives, and `stored` the settings that are in use.
+    """
+
+    def __init__(
+        self,
+        base: Mapping[str, Any],
+        stored: Stored,
+        origin: Mapping[str, str],
+        locate: Callable[[str], str],
+        prefix: str,
+    ) -> None:
+        def found(key: str) -> str:
+            is_stored = key.removeprefix(prefix) in stored
+            return f"{STORE}: {key}" if is_stored else locate(key)
+
+        super().__init__({**base, **stored}, found)
+        self.base, self.stored, self.origin = base, stored, origin
+
+
+def section_of(loaded: Loaded, plugin: str, known: Collection[str], stored: Stored) -> Section:
+    """The section of a plugin with the store's settings, of which only those of `known` names are used."""
+    prefix = f"plugin.{plugin}."
+    origin = {
+        key.removeprefix(prefix).partition(".")[0]: label
+        for key, label in loaded.origin.items()
+        if key.startswith(prefix)
+    }
+    used = {
+        key: value
+        for key, value in stored.items()
+        if key in known and _given_by(origin.get(key)) is None
+    }
+    return Section(loaded.config.plugin.get(plugin, {}), used, origin, loaded.where, prefix)
+
+
+def changed(
+    plugin: str,
+    kind: type[Settings],
+    section: Section,
+    stored: Stored,
+    change: SettingsChange,
+    *,
+    is_operator: bool,
+) -> tuple[dict[str, Any], list[str]]:
+    """The settings to store after a change, and the names of those that differ then.
+
+    `section` is that of the configuration as it is now. Raises `ChatError` plugin.invalid, whose `detail.problems`
+    has a `SettingProblem` for each wrong value, and limit.size.
+    """
+    fields = form_fields(kind)
+    problems = {
+        key: problem
+        for key in [*change.settings, *change.reset]
+        if (problem := _not_changeable(key, fields, section, stored, change, is_operator))
+    }
+    after = {key: value for key, value in stored.items() if key not in change.reset}
+    for key, value in change.settings.items():
+        if key in problems:
+            continue
+        try:
+            after[key] = _value(value, kind, key)
+        except (ValueError, TypeError):
+            expected = next(each.type for each in describe(kind) if each.key == key)
+            problems[key] = SettingProblem(setting=key, reason="value", text=f"expected {expected}")
+    if not problems:
+        after = {key: value for key, value in after.items() if key in fields}
+        used = {key: value for key, value in after.items() if key not in _taken(section)}
+        problems = _problems_together({**section.base, **used}, kind)
+    if problems:
+        raise _invalid(plugin, list(problems.values()))
+    if len(msgspec.json.encode(after)) > STORED_BYTES:
+        raise ChatError("limit.size")
+    missing = object()
+    names = [
+        key
+        for key in sorted({*after, *stored})
+        if after.get(key, missing) != stored.get(key, missing)
+    ]
+    return after, names
+
+
+def _invalid(plugin: str, problems: Sequence[SettingProblem]) -> ChatError:
+    text = "; ".join(f"{each.setting}: {each.text}".removeprefix(": ") for each in problems)
+    detail = {"field": "settings", "reason": "values", "plugin": plugin}
+    found = msgspec.to_builtins(problems)
+    return ChatError("plugin.invalid", text, detail={**detail, "problems": found})
+
+
+def views(
+    kind: type[Settings], section: Section, stored: Stored, *, is_operator: bool
+) -> list[SettingView]:
+    """All settings of a plugin, in order, for a form. Secrets are left out, but for whether they are set."""
+    values, usual, fields = _values(section, kind), _values(section.base, kind), form_fields(kind)
+    return [
+        _view(setting, fields[setting.key], values, usual, section, stored, is_operator)
+        for setting in describe(kind)
+        if setting.key in fields
+    ]
+
+
+def _view(
+    setting: Setting,
+    field: FormField,
+    values: Mapping[str, Any],
+    usual: Mapping[str, Any],
+    section: Section,
+    stored: Stored,
+    is_operator: bool,
+) -> SettingView:
+    key, is_required = setting.key, setting.default is msgspec.NODEFAULT
+    is_hidden = is_secret(key) or field.form.kind == "table"
+    label = section.origin.get(key)
+    default = None if is_required else msgspec.to_builtins(setting.default)
+    return SettingView(
+        key=key,
+        type=setting.type,
+        label=field.label,
+        description=field.description,
+        form=field.form,
+        value=toml_value(hidden(key, values[key])) if key in values else "",
+        default=None if is_required else toml_value(hidden(key, default)),
+        current=None if is_hidden else values.get(key),
+        usual=None if is_hidden else usual.get(key),
+        is_secret=is_secret(key),
+        is_set=bool(values.get(key)),
+        is_stored=key in stored,
+        source="store" if key in section.stored else kind_of(label) if label else "default",
+        origin=label or "",
+        fixed=_fixed(field, label, is_operator),
+        group="failure" if key in FIELD_NAMES else "plugin",
+    )
+
+
+def _values(raw: Mapping[str, Any], kind: type[Settings]) -> dict[str, Any]:
+    """The values with their defaults, as JSON has them, as far as there are valid ones."""
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        if field.name in raw:
+            with suppress(ValueError, TypeError):
+                found[field.name] = msgspec.to_builtins(converted(raw[field.name], field.type))
+        elif not field.required:
+            is_made = field.default_factory is not msgspec.NODEFAULT
+            value = field.default_factory() if is_made else field.default
+            found[field.name] = msgspec.to_builtins(value)
+    return found
+
+
+def _fixed(field: FormField, label: str | None, is_operator: bool) -> Fixed:
+    if (given := _given_by(label)) is not None:
+        return given
+    if field.form.kind == "table":
+        return "table"
+    return "operator" if field.is_of_operator and not is_operator else ""
+
+
+def _given_by(label: str | None) -> Fixed | None:
+    """The source that wins over the store; None if there is none."""
+    source = kind_of(label) if label else "file"
+    return None if source == "file" else source
+
+
+def _taken(section: Section) -> Collection[str]:
+    """The keys that environment or command line give."""
+    return [key for key, label in section.origin.items() if _given_by(label) is not None]
+
+
+def _not_changeable(
+    key: str,
+    fields: Mapping[str, FormField],
+    section: Section,
+    stored: Stored,
+    change: SettingsChange,
+    is_operator: bool,
+) -> SettingProblem | None:
+    if key not in fields:
+        if key in stored and key not in change.settings:
+            return None  # of an earlier release; it may go
+        return SettingProblem(setting=key, reason="unknown", text="there is no such setting")
+    label = section.origin.get(key)
+    fixed = _fixed(fields[key], label, is_operator)
+    if key in change.settings and key in change.reset:
+        return SettingProblem(setting=key, reason="twice", text="it is both changed and reset")
+    if not fixed or (key in change.reset and fixed != "operator"):
+        return None
+    texts = {
+        "environment": f"it is given by {label}",
+        "command_line": "it is given on the server's command line",
+        "table": "it is a table, which only the configuration can have",
+        "operator": "only the operator may change it, by `chatserver plugins set`",
+    }
+    return SettingProblem(setting=key, reason=fixed, text=texts[fixed])
+
+
+def _value(value: Any, kind: type[Settings], key: str) -> Any:
+    """The value as it is stored. Raises `ValueError` or `TypeError`."""
+    wanted = next(field.type for field in msgspec.structs.fields(kind) if field.name == key)
+    return msgspec.to_builtins(converted(value, wanted))
+
+
+def _problems_together(raw: Mapping[str, Any], kind: type[Settings]) -> dict[str, SettingProblem]:
+    """What is wrong with all values together: missing ones, and what the plugin demands of several."""
+    try:
+        convert(raw, kind, lambda key: key)
+    except StartupError as error:
+        found: dict[str, SettingProblem] = {}
+        for line in str(error).splitlines():
+            place, _, text = line.partition(": ")
+            key = place.partition(".")[0]
+            if key not in kind.__struct_fields__:
+                key, text = "", line.removeprefix(": ")
+            is_missing = text.startswith("required")
+            reason = "required" if is_missing else "rule"
+            found[key] = SettingProblem(setting=key, reason=reason, text=text)
+        return found
+    return {}
