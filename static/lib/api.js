@@ -163,9 +163,14 @@ export class Api {
     return this.#call("GET", "/api/v1/admin/plugins");
   }
 
-  /** The settings of a plugin that is on; for owners. */
-  async pluginSettings(name) {
-    return (await this.#call("GET", `/api/v1/admin/plugins/${encodeURIComponent(name)}/settings`)).settings;
+  /** The settings of a plugin, each with its form: `{settings, fixed, is_on}`; for owners. */
+  pluginSettings(name) {
+    return this.#call("GET", `/api/v1/admin/plugins/${encodeURIComponent(name)}/settings`);
+  }
+
+  /** Changes settings of a plugin, and takes changes of those in `reset` back; for owners. */
+  changePluginSettings(name, settings, reset) {
+    return this.#call("POST", `/api/v1/plugins/${encodeURIComponent(name)}`, { do: "set", settings, reset });
   }
 
   /** Turns a plugin "on" or "off", or gives it its new settings ("reload"); for owners. */

@@ -145,6 +145,17 @@ export function formatAge(seconds) {
   return new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "long" }).format(Math.floor(seconds / size));
 }
 
+/** The name of a unit of ECMA-402 in the reader's language, such as "seconds"; of another one as it is given. */
+export function unitName(unit) {
+  try {
+    const parts = new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "long" }).formatToParts(2);
+    return parts.find(({ type }) => type === "unit")?.value ?? unit;
+  } catch (error) {
+    if (error instanceof RangeError) return unit;
+    throw error;
+  }
+}
+
 const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 
 /** A number of bytes in decimal units, such as "1.5 MB". */

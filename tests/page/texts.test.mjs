@@ -26,7 +26,7 @@ test("every text that the code names exists, and none is left over", () => {
     .map((file) => readFileSync(file, "utf8"))
     .join("\n");
   for (const [, key] of code.matchAll(/\bt\("([\w.]+)"/g)) assert.ok(key in en, key);
-  const built = /^(status\.\d|typing\.|sign(In|Up)\.|room\.(public|private|direct)|error\.|role\.|appearance\.(?!lead)|admin\.store\.)/; // put together from parts
+  const built = /^(status\.\d|typing\.|sign(In|Up)\.|room\.(public|private|direct)|error\.|role\.|appearance\.(?!lead)|admin\.store\.|setting\.(bounds|expected|group|locked|why)\.)/; // put together from parts
   for (const key of own(en)) assert.ok(built.test(key) || code.includes(`"${key}"`), `${key} is not used`);
 });
 

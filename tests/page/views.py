@@ -226,6 +226,13 @@ class Tour:
             expect(page.locator("#settings-title")).to_be_visible()
             page.wait_for_load_state("networkidle")
             yield f"settings-{href.partition('=')[2]}"
+            if href.endswith("=plugins"):
+                row = page.get_by_test_id("plugin-wordfilter")
+                row.get_by_test_id("plugin-settings").locator("summary").click()
+                row.locator("[data-setting=deadline_seconds] input").fill("-1")
+                row.get_by_test_id("settings-save").click()
+                expect(row.locator("[data-fault=deadline_seconds]")).not_to_be_empty()
+                yield "settings-plugins, settings"
 
     def _troubles(self) -> Iterator[str]:
         page = self.page

@@ -1,14 +1,14 @@
 /**
  * The plugins of the server, for its staff: which are on, their hooks and powers, and what they claim, which can be
  * released.
- * Owners turn them on and off, and give them new settings.
+ * Owners turn them on and off, and change their settings.
  */
 
 import { h } from "../../../lib/dom.js";
 import { t } from "../../../lib/i18n.js";
 import { ask } from "../../dialogs.js";
 import { Attempts } from "../attempts.js";
-import { listing } from "../listing.js";
+import { pluginSettings } from "./plugin-settings.js";
 
 export function pluginsPage({ api, store }) {
   const isOwner = store.me.role === "owner";
@@ -38,9 +38,8 @@ export function pluginsPage({ api, store }) {
   /** A plugin that could be turned on. */
   function installed({ name, about }) {
     const turn = isOwner && h("button", { class: "quiet", type: "button", "aria-label": `${t("admin.turnOn")}: ${name}`, "data-testid": "on", onclick: () => void change(name, "on") }, t("admin.turnOn"));
-    return h("li", { "data-testid": `available-${name}` }, h("span", { class: "row-main" }, h("strong", {}, name), h("small", { class: "muted row-more", dir: "auto" }, about)), turn);
+    return h("li", { "data-testid": `available-${name}` }, h("span", { class: "row-main" }, h("strong", {}, name), h("small", { class: "muted row-more", dir: "auto" }, about)), turn, isOwner && settings(name));
   }
-
 
   async function turnOn(event) {
     event.preventDefault();
@@ -83,22 +82,17 @@ export function pluginsPage({ api, store }) {
       { class: "plugin-row", "data-testid": `plugin-${name}` },
       isOwner ? h("div", { class: "plugin-head" }, shown, ...switches({ name, on })) : shown,
       on && secrets && declared(plugin),
-      on && isOwner && settings(name),
+      isOwner && settings(name),
       hooks.length > 0 && h("details", { class: "row-details" }, h("summary", {}, t("admin.hooks")), h("small", { class: "muted" }, hooks.join(", "))),
       claims.length > 0 && h("ul", { class: "claims" }, ...claims.map((claim) => claimed(claim))),
     );
   }
 
-  /** The settings in use, read when they are opened. They are changed in the operator's file. */
+  /** A form with the settings, read when it is opened. */
   function settings(name) {
-    const list = listing({
-      load: async () => ({ items: await api.pluginSettings(name), after: null }),
-      row: setting,
-      empty: t("admin.noSettings"),
-      testid: `settings-of-${name}`,
-    });
-    const ontoggle = ({ currentTarget }) => currentTarget.open && void list.reload();
-    return h("details", { class: "row-details", "data-testid": "plugin-settings", ontoggle }, h("summary", { "aria-label": `${t("admin.settings")}: ${name}` }, t("admin.settings")), h("p", { class: "muted" }, t("admin.settingsLead", { name })), list.node);
+    const form = pluginSettings({ api, name, attempts });
+    const ontoggle = ({ currentTarget }) => currentTarget.open && void form.open();
+    return h("details", { class: "row-details", "data-testid": "plugin-settings", ontoggle }, h("summary", { "aria-label": `${t("admin.settings")}: ${name}` }, t("admin.settings")), form.node);
   }
 
   function users({ users, is_more, roles }) {
@@ -126,13 +120,4 @@ export function pluginsPage({ api, store }) {
 
   void attempts.run(draw);
   return h("div", { class: "stack" }, h("p", { class: "muted" }, t("admin.pluginsLead")), isOwner && form, attempts.node, rows, rest);
-}
-
-function setting({ key, type, description, value, default: usual }) {
-  const state = usual === null ? t("admin.settingRequired") : usual === value ? t("admin.settingDefault") : t("admin.settingUsual", { usual });
-  return h(
-    "li",
-    { "data-setting": key },
-    h("span", { class: "row-main" }, h("code", {}, `${key} = ${value}`), h("small", { class: "muted row-more", dir: "auto" }, [description, type, state].filter(Boolean).join(" · "))),
-  );
 }

@@ -1,0 +1,201 @@
+"""Settings of plugins, which an owner changes on the page while others write."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.page.test_settings import opened
+
+pytestmark = pytest.mark.long
+
+PLUGIN = """
+import os
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+import chatserver
+
+
+class Plugin:
+    class Config(chatserver.Settings, frozen=True, kw_only=True):
+        count: Annotated[int, Meta(title="Count", description="How many.", ge=1, le=9)] = 3
+        pause_seconds: float = 1.5
+        loud: bool = False
+        mood: Literal["calm", "lively"] = "calm"
+        api_token: str = ""
+        list_file: str = ""
+        port: int = 1
+
+        def __post_init__(self):
+            if self.mood == "lively" and not self.loud:
+                raise ValueError("mood: a lively one is loud")
+
+    def __init__(self, config):
+        pass
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("plugin-settings")
+    (folder / "local").mkdir()
+    (folder / "local" / "dials.py").write_text(PLUGIN)
+    settings = {
+        "plugins.folder": str(folder / "local"),
+        "plugins.enabled": json.dumps(["sqlite", "password", "metrics", "wordfilter", "dials"]),
+    }
+    environ = {"CHATSERVER_PLUGIN__DIALS__PORT": "7"}
+    server = Server(folder, "sqlite", settings, environ)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def owner(server: Server, browser: object) -> Iterator[Person]:
+    """The first account, which owns the server."""
+    olga = Person(browser, server.url).sign_up("olga", "Olga")  # type: ignore[arg-type]
+    yield olga
+    olga.context.close()
+
+
+def form(page: Page, plugin: str) -> Locator:
+    """The settings of a plugin, opened anew."""
+    opened(page, "profile")
+    opened(page, "plugins")
+    row = page.get_by_test_id(f"plugin-{plugin}")
+    row.get_by_test_id("plugin-settings").locator("summary").click()
+    found = row.get_by_test_id(f"settings-of-{plugin}")
+    expect(found.get_by_test_id("settings-lead")).to_be_visible()
+    return found
+
+
+def setting(found: Locator, key: str) -> Locator:
+    return found.locator(f"[data-setting={key}]")
+
+
+def saved(found: Locator, text: str) -> None:
+    found.get_by_test_id("settings-save").click()
+    expect(found.get_by_test_id("settings-done")).to_contain_text(text)
+
+
+def test_a_word_that_an_owner_forbids_is_refused_at_once_and_after_a_restart(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    tom = person(server).sign_up("tom", "Tom")
+    tom.create_room("Lounge")
+    tom.expected.append("ERR_|502|503")
+    owner.expected.append("ERR_|502|503")
+    una = person(server).sign_up("una", "Una")
+    una.expected.append("ERR_|502|503")
+    una.join_room("Lounge")
+    tom.say("plugh is a word")
+    page = owner.page
+    words = setting(form(page, "wordfilter"), "words")
+    words.get_by_role("textbox", name="Words").fill("plugh\nxyzzy")
+    expect(words).to_contain_text("not saved")
+    found = page.get_by_test_id("settings-of-wordfilter")
+    saved(found, "In use now: Words.")
+    expect(words).to_contain_text("changed")
+
+    def refused(who: Person, text: str) -> None:
+        who.page.get_by_test_id("composer").fill(text)
+        who.page.get_by_test_id("composer").press("Enter")
+        row = who.page.get_by_test_id("message").filter(has_text=text)
+        expect(row).to_contain_text("not wanted here")
+
+    refused(tom, "xyzzy at once")
+    server.stop()
+    server.start()
+    una.connected()
+    owner.connected()
+    refused(una, "xyzzy after the restart")
+    found = form(page, "wordfilter")
+    words = setting(found, "words")
+    expect(words.get_by_role("textbox")).to_have_value("plugh\nxyzzy")
+    words.get_by_test_id("setting-back").click()
+    expect(words.get_by_role("textbox")).to_be_focused()
+    expect(words.get_by_role("textbox")).to_have_value("")
+    saved(found, "In use now: Words.")
+    expect(words.get_by_test_id("setting-back")).to_be_hidden()
+    vera = person(server).sign_up("vera", "Vera")
+    vera.join_room("Lounge")
+    vera.say("xyzzy is a word again")
+    una.sees("xyzzy is a word again")
+
+
+def test_a_wrong_value_is_said_beside_its_field(owner: Person) -> None:
+    found = form(owner.page, "dials")
+    count, mood = setting(found, "count"), setting(found, "mood")
+    count.get_by_role("spinbutton", name="Count").fill("12")
+    found.get_by_test_id("settings-save").click()
+    expect(count.locator("[data-fault=count]")).to_have_text(
+        "A whole number is needed. Allowed: 1 to 9."
+    )
+    expect(count.get_by_role("spinbutton")).to_be_focused()
+    expect(count.get_by_role("spinbutton")).to_have_attribute("aria-invalid", "true")
+    count.get_by_role("spinbutton").fill("4")
+    expect(count.locator("[data-fault=count]")).to_be_empty()
+    mood.get_by_role("combobox", name="mood").select_option("lively")
+    found.get_by_test_id("settings-save").click()  # the plugin's own rule
+    expect(mood.locator("[data-fault=mood]")).to_have_text("a lively one is loud")
+    expect(mood.get_by_role("combobox")).to_be_focused()
+    setting(found, "loud").get_by_role("checkbox", name="loud").check()
+    setting(found, "pause_seconds").get_by_role("spinbutton").fill("0.25")
+    saved(found, "In use now: Count, pause_seconds, loud, mood.")
+    expect(found.get_by_test_id("settings-save")).to_be_focused()
+    found.get_by_test_id("settings-save").click()
+    expect(found.get_by_test_id("settings-done")).to_have_text("Nothing has changed.")
+
+
+def test_secrets_are_replaced_unseen_and_what_is_given_elsewhere_is_fixed(owner: Person) -> None:
+    found = form(owner.page, "dials")
+    token = setting(found, "api_token")
+    expect(token).to_contain_text("It is not set.")
+    token.locator("input").fill("quite secret")
+    saved(found, "In use now: api_token.")
+    expect(token).to_contain_text("It is set, and not shown.")
+    expect(token.locator("input")).to_have_value("")
+    assert "quite secret" not in owner.page.content()
+    token.get_by_test_id("setting-back").click()
+    saved(found, "In use now: api_token.")
+    expect(token).to_contain_text("It is not set.")
+    port = setting(found, "port")
+    expect(port).to_contain_text("Given by the variable CHATSERVER_PLUGIN__DIALS__PORT")
+    expect(port.locator("code")).to_have_text("7")
+    expect(setting(found, "list_file")).to_contain_text("chatserver plugins set dials list_file=")
+    for key in ("port", "list_file"):
+        expect(setting(found, key).locator("input")).to_have_count(0)
+    password = form(owner.page, "password")
+    expect(password.get_by_test_id("settings-lead")).to_contain_text("and restart")
+    expect(password.locator("input")).to_have_count(0)
+    expect(password.get_by_test_id("settings-save")).to_be_hidden()
+
+
+def test_a_japanese_owner_reads_the_plugins_own_texts_where_there_are_some(
+    browser: Browser, server: Server
+) -> None:
+    olga = Person(browser, server.url, locale="ja-JP")
+    page = olga.page
+    page.goto(server.url)
+    page.get_by_test_id("username").fill("olga")
+    page.get_by_test_id("password").fill(PASSWORD)
+    page.get_by_test_id("submit").click()
+    olga.connected()
+    words = setting(form(page, "wordfilter"), "words")
+    expect(words.get_by_role("textbox", name="言葉")).to_be_visible()
+    expect(words.locator("[lang=en]")).to_have_count(0)
+    found = form(page, "dials")
+    count = setting(found, "count")
+    expect(count.locator("[lang=en]").last).to_have_text("How many.")
+    count.get_by_role("spinbutton").fill("12")
+    found.get_by_test_id("settings-save").click()
+    expect(count.locator("[data-fault=count]")).to_have_text(
+        "整数を入力してください。 使える値：1～9"
+    )
+    assert olga.complaints() == []
+    olga.context.close()
