@@ -64,6 +64,16 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [field("old", "/api/v1/me/password", "PUT"), field("new", "/api/v1/me/password", "PUT")],
         [field("other", "/api/v1/me/password", "PUT"), field("old", "/api/v1/login")],
     ),
+    "settings\\./": (
+        [
+            json_request("/api/v1/plugins/wordfilter", f'{{"settings": {{"reason": "{ATTACK}"}}}}'),
+            json_request("/api/v1/plugins/wordfilter", f'{{"settings": {{"words": ["{ATTACK}"]}}}}'),
+        ],
+        [
+            field("do", "/api/v1/plugins/wordfilter"),
+            json_request("/api/v1/rooms", f'{{"settings": {{"reason": "{ATTACK}"}}}}'),
+        ],
+    ),
     "9590230": (
         [field("section", f"{ROOM}/preferences", "PATCH")],
         [field("other", f"{ROOM}/preferences", "PATCH"), field("section", ROOM, "PATCH")],
@@ -195,6 +205,10 @@ RULES: dict[str, tuple[list[bytes], list[bytes]]] = {
             json_request(f"{MESSAGE}/interactions", '{"part": "p", "values": {"a": ["x"]}}'),
             json_request("/api/v1/login/proceed", '{"flow": "f", "answer": {"password": "x"}}'),
         ],
+    ),
+    "9590302": (
+        [json_request("/api/v1/login", '{"settings": {"words": ["x"]}}')],
+        [json_request("/api/v1/plugins/wordfilter", '{"do": "set", "settings": {"words": ["x"]}}')],
     ),
     "9590310": (
         [

@@ -106,6 +106,8 @@ async def call_every_address(
         await ask("PUT", path, json={"disabled": disabled}, headers=owner)
 
     await ask("POST", "/api/v1/plugins/union.select", json={"do": "reload"}, headers=owner)
+    change = {"do": "set", "settings": {"words": LOOKED_UP, "count": 1}, "reset": ["reason"]}
+    await ask("POST", "/api/v1/plugins/wordfilter", json=change, headers=owner)
     for role in ("guest", "member"):
         await ask("PUT", f"/api/v1/users/{username}", json={"role": role}, headers=owner)
     for text in LOOKED_UP:
