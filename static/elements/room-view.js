@@ -196,9 +196,9 @@ class RoomView extends View {
     this.#showAdded();
   }
 
-  /** On a narrow screen a panel hides the messages. */
+  /** A panel may stand on the messages. */
   #uncover() {
-    if (getComputedStyle(this).getPropertyValue("--one-column").trim() === "1") this.#showPanel(null);
+    if (getComputedStyle(this.#panel).position === "absolute") this.#showPanel(null);
   }
 
   #closePanel() {

@@ -36,7 +36,7 @@ const SVG = "http://www.w3.org/2000/svg";
 export function icon(path) {
   const drawing = document.createElementNS(SVG, "svg");
   drawing.setAttribute("viewBox", "0 0 24 24");
-  drawing.setAttribute("class", "icon");
+  drawing.setAttribute("class", POINTING.has(path) ? "icon pointing" : "icon");
   drawing.setAttribute("aria-hidden", "true");
   const line = document.createElementNS(SVG, "path");
   line.setAttribute("d", path);
@@ -88,3 +88,6 @@ export const ICONS = {
   fold: "M8 10l4 4 4-4",
   keyboard: "M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M7 14h10",
 };
+
+/** Those that point along the line, and the other way where lines go from right to left. */
+const POINTING = new Set([ICONS.back, ICONS.send, ICONS.reply, ICONS.leave]);
