@@ -53,6 +53,7 @@ class ChatApp extends View {
     this.listen(window, "online", () => connection.wake());
     this.listen(window, "offline", () => connection.offline());
     this.listen(document, "visibilitychange", () => this.#onVisible());
+    if (this.#narrow() && this.#active() && history.length === 1) this.#putListBelow();
     this.#route();
     if (store.me.role === "owner" && !isDismissed(localStorage, store.me.id, "owner")) void this.#tellOwner();
   }
@@ -62,6 +63,13 @@ class ChatApp extends View {
     const { store, places } = this;
     const part = await import("./settings/staff/pages.js").catch(() => null);
     if (part && this.isConnected) this.append(part.OWNER_CARD({ store, places, storage: localStorage, createRoom: () => this.#list.create() }));
+  }
+
+  /** On a phone the system's way back leads to the list, from a room that a link or a notification opened, too. */
+  #putListBelow() {
+    const { hash } = location;
+    history.replaceState(null, "", location.pathname);
+    history.pushState(null, "", hash);
   }
 
   #active() {

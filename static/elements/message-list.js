@@ -116,6 +116,11 @@ class MessageList extends View {
     this.#onScrolled();
   }
 
+  /** The message in a row, if it can be answered; else null. */
+  answerable(row) {
+    return answerable(this.#rows.entryOf(row));
+  }
+
   // -- rows
 
   #owner() {
@@ -354,8 +359,8 @@ class MessageList extends View {
   }
 
   #addActions(row, entry) {
-    const { message } = entry ?? {};
-    if (!message || message.deleted || (message.state && message.state !== "pending")) return;
+    const message = answerable(entry);
+    if (!message) return;
     const { store, places } = this;
     const room = store.room(this.#id);
     if (room.archived && message.author.id !== store.me.id) return; // there is nothing to do with it
@@ -448,6 +453,14 @@ class MessageList extends View {
 /** The article around a node. */
 function rowOf(node) {
   return node?.closest?.("message-list article[data-key]") ?? null;
+}
+
+/**
+ * The message of an entry, unless it has gone, was refused, or there is none.
+ * @param {{message?: any}} entry
+ */
+function answerable({ message } = {}) {
+  return message && !message.deleted && (!message.state || message.state === "pending") ? message : null;
 }
 
 /** px, until it is measured. */

@@ -81,7 +81,14 @@ class RoomView extends View {
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("room.") && this.#showAdded());
     this.#settings = roomSettings(this);
     this.session.preferences.opened(this.room);
+    if (matchMedia("(any-pointer: coarse)").matches) void this.#followFingers();
     this.#open();
+  }
+
+  /** All that fingers do has a button, too: what cannot be loaded now may wait for the next room. */
+  async #followFingers() {
+    const part = await import("./gestures.js").catch(() => null);
+    if (part && this.isConnected) part.roomGestures({ view: this, signal: this.signal });
   }
 
   focusComposer() {

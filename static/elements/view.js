@@ -26,8 +26,13 @@ export class View extends HTMLElement {
 
   teardown() {}
 
+  /** Aborts when the element leaves the page. */
+  get signal() {
+    return this.#listeners.signal;
+  }
+
   listen(target, type, listener, options = {}) {
-    target.addEventListener(type, listener, { ...options, signal: this.#listeners.signal });
+    target.addEventListener(type, listener, { ...options, signal: this.signal });
   }
 
   redraw() {
