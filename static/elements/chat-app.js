@@ -16,6 +16,7 @@ import "./room-list.js";
 import "./room-view.js";
 import { View } from "./view.js";
 
+const TITLE_MS = 100; // a message in the open room is read by then
 const ANNOUNCED = 20; // messages kept for the screen reader
 
 class ChatApp extends View {
@@ -30,6 +31,7 @@ class ChatApp extends View {
   #main;
   #announcer;
   #notices;
+  #titled = null; // the timer of the title
 
   build() {
     const { session, store, connection, notices } = this;
@@ -46,7 +48,7 @@ class ChatApp extends View {
     this.listen(this, "settings-closed", () => this.#go(this.#room));
     this.listen(window, "hashchange", () => this.#route());
     this.listen(document, "keydown", (event) => this.#onKey(event));
-    this.listen(store, "change", () => this.#title());
+    this.listen(store, "change", () => (this.#titled ??= setTimeout(() => this.#title(), TITLE_MS)));
     this.listen(session, "ready", () => this.#route());
     this.listen(session, "message", ({ detail }) => this.#announce(detail));
     this.listen(session, "note", ({ detail }) => this.#say(detail.room, detail.text));
@@ -125,11 +127,19 @@ class ChatApp extends View {
     else if ((await loaded(import("./settings-view.js"))) && this.#settingsPage() === page) this.#main.replaceChildren(h("settings-view", { session, store, places, api, notices, "data-page": page }));
   }
 
+  teardown() {
+    clearTimeout(this.#titled);
+  }
+
+  /** A browser takes long to change a title, so a message that is read at once changes none. */
   #title() {
+    clearTimeout(this.#titled);
+    this.#titled = null;
     const unread = this.store.joined().reduce((sum, room) => sum + countOf(room), 0);
     const room = this.store.room(this.#active());
     const name = [room && roomTitle(room), t("app.name")].filter(Boolean).join(" · ");
-    document.title = unread ? `(${unread}) ${name}` : name;
+    const title = unread ? `(${unread}) ${name}` : name;
+    if (document.title !== title) document.title = title;
   }
 
   #onVisible() {

@@ -4,7 +4,7 @@
  * `session`, `store`, `places` and the attribute data-room. Fires "reply", "edit" and "rewrite" ({message}), "found".
  */
 
-import { h, icon, ICONS } from "../lib/dom.js";
+import { h, icon, ICONS, write } from "../lib/dom.js";
 import { formatDay, t } from "../lib/i18n.js";
 import { reactedBy } from "../lib/rooms-store.js";
 import { Timeline } from "../lib/timeline.js";
@@ -24,6 +24,7 @@ const LINE_PX = 24; // heights, until a row is measured
 const LINE_CHARS = 70;
 const HEAD_PX = 34;
 const LANDED_MS = 2_000;
+const REST_MS = 150; // under a pointer that rests, until a row has actions
 
 class MessageList extends View {
   session;
@@ -43,6 +44,8 @@ class MessageList extends View {
   #placed = false;
   #sought = null; // the seq that was asked for last
   #pointed = null; // the row under the pointer
+  #pointer = { x: -1, y: -1 }; // px, on the screen
+  #resting = 0; // the timer of a row that has come under the pointer
   #entered = null; // the row with the focus
   #stop = null; // the key of the row to which Tab leads
   #midnight = 0;
@@ -75,9 +78,9 @@ class MessageList extends View {
     this.listen(this.#list, "keydown", (event) => this.#onKey(event));
     this.listen(this.#list, "focusin", ({ target }) => this.#onFocus(target));
     this.listen(this.#list, "focusout", ({ relatedTarget }) => this.#onFocus(relatedTarget));
-    this.listen(this.#list, "pointerover", (event) => event.pointerType === "mouse" && this.#point(rowOf(event.target)));
+    this.listen(this.#list, "pointerover", (event) => event.pointerType === "mouse" && this.#onPointer(event));
     this.listen(this.#list, "pointerleave", () => this.#point(null));
-    this.listen(this.store, "change", ({ detail }) => detail.room === this.#id && this.redraw());
+    this.listen(this.store, "change", ({ detail }) => detail.room === this.#id && this.#onChange(detail.only));
     this.listen(this.session.outbox, "change", ({ detail }) => detail.room === this.#id && this.redraw());
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("message.") && this.#rows.remake());
     this.listen(document, "visibilitychange", () => this.#onVisible());
@@ -92,6 +95,7 @@ class MessageList extends View {
     this.store.leave(this.#id, stays ? { seq, offset: this.#rows.top.offset } : null);
     this.#ended.abort();
     clearTimeout(this.#midnight);
+    clearTimeout(this.#resting);
   }
 
   /** To the newest message of the room. */
@@ -105,9 +109,9 @@ class MessageList extends View {
   draw() {
     const room = this.store.room(this.#id);
     if (!room) return;
-    this.#older.hidden = !room.loaded || !room.moreBefore;
-    this.#newer.hidden = !room.loaded || !room.moreAfter;
-    this.#start.hidden = !room.loaded || room.moreBefore;
+    write(this.#older, { hidden: !room.loaded || !room.moreBefore });
+    write(this.#newer, { hidden: !room.loaded || !room.moreAfter });
+    write(this.#start, { hidden: !room.loaded || room.moreBefore });
     if (!this.#placed) this.#rows.follows = true;
     else if (room.moreAfter && !this.#loading.has("anew")) this.#rows.follows = false;
     this.#rows.update(this.#timeline.entries(room, this.session.outbox.in(this.#id), this.store.me));
@@ -119,6 +123,14 @@ class MessageList extends View {
   /** The message in a row, if it can be answered; else null. */
   answerable(row) {
     return answerable(this.#rows.entryOf(row));
+  }
+
+  /** Neither a marker nor somebody who types changes a row. What is about to be drawn at the end is read: it never counts. */
+  #onChange(only) {
+    if (only === "read") this.#showJump(this.#rows.follows, this.store.room(this.#id).unread);
+    if (only !== null) return;
+    this.#markRead();
+    this.redraw();
   }
 
   // -- rows
@@ -172,12 +184,11 @@ class MessageList extends View {
 
   #onDrawn() {
     const rows = [...this.#list.querySelectorAll(":scope > article")];
-    this.#list.setAttribute("role", rows.length ? "feed" : "group"); // a feed has articles
+    write(this.#list, { role: rows.length ? "feed" : "group" }); // a feed has articles
     const known = rows.find((row) => row === this.#entered) ?? rows.find((row) => row.dataset.key === this.#stop);
     makeTabStop(rows, known ?? rows.at(-1));
     for (const day of this.#list.querySelectorAll(":scope > .day")) {
-      const text = formatDay(new Date(day.dataset.at));
-      if (day.firstChild.textContent !== text) day.firstChild.textContent = text;
+      write(day.firstChild, { textContent: formatDay(new Date(day.dataset.at)) });
     }
   }
 
@@ -246,9 +257,9 @@ class MessageList extends View {
     this.store.hold(this.#id, follows || !first ? null : this.#seqAt(first));
     this.#showJump(follows, room.unread);
     this.#showDay(follows ? null : first);
-    this.#markRead();
     this.#loadIfNear(room);
-    this.#list.setAttribute("aria-busy", String(!room.loaded || this.#loading.size > 0));
+    write(this.#list, { ariaBusy: String(!room.loaded || this.#loading.size > 0) });
+    this.#markRead(); // last: it changes the side bar, and measuring after that would lay out the page again
   }
 
   /** The seq of the first message from an entry on; null if there is none. */
@@ -261,7 +272,7 @@ class MessageList extends View {
   }
 
   #showJump(follows, unread) {
-    this.#jump.hidden = follows;
+    write(this.#jump, { hidden: follows });
     const count = follows ? 0 : unread;
     const label = count ? t("message.latestNew", { count }) : t("message.latest");
     if (this.#jump.title === label) return;
@@ -275,13 +286,12 @@ class MessageList extends View {
     const { entries } = this.#rows;
     let place = first ? this.#rows.placeOf(first.key) : -1;
     if (place < 0 || first.kind === "day") {
-      this.#day.hidden = true;
+      write(this.#day, { hidden: true });
       return;
     }
     while (place >= 0 && entries[place].kind !== "day") place--;
-    this.#day.hidden = place < 0;
-    const text = place < 0 ? "" : formatDay(entries[place].at);
-    if (this.#day.firstChild.textContent !== text) this.#day.firstChild.textContent = text;
+    write(this.#day, { hidden: place < 0 });
+    write(this.#day.firstChild, { textContent: place < 0 ? "" : formatDay(entries[place].at) });
   }
 
   #onVisible() {
@@ -326,7 +336,21 @@ class MessageList extends View {
 
   // -- pointer and keyboard
 
+  /** Rows that move along under a pointer that rests get no actions until they rest, too. */
+  #onPointer({ target, screenX: x, screenY: y }) {
+    const row = rowOf(target);
+    const rests = x === this.#pointer.x && y === this.#pointer.y;
+    this.#pointer = { x, y };
+    if (!rests || row === this.#pointed) {
+      this.#point(row);
+      return;
+    }
+    this.#point(null);
+    this.#resting = setTimeout(() => this.#point(row), REST_MS);
+  }
+
   #point(row) {
+    clearTimeout(this.#resting);
     if (row === this.#pointed) return;
     this.#pointed = row;
     this.#showActions();

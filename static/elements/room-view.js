@@ -3,7 +3,7 @@
  * plugin. Needs `session`, `store`, `places` and the attribute data-room. Fires "room-closed" and "room-opened" ({room}: another one).
  */
 
-import { h, icon, ICONS } from "../lib/dom.js";
+import { h, icon, ICONS, write } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { roomRights } from "../lib/rights.js";
@@ -75,7 +75,7 @@ class RoomView extends View {
     );
     this.#shown = null;
     this.listen(this.store, "change", ({ detail }) => {
-      if (detail.room === null || detail.room === this.room) this.redraw();
+      if (detail.room === null || (detail.room === this.room && detail.only === null)) this.redraw();
     });
     this.listen(this.session, "ready", () => this.#open());
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("room.") && this.#showAdded());
@@ -98,12 +98,10 @@ class RoomView extends View {
   draw() {
     const room = this.store.room(this.room);
     const kind = room ? (room.joined ? "room" : "join") : this.session.status === "open" ? "gone" : "unknown";
-    this.#title.textContent = room ? roomTitle(room) : "";
-    this.#title.hidden = !room;
-    this.#topic.textContent = room?.topic ?? "";
-    this.#topic.hidden = !room?.topic;
-    this.#people.hidden = kind !== "room" || room.kind === "direct";
-    this.#menu.hidden = kind !== "room";
+    write(this.#title, { textContent: room ? roomTitle(room) : "", hidden: !room });
+    write(this.#topic, { textContent: room?.topic ?? "", hidden: !room?.topic });
+    write(this.#people, { hidden: kind !== "room" || room.kind === "direct" });
+    write(this.#menu, { hidden: kind !== "room" });
     const steers = kind === "room" && this.store.maySteer(this.room);
     if (kind !== this.#shown || steers !== this.#steers) this.#showAdded(kind === "room");
     this.#steers = steers;

@@ -38,7 +38,7 @@ class SuggestionList extends View {
     this.#options = options;
     this.#list.replaceChildren(...options.map((option, index) => this.#row(option, index)));
     this.#list.hidden = options.length === 0;
-    this.#list.scrollTop = 0;
+    if (options.length) this.#list.scrollTop = 0; // of an empty one it would only have the page laid out
     this.#hint.textContent = hint;
     this.#hint.hidden = !hint || options.length > 0;
     this.#status.textContent = options.length ? t("command.suggestions", { count: options.length }) : hint;

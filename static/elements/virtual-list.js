@@ -26,6 +26,7 @@ export class VirtualList {
   #held = null; // what keeps its place: `{key, top, scrollTop}`, px below the scroller's upper edge
   #observer;
   #width = 0;
+  #height = 0;
   #isTouched = false;
   #scrolledAt = 0;
   #still = 0;
@@ -170,10 +171,15 @@ export class VirtualList {
 
   /** The offset at the upper edge of the scroller. */
   #viewTop() {
-    if (this.follows) return this.#offsets.at(-1) - this.#scroller.clientHeight;
+    if (this.follows) return this.#offsets.at(-1) - this.#clientHeight;
     const place = this.#held ? this.placeOf(this.#held.key) : -1;
     if (place >= 0) return this.#offsets[place] - this.#expected();
     return this.#shift - this.#edges(this.#list).top;
+  }
+
+  /** px. As it was measured last, since asking the scroller lays out what has changed. */
+  get #clientHeight() {
+    return this.#height || this.#scroller.clientHeight;
   }
 
   // -- what keeps its place
@@ -219,7 +225,7 @@ export class VirtualList {
 
   #draw() {
     const viewTop = this.#viewTop();
-    const bottom = viewTop + this.#scroller.clientHeight;
+    const bottom = viewTop + this.#clientHeight;
     this.#start = this.#at(viewTop - AROUND_PX);
     this.#end = Math.min(this.entries.length, this.#at(bottom + AROUND_PX) + 1, this.#start + MOST_ROWS);
     const fresh = this.#place();
@@ -413,7 +419,8 @@ export class VirtualList {
 
   /** In another width, all rows have other heights. */
   #onScrollerSize() {
-    const { clientWidth } = this.#scroller;
+    const { clientWidth, clientHeight } = this.#scroller;
+    this.#height = clientHeight;
     if (clientWidth !== this.#width) {
       this.#width = clientWidth;
       this.#heights.clear();

@@ -16,6 +16,11 @@ export function h(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** Sets properties of a node that have another value: a browser that is given the same one lays out again all the same. */
+export function write(node, properties) {
+  for (const [name, value] of Object.entries(properties)) if (node[name] !== value) node[name] = value;
+}
+
 /** Gives the page a theme and a density; the browser's own bar follows the theme. */
 export function showAppearance({ theme, density }) {
   Object.assign(document.documentElement.dataset, { theme, density });

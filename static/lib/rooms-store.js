@@ -1,6 +1,7 @@
 /**
  * The page's state: rooms, their messages, unread counts, typing users. It takes events, returns state,
- * and fires "change" ({room: id or null for the list}). It sends no requests. No DOM.
+ * and fires "change" ({room: id or null for the list, only: "typing" or "read" if nothing else changed, else null}).
+ * It sends no requests. No DOM.
  */
 
 import { Attached } from "./attached.js";
@@ -247,7 +248,7 @@ export class RoomsStore extends EventTarget {
     if (!room) return "unknown";
     if (PASSING.has(event.ev)) {
       this.#applyPassing(room, event, now);
-      this.#changed(room.id);
+      this.#changed(room.id, event.ev === "read" ? "read" : "typing");
       return "applied";
     }
     if (room.lastSeq !== null && event.seq <= room.lastSeq) return "repeat";
@@ -315,7 +316,7 @@ export class RoomsStore extends EventTarget {
     const seq = Math.max(room.lastSeq, room.countedTo);
     if (seq <= room.read && room.unread === 0) return null;
     this.#readTo(room, seq);
-    this.#changed(id);
+    this.#changed(id, "read");
     return seq;
   }
 
@@ -350,8 +351,12 @@ export class RoomsStore extends EventTarget {
     };
   }
 
-  #changed(room) {
-    this.dispatchEvent(new CustomEvent("change", { detail: { room } }));
+  /**
+   * @param {string | null} room
+   * @param {"typing" | "read" | null} only
+   */
+  #changed(room, only = null) {
+    this.dispatchEvent(new CustomEvent("change", { detail: { room, only } }));
   }
 }
 

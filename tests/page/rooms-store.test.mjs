@@ -146,6 +146,17 @@ test("reading on another device counts down here", () => {
   assert.equal(store.room("r").lastSeq, 10);
 });
 
+test("a change tells whether nothing but a marker or somebody who types is another", () => {
+  const told = [];
+  store.addEventListener("change", ({ detail }) => told.push([detail.room, detail.only]));
+  store.applyEvent({ ev: "typing", room: "r", user: BEN });
+  store.applyEvent({ ev: "read", room: "r", seq: 9 });
+  store.applyEvent(posted(11));
+  store.markRead("r");
+  store.applySnapshot([listed()]);
+  assert.deepEqual(told, [["r", "typing"], ["r", "read"], ["r", null], ["r", "read"], [null, null]]);
+});
+
 test("typing ends with time, or with the message", () => {
   store.applyEvent({ ev: "typing", room: "r", user: BEN }, 1_000);
   store.applyEvent({ ev: "typing", room: "r", user: { id: "me", name: "Aya" } }, 1_000);
