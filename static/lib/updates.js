@@ -9,6 +9,7 @@
 const SCRIPT = "/static/service-worker.js";
 const TAKE_OVER = "take-over";
 const CHECK_EVERY_MS = 60_000;
+const ASK_AGAIN_MS = 5_000;
 
 export class Updates extends EventTarget {
   available = false;
@@ -89,14 +90,20 @@ export class Updates extends EventTarget {
   }
 }
 
-/** The version of a worker; it never resolves if the worker is gone. */
+/** The version of a worker; it never resolves if the worker is gone. One that is being started may lose a question. */
 function buildOf(worker) {
   return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data }) => {
-      port1.close();
-      resolve(data);
+    const ask = () => {
+      if (worker.state === "redundant") return clearInterval(asking);
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = ({ data }) => {
+        clearInterval(asking);
+        port1.close();
+        resolve(data);
+      };
+      worker.postMessage("build", [port2]);
     };
-    worker.postMessage("build", [port2]);
+    const asking = setInterval(ask, ASK_AGAIN_MS);
+    ask();
   });
 }

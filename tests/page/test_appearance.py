@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.people import PersonFactory, Server
+from tests.page.waiting import until
 
 pytestmark = pytest.mark.long
 
@@ -55,7 +56,7 @@ def test_the_first_paint_has_the_chosen_theme(person: PersonFactory, server: Ser
         }).observe({ type: "paint", buffered: false });"""
     )
     page.reload()
-    page.wait_for_function("window.paints?.some(([name]) => name === 'first-paint')")
+    until(page, "() => window.paints?.some(([name]) => name === 'first-paint')")
     assert {theme for _, theme in page.evaluate("window.paints")} == {"dark"}
 
 

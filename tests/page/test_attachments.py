@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.page.people import AWAY, Person, PersonFactory, Server
+from tests.page.waiting import until
 
 pytestmark = pytest.mark.long
 
@@ -274,7 +275,7 @@ def test_a_file_of_a_draft_outlasts_the_tab(person: PersonFactory, server: Serve
     aya.create_room("Drafts")
     attach_offline(aya)
     aya.page.get_by_test_id("composer").press_sequentially("look")
-    aya.page.wait_for_function(f"async () => (await ({COUNT_FILES})()) === 1")
+    until(aya.page, f"async () => (await ({COUNT_FILES})()) === 1")
     expect(aya.page.get_by_test_id("files-unkept")).to_be_empty()
     aya.page.close()
     aya.context.set_offline(False)
@@ -290,7 +291,7 @@ def test_a_file_of_a_draft_outlasts_the_tab(person: PersonFactory, server: Serve
     expect(page.get_by_test_id("message")).to_have_attribute("data-state", "posted")
     address = page.get_by_role("link", name="far.txt (9 bytes)").get_attribute("href")
     assert page.request.get(f"{server.url}{address}").body() == b"from afar"
-    page.wait_for_function(f"async () => (await ({COUNT_FILES})()) === 0")
+    until(page, f"async () => (await ({COUNT_FILES})()) === 0")
 
 
 def test_a_file_for_which_the_browser_has_no_room_is_said_to_end_with_the_page(

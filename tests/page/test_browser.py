@@ -427,6 +427,7 @@ def test_a_session_ended_elsewhere_leads_back_to_the_sign_in(
     person: PersonFactory, server: Server
 ) -> None:
     aya = person(server).sign_up(fresh("aya"), "Aya")
+    aya.expected.append(AWAY)
     second = aya.new_page()
     second.goto(server.url)
     expect(second.get_by_test_id("my-name")).to_have_text("Aya")

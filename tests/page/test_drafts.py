@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.people import PersonFactory, Server, sign_out
+from tests.page.waiting import until
 
 pytestmark = pytest.mark.long
 
@@ -105,10 +106,10 @@ def test_drafts_go_with_the_sign_out(person: PersonFactory, server: Server) -> N
       database.close();
       return found.map(({ text }) => text);
     }"""
-    aya.page.wait_for_function(f"async () => (await ({kept})())[0] === 'secret'")
+    until(aya.page, f"async () => (await ({kept})())[0] === 'secret'")
     sign_out(aya.page)
     expect(aya.page.get_by_test_id("username")).to_be_visible()
-    aya.page.wait_for_function(f"async () => (await ({kept})()).length === 0")
+    until(aya.page, f"async () => (await ({kept})()).length === 0")
 
 
 def test_enter_breaks_the_line_on_a_phone_and_its_keyboard_says_so(

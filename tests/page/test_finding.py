@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.page.people import PASSWORD, PersonFactory, Server
 from tests.page.test_browser import fresh
+from tests.page.waiting import has_focus, until
 
 pytestmark = pytest.mark.long
 
@@ -58,12 +59,6 @@ def call(server: Server, path: str, body: dict[str, object], token: str = "") ->
         return json.load(answer)
 
 
-def focused(page: Page) -> str:
-    return str(
-        page.evaluate("document.activeElement.dataset.testid ?? document.activeElement.tagName")
-    )
-
-
 def test_a_room_past_the_first_five_hundred_is_found_and_joined(
     crowded: Server, person: PersonFactory
 ) -> None:
@@ -77,7 +72,7 @@ def test_a_room_past_the_first_five_hundred_is_found_and_joined(
     expect(rows).to_have_count(50)
     page.get_by_test_id("directory-rooms-more").click()
     expect(rows).to_have_count(100)
-    assert focused(page) == "directory-join"  # the first of the new ones
+    has_focus(page, "directory-join")  # the first of the new ones
     page.get_by_test_id("directory-rooms-search").fill("NOBODY looks")
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("Ünique place")
@@ -127,20 +122,23 @@ def test_the_quick_switcher_finds_rooms_people_and_pages(
     aya.create_room(fresh("Switch "))
     aya.page.get_by_test_id("composer").focus()
     page.keyboard.press("Control+k")
-    assert focused(page) == "room-filter"
+    has_focus(page, "room-filter")
     page.keyboard.type("@zoe")
     page.keyboard.press("Enter")
     aya.in_room("Zoë Last")
 
     page.keyboard.press("Control+k")
+    has_focus(page, "room-filter")
     page.keyboard.type(page_name)
     page.keyboard.press("ArrowDown")
-    assert focused(page) == "switch-act"
+    has_focus(page, "switch-act")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("settings-notifications")).to_have_attribute("aria-current", "page")
     page.keyboard.press("Escape")
+    expect(page.get_by_test_id("settings-notifications")).to_have_count(0)
 
     page.keyboard.press("Control+k")
+    has_focus(page, "room-filter")
     page.keyboard.type("nobody looks")
     page.get_by_test_id("switch-act").last.press("Enter")
     expect(page.get_by_test_id("directory-room")).to_contain_text("Ünique place")
@@ -148,7 +146,7 @@ def test_the_quick_switcher_finds_rooms_people_and_pages(
     expect(page.get_by_test_id("directory-rooms-search")).to_have_value("")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("directory-dialog")).to_have_count(0)
-    assert focused(page) == "room-filter"  # not the page
+    has_focus(page, "room-filter")  # not the page
 
 
 def test_nobody_by_that_name_is_told_in_a_notice(crowded: Server, person: PersonFactory) -> None:
@@ -192,7 +190,7 @@ def test_names_are_completed_while_one_writes(crowded: Server, person: PersonFac
     expect(suggestions).to_have_count(0)
     # Nor does an e-mail address ask for anybody.
     composer.press_sequentially("mail to a@zoe")
-    page.wait_for_function("document.querySelector('[data-testid=composer]').value.endsWith('zoe')")
+    until(page, "() => document.querySelector('[data-testid=composer]').value.endsWith('zoe')")
     expect(suggestions).to_have_count(0)
 
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import CDPSession, Locator, Page, expect
 
 from tests.page.people import Person, PersonFactory, Server
+from tests.page.waiting import until
 
 pytestmark = pytest.mark.long
 
@@ -131,9 +132,7 @@ def test_a_finger_that_scrolls_answers_nothing(person: PersonFactory, server: Se
         hand.go(down=80)
         hand.go(right=150)
         hand.lift()
-    one.page.wait_for_function(
-        "(top) => document.querySelector('.scroller').scrollTop < top - 40", arg=before
-    )
+    until(one.page, "(top) => document.querySelector('.scroller').scrollTop < top - 40", before)
     expect(one.page.get_by_test_id("composer-context")).to_be_hidden()
     expect(one.page.locator(".swiped")).to_have_count(0)
 

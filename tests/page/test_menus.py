@@ -1,18 +1,13 @@
 """Menus and the sheet of shortcuts, by keyboard: the focus is never lost."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.page.people import Person, PersonFactory, Server
 from tests.page.test_browser import fresh
+from tests.page.waiting import has_focus
 
 pytestmark = pytest.mark.long
-
-
-def focused(page: Page) -> str:
-    return str(
-        page.evaluate("document.activeElement.dataset.testid ?? document.activeElement.tagName")
-    )
 
 
 @pytest.fixture
@@ -32,18 +27,18 @@ def test_a_menu_works_as_the_aria_practices_say(aya: Person) -> None:
     expect(menu).to_be_visible()
     expect(menu).to_have_accessible_name("More for this room")
     expect(button).to_have_attribute("aria-expanded", "true")
-    assert focused(page) == "menu-people"
+    has_focus(page, "menu-people")
     page.keyboard.press("ArrowUp")
-    assert focused(page) == "leave-room"  # around the end
+    has_focus(page, "leave-room")  # around the end
     page.keyboard.press("Home")
-    assert focused(page) == "menu-people"
+    has_focus(page, "menu-people")
     page.keyboard.press("s")
-    assert focused(page) == "menu-search"
+    has_focus(page, "menu-search")
     page.keyboard.press("Escape")
     expect(menu).to_have_count(0)
-    assert focused(page) == "room-menu"
+    has_focus(page, "room-menu")
     page.keyboard.press("ArrowUp")
-    assert focused(page) == "leave-room"
+    has_focus(page, "leave-room")
     page.keyboard.press("Tab")
     expect(menu).to_have_count(0)
     button.click()
@@ -55,7 +50,7 @@ def test_a_menu_works_as_the_aria_practices_say(aya: Person) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("search-dialog")).to_be_visible()
     page.keyboard.press("Escape")
-    assert focused(page) == "room-menu"
+    has_focus(page, "room-menu")
 
 
 def test_the_user_s_corner_leads_to_settings_and_out(aya: Person) -> None:
@@ -87,7 +82,7 @@ def test_a_question_mark_shows_the_keys(
     expect(sheet).to_contain_text("Ctrl")
     page.keyboard.press("Escape")
     expect(sheet).to_have_count(0)
-    assert focused(page) == "room-menu"
+    has_focus(page, "room-menu")
 
 
 def test_the_focus_goes_to_the_list_when_a_room_is_left(aya: Person) -> None:

@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.page.people import Person, PersonFactory, Server
 from tests.page.test_browser import fresh
+from tests.page.waiting import until
 
 pytestmark = pytest.mark.long
 
@@ -60,9 +61,10 @@ def test_a_click_is_not_lost_when_another_room_comes_above_meanwhile(
     aya.page.get_by_test_id("people").click()
     aya.page.get_by_role("button", name="Invite Ben").click()
     aya.page.keyboard.press("Escape")
-    ben.page.wait_for_function(
+    until(
+        ben.page,
         "name => [...document.querySelector('chat-app').store.rooms.values()].some(room => room.name === name)",
-        arg=other,
+        other,
     )
     expect(row(ben.page, other)).to_have_count(0)
     ben.page.mouse.up()

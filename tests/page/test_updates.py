@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.page.people import Person, PersonFactory, Server
+from tests.page.waiting import until
 
 STATIC = Path(__file__).parents[2] / "static"
 AWAY = r"ERR_|Failed to fetch|WebSocket|connection\.lost|could not be reached|503|service worker|fetching the script"
@@ -115,7 +116,7 @@ def test_a_new_version_waits_until_each_window_wants_it(site: Site, person: Pers
     aya.page.get_by_test_id("update-now").click()
     expect(aya.page).to_have_title(re.compile("Third"))
     expect(aya.page.get_by_test_id("update-line")).to_be_empty()
-    assert len(aya.page.evaluate(KEPT)) == 2
+    until(aya.page, f"async () => (await ({KEPT})()).length === 2")
 
 
 def test_what_waits_outlasts_an_update(site: Site, person: PersonFactory) -> None:
@@ -168,18 +169,9 @@ def test_a_reload_shows_the_new_version_without_a_question(
     site.replace("Second")
     aya.page.reload()
     expect(aya.page).to_have_title(re.compile("Second"))
-    expect_true(aya.page, f"async () => (await ({KEPT})()).length === 2")
-    expect_true(aya.page, NONE_WAITS)
+    until(aya.page, f"async () => (await ({KEPT})()).length === 2")
+    until(aya.page, NONE_WAITS)
     expect(aya.page.get_by_test_id("update-line")).to_be_empty()
-
-
-def expect_true(page: Page, function: str) -> None:
-    """Ask again until the function returns true."""
-    for _ in range(600):
-        if page.evaluate(function):
-            return
-        page.wait_for_timeout(100)
-    pytest.fail(f"never true: {function}")
 
 
 def test_a_server_for_development_keeps_nothing_and_ends_what_was_kept(
@@ -190,7 +182,7 @@ def test_a_server_for_development_keeps_nothing_and_ends_what_was_kept(
     site.settings["server.debug"] = "true"
     site.replace("Dev")
     aya.page.evaluate("navigator.serviceWorker.getRegistration().then((found) => found?.update())")
-    expect_true(aya.page, f"async () => (await ({KEPT})()).length === 0")
+    until(aya.page, f"async () => (await ({KEPT})()).length === 0")
     aya.page.reload()
     expect(aya.page).to_have_title(re.compile("Dev"))
 

@@ -146,3 +146,34 @@ test("a new version is looked for at most once a minute", async () => {
   for (const now of [1_000_000, 1_059_000, 1_061_000]) updates.check(now);
   assert.equal(container.registration.updates, 2);
 });
+
+test("a worker that loses a question is asked again, until it answers or is gone", async (context) => {
+  context.mock.timers.enable({ apis: ["setInterval"] });
+  const container = new Container();
+  container.controller = new Worker("1");
+  const { seen } = await started(container);
+  let asked = 0;
+  const lose = (said, [port]) => {
+    asked += 1;
+    port.close();
+  };
+  const deaf = Object.assign(new Worker("2"), { postMessage: lose });
+  container.finds(deaf);
+  deaf.becomes("installed");
+  await settled();
+  assert.deepEqual([asked, seen.offers], [1, 0]);
+  context.mock.timers.tick(5000);
+  assert.equal(asked, 2);
+  delete deaf.postMessage;
+  context.mock.timers.tick(5000);
+  await settled();
+  assert.deepEqual([asked, seen.offers], [2, 1]);
+  const gone = Object.assign(new Worker("3"), { postMessage: lose });
+  asked = 0;
+  container.finds(gone);
+  gone.becomes("installed");
+  await settled();
+  gone.becomes("redundant");
+  context.mock.timers.tick(20_000);
+  assert.equal(asked, 1);
+});
