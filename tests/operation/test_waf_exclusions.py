@@ -67,7 +67,9 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
     "settings\\./": (
         [
             json_request("/api/v1/plugins/wordfilter", f'{{"settings": {{"reason": "{ATTACK}"}}}}'),
-            json_request("/api/v1/plugins/wordfilter", f'{{"settings": {{"words": ["{ATTACK}"]}}}}'),
+            json_request(
+                "/api/v1/plugins/wordfilter", f'{{"settings": {{"words": ["{ATTACK}"]}}}}'
+            ),
         ],
         [
             field("do", "/api/v1/plugins/wordfilter"),

@@ -153,7 +153,7 @@ test("a worker that loses a question is asked again, until it answers or is gone
   container.controller = new Worker("1");
   const { seen } = await started(container);
   let asked = 0;
-  const lose = (said, [port]) => {
+  const lose = (_said, [port]) => {
     asked += 1;
     port.close();
   };

@@ -7,6 +7,7 @@ import { h } from "../../lib/dom.js";
 import { errorText, t } from "../../lib/i18n.js";
 import { applies } from "../../lib/places.js";
 import { outranks, roomRights } from "../../lib/rights.js";
+import { roomTitle } from "../../lib/titles.js";
 import { avatar } from "../avatar.js";
 import { botMark } from "../bot-mark.js";
 import { ask } from "../dialogs.js";
