@@ -33,6 +33,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
+import psutil
+
 import chatserver
 import chatserver_plugins
 
@@ -43,13 +45,14 @@ seconds = 0.0  # of processor time, of those that have ended
 
 
 class Forked:
-    """A process of that kind, as far as `subprocess.Popen` tells of one. Its streams are given, and stay the caller's."""
+    """A process of that kind, as `psutil.Popen` is one of the other. Its streams are given, and stay the caller's."""
 
     def __init__(
         self, command: Sequence[str], streams: Sequence[BinaryIO], cwd: Path, env: Mapping[str, str]
     ) -> None:
         """`command` is the name of a module and its arguments; `streams` are the three standard ones."""
-        self.command, self.returncode = command, None
+        self.command = command
+        self.returncode: int | None = None
         self._line = socket.socket(socket.AF_UNIX)
         self._line.connect(str(_forker()))
         self._answers = self._line.makefile("rb")
@@ -82,6 +85,12 @@ class Forked:
             if self.poll() is None:
                 os.kill(self.pid, number)
 
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.pid).children()
+
 
 def ran(
     *arguments: object,
@@ -102,7 +111,7 @@ def ran(
         try:
             status = fork.wait(timeout)
         except BaseException:
-            fork.send_signal(signal.SIGKILL)
+            fork.kill()
             fork.wait()
             raise
         done = subprocess.CompletedProcess(command, status, *map(_text, streams[1:]))

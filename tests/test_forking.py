@@ -1,7 +1,6 @@
 """A fork of `python -m` behaves as a new process of Python does."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -67,9 +66,10 @@ def test_one_that_goes_on_can_be_watched_and_ended(tmp_path: Path) -> None:
             fork = Forked(["program"], [its_input, log, nothing], tmp_path, os.environ)
         assert fork.poll() is None
         os.kill(fork.pid, 0)
-        fork.send_signal(signal.SIGKILL)
+        assert fork.children() == []
+        fork.kill()
         assert fork.wait(60) == fork.poll() == -9
-        fork.send_signal(signal.SIGKILL)  # to nobody
+        fork.kill()  # nobody
         os.close(writing)
     with pytest.raises(ProcessLookupError):
         os.kill(fork.pid, 0)

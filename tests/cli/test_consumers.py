@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.faults.receiving import HookReceiver
-from tests.faults.server import ChatServer
+from tests.faults.server import ForkedServer
 from tests.waiting import wait_until
 
 NAME = "webhooks.tickets"
@@ -23,7 +23,7 @@ def test_dead_letters_are_listed_and_tried_again(
     tmp_path: Path, run: Run, receiver: HookReceiver
 ) -> None:
     given = receiver.settings(attempts=1) | {"plugins__enabled": "sqlite,password,metrics,webhooks"}
-    server = ChatServer(tmp_path / "server", **given)
+    server = ForkedServer(tmp_path / "server", **given)
     keys = {key.replace("__", "."): value for key, value in given.items()}
     keys["server.data"] = str(server.folder / "data")
     sets = [f"--set={key}={value}" for key, value in keys.items()]

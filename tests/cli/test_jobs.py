@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 from tests.cli.conftest import Run
-from tests.faults.server import ChatServer
+from tests.faults.server import ForkedServer
 from tests.waiting import wait_until
 
 
 def test_the_last_run_of_each_job_is_listed(tmp_path: Path, run: Run) -> None:
-    with ChatServer(tmp_path / "server", store="sqlite") as server:
+    with ForkedServer(tmp_path / "server", store="sqlite") as server:
         data = server.folder / "data"
         sets = [f"--set=server.data={data}", "--set=plugins.enabled=sqlite,password"]
         wait_until(lambda: server.metric("chatserver_jobs_total", outcome="ok") > 0)

@@ -15,7 +15,7 @@ import pytest
 from chatserver.config import load
 from chatserver.status.hookuse import address, totals, uses
 from tests.cli.conftest import Run
-from tests.faults.server import ChatServer
+from tests.faults.server import ForkedServer
 from tests.servers import free_port
 
 PAGE = """\
@@ -96,7 +96,7 @@ def test_the_address_is_that_of_the_configuration(settings: Any, expected: str) 
 
 def test_a_running_server_is_shown(tmp_path: Path, run: Run) -> None:
     enabled = "sqlite,password,metrics,wordfilter,scheduled"
-    with ChatServer(tmp_path / "server", plugins__enabled=enabled) as server:
+    with ForkedServer(tmp_path / "server", plugins__enabled=enabled) as server:
         ada = server.register("ada")
         room = server.post("/api/v1/rooms", ada, {"name": "Lounge"})["id"]
         for number in range(5):
@@ -131,7 +131,7 @@ def test_a_running_server_is_shown(tmp_path: Path, run: Run) -> None:
 
 
 def test_a_terminal_shows_each_look_in_place_of_the_last(tmp_path: Path) -> None:
-    with ChatServer(tmp_path / "server", store="sqlite") as server:
+    with ForkedServer(tmp_path / "server", store="sqlite") as server:
         ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "chatserver", "plugins", "top", "--every", "0.2"]
         with subprocess.Popen(

@@ -28,20 +28,20 @@ from chatserver.status.report import (
     TimerReport,
 )
 from tests import forking
-from tests.faults.server import ChatServer
+from tests.faults.server import ForkedServer
 from tests.servers import Mongod, free_port
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
 
-def status(server: ChatServer, *options: str) -> tuple[int, Status]:
+def status(server: ForkedServer, *options: str) -> tuple[int, Status]:
     """The exit status, and the report, which has the documented shape."""
     done = ran(server, "--json", *options)
     return done.returncode, msgspec.json.decode(done.stdout, type=Status, strict=True)
 
 
-def ran(server: ChatServer, *options: str) -> "subprocess.CompletedProcess[str]":
+def ran(server: ForkedServer, *options: str) -> "subprocess.CompletedProcess[str]":
     given = [f"--set={key}={value}" for key, value in server._settings.items()]
     data = f"--data={server.folder / 'data'}"
     return forking.ran("status", data, *given, *options)
@@ -55,7 +55,7 @@ def codes(found: Status) -> list[str]:
 def test_a_server_is_well_beside_the_command_and_missed_when_it_was_killed(
     tmp_path: Path, store: str
 ) -> None:
-    with ChatServer(tmp_path, store=store) as server:
+    with ForkedServer(tmp_path, store=store) as server:
         token = server.register("ada")
         server.room(token)
         code, found = status(server)
@@ -88,8 +88,8 @@ def test_nodes_on_one_store_are_listed_and_a_killed_one_is_silent(tmp_path: Path
     try:
         shared = {"plugin__mongo__uri": mongod.uri, "plugin__mongo__timeout_ms": 1500}
         with (
-            ChatServer(tmp_path / "one", **shared) as one,
-            ChatServer(tmp_path / "two", **shared, server__roles="connections") as two,
+            ForkedServer(tmp_path / "one", **shared) as one,
+            ForkedServer(tmp_path / "two", **shared, server__roles="connections") as two,
         ):
             code, found = status(one)
             # This version of mongod is too old to be used, and nothing else is wrong.
@@ -125,7 +125,7 @@ def test_nodes_on_one_store_are_listed_and_a_killed_one_is_silent(tmp_path: Path
 
 
 def test_a_store_that_is_away_is_said_without_a_wait_for_it(tmp_path: Path) -> None:
-    server = ChatServer(
+    server = ForkedServer(
         tmp_path,
         plugin__mongo__uri=f"mongodb://me:hunter2@127.0.0.1:{free_port()}/",
         plugin__mongo__timeout_ms=300,
@@ -170,7 +170,7 @@ ALERT = {
 
 
 def test_alerts_are_asked_for(tmp_path: Path) -> None:
-    with ChatServer(tmp_path, store="sqlite") as server:
+    with ForkedServer(tmp_path, store="sqlite") as server:
         with alertmanager([]) as address:
             assert status(server, "--alertmanager", address)[1].alerts == []
         with alertmanager([ALERT]) as address:
@@ -193,7 +193,7 @@ def test_alerts_are_asked_for(tmp_path: Path) -> None:
 def test_the_targets_of_backups_are_asked(tmp_path: Path) -> None:
     near, far = tmp_path / "near", tmp_path / "far"
     near.mkdir()
-    with ChatServer(
+    with ForkedServer(
         tmp_path / "server",
         store="sqlite",
         backup__folder=tmp_path / "backups",
@@ -213,7 +213,7 @@ def test_the_targets_of_backups_are_asked(tmp_path: Path) -> None:
 
 
 def test_a_mistake_is_2(tmp_path: Path) -> None:
-    assert ran(ChatServer(tmp_path, store="sqlite"), "--timeout", "soon").returncode == 2
+    assert ran(ForkedServer(tmp_path, store="sqlite"), "--timeout", "soon").returncode == 2
 
 
 # -- what is wrong ---------------------------------------------------------------------------------

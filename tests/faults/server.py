@@ -8,12 +8,12 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import httpx
 import psutil
 
-from tests.forking import ran
+from tests.forking import Forked, ran
 from tests.servers import free_port
 
 START_SECONDS = 60
@@ -62,7 +62,7 @@ class ChatServer:
             **CHEAP_ACCOUNTS,
             **given,
         }
-        self._process: psutil.Popen | None = None
+        self._process: psutil.Popen | Forked | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -92,18 +92,22 @@ class ChatServer:
         where = ["--port", str(self.port), "--data", str(self.folder / "data")]
         where += ["--workers", str(self._workers)]
         with (self.folder / "console.log").open("ab") as console:
-            self._process = psutil.Popen(
-                [*self._within, sys.executable, "-m", "chatserver", "serve", *where, *options],
-                stdout=console,
-                stderr=console,
-                cwd=self.folder,
-                env=self._environment,
-            )
+            self._process = self._begin(["chatserver", "serve", *where, *options], console)
         deadline = time.monotonic() + START_SECONDS
         while not self.is_ready():
             assert self._process.poll() is None, (self.folder / "console.log").read_text()
             assert time.monotonic() < deadline, "the server did not get ready"
             time.sleep(0.02)
+
+    def _begin(self, module: list[str], console: BinaryIO) -> psutil.Popen | Forked:
+        """Run a module, with its arguments."""
+        return psutil.Popen(
+            [*self._within, sys.executable, "-m", *module],
+            stdout=console,
+            stderr=console,
+            cwd=self.folder,
+            env=self._environment,
+        )
 
     def is_ready(self) -> bool:
         try:
@@ -112,7 +116,7 @@ class ChatServer:
             return False
 
     @property
-    def process(self) -> psutil.Popen:
+    def process(self) -> psutil.Popen | Forked:
         assert self._process is not None
         return self._process
 
@@ -219,3 +223,11 @@ class ChatServer:
             if not page:
                 return events
             events += page
+
+
+class ForkedServer(ChatServer):
+    """One that begins as a fork (tests/forking.py), for tests of what is beside it: a tenth of the processor time."""
+
+    def _begin(self, module: list[str], console: BinaryIO) -> psutil.Popen | Forked:
+        with Path(os.devnull).open("rb") as nothing:
+            return Forked(module, [nothing, console, console], self.folder, self._environment)

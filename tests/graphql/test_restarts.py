@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.server import ChatServer
+from tests.faults.server import ForkedServer
 from tests.graphql.asker import PATH
 from tests.graphql.node import Node
 from tests.graphql.speaker import EVENTS, Speaker
@@ -22,7 +22,7 @@ def mongod(tmp_path: Path) -> Iterator[Mongod]:
     database.stop()
 
 
-def send(server: ChatServer, token: str, room: str, body: str) -> int:
+def send(server: ForkedServer, token: str, room: str, body: str) -> int:
     path = f"/api/v1/rooms/{room}/messages"
     seq: int = server.post(path, token, {"client_id": body, "body": body})["seq"]
     return seq
@@ -30,7 +30,7 @@ def send(server: ChatServer, token: str, room: str, body: str) -> int:
 
 async def test_a_client_goes_on_after_kill_9(clients: Path, tmp_path: Path) -> None:
     enabled = "sqlite,password,graphql"
-    with ChatServer(tmp_path / "server", store="sqlite", plugins__enabled=enabled) as server:
+    with ForkedServer(tmp_path / "server", store="sqlite", plugins__enabled=enabled) as server:
         token = server.register("ada")
         room = server.room(token)
         url = f"{server.url}{PATH}"
@@ -59,8 +59,8 @@ async def test_it_moves_between_nodes(mongod: Mongod, tmp_path: Path) -> None:
         "delivery__repair_seconds": 0.2,
     }
     with (
-        ChatServer(tmp_path / "one", **settings) as one,
-        ChatServer(tmp_path / "two", **settings) as two,
+        ForkedServer(tmp_path / "one", **settings) as one,
+        ForkedServer(tmp_path / "two", **settings) as two,
     ):
         token = one.register("ada")
         room = one.room(token)

@@ -18,7 +18,7 @@ from chatserver import errors
 from chatserver.web.websocket import frames
 from chatserver_plugins.graphql import socket, wire
 from tests.docs.pages import ROOT, blocks
-from tests.faults.server import ChatServer, http
+from tests.faults.server import ForkedServer, http
 from tests.graphql.asker import PATH
 from tests.graphql.conftest import People, Start
 from tests.graphql.node import Node
@@ -54,7 +54,7 @@ def node(folder: Path, client: str, url: str, token: str, query: str, **variable
 
 
 @contextmanager
-def load(server: ChatServer, token: str, room: str) -> Iterator[set[int]]:
+def load(server: ForkedServer, token: str, room: str) -> Iterator[set[int]]:
     """Writes without a pause, each message until it is acknowledged; the seqs that were."""
     stop, acknowledged = threading.Event(), set()
     headers = {"Authorization": f"Bearer {token}"}
@@ -89,7 +89,7 @@ async def test_nothing_is_told_twice_or_lost_across_kill_9_under_load(
     resuming: Path, tmp_path: Path, client: str
 ) -> None:
     enabled = "sqlite,password,graphql"
-    with ChatServer(tmp_path / "server", store="sqlite", plugins__enabled=enabled) as server:
+    with ForkedServer(tmp_path / "server", store="sqlite", plugins__enabled=enabled) as server:
         token = server.register("ada")
         room = server.room(token)
         async with node(
@@ -117,7 +117,7 @@ async def test_events_before_the_first_delivery_survive_a_lost_connection(
     resuming: Path, tmp_path: Path, client: str
 ) -> None:
     enabled = "sqlite,password,metrics,graphql"
-    with ChatServer(tmp_path / "server", store="sqlite", plugins__enabled=enabled) as server:
+    with ForkedServer(tmp_path / "server", store="sqlite", plugins__enabled=enabled) as server:
         token = server.register("ada")
         room = server.room(token)
         async with node(resuming, client, server.url, token, EVENTS, room=room) as follower:
@@ -137,13 +137,13 @@ async def test_events_before_the_first_delivery_survive_a_lost_connection(
             assert await follower.ended() == 0
 
 
-def keep(server: ChatServer, copy: Path) -> None:
+def keep(server: ForkedServer, copy: Path) -> None:
     """Copy its data, but for the sockets that a killed server leaves."""
     ignore = shutil.ignore_patterns("*.sock")
     shutil.copytree(server.folder / "data", copy, ignore=ignore)
 
 
-def restart_on(server: ChatServer, data: Path, epoch: str) -> None:
+def restart_on(server: ForkedServer, data: Path, epoch: str) -> None:
     """Start it on a copy of this data, as after a restore: positions mean something else."""
     shutil.rmtree(server.folder / "data")
     shutil.copytree(data, server.folder / "data")
@@ -154,7 +154,7 @@ def restart_on(server: ChatServer, data: Path, epoch: str) -> None:
     server.start()
 
 
-def metrics(server: ChatServer) -> str:
+def metrics(server: ForkedServer) -> str:
     return http.get(f"{server.url}/metrics").text
 
 
@@ -183,7 +183,7 @@ async def test_seqs_of_another_installation_are_a_gap(
     """The server comes back with another store, in which the room is longer than what was seen of it."""
     query = EVENTS.replace(", $epoch: String", "").replace(", epoch: $epoch", "")
     enabled = "sqlite,password,graphql"
-    with ChatServer(tmp_path / "server", store="sqlite", plugins__enabled=enabled) as server:
+    with ForkedServer(tmp_path / "server", store="sqlite", plugins__enabled=enabled) as server:
         token = server.register("ada")
         room = server.room(token)
 

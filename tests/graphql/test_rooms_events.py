@@ -13,7 +13,7 @@ from chatserver import RoomKind
 from chatserver.app import Server
 from chatserver_plugins.graphql.part import own_part
 from chatserver_plugins.graphql.schema import build
-from tests.faults.server import ChatServer
+from tests.faults.server import ForkedServer
 from tests.graphql.asker import PATH, Asker, Json
 from tests.graphql.conftest import People, Start
 from tests.graphql.speaker import Speaker
@@ -220,7 +220,7 @@ async def test_the_resuming_client_keeps_the_place_of_each_room(
     resuming: Path, tmp_path: Path
 ) -> None:
     enabled = "sqlite,password,graphql"
-    with ChatServer(tmp_path / "server", store="sqlite", plugins__enabled=enabled) as server:
+    with ForkedServer(tmp_path / "server", store="sqlite", plugins__enabled=enabled) as server:
         token = server.register("ada")
         one, two = server.room(token), server.room(token)
         rooms = [*at((one, 0), (two, 1), ("none", 0))]

@@ -73,7 +73,7 @@ class Server:
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
-            self._process.wait(30)
+            self._process.wait(60)
 
 
 class Person:

@@ -12,7 +12,7 @@ from loguru import logger
 
 from chatserver.logging.repeated import Repeated
 from chatserver.web import access
-from tests.faults.server import ChatServer
+from tests.faults.server import ForkedServer
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Running
 from tests.protocol.test_plugin_routes import ENABLED
@@ -120,7 +120,7 @@ async def test_the_access_log_has_the_user_of_a_plugins_route(
 
 
 def test_an_access_line_is_json_with_the_request_s_id(tmp_path: Path) -> None:
-    with ChatServer(tmp_path, store="memory", logging__access=True) as server:
+    with ForkedServer(tmp_path, store="memory", logging__access=True) as server:
         headers = {"X-Request-Id": "mine"}
         httpx.get(server.url + "/health/live?token=secret", headers=headers, verify=False)
         assert server.stop() == 0
