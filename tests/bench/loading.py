@@ -34,7 +34,7 @@ WATCH = """(() => {
 
 
 class Loaded(dict[str, Any]):
-    """`rooms` and `message` are milliseconds from the navigation on; `requests` and `bytes` count until then."""
+    """`paint`, `rooms` and `message` are milliseconds from the navigation on; `requests` and `bytes` count until then."""
 
 
 def prepare(person: Person, rooms: int = ROOMS) -> str:
@@ -71,9 +71,12 @@ def visit(
     expect(page.get_by_test_id("message")).to_be_visible()
     page.wait_for_timeout(100)  # the next frame notes it
     rooms_at, message_at = page.evaluate("[window.roomsAt, window.messageAt]")
+    paint = page.evaluate(
+        "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+    )
     page.wait_for_timeout(2000)  # what the page keeps for the next visit
     page.close()
-    return Loaded(rooms=rooms_at, message=message_at, **seen)
+    return Loaded(paint=paint, rooms=rooms_at, message=message_at, **seen)
 
 
 def _slow_down(context: BrowserContext, page: Page, latency: float) -> dict[str, int]:
