@@ -361,13 +361,21 @@ export class VirtualList {
 
   #onScroll() {
     if (this.#scroller.scrollTop === this.#written) {
-      this.#written = null; // not by the reader
-    } else {
-      this.#scrolledAt = performance.now();
-      clearTimeout(this.#still);
-      this.#still = setTimeout(() => this.#onStill(), STILL_MS);
+      this.#written = null; // not by the reader: all is in its place, unless a row is not as high as was thought
+      if (this.#isMissing()) this.#onMoved();
+      return;
     }
+    this.#scrolledAt = performance.now();
+    clearTimeout(this.#still);
+    this.#still = setTimeout(() => this.#onStill(), STILL_MS);
     this.#onMoved();
+  }
+
+  /** Whether rows are to be made at either end of what is in sight. */
+  #isMissing() {
+    const top = this.#offsets[this.#start] - this.#shift + this.#edges(this.#list).top;
+    const bottom = top + this.#offsets[this.#end] - this.#offsets[this.#start];
+    return (this.#start > 0 && top > -REMAKE_PX) || (this.#end < this.entries.length && bottom < this.#scroller.clientHeight + REMAKE_PX);
   }
 
   #onMoved() {
@@ -397,12 +405,9 @@ export class VirtualList {
     if (this.#written !== null && this.#scroller.scrollTop === this.#written) this.#written = null;
     this.#take();
     this.#owner.scrolled();
-    const top = this.#offsets[this.#start] - this.#shift + this.#edges(this.#list).top;
-    const bottom = top + this.#offsets[this.#end] - this.#offsets[this.#start];
-    const isMissing =
-      (this.#start > 0 && top > -REMAKE_PX) ||
-      (this.#end < this.entries.length && bottom < this.#scroller.clientHeight + REMAKE_PX);
-    if (isMissing) this.#draw();
+    if (!this.#isMissing()) return;
+    this.#draw();
+    this.#owner.scrolled();
   }
 
   #onSizes(sizes) {

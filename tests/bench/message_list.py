@@ -9,7 +9,6 @@ import asyncio
 import http.client
 import statistics
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -202,19 +201,22 @@ class Sender:
     def __init__(self, port: int, context: BrowserContext, room: str) -> None:
         cookies = "; ".join(f"{each['name']}={each['value']}" for each in context.cookies())
         self._headers = {"Content-Type": "application/json", "Cookie": cookies}
-        self._connection = http.client.HTTPConnection("127.0.0.1", port)
+        self._port = port
         self._path = f"/api/v1/rooms/{room}/messages"
 
     def run(self) -> None:
+        """Blocks for `LIVE_SECONDS`. Raises RuntimeError if a message is refused."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port)
         began = time.monotonic()
         for number in range(LIVE_PER_SECOND * LIVE_SECONDS):
             time.sleep(max(0, began + number / LIVE_PER_SECOND - time.monotonic()))
             body = msgspec.json.encode({"client_id": uuid.uuid4().hex, "body": _text(number)})
-            self._connection.request("POST", self._path, body, self._headers)
-            answer = self._connection.getresponse()
+            connection.request("POST", self._path, body, self._headers)
+            answer = connection.getresponse()
             answer.read()
             if answer.status >= 400:
                 raise RuntimeError(f"a message was answered {answer.status}")
+        connection.close()
 
 
 def _figures(page: Page, sender: Sender, room: str, others: list[str]) -> Iterator[tuple[str, str]]:
@@ -254,12 +256,11 @@ def _figures(page: Page, sender: Sender, room: str, others: list[str]) -> Iterat
     yield "room switch: main thread", f"{1000 * spent['ThreadTime'] / len(switches):.1f} ms"
 
     reader.to_end()
-    with reader.spending() as spent:
-        thread = threading.Thread(target=sender.run)
-        thread.start()
-        while thread.is_alive():
+    with ThreadPoolExecutor(1) as thread, reader.spending() as spent:
+        sending = thread.submit(sender.run)
+        while not sending.done():
             page.wait_for_timeout(500)
-        thread.join()
+        sending.result()
     sent = LIVE_PER_SECOND * LIVE_SECONDS
     yield "messages a second in the open room", f"{sent / spent['seconds']:.1f}"
     yield "… main thread", spent.main_thread
