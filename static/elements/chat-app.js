@@ -14,6 +14,7 @@ import { loaded, showShortcuts } from "./loaded.js";
 import "./notice-list.js";
 import "./room-list.js";
 import "./room-view.js";
+import { tellError } from "./toasts.js";
 import { View } from "./view.js";
 
 const TITLE_MS = 100; // a message in the open room is read by then
@@ -51,6 +52,7 @@ class ChatApp extends View {
     this.listen(store, "change", () => (this.#titled ??= setTimeout(() => this.#title(), TITLE_MS)));
     this.listen(session, "ready", () => this.#route());
     this.listen(session, "message", ({ detail }) => this.#announce(detail));
+    this.listen(session, "banned", ({ detail }) => tellError({ code: "room.banned", detail }));
     this.listen(session, "note", ({ detail }) => this.#say(detail.room, detail.text));
     this.listen(window, "online", () => connection.wake());
     this.listen(window, "offline", () => connection.offline());

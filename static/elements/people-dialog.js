@@ -5,7 +5,9 @@
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
+import { outranks, roomRights } from "../lib/rights.js";
 import { avatar } from "./avatar.js";
+import { askBan } from "./ban-dialog.js";
 import { botMark } from "./bot-mark.js";
 import { show } from "./dialogs.js";
 import { PagedList } from "./paged-list.js";
@@ -66,14 +68,26 @@ export async function showPeople({ session, me, room, open }) {
     }
   }
 
-  function member({ id, name, username, bot }) {
+  const may = roomRights(me.role, room.kind, room.role, room.archived);
+
+  function member({ id, name, username, role, bot }) {
     if (id === me.id) return person({ id, name, username }, h("span", { class: "muted" }, t("people.you")));
     const talk = async () => {
       const direct = await session.direct(id);
       dialog.close();
       open(direct);
     };
-    return person({ id, name, username, bot }, action(t("message.privately", { name }), ICONS.person, "talk", attempt(talk)));
+    const ban = () =>
+      askBan(name, async (given) => {
+        await session.ban(room.id, id, given);
+        await fill();
+      });
+    const mayBan = may.has("moderate") && outranks(me.role, room.role, role);
+    return person(
+      { id, name, username, bot },
+      mayBan && action(t("ban.title", { name }), ICONS.ban, "ban", ban),
+      action(t("message.privately", { name }), ICONS.person, "talk", attempt(talk)),
+    );
   }
 
   function candidate({ id, name, username }) {

@@ -133,6 +133,7 @@ export class Following {
   #onEvent(event) {
     if (event.ev === "room.added" || event.ev === "room.removed") {
       void this.refreshRooms().catch(() => {});
+      if (event.ban) this.#fire("banned", { room: event.room, ban: event.ban });
       return;
     }
     if (event.ev === "presence") {

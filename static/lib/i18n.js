@@ -92,6 +92,7 @@ export function said(text) {
  */
 export function errorText({ code, message, detail }) {
   if (detail?.texts) return said(detail.texts);
+  if (detail?.ban) return banText(detail.ban);
   const reason = [detail?.field, detail?.reason].filter(Boolean).join(".");
   const why = own(`why.${reason}`, detail ?? {});
   if (why) return why;
@@ -101,6 +102,12 @@ export function errorText({ code, message, detail }) {
   if (!message || message === en[key]) return text;
   if (language === "en" && code !== "connection.lost") return message;
   return WHOLE.has(code) ? text : t("refused.because", { text, message });
+}
+
+/** Why and how long the reader may not come into a room. */
+export function banText({ reason = "", until = null }) {
+  const because = reason && t("ban.because", { reason });
+  return [t("error.room.banned"), because, until && t("ban.until", { time: formatFull(new Date(until)) })].filter(Boolean).join(" ");
 }
 
 /** A text of a step of a sign-in method in the reader's language, or as the server said it. */

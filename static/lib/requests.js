@@ -87,6 +87,21 @@ export class Requests extends EventTarget {
     await this.#connection.request("role", { room, user, role });
   }
 
+  /** Keeps somebody out of a room, for `seconds` or (null) for good. */
+  async ban(room, user, { reason, seconds }) {
+    await this.#connection.request("ban", { room, user, reason, seconds });
+  }
+
+  async unban(room, user) {
+    await this.#connection.request("unban", { room, user });
+  }
+
+  /** A page of the bans in force, `{items, after}`; `after` is null on the last page. */
+  async bans(room, after = "") {
+    const { bans, after: next } = await this.#connection.request("bans", { room, after, limit: LISTED });
+    return { items: bans, after: next ?? null };
+  }
+
   async removeMember(room, user) {
     await this.#connection.request("kick", { room, user });
   }

@@ -9,10 +9,12 @@ import { applies } from "../../lib/places.js";
 import { outranks, roomRights } from "../../lib/rights.js";
 import { roomTitle } from "../../lib/titles.js";
 import { avatar } from "../avatar.js";
+import { askBan } from "../ban-dialog.js";
 import { botMark } from "../bot-mark.js";
 import { ask } from "../dialogs.js";
 import { leaveRoom } from "../leave-room.js";
 import { labelOf } from "../plugin-place.js";
+import { bans } from "./bans.js";
 import { field, form } from "./form.js";
 import { listing } from "./listing.js";
 
@@ -100,6 +102,14 @@ function members({ session, store, room: id }, may) {
     await attempt(() => session.removeMember(id, user));
   }
 
+  function ban({ id: user, name }) {
+    askBan(name, async (given) => {
+      await session.ban(id, user, given);
+      said.textContent = t("ban.done", { name });
+      await Promise.all([list.reload(), banned?.reload()]);
+    });
+  }
+
   function row(member) {
     const { id: user, name, role, bot } = member;
     const isMe = user === store.me.id;
@@ -113,6 +123,7 @@ function members({ session, store, room: id }, may) {
       h("span", { class: "row-main", dir: "auto" }, name, botMark({ bot }), isMe && h("small", { class: "muted" }, ` ${t("people.you")}`)),
       may.has("appoint") && !bot ? select : h("small", { class: "muted" }, t(`role.${role}`)),
       removal && h("button", { class: "quiet", type: "button", "aria-label": `${t("room.remove")}: ${name}`, "data-testid": "member-remove", onclick: () => void remove(member) }, t("room.remove")),
+      removal && h("button", { class: "quiet", type: "button", "aria-label": t("ban.title", { name }), "data-testid": "member-ban", onclick: () => ban(member) }, t("ban")),
     );
   }
 
@@ -128,8 +139,10 @@ function members({ session, store, room: id }, may) {
     },
   });
 
+  const banned = may.has("moderate") ? bans({ session, room: id }) : null;
   void list.reload();
-  return h("section", { class: "stack", "aria-label": t("people") }, h("h3", {}, t("people")), may.has("invite") && invitation, fault, said, list.node);
+  const people = h("section", { class: "stack", "aria-label": t("people") }, h("h3", {}, t("people")), may.has("invite") && invitation, fault, said, list.node);
+  return h("div", { class: "stack" }, people, banned?.node);
 }
 
 /** To archive the room, or to restore it. */
