@@ -2,6 +2,7 @@
 
 const isText = (value) => typeof value === "string";
 const isUser = (value) => isText(value?.id);
+const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const isTime = (value) => isText(value) && !Number.isNaN(Date.parse(value));
 const hasMessage = ({ message }) => isText(message);
 const reacts = ({ message, emoji, author }) => isText(message) && isText(emoji) && isUser(author);
@@ -28,12 +29,13 @@ export function isEvent(event) {
 }
 
 /** Whether a message can be shown. A message that was deleted has an empty text. */
-export function isMessage({ id, seq, author, body, at }) {
-  return isText(id) && Number.isInteger(seq) && isUser(author) && isText(author.name) && isText(body) && isTime(at);
+export function isMessage({ id, seq, author, body, at, mentions = [], reactions = {}, data = {} }) {
+  const isSaid = isText(id) && Number.isInteger(seq) && isUser(author) && isText(author.name) && isText(body) && isTime(at);
+  return isSaid && Array.isArray(mentions) && isRecord(reactions) && Object.values(reactions).every(Array.isArray) && isRecord(data);
 }
 
 /** The messages of a page that can be shown. Throws a TypeError if it is no page. */
 export function messagesOf({ messages, head }) {
   if (!Array.isArray(messages) || !Number.isInteger(head)) throw new TypeError("this is no page of a room");
-  return messages.filter((message) => message !== null && typeof message === "object" && isMessage(message));
+  return messages.filter((message) => isRecord(message) && isMessage(message));
 }

@@ -489,6 +489,9 @@ test("what is no event changes nothing, and the room is read anew", async () => 
     { ev: "message.posted", room: "r", seq: 11, id: "r-11", body: "no author", at: "2026-01-01T00:00:00.000Z" },
     { ev: "message.posted", room: "r", seq: 11, id: "r-11", author: BEN, body: { text: "an object" }, at: "2026-01-01T00:00:00.000Z" },
     { ev: "message.posted", room: "r", seq: "11", author: BEN },
+    posted(11, { mentions: 5 }),
+    posted(11, { data: [] }),
+    posted(11, { at: "yesterday" }),
     { ev: "message.edited", room: "r", seq: 11, message: 9 },
     { ev: "reaction.added", room: "r", seq: 11, message: "r-9", emoji: [], author: BEN },
     { ev: "typing", room: "r" },
@@ -520,7 +523,7 @@ test("an answer that names no rooms is asked for again, and messages that are no
   connection.answers.history = () => ({ messages: "none" });
   await assert.rejects(session.loadNewest("r"), TypeError);
   assert.equal(store.room("r").messages.length, 2);
-  connection.answers.history = () => ({ ...history(), messages: [null, 7, { id: "x" }, ...history().messages] });
+  connection.answers.history = () => ({ ...history(), messages: [null, 7, { id: "x" }, { ...stored(8), reactions: { x: 1 } }, ...history().messages] });
   await session.loadNewest("r");
   assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [9, 10]);
 });
