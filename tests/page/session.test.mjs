@@ -522,6 +522,8 @@ test("an answer that names no rooms is asked for again, and messages that are no
   assert.equal(connection.of("sub").length, before + 1);
   connection.answers.history = () => ({ messages: "none" });
   await assert.rejects(session.loadNewest("r"), TypeError);
+  connection.says("system", { sys: "gap", room: "r" });
+  await settled();
   assert.equal(store.room("r").messages.length, 2);
   connection.answers.history = () => ({ ...history(), messages: [null, 7, { id: "x" }, { ...stored(8), reactions: { x: 1 } }, ...history().messages] });
   await session.loadNewest("r");
