@@ -4,7 +4,8 @@
  *
  * Fires "status" ({status, code}), "ready" ({}: the store is up to date), "signed-out" ({reason, redirect}), "message"
  * ({room, message}: new, from others), "noted" ({event}: a plugin's), "missed" ({room}: events of it were lost),
- * "plugins" ({}: commands and parts of the page may have come or gone), and what Requests fires.
+ * "banned" ({room, ban}: the reader), "plugins" ({}: commands and parts of the page may have come or gone), and what
+ * Requests fires.
  */
 
 import { Following } from "./following.js";
