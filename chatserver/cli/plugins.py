@@ -301,9 +301,19 @@ def set_settings(
     values = dict(_pair(each) for each in settings)
     if not (values or ask or reset):
         raise click.UsageError("Give at least one KEY=VALUE, --ask KEY or --reset KEY.")
-    values |= {key: click.prompt(key, hide_input=True) for key in ask}
+    values |= {key: _asked(key) for key in ask}
     asked = Asked("set", name, operator(), settings=values, reset=list(reset), dry_run=dry_run)
     switch(ctx, asked, load_configuration(source, overrides), as_json=as_json)
+
+
+def _asked(key: str) -> str:
+    """A value that is typed unseen, or the next line of an input that is no terminal."""
+    import sys
+
+    if sys.stdin.isatty():
+        typed: str = click.prompt(key, hide_input=True)
+        return typed
+    return sys.stdin.readline().removesuffix("\n").removesuffix("\r")
 
 
 def _pair(given: str) -> tuple[str, str]:

@@ -160,12 +160,14 @@ async def test_a_value_that_the_environment_gives_later_wins_over_the_stored_one
 ) -> None:
     async with served(tmp_path, "dials", store="sqlite") as site:
         await change(site, count=5, word="two")
+        await put(site, count=50)  # which is no matter
     environ = {"CHATSERVER_PLUGIN__DIALS__COUNT": "7"}
     async with served(tmp_path, "dials", store="sqlite", environ=environ) as site:
         found = await dials(site)
         assert (found["count"], found["word"]) == (7, "two")
         shown = (await views(site))["count"]
         assert (shown.source, shown.is_stored) == ("environment", True)
+        assert list((await change(site, word="three")).changed) == ["word"]
         await reset(site, "count")
         assert not (await views(site))["count"].is_stored
 
@@ -249,14 +251,23 @@ async def test_a_plugin_that_is_off_gets_its_settings_first(tmp_path: Path) -> N
         assert (await dials(site))["word"] == "two"
 
 
+async def put(site: Site, **values: object) -> None:
+    """Store values as another release has checked them."""
+    kept = await site.server.coordinator._records.kept("dials")
+    assert kept is not None
+    kept.settings.update(values)
+    await site.server.coordinator._records.keep(kept)
+
+
 async def test_stored_settings_that_do_not_fit_any_more_stop_no_start(tmp_path: Path) -> None:
     """As after a release with other bounds, or without a setting."""
     async with served(tmp_path, "dials", store="sqlite") as site:
         await change(site, word="two", count=5)
-        kept = await site.server.coordinator._records.kept("dials")
-        assert kept is not None
-        kept.settings.update(count=50, gone="x")
-        await site.server.coordinator._records.keep(kept)
+        await put(site, gone="x")
+    async with served(tmp_path, "dials", store="sqlite") as site:
+        found = await dials(site)
+        assert (found["word"], found["count"]) == ("two", 5)
+        await put(site, count=50)
     async with served(tmp_path, "dials", store="sqlite") as site:
         assert (await dials(site))["count"] == 3
         shown = (await views(site))["count"]
@@ -294,6 +305,9 @@ async def test_operators_change_settings_by_a_command(tmp_path: Path) -> None:
         done = await told(site, "set", "dials", "--reset", "count", "--reset", "word")
         assert done == (0, "changed: count, word\ndials is on\n")
         assert (await dials(site))["count"] == 3
+        done = await told(site, "set", "dials", "--ask", "api_token", input="from the input\n")
+        assert done == (0, "changed: api_token\ndials is on\n")
+        assert (await dials(site))["api_token"] == "from the input"
         status, output = await told(site, "set", "dials")
         assert (status, "Give at least one" in output) == (2, True)
         status, output = await told(site, "set", "dials", "count")

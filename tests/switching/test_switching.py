@@ -452,10 +452,10 @@ async def test_a_server_without_a_file_reloads_what_it_was_given() -> None:
         assert done.json["on"] is True
 
 
-async def told(site: Site, *arguments: str) -> tuple[int, str]:
+async def told(site: Site, *arguments: str, input: str = "") -> tuple[int, str]:
     """The exit status and output of `chatserver plugins …` on the server's machine."""
     options = ("--config", str(site.file))
-    done = await asyncio.to_thread(ran, "plugins", *arguments, *options)
+    done = await asyncio.to_thread(ran, "plugins", *arguments, *options, input=input)
     return done.returncode, done.stdout + done.stderr
 
 
