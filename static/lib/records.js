@@ -57,6 +57,7 @@ export class Records {
    */
   async append(store, record, origin = null) {
     if (origin) this.#dropFromTab(...origin);
+    const dropEarlier = this.#earlier(store, record.key);
     try {
       const names = [...new Set([store, origin?.[0] ?? store])];
       const order = await this.#run(names, "readwrite", async (stores) => {
@@ -67,7 +68,7 @@ export class Records {
         await asked(stores[store].put({ ...record, order: place }));
         return place;
       });
-      this.#dropFromTab(store, record.key);
+      dropEarlier();
       return { order, kept: "browser" };
     } catch {
       this.#putIntoTab(store, record);
@@ -162,16 +163,30 @@ export class Records {
     if (before) this.#putIntoTab(store, { ...before, ...fields });
   }
 
+  /** Returns what drops the copies that are there now: those written while a record is stored are later than it. */
+  #earlier(store, key) {
+    const name = `${store}/${key}`;
+    const before = [this.#tab, this.#browser].map((storage) => JSON.stringify(parsed(storage, name)));
+    const held = this.#memory.get(name);
+    return () => {
+      if (this.#memory.get(name) === held) this.#memory.delete(name);
+      for (const [at, storage] of [this.#tab, this.#browser].entries())
+        if (JSON.stringify(parsed(storage, name)) === before[at]) remove(storage, name);
+    };
+  }
+
   #dropFromTab(store, key) {
     const name = `${store}/${key}`;
     this.#memory.delete(name);
-    for (const storage of [this.#tab, this.#browser]) {
-      try {
-        storage?.removeItem(name);
-      } catch {
-        // Nothing is there.
-      }
-    }
+    for (const storage of [this.#tab, this.#browser]) remove(storage, name);
+  }
+}
+
+function remove(storage, name) {
+  try {
+    storage?.removeItem(name);
+  } catch {
+    // Nothing is there.
   }
 }
 

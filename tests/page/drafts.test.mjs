@@ -216,3 +216,18 @@ test("a file of a draft that is gone does not stay in the browser", async () => 
   await settled();
   assert.equal(factory.data.get("files").size, 0);
 });
+
+test("a change that was under way when the page went does not take the later one with it", async () => {
+  const factory = new FakeIndexedDB();
+  const jots = fakeTabStorage();
+  const { drafts } = await opened({ factory, jots, storage: fakeTabStorage() });
+  void drafts.change("r", { text: "h" });
+  await settled(1);
+  void drafts.change("r", { text: "half" });
+  drafts.leaving();
+  while (factory.data.get("drafts").get("me r")?.text !== "h") await settled(1);
+  factory.refuses = new Error("the next one comes too late");
+  await settled();
+  factory.refuses = null;
+  assert.equal((await opened({ factory, jots, storage: fakeTabStorage() })).drafts.of("r").text, "half");
+});
