@@ -4,6 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.people import PersonFactory, Server
+from tests.page.test_accessibility import findings
+from tests.page.tools import axe_script
 
 pytestmark = pytest.mark.long
 
@@ -21,6 +23,7 @@ def test_the_only_owner_hands_the_room_over(person: PersonFactory, server: Serve
     leave(aya.page)
     dialog = aya.page.get_by_role("dialog", name="Leave room")
     expect(dialog).to_contain_text("You are the only owner of Heritage")
+    assert findings(aya.page, axe_script()) == []
     aya.page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     aya.in_room("Heritage")

@@ -9,7 +9,9 @@ from playwright.sync_api import Page, expect
 
 from tests.bench.loading import prepare
 from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
+from tests.page.test_accessibility import findings
 from tests.page.test_updates import AWAY, kept
+from tests.page.tools import axe_script
 
 READ = """async () => {
   const open = indexedDB.open("reading");
@@ -118,6 +120,7 @@ def test_a_room_that_was_not_kept_says_so_until_the_connection_is_back(
     composer.press("Enter")
     expect(page.get_by_test_id("message")).to_have_text(re.compile("from here"))
     expect(state).to_be_visible()
+    assert findings(page, axe_script()) == []
     page.goto(f"{built.url}/#room=unheard-of")
     expect(state).to_be_visible()
     page.get_by_test_id("room").filter(has_text="Room 0").click()

@@ -4,7 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.page.people import PersonFactory, Server, sign_out
+from tests.page.test_accessibility import findings
 from tests.page.test_outbox import write
+from tests.page.tools import axe_script
 
 pytestmark = pytest.mark.long
 
@@ -33,6 +35,7 @@ def test_unsent_messages_of_a_room_that_was_left_are_copied_and_discarded(
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("Left behind")
     expect(rows.first).to_contain_text("at most 8000 characters")
+    assert findings(page, axe_script()) == []
     said = page.get_by_test_id("unsent-said")
     rows.nth(1).get_by_test_id("unsent-copy").click()
     expect(said).to_have_text("The text is copied.")
