@@ -1,7 +1,6 @@
 /** Suggestions for a name that is being typed in a message: `@` members of the room, `#` rooms. */
 
-import { roomTitle } from "../lib/titles.js";
-import { plain } from "./switcher.js";
+import { plain, roomTitle } from "../lib/titles.js";
 
 const ASK_AFTER_MS = 150; // without a key
 const MOST = 8;

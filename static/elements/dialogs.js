@@ -1,7 +1,7 @@
-/** Dialogs: a new room, and a yes-or-no question. `<dialog>` keeps the focus and closes on Escape. */
+/** Dialogs, and one that asks a yes-or-no question. `<dialog>` keeps the focus and closes on Escape. */
 
 import { h } from "../lib/dom.js";
-import { errorText, t } from "../lib/i18n.js";
+import { t } from "../lib/i18n.js";
 
 /** Opens a dialog that is gone from the page when it closes. */
 export function show(dialog) {
@@ -31,59 +31,4 @@ export function ask(question, yes) {
     );
     show(dialog);
   });
-}
-
-/** `create({name, kind})` makes the room (`name` is the other's user name for kind direct); a refusal is shown and the dialog stays. */
-export function askNewRoom(create) {
-  const error = h("p", { class: "form-error", role: "alert" });
-  const submit = h("button", { class: "primary", "data-testid": "create-room" }, t("room.createDo"));
-  const label = h("span", {}, t("room.name"));
-  const onchange = ({ target }) => {
-    if (target.name === "kind") label.textContent = t(target.value === "direct" ? "username" : "room.name");
-  };
-  const form = h(
-    "form",
-    { class: "stack", onchange, onsubmit: (event) => void onSubmit(event) },
-    h("h2", { id: "new-room-title" }, t("room.create")),
-    h("p", { class: "muted" }, t("room.createLead")),
-    h(
-      "label",
-      { class: "field" },
-      label,
-      h("input", { name: "name", required: true, maxlength: "80", dir: "auto", autocomplete: "off", autocapitalize: "none", "data-testid": "room-name" }),
-    ),
-    h("fieldset", { class: "choices" }, h("legend", {}, t("room.kind")), choice("public", true), choice("private"), choice("direct")),
-    error,
-    h(
-      "div",
-      { class: "dialog-buttons" },
-      h("button", { class: "quiet", type: "button", onclick: () => dialog.close() }, t("cancel")),
-      submit,
-    ),
-  );
-  const dialog = h("dialog", { class: "dialog", "aria-labelledby": "new-room-title", "data-testid": "new-room-dialog" }, form);
-
-  async function onSubmit(event) {
-    event.preventDefault();
-    submit.disabled = true;
-    const { name, kind } = Object.fromEntries(new FormData(form));
-    try {
-      await create({ name: String(name).trim(), kind });
-      dialog.close();
-    } catch (refusal) {
-      error.textContent = errorText(refusal);
-      submit.disabled = false;
-    }
-  }
-
-  show(dialog);
-}
-
-function choice(kind, checked = false) {
-  return h(
-    "label",
-    { class: "choice" },
-    h("input", { type: "radio", name: "kind", value: kind, checked, "data-testid": `kind-${kind}` }),
-    h("span", { class: "choice-text" }, h("strong", {}, t(`room.${kind}`)), h("small", {}, t(`room.${kind}Hint`))),
-  );
 }

@@ -10,20 +10,17 @@ import { h, icon, ICONS } from "../lib/dom.js";
 import { currentLanguage, t } from "../lib/i18n.js";
 import { isStaff } from "../lib/rights.js";
 import { ARCHIVED, groupOf, groupsOf, OTHER } from "../lib/sections.js";
-import { roomTitle } from "../lib/titles.js";
+import { plain, roomTitle } from "../lib/titles.js";
 import { turnedGroups, turnGroup } from "../lib/turned.js";
 import { avatar } from "./avatar.js";
-import { askNewRoom } from "./dialogs.js";
 import { Keyed } from "./keyed.js";
 import { languageSelect } from "./language-select.js";
 import { loaded, showShortcuts } from "./loaded.js";
 import "./menu-button.js";
 import { RoomGroup } from "./room-group.js";
-import { preferenceItems } from "./room-preferences.js";
-import { makeActRow, roomItem, updateActRow } from "./room-row.js";
+import { makeActRow, roomItem, rowKey, updateActRow } from "./room-row.js";
 import { signOut } from "./sign-out.js";
 import { bars } from "./skeleton.js";
-import { findStaffPages, found, plain } from "./switcher.js";
 import { tellError } from "./toasts.js";
 import { View } from "./view.js";
 
@@ -40,6 +37,7 @@ class RoomList extends View {
   #groups = []; // of rooms, in the order shown
   #byKey = new Map(); // the same
   #sections; // where they stand
+  #finder = null; // the module that finds what is no room
   #acts; // what else the field finds: {section, rows, items}
   #turned = new Set(); // keys of groups that were collapsed or, as those of archived rooms are at first, opened
   #rowMenu; // of the row that somebody points at or is in
@@ -62,7 +60,7 @@ class RoomList extends View {
       autocomplete: "off",
       "data-testid": "room-filter",
       oninput: () => this.#onFilter(),
-      onfocus: () => this.#prepare(),
+      onfocus: () => void this.#prepare(),
       onkeydown: (event) => this.#onFilterKey(event),
     });
     this.#empty = h("p", { class: "muted empty", hidden: true });
@@ -73,7 +71,7 @@ class RoomList extends View {
     this.#sections = new Keyed(sections, { make: (group) => group.section, update: () => {} });
     this.#acts = this.#actGroup();
     this.#turned = turnedGroups(storage, this.store.me.id);
-    this.#rowMenu = this.#menuOfRow();
+    this.#rowMenu = null;
     this.#nav = h(
       "nav",
       { class: "room-groups", "aria-label": t("rooms"), "data-testid": "room-list" },
@@ -86,10 +84,10 @@ class RoomList extends View {
     this.#observer = new IntersectionObserver((seen) => this.#onEnds(seen), { root: this.#nav, rootMargin: "600px" });
     this.listen(this.#nav, "keydown", (event) => this.#onListKey(event));
     this.listen(this.#nav, "focusin", ({ target }) => {
-      this.#stopAt(keyAt(target));
-      this.#placeMenu(target);
+      this.#stopAt(rowKey(target));
+      this.#withMenu((menu) => menu.place(target));
     });
-    this.listen(this.#nav, "pointerover", ({ target, pointerType }) => pointerType !== "touch" && this.#placeMenu(target));
+    this.listen(this.#nav, "pointerover", ({ target, pointerType }) => pointerType !== "touch" && this.#withMenu((menu) => menu.place(target)));
     this.listen(this.#nav, "contextmenu", (event) => this.#onContextMenu(event));
     this.listen(this.#nav, "pointerdown", () => {
       this.#pressed = true;
@@ -98,10 +96,16 @@ class RoomList extends View {
     this.listen(this.store, "change", ({ detail }) => this.#onChange(detail.room));
   }
 
-  /** Somebody is about to look for something. */
-  #prepare() {
+  /** Somebody is about to look for something. Resolves when all that can be found is here. */
+  async #prepare() {
     this.session.lookForRooms();
-    if (isStaff(this.store.me.role)) findStaffPages().catch(() => {}); // tried again next time
+    try {
+      this.#finder ??= await import("./switcher.js");
+      if (isStaff(this.store.me.role)) await this.#finder.findStaffPages();
+    } catch {
+      // Tried again next time.
+    }
+    if (this.#filter.value && this.isConnected) this.draw();
   }
 
   #head() {
@@ -113,7 +117,7 @@ class RoomList extends View {
       h("h1", {}, t("rooms")),
       button(t("search"), ICONS.search, "search", () => void this.search()),
       button(t("directory"), ICONS.compass, "directory", () => void this.#browse()),
-      button(t("room.create"), ICONS.plus, "new-room", () => this.create()),
+      button(t("room.create"), ICONS.plus, "new-room", () => void this.create()),
     );
   }
 
@@ -171,34 +175,17 @@ class RoomList extends View {
     this.draw();
   }
 
-  /** The menu of what one may prefer of a room. */
-  #menuOfRow() {
-    const button = h("button", { class: "round", type: "button", tabindex: "-1", "data-testid": "row-menu" }, icon(ICONS.more));
-    const items = () => preferenceItems(this, this.store.room(keyAt(button)));
-    return h("menu-button", { class: "row-menu", "data-floating": true, button, items });
-  }
-
-  /** Puts the menu into the row of a node, unless it is in use in another. */
-  #placeMenu(node) {
-    const row = node.closest("li");
-    const room = this.store.room(keyAt(node));
-    const menu = this.#rowMenu;
-    if (!room?.joined || row === menu.parentNode || menu.isOpen || menu.contains(document.activeElement)) return;
-    const label = t("room.menuOf", { name: roomTitle(room) });
-    menu.dataset.label = label;
-    menu.button.title = label;
-    menu.button.setAttribute("aria-label", label);
-    row.append(menu);
+  /** Calls `act` with the menu of a row, which is loaded when somebody first points at one, or is in one. */
+  #withMenu(act) {
+    if (this.#rowMenu) act(this.#rowMenu);
+    else void import("./row-menu.js").then(({ RowMenu }) => act((this.#rowMenu ??= new RowMenu(this))), console.error);
   }
 
   /** The other button of the mouse, a long press or a key of the keyboard. */
   #onContextMenu(event) {
-    const row = event.target.closest("li");
-    if (!row || this.#rowMenu.contains(event.target)) return;
-    this.#placeMenu(event.target);
-    if (this.#rowMenu.parentNode !== row) return;
+    if (event.target.closest(".row-menu") || !this.store.room(rowKey(event.target))?.joined) return;
     event.preventDefault();
-    this.#rowMenu.open();
+    this.#withMenu((menu) => menu.place(event.target) && menu.open());
   }
 
   #actGroup() {
@@ -354,14 +341,15 @@ class RoomList extends View {
   }
 
   #foundActs() {
-    return found(this.#filter.value.trim(), this.store.me, {
-      create: () => this.create(),
+    const acts = {
+      create: () => void this.create(),
       search: () => void this.search(),
       keys: () => void showShortcuts(),
       signOut: () => void signOut(this.session),
       browse: (text) => void this.#browse(text),
       write: (username) => this.session.directByName(username).then((room) => this.#choose(room), tellError),
-    });
+    };
+    return this.#finder?.found(this.#filter.value.trim(), this.store.me, acts) ?? [];
   }
 
   async #browse(text = "") {
@@ -376,19 +364,25 @@ class RoomList extends View {
   }
 
   /** Asks for a new room, and opens it. */
-  create() {
+  async create() {
     const { session } = this;
-    askNewRoom(async ({ name, kind }) =>
+    (await loaded(import("./new-room-dialog.js")))?.askNewRoom(async ({ name, kind }) =>
       this.#choose(await (kind === "direct" ? session.directByName(name) : session.create({ name, kind }))),
     );
+  }
+
+  /** The item of the first row. */
+  #first() {
+    return [...this.#groups, this.#acts].find(({ items }) => items.length > 0)?.items[0];
   }
 
   #onFilterKey(event) {
     if (event.isComposing) return;
     const [first] = this.#keys();
-    const found = [...this.#groups, this.#acts].find(({ items }) => items.length > 0)?.items[0];
-    if (event.key === "Enter" && found) {
-      this.#choose(found.key);
+    if (event.key === "Enter" && this.#first()) {
+      this.#choose(this.#first().key);
+    } else if (event.key === "Enter" && this.#filter.value && !this.#finder) {
+      void this.#prepare().then(() => this.#first() && this.#choose(this.#first().key));
     } else if (event.key === "ArrowDown" && first) {
       this.#button(first).focus();
       event.preventDefault();
@@ -400,32 +394,28 @@ class RoomList extends View {
   }
 
   /** Leads from a row to its menu, and back. Returns false for other keys. */
-  #onSideways(event) {
+  #onSideways({ key }) {
     const [into, back] = getComputedStyle(this).direction === "rtl" ? ["ArrowLeft", "ArrowRight"] : ["ArrowRight", "ArrowLeft"];
-    const isInMenu = this.#rowMenu.contains(document.activeElement);
-    if (event.key === into && !isInMenu && keyAt(this.#rowMenu) === keyAt(document.activeElement)) this.#rowMenu.button.focus();
-    else if (event.key === back && isInMenu) this.#button(this.#stop)?.focus();
+    const row = document.activeElement;
+    if (key === into && !this.#rowMenu?.hasFocus) this.#withMenu((menu) => menu.place(row) && menu.focus());
+    else if (key === back && this.#rowMenu?.hasFocus) this.#button(this.#stop)?.focus();
     else return false;
-    event.preventDefault();
     return true;
   }
 
   #onListKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (this.#onSideways(event)) return;
+    if (this.#onSideways(event)) {
+      event.preventDefault();
+      return;
+    }
     const keys = this.#keys();
-    const at = keys.indexOf(keyAt(document.activeElement));
+    const at = keys.indexOf(rowKey(document.activeElement));
     const to = { ArrowDown: Math.min(at + 1, keys.length - 1), ArrowUp: at - 1, Home: 0, End: keys.length - 1 }[event.key];
     if (to === undefined) return;
     (to < 0 ? this.#filter : this.#button(keys[to])).focus();
     event.preventDefault();
   }
-}
-
-/** The key of the row, or the heading, that a node is in; undefined elsewhere. */
-function keyAt(node) {
-  const button = node.closest("li")?.firstChild ?? node.closest(".group-toggle");
-  return button?.dataset.key;
 }
 
 /** The keys around one, the nearest first: what takes the place of a row that has gone. */

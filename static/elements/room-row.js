@@ -55,6 +55,12 @@ export function updateActRow(row, { title }) {
   say(row.querySelector(".room-name"), title);
 }
 
+/** The key of the row that a node is in, or of the heading that it is; undefined elsewhere. */
+export function rowKey(node) {
+  const button = node.closest("li")?.firstChild ?? node.closest(".group-toggle");
+  return button?.dataset.key;
+}
+
 /** Has a sign in the button, or not. */
 function sign(button, name, isThere, make) {
   const shown = button.querySelector(`.row-${name}`);

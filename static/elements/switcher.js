@@ -3,6 +3,7 @@
 import { ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { isStaff } from "../lib/rights.js";
+import { plain } from "../lib/titles.js";
 import { PAGES } from "./settings/pages.js";
 
 const USERNAME = /^@?([\p{L}\p{N}_][\p{L}\p{N}_.-]{0,31})$/u;
@@ -41,9 +42,4 @@ export function found(text, me, acts) {
     username && { key: "act:write", title: t("switch.write", { name: `@${username}` }), icon: ICONS.person, run: () => acts.write(username) },
     { key: "act:browse", title: t("switch.browse", { text }), icon: ICONS.compass, run: () => acts.browse(text) },
   ].filter(Boolean);
-}
-
-/** What is compared when one looks for a text. */
-export function plain(text) {
-  return text.normalize("NFKC").toLowerCase();
 }

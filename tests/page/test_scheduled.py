@@ -71,6 +71,7 @@ def test_it_comes_at_its_time(person: PersonFactory, server: Server) -> None:
     page.get_by_test_id("composer").fill("すぐに")
     page.get_by_role("button", name="ほかの送信方法").click()
     page.get_by_role("menuitem", name="日時を指定して送信").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     # A field for minutes cannot say "in two seconds".
     page.evaluate(
         """() => {

@@ -1,19 +1,23 @@
 /** Sending later: a menu beside the send button, and the list of one's scheduled messages in the settings. */
 
 import { TEXTS } from "./texts.js";
-import { askTime, dayText, inAnHour, tomorrowMorning } from "./times.js";
 
 const ADDRESS = "/api/v1/scheduled";
+const times = () => import("./times.js"); // for those who schedule something
 
 export default function begin(page) {
   page.texts(TEXTS);
-  const later = (id, time) => page.place("composer.send/v1", { id, label: () => page.t(id), run: (message) => schedule(page, message, time()) });
-  later("hour", inAnHour);
-  later("morning", tomorrowMorning);
+  const later = (id, time) =>
+    page.place("composer.send/v1", { id, label: () => page.t(id), run: async (message) => schedule(page, message, time(await times())) });
+  later("hour", ({ inAnHour }) => inAnHour());
+  later("morning", ({ tomorrowMorning }) => tomorrowMorning());
   page.place("composer.send/v1", {
     id: "at",
     label: () => page.t("at"),
-    run: (message) => askTime(page, { title: page.t("at"), at: tomorrowMorning(), save: ({ at }) => schedule(page, message, at) }),
+    run: async (message) => {
+      const { askTime, tomorrowMorning } = await times();
+      return askTime(page, { title: page.t("at"), at: tomorrowMorning(), save: ({ at }) => schedule(page, message, at) });
+    },
   });
   page.place("settings.page/v1", { id: "list", label: () => page.t("list"), mount: (element) => show(page, element) });
 }
@@ -22,19 +26,20 @@ async function schedule(page, { room, text, reply_to: replyTo, data, sent }, at)
   if (Object.keys(data).length) throw Object.assign(new Error(page.t("noData")), { code: "scheduled.data" });
   await page.request("POST", ADDRESS, { client_id: freshId(), room, body: text, at: at.toISOString(), reply_to: replyTo });
   sent();
+  const { dayText } = await times();
   await page.notify({ title: page.t("done"), body: dayText(page, at) });
 }
 
 /** Fills the element with the list; rejects if it cannot be read. */
 async function show(page, element) {
-  const { scheduled } = await page.request("GET", ADDRESS);
+  const [{ scheduled }, shown] = await Promise.all([page.request("GET", ADDRESS), times()]);
   const again = () => show(page, element);
   const none = make("p", { className: "muted", textContent: page.t("none") });
-  const list = make("ul", { className: "scheduled-list" }, ...scheduled.map((each) => row(page, each, again)));
+  const list = make("ul", { className: "scheduled-list" }, ...scheduled.map((each) => row(page, each, again, shown)));
   element.replaceChildren(scheduled.length ? list : none);
 }
 
-function row(page, { client_id: id, room, body, at, error }, again) {
+function row(page, { client_id: id, room, body, at, error }, again, { askTime, dayText }) {
   const fault = make("p", { className: "failed" });
   fault.setAttribute("role", "alert");
   if (error) fault.textContent = page.t("failed", { reason: page.errorText({ code: error.code, message: error.text }) });
