@@ -44,10 +44,10 @@ async function keep() {
   await cache.put(SHELL, new Response(page, { headers }));
 }
 
-/** Texts in languages that the reader does not speak are kept when they are chosen. */
+/** Texts in languages that the reader does not speak are kept when they are chosen; English stands in for all. */
 function isRead(url) {
   const language = /\/texts\/([a-z]+)\.js$/.exec(url)?.[1];
-  return !language || navigator.languages.some((tag) => tag.toLowerCase().split("-")[0] === language);
+  return !language || language === "en" || navigator.languages.some((tag) => tag.toLowerCase().split("-")[0] === language);
 }
 
 async function dropOld() {

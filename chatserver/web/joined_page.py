@@ -59,15 +59,16 @@ class JoinedPage:
         return [*(path for path in self.files if not path.endswith(".map")), *own]
 
     def texts_for(self, languages: str) -> str | None:
-        """The script with the texts for a reader of these languages; None if the page's own language comes first.
+        """The script with the texts for a reader of these languages, else the English one; None if there is none.
 
         `languages` is the value of Accept-Language.
         """
-        for part in languages.lower().split(","):
-            language = re.split("[-;]", part.strip(), maxsplit=1)[0]
-            if language in self._texts or language == "en":
-                return self._texts.get(language)
-        return None
+        spoken = (
+            re.split("[-;]", part.strip(), maxsplit=1)[0] for part in languages.lower().split(",")
+        )
+        return next(
+            (self._texts[each] for each in spoken if each in self._texts), self._texts.get("en")
+        )
 
     def _join_scripts(self) -> None:
         entries = _SCRIPT.findall(self.page)

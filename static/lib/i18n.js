@@ -1,10 +1,10 @@
 /** Which language the page speaks, and its texts, numbers and times in it. */
 
-import en from "../texts/en.js";
+import meanings from "../texts/errors-en.js";
 
-const TEXTS = { en: { ...en } }; // those that are here; English always is
+const TEXTS = {}; // those that are here
 const ADDED = {}; // texts of parts of the page that not everybody loads, by language
-const OTHERS = { ja: () => import("../texts/ja.js") }; // loaded for those who read them
+const LOADS = { en: () => import("../texts/en.js"), ja: () => import("../texts/ja.js") }; // for those who read them
 const KEY = "language";
 export const LANGUAGES = [
   ["en", "English"],
@@ -20,7 +20,7 @@ let reading = []; // the browser's languages, with their regions
 
 /** The first language of the list that there are texts for; English otherwise. */
 export function preferred(tags) {
-  const found = tags.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => tag === "en" || Object.hasOwn(OTHERS, tag));
+  const found = tags.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => Object.hasOwn(LOADS, tag));
   return found ?? "en";
 }
 
@@ -47,14 +47,15 @@ export function chooseLanguage(tag, storage) {
   return speak(tag);
 }
 
-/** Texts that cannot be loaded leave the language that is spoken already. */
+/** Texts that cannot be loaded leave the language that is spoken already; at the start, English. */
 async function speak(tag) {
   wanted = tag;
   try {
-    TEXTS[tag] ??= { ...(await OTHERS[tag]()).default, ...ADDED[tag] };
+    TEXTS[tag] ??= { ...(await LOADS[tag]()).default, ...ADDED[tag] };
     if (wanted === tag) language = tag; // none was chosen meanwhile
   } catch (error) {
     console.error(`texts of ${tag}:`, error);
+    if (tag !== "en" && !TEXTS[language]) await speak("en");
   }
 }
 
@@ -74,7 +75,7 @@ export function t(key, values = {}) {
 /** The text of a key in the chosen language alone; undefined if it has none. */
 function own(key, values = {}) {
   const texts = TEXTS[language];
-  if (!Object.hasOwn(texts, key)) return undefined;
+  if (!texts || !Object.hasOwn(texts, key)) return undefined;
   return texts[key].replace(/\{(\w+)\}/g, (_, name) => (Object.hasOwn(values, name) ? values[name] : ""));
 }
 
@@ -99,7 +100,7 @@ export function errorText({ code, message, detail }) {
   const key = `error.${code}`;
   const text = own(key);
   if (!text) return message || t("error.unknown");
-  if (!message || message === en[key]) return text;
+  if (!message || message === meanings[key]) return text;
   if (language === "en" && code !== "connection.lost") return message;
   return WHOLE.has(code) ? text : t("refused.because", { text, message });
 }

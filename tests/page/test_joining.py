@@ -156,4 +156,5 @@ def test_our_own_page_is_joined_as_a_whole() -> None:
         WORKER
     }
     assert next(iter(scripts)) == "app.js"
-    assert "texts/ja.js" in scripts and b"texts/ja.js" in scripts["app.js"]
+    for texts in ("texts/en.js", "texts/ja.js"):
+        assert texts in scripts and texts.encode() in scripts["app.js"]

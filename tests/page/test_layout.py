@@ -55,7 +55,7 @@ OUT_OF_REACH = """() => {
     if (right - left < 1 || bottom - top < 1) continue;
     const isInside = left > -1 && right < innerWidth + 1 && (top + bottom) / 2 > 0 && (top + bottom) / 2 < innerHeight;
     const over = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-    const isPassing = over?.closest(".actions") && node.matches(".jump"); // the bar goes with the pointer
+    const isPassing = over?.closest(".message:has(.actions)") && node.matches(".jump"); // what is raised goes with the pointer
     if (!isInside || (!isPassing && !isAt(node, over))) {
       found.push(`out of reach: ${node.outerHTML.slice(0, 120)} ${[left, top, right, bottom].map(Math.round)} under ${over?.outerHTML.slice(0, 80)}`);
     }
@@ -77,7 +77,7 @@ COVERED = """() => {
   const { left, right, top, bottom } = composer.getBoundingClientRect();
   for (const [x, y] of [[left + 4, top + 4], [right - 4, top + 4], [left + 4, bottom - 4], [right - 4, bottom - 4]]) {
     const over = document.elementFromPoint(x, y);
-    if (over !== composer) found.push(`on the composer at ${Math.round(x)}, ${Math.round(y)}: ${over?.outerHTML.slice(0, 120)}`);
+    if (over !== composer && !over?.closest("[role=menu]")) found.push(`on the composer at ${Math.round(x)}, ${Math.round(y)}: ${over?.outerHTML.slice(0, 120)}`);
   }
   const { clientHeight } = document.querySelector(".scroller");
   if (clientHeight < 60) found.push(`${clientHeight} px for messages`);

@@ -42,6 +42,21 @@ def test_the_first_message_costs_no_more_than_its_budget(
     assert warm["bytes"] < cold["bytes"] / 10
 
 
+def test_a_reader_whose_texts_cannot_be_loaded_reads_english(
+    person: PersonFactory, built: Server
+) -> None:
+    aya = person(built, locale="ja-JP", service_workers="block")
+    aya.expected += ["texts of ja", "ERR_FAILED"]
+    aya.page.route("**/texts/ja.js", lambda route: route.abort())
+    aya.page.goto(built.url)
+    expect(aya.page.get_by_test_id("submit")).to_have_text("Sign in")
+    expect(aya.page.locator("html")).to_have_attribute("lang", "en")
+
+
+def texts(urls: list[str]) -> list[str]:
+    return [url.rpartition("/joined/texts/")[2] for url in urls if "/joined/texts/" in url]
+
+
 def test_other_languages_are_loaded_when_they_are_chosen(
     person: PersonFactory, built: Server
 ) -> None:
@@ -50,9 +65,7 @@ def test_other_languages_are_loaded_when_they_are_chosen(
     aya.page.on("request", lambda request: asked.append(request.url))
     aya.page.goto(built.url)
     expect(aya.page.get_by_test_id("submit")).to_have_text("Sign in")
-    assert not any("texts/" in url for url in asked)
+    assert texts(asked) == ["en.js"]
     aya.page.get_by_test_id("language").select_option("ja")
     expect(aya.page.get_by_test_id("submit")).not_to_have_text("Sign in")
-    assert [url for url in asked if "texts/" in url] == [
-        url for url in asked if url.endswith("/joined/texts/ja.js")
-    ]
+    assert texts(asked) == ["en.js", "ja.js"]

@@ -45,7 +45,7 @@ async def test_all_that_the_page_loads_may_be_kept_for_ever(start: Start) -> Non
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     script = next(name for name in names if name.endswith("app.js"))
     folder = script.removesuffix("joined/app.js")
-    for name in ("app.js", "lib/socket.js", "joined/app.js.map", "joined/texts/ja.js"):
+    for name in ("app.js", "lib/socket.js", "joined/app.js.map", "joined/texts/en.js"):
         inside = await server.http("GET", folder + name)
         assert (inside.status_code, inside.headers["cache-control"]) == (200, LASTING), name
     bare = await server.http("GET", "/static/app.js")
@@ -85,10 +85,12 @@ async def test_the_page_says_what_its_script_will_ask_for(start: Start) -> None:
     assert (await server.http("GET", link[1])).headers["cache-control"] == LASTING
     for languages in ("en-GB, ja", "fr", ""):
         plain = await server.http("GET", "/", headers={"Accept-Language": languages})
-        assert "link" not in plain.headers
+        assert re.fullmatch(
+            r"</static/\w{16}/joined/texts/en.js>; rel=modulepreload", plain.headers["link"]
+        )
     cookie = {"Cookie": "chat_session=x", "Accept-Language": "en"}
     known = await server.http("GET", "/", headers=cookie)
-    assert known.headers["link"] == "</api/v1/me>; rel=preload; as=fetch; crossorigin"
+    assert known.headers["link"].endswith(", </api/v1/me>; rel=preload; as=fetch; crossorigin")
 
 
 def test_any_change_changes_the_address(folder: Path) -> None:

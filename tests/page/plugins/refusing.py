@@ -1,4 +1,4 @@
-"""A plugin that refuses messages in two languages, and whose operation fails with any code one asks for."""
+"""A plugin that refuses messages in two languages, lets Hugo leave no room, and whose operation fails with any code one asks for."""
 
 import chatserver
 from chatserver.errors import CODES
@@ -13,6 +13,12 @@ class Plugin:
         if draft.body == "loud":
             return chatserver.Refusal({"en": "It is night.", "ja": "夜です。"})
         return chatserver.Refusal("Say please.") if draft.body == "rude" else None
+
+    @chatserver.hookimpl(actions=(chatserver.RoomLeave,))
+    def check_action(
+        self, action: chatserver.Action, user: chatserver.User
+    ) -> chatserver.Refusal | None:
+        return chatserver.Refusal("Say goodbye first.") if user.name == "Hugo" else None
 
     @chatserver.hookimpl
     def register_operations(self, context: chatserver.Context) -> list[chatserver.Operation]:
