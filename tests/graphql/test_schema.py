@@ -13,7 +13,7 @@ from chatserver_plugins.graphql.schema import build
 PROMISED = """
 Query.me: User
 Query.user(id: ID!): User
-Query.rooms(first: Int = 50, after: String, text: String): RoomConnection
+Query.rooms(first: Int = 50, after: String, text: String, archived: Boolean = False): RoomConnection
 Query.room(id: ID!): Room
 Query.search(text: String!, room: ID, first: Int = 50, after: String): MessageConnection
 Room.id: ID!

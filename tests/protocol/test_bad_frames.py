@@ -136,10 +136,14 @@ VALID: dict[str, dict[str, Any]] = {
     "presence": {"room": "r", "users": ["u"]},
     "create": {"name": "n", "kind": "public", "topic": "t", "members": []},
     "change": {"room": "r", "name": "n", "topic": "t"},
+    "archive": {"room": "r", "archived": True},
     "join": {"room": "r"},
     "leave": {"room": "r"},
     "invite": {"room": "r", "user": "u"},
     "kick": {"room": "r", "user": "u"},
+    "ban": {"room": "r", "user": "u", "reason": "r", "seconds": 60},
+    "unban": {"room": "r", "user": "u"},
+    "bans": {"room": "r", "after": "u", "limit": 1},
     "role": {"room": "r", "user": "u", "role": "admin"},
     "members": {"room": "r"},
     "search": {"text": "t"},
@@ -148,7 +152,13 @@ VALID: dict[str, dict[str, Any]] = {
     "complete": {"room": "r", "text": "/t"},
     "ping": {},
 }
-NULLABLE = {("history", "before"), ("create", "name"), ("change", "name"), ("change", "topic")}
+NULLABLE = {
+    ("history", "before"),
+    ("ban", "seconds"),
+    ("create", "name"),
+    ("change", "name"),
+    ("change", "topic"),
+}
 NULLABLE |= {("prefer", name) for name in ("favourite", "section", "muted", "unread")}
 
 

@@ -227,7 +227,7 @@ async def break_list(
     """Make all lists fail. The result has one entry for each requested list."""
     asked: list[int] = []
 
-    async def visible(*given: object) -> object:
+    async def visible(*given: object, archived: bool = False) -> object:
         asked.append(1)
         raise error
 
