@@ -28,7 +28,10 @@ SIZES: dict[str, dict[str, object]] = {
 THEMES = ("light", "dark")
 QUALITY = 35  # of WebP, in percent: all pictures together take less than 2 MB of a checkout
 # Views that look like another one.
-LEFT_OUT = {"list-without-hits", "sign-in-refused", "room-actions", "room-edit", "room-menu"}
+LEFT_OUT = {
+    *("list-without-hits", "sign-in-refused", "room-actions", "room-edit", "room-menu"),
+    *("room-archived", "section", "ban"),
+}
 
 ROOM = "Harvest festival"
 OTHER_ROOMS = ["Announcements", "Book club", "Design", "Kitchen", "Support"]

@@ -41,6 +41,10 @@ def server_with_all(data: Path) -> Server:
 def populate(browser: Browser, server: Server) -> None:
     olga = Person(browser, server.url).sign_up("olga", "Olga Ōkubo")
     ben = Person(browser, server.url).sign_up("ben", "Ben")
+    olga.create_room("Finished")
+    finished = olga.page.locator("room-view").get_attribute("data-room")
+    archive = "(room) => document.querySelector('chat-app').session.archive(room, true)"
+    olga.page.evaluate(archive, finished)
     olga.create_room("Garden")
     olga.create_room("Elsewhere")
     ben.create_room("Open to all")
@@ -155,6 +159,12 @@ class Tour:
         expect(page.get_by_test_id("composer")).to_be_visible()
         yield "room-without-messages"
         self._to_list()
+        page.locator('[data-key="group:archived"]').click()
+        self._open("Finished")
+        expect(page.get_by_test_id("archived-restore")).to_be_visible()
+        yield "room-archived"
+        self._to_list()
+        page.locator('[data-key="group:archived"]').click()
         self._open("Garden")
         messages = page.get_by_test_id("message")
         expect(messages.filter(has_text="notes.txt")).to_be_visible()
@@ -181,6 +191,9 @@ class Tour:
         page.get_by_test_id("room-menu").click()
         expect(page.get_by_test_id("leave-room")).to_be_visible()
         yield "room-menu"
+        page.get_by_test_id("room-section").click()
+        expect(page.get_by_test_id("section-dialog")).to_be_visible()
+        yield "section"
         page.keyboard.press("Escape")
         panels = page.locator(".room-head [aria-expanded]:not([aria-haspopup])")
         for index in range(panels.count()):
@@ -195,7 +208,12 @@ class Tour:
         page.get_by_test_id("people").click()
         expect(page.get_by_test_id("members").locator("li").first).to_be_visible()
         yield "people"
+        page.get_by_test_id("members").get_by_test_id("ban").first.click()
+        expect(page.get_by_test_id("ban-dialog")).to_be_visible()
+        yield "ban"
         page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+        expect(page.get_by_test_id("people-dialog")).to_have_count(0)
         own = page.get_by_test_id("message").filter(has_text="tomatoes")
         own.focus()
         own.get_by_test_id("delete").click()
@@ -232,7 +250,7 @@ class Tour:
                 row.locator("[data-setting=deadline_seconds] input").fill("-1")
                 row.get_by_test_id("settings-save").click()
                 expect(row.locator("[data-fault=deadline_seconds]")).not_to_be_empty()
-                yield "settings-plugins, settings"
+                yield "settings-plugins-form"
 
     def _troubles(self) -> Iterator[str]:
         page = self.page
