@@ -35,7 +35,7 @@ def test_japanese_has_a_text_for_every_error_of_the_server() -> None:
 def test_english_has_the_texts_of_the_server_s_errors() -> None:
     """By these the page tells what a server says beyond the meaning of a code."""
     errors = pytest.importorskip("chatserver.errors")
-    texts = (STATIC / "texts" / "en.js").read_text(encoding="utf-8")
+    texts = (STATIC / "texts" / "errors-en.js").read_text(encoding="utf-8")
     ours = dict(re.findall(r'"error\.([\w.]+)": "((?:[^"\\]|\\.)*)"', texts))
     del ours["unknown"], ours["connection.lost"]
     assert ours == {code: meaning.text for code, meaning in errors.CODES.items()}

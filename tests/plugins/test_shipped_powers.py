@@ -82,6 +82,6 @@ async def test_traces() -> None:
         async with running("tracing", settings=settings) as chat:
             ada = await chat.user("ada")
             await ada.call("rooms")
+            await until(lambda: collector.spans)
     finally:
         collector.stop()
-    assert collector.spans
