@@ -36,6 +36,7 @@ const plugins = new Plugins({ places, api, connection, session, store, styles: d
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
 const KEEPING_MS = 3_000; // after the start, whose network the files that are kept do not share
 const KEEPING_AGAIN_MS = 60_000;
+const ASK_AGAIN_MS = 3_000; // of a server that did not say who is signed in
 /** @type {{check: () => void} | null} */
 let updates = null;
 const root = document.querySelector("#root");
@@ -113,6 +114,15 @@ async function confirmUser(asking) {
   }
 }
 
+/** Without an answer the sign-in is shown, and gives way when the server says who is signed in. */
+function askAgain() {
+  setTimeout(async () => {
+    if (store.me) return;
+    const user = await api.me().catch(askAgain);
+    if (user && !store.me) signedIn(user);
+  }, ASK_AGAIN_MS * (1 + Math.random()));
+}
+
 function onReady() {
   updates?.check();
   if (partsLost) loadParts();
@@ -174,6 +184,7 @@ try {
   if (!before) {
     notice = errorText(error);
     void show();
+    askAgain();
   }
 }
 setTimeout(followUpdates, KEEPING_MS);

@@ -99,6 +99,21 @@ def test_who_is_not_signed_in_is_told_that_the_server_is_away(
     expect(yui.page.get_by_text("サーバーに接続できません。")).to_be_visible()
 
 
+def test_who_is_signed_in_is_asked_again_when_there_was_no_answer(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-asks", "Aya")
+    aya.create_room("Asked")
+    again = person(server)
+    again.context.add_cookies(aya.context.cookies())  # type: ignore[arg-type]
+    proxy = Proxy(again, 502)
+    proxy.is_away = True
+    again.page.goto(server.url)
+    expect(again.page.get_by_test_id("submit")).to_be_visible()
+    proxy.is_away = False
+    expect(again.page.get_by_test_id("room").filter(has_text="Asked")).to_be_visible()
+
+
 def test_events_that_are_none_break_nothing(person: PersonFactory, server: Server) -> None:
     aya = person(server)
     sockets: list[WebSocketRoute] = []
