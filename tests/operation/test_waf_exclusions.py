@@ -32,6 +32,10 @@ def form_request(path: str, **fields: str) -> bytes:
     return request("POST", path, "Content-Type: application/x-www-form-urlencoded", body=body)
 
 
+def looking_for(path: str) -> bytes:
+    return request("GET", f"{path}?limit=50&text={quote(ATTACK)}")
+
+
 def by_get(**parameters: str) -> bytes:
     given = "&".join(f"{name}={quote(value)}" for name, value in parameters.items())
     return request("GET", f"/graphql?{given}")
@@ -79,6 +83,23 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
     "9590230": (
         [field("section", f"{ROOM}/preferences", "PATCH")],
         [field("other", f"{ROOM}/preferences", "PATCH"), field("section", ROOM, "PATCH")],
+    ),
+    "9590240": (
+        [field("reason", f"{ROOM}/bans/06h1", "PUT")],
+        [field("seconds", f"{ROOM}/bans/06h1", "PUT"), field("reason", ROOM, "PATCH")],
+    ),
+    "9590250": (
+        [
+            looking_for("/api/v1/rooms"),
+            looking_for(f"{ROOM}/members"),
+            looking_for("/api/v1/admin/users"),
+            looking_for("/api/v1/admin/rooms"),
+        ],
+        [
+            looking_for("/api/v1/admin/sessions"),
+            request("GET", f"/api/v1/rooms?after={quote(ATTACK)}&text=x"),
+            json_request(f"/api/v1/rooms?text={quote(ATTACK)}", '{"name": "x"}'),
+        ],
     ),
     "9590220": (
         [field("name", "/api/v1/me/passkeys/0123456789abcdef", "PATCH")],
