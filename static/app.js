@@ -45,6 +45,7 @@ let emailCode = "";
 /** @type {Record<string, string | undefined>} */
 let waiting = atStart();
 let partsLost = false;
+const worker = navigator.serviceWorker?.controller ?? null; // that this page was loaded by
 
 /**
  * What the address says behind `#`: a sign-in that goes on here, an invitation, a new password, an e-mail address to
@@ -132,7 +133,7 @@ function onReady() {
 function followUpdates() {
   import("./elements/update-line.js").then(
     (part) => {
-      updates = part.followUpdates(document.querySelector("meta[name=build]")?.content);
+      updates = part.followUpdates(document.querySelector("meta[name=build]")?.content, worker);
     },
     () => setTimeout(followUpdates, KEEPING_AGAIN_MS),
   );

@@ -26,10 +26,10 @@ class UpdateLine extends View {
 
 customElements.define("update-line", UpdateLine);
 
-/** Keeps this page and looks for newer ones from now on. `build` is its version. */
-export function followUpdates(build) {
+/** Keeps this page and looks for newer ones from now on. `build` is its version, `before` the worker it was loaded by. */
+export function followUpdates(build, before) {
   const updates = new Updates({ container: navigator.serviceWorker, reload: () => location.reload() });
   document.body.append(h("update-line", { updates }));
-  void updates.start(build);
+  void updates.start(build, before);
   return updates;
 }

@@ -2,6 +2,8 @@
 
 import { currentLanguage } from "./i18n.js";
 
+const ME_MS = 15_000; // for an answer that the page waits for
+
 /** An answer that says no, or none at all (`status` 0, code "connection.lost"). */
 export class ApiError extends Error {
   constructor(status, code, message, detail) {
@@ -20,10 +22,10 @@ export class Api {
     this.#fetch = fetch;
   }
 
-  /** The signed-in user, or null. */
+  /** The signed-in user, or null. The page waits for this, so an answer that takes too long is none. */
   async me() {
     try {
-      return await this.#call("GET", "/api/v1/me");
+      return await this.#call("GET", "/api/v1/me", undefined, AbortSignal.timeout(ME_MS));
     } catch (error) {
       if (error.status === 401) return null;
       throw error;
@@ -205,7 +207,7 @@ export class Api {
     return this.#call(method, path, body);
   }
 
-  async #call(method, path, body) {
+  async #call(method, path, body, signal) {
     let response;
     try {
       response = await this.#fetch(path, {
@@ -215,6 +217,7 @@ export class Api {
         // The language of the page, which mails are written in.
         headers: { "Accept-Language": currentLanguage(), ...(body && { "Content-Type": "application/json" }) },
         body: body && JSON.stringify(body),
+        signal,
       });
     } catch {
       throw new ApiError(0, "connection.lost", "The server could not be reached.");

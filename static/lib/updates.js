@@ -28,12 +28,16 @@ export class Updates extends EventTarget {
     this.#reload = reload;
   }
 
-  /** `build` is the version of this page; "" for a page that is not to be kept. */
-  async start(build) {
+  /**
+   * `build` is the version of this page; "" for a page that is not to be kept. `before` is the worker that the page was
+   * loaded by, or null: another one may have taken over since.
+   */
+  async start(build, before = this.#container?.controller) {
     if (!this.#container || !build) return;
     this.#build = build;
-    this.#wasControlled = Boolean(this.#container.controller);
+    this.#wasControlled = Boolean(before);
     this.#container.addEventListener("controllerchange", () => void this.#onTakenOver());
+    if (this.#container.controller !== before) void this.#onTakenOver();
     try {
       this.#watch(await this.#container.register(SCRIPT, { scope: "/", updateViaCache: "none" }));
     } catch (error) {

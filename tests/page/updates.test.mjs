@@ -44,11 +44,11 @@ class Container extends EventTarget {
   }
 }
 
-async function started(container, build = "1") {
+async function started(container, build = "1", before = container?.controller) {
   const seen = { reloads: 0, offers: 0 };
   const updates = new Updates({ container, reload: () => (seen.reloads += 1) });
   updates.addEventListener("available", () => (seen.offers += 1));
-  await updates.start(build);
+  await updates.start(build, before);
   return { updates, seen };
 }
 
@@ -176,4 +176,18 @@ test("a worker that loses a question is asked again, until it answers or is gone
   gone.becomes("redundant");
   context.mock.timers.tick(20_000);
   assert.equal(asked, 1);
+});
+
+test("a version that took over before anybody looked is offered", async () => {
+  const container = new Container();
+  const [first, second] = [new Worker("1"), new Worker("2")];
+  container.controller = second;
+  const { seen } = await started(container, "1", first);
+  await settled();
+  assert.deepEqual(seen, { reloads: 0, offers: 1 });
+  const fresh = new Container();
+  fresh.controller = first; // the first version of all, which has kept the page meanwhile
+  const { seen: quiet } = await started(fresh, "1", null);
+  await settled();
+  assert.deepEqual(quiet, { reloads: 0, offers: 0 });
 });
