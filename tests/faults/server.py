@@ -226,7 +226,7 @@ class ChatServer:
 
 
 class ForkedServer(ChatServer):
-    """One that begins as a fork (tests/forking.py), for tests of what is beside it: a tenth of the processor time."""
+    """One that begins as a fork (tests/forking.py), for tests of what is beside it: a third of the processor time."""
 
     def _begin(self, module: list[str], console: BinaryIO) -> psutil.Popen | Forked:
         with Path(os.devnull).open("rb") as nothing:
