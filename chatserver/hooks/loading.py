@@ -5,12 +5,14 @@ registered with pluggy. `chatserver.hooks.calls` calls the registered hooks.
 """
 
 import difflib
+import importlib.machinery
 import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import Distribution, entry_points
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -306,9 +308,22 @@ def _local_files(folder: str) -> list[Path]:
     return sorted(path for path in Path(folder).glob("*.py") if not path.stem.startswith("_"))
 
 
+class _AsItStands(importlib.machinery.SourceFileLoader):
+    """Compiles a file each time it is loaded.
+
+    Python takes its cached bytecode for a file of the same size and second. What an author saves right after the
+    server read it would be in effect nowhere, not after a restart either.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _file_loader(name: str, path: Path) -> Callable[[], type[Any]]:
     def load() -> type[Any]:
-        spec = importlib.util.spec_from_file_location(name, path)
+        spec = importlib.util.spec_from_file_location(
+            name, path, loader=_AsItStands(name, str(path))
+        )
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # text annotations are resolved there

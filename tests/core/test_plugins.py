@@ -1,6 +1,8 @@
 """A plugin that is broken refuses to start or is contained, and is named. The files are in broken/."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ from chatserver.app import Server
 from chatserver.config import Loaded, load
 from chatserver.errors import ChatError
 from chatserver.hooks.guard import PluginFailed
-from chatserver.hooks.loading import survey
+from chatserver.hooks.loading import discover, survey
 from chatserver.hooks.types import Draft, LoginAttempt, Refusal
 from chatserver.model import RoomKind, User
 from chatserver.process.watchdog import Watchdog
@@ -176,6 +178,20 @@ def test_the_list_of_plugins_has_the_problem_of_each(tmp_path: Path) -> None:
     assert "broken on purpose" in rows["raises_at_import"].problem
     assert rows["with_settings"].problem == "not listed in plugins.enabled"
     assert rows["memory"].order == 1
+
+
+def test_a_file_is_read_as_it_stands_however_soon_after_the_last_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    config = loaded(tmp_path, plugins__folder=str(tmp_path)).config
+    file = tmp_path / "swift.py"
+    seen = []
+    for edition in ("one", "two"):
+        file.write_text(f"class Plugin:\n    edition = '{edition}'\n")
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+        seen.append(discover(config)["swift"].load().edition)
+    assert seen == ["one", "two"]
 
 
 # -- contained while running -------------------------------------------------------------------------
