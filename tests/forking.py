@@ -37,6 +37,7 @@ import psutil
 
 import chatserver
 import chatserver_plugins
+from chatserver.web.pages import StaticFiles
 
 ROOT = Path(__file__).parents[1]
 UNWANTED = "chatserver.testing"  # pytest rewrites its assertions when it imports it
@@ -156,6 +157,7 @@ def main(address: str) -> None:
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not found.name.startswith(UNWANTED) and not found.name.endswith("__main__"):
                 importlib.import_module(found.name)
+    StaticFiles("", debug=False)  # joins the page, which forks find joined
     gc.collect()
     gc.freeze()  # so that no fork copies it
     signal.signal(signal.SIGINT, signal.SIG_IGN)

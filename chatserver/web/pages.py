@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,15 @@ NO_BUILD = b'name="build" content=""'
 LOADED = re.compile(rb"""((?:href|src)=["'])/static/(?![^"']*\.webmanifest)""")
 
 
+@lru_cache(maxsize=4)
+def _joined(root: Path, version: str) -> JoinedPage:
+    """The page of a folder whose files have this version.
+
+    Joining takes longer than the rest of a server's start. A suite of tests starts hundreds in one process.
+    """
+    return JoinedPage(root, PAGE)
+
+
 class StaticFiles(Files):
     """The page's files.
 
@@ -35,7 +45,7 @@ class StaticFiles(Files):
             raise StartupError(f"server.static: there is no {PAGE} in {root}")
         super().__init__(root, debug=debug)
         self.origin = url.removesuffix(urlsplit(url).path) if "//" in url else ""
-        self._joined = JoinedPage(root, PAGE) if not debug else None
+        self._joined = _joined(root, self.version) if not debug else None
         if self._joined is not None:
             self.version = self._joined.version(self.version)
             for path, data in self._joined.files.items():

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import lru_cache
 
 from ariadne import EnumType, make_executable_schema
 from graphql import (
@@ -47,16 +48,22 @@ def _check_names(parts: Sequence[GraphQLPart]) -> None:
     owners: dict[str, str] = {}
     for part in parts:
         try:
-            document = parse(part.sdl, no_location=True)
+            names = _names(part.sdl)
         except GraphQLError as error:
             raise StartupError(f"GraphQL part {part.name}: {error}") from error
-        for definition in document.definitions:
-            for name in _defined(definition):
-                if name in owners:
-                    raise StartupError(
-                        f"GraphQL part {part.name}: {name} is defined by {owners[name]}"
-                    )
-                owners[name] = part.name
+        for name in names:
+            if name in owners:
+                raise StartupError(f"GraphQL part {part.name}: {name} is defined by {owners[name]}")
+            owners[name] = part.name
+
+
+@lru_cache(
+    maxsize=64
+)  # a switch of plugins builds the schema anew, of parts that stay what they are
+def _names(sdl: str) -> tuple[str, ...]:
+    """What a part defines. Raises `GraphQLError`."""
+    document = parse(sdl, no_location=True)
+    return tuple(name for definition in document.definitions for name in _defined(definition))
 
 
 def _defined(definition: ast.DefinitionNode) -> list[str]:
