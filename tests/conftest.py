@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import trustme
@@ -16,6 +17,11 @@ from tornado.ioloop import IOLoop
 
 from tests.processor_time import ProcessorTime
 from tests.virtual_time import VirtualLoop, paced_by
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.chromium import SharedChromium
 
 NESTED_TURNS = 30  # of the loop, enough for the six generators of a streamed answer of httpx
 
@@ -108,3 +114,19 @@ def ca_file(tmp_path: Path, authority: trustme.CA) -> str:
     path = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def shared_chromium() -> Iterator["SharedChromium"]:
+    from tests.chromium import SharedChromium  # not for those who need no browser
+
+    shared = SharedChromium()
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(shared_chromium: "SharedChromium") -> Iterator["Browser"]:
+    """The Chromium of this process of tests. A test makes contexts of its own."""
+    with shared_chromium.lent() as browser:
+        yield browser

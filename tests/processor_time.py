@@ -15,9 +15,14 @@ SHOWN = 10
 KEY = "processor_seconds"  # in what a process of pytest-xdist hands over at its end
 OTHER = "importing, ending"  # what belongs to no test
 
+lasting = 0.0  # seconds of processes that go on from test to test, set by those who keep them
+
 
 class ProcessorTime:
-    """A plugin of pytest. Processes that a test started count once they have ended and been waited for."""
+    """A plugin of pytest. Processes that a test started count once they have ended and been waited for.
+
+    The browser that tests share counts at the end of each module that uses it.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -47,10 +52,10 @@ class ProcessorTime:
 
 
 def used() -> float:
-    """Seconds of processor time of this process, of its children that have ended, and of forks that have."""
+    """Seconds of processor time of this process, of its children and forks that have ended, and of those that last."""
     times = os.times()
     own = times.user + times.system + times.children_user + times.children_system
-    return own + forking.seconds
+    return own + forking.seconds + lasting
 
 
 def folder_of(nodeid: str) -> str:

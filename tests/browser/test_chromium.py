@@ -3,26 +3,24 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.world import HOME, LONG, LONG_EVENTS, MARKUP, World
-from tests.chromium import chromium
 
 
 @pytest.fixture(scope="module")
-def page(on_sqlite: World) -> Iterator[Page]:
+def page(on_sqlite: World, browser: Browser) -> Iterator[Page]:
     """The page as the owner sees it. Any complaint of the browser fails the test."""
     complaints: list[str] = []
-    with chromium() as browser:
-        context = browser.new_context(base_url=f"http://127.0.0.1:{on_sqlite.server.port}")
-        url = f"http://127.0.0.1:{on_sqlite.server.port}"
-        token = on_sqlite.owner.token
-        context.add_cookies([{"name": "chat_session", "value": token, "url": url}])
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append(dialog.message))
-        yield page
+    context = browser.new_context(base_url=f"http://127.0.0.1:{on_sqlite.server.port}")
+    url = f"http://127.0.0.1:{on_sqlite.server.port}"
+    token = on_sqlite.owner.token
+    context.add_cookies([{"name": "chat_session", "value": token, "url": url}])
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    yield page
     assert complaints == []
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.oidc.provider import Provider, providing
-from tests.page.conftest import browser, person
+from tests.page.conftest import person
 
-__all__ = ["browser", "person", "provider"]
+__all__ = ["person", "provider"]
 
 
 @pytest.fixture
