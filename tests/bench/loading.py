@@ -117,7 +117,7 @@ def _slow_down(context: BrowserContext, page: Page, latency: float) -> dict[str,
 def main(latency: float, static: str) -> None:
     """Measure cold visits, each with an empty profile, and warm ones, each the third of its profile."""
     with tempfile.TemporaryDirectory(prefix="chatserver-loading-") as folder, chromium() as browser:
-        settings = {"server.debug": "false", "server.static": static}
+        settings = {"server.static": static}
         server = Server(Path(folder), "memory", settings)
         server.start()
         try:

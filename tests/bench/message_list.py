@@ -168,7 +168,7 @@ class Reader:
 def main(messages: int) -> None:
     """Print what the list of messages costs a browser."""
     table = Table("what", "figure")
-    settings = {"server.debug": "false", "limits.operations_per_second": "1000"}
+    settings = {"limits.operations_per_second": "1000"}
     with tempfile.TemporaryDirectory(prefix="chatserver-list-") as folder, chromium() as browser:
         server = Server(Path(folder), "sqlite", settings)
         server.start()

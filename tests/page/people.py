@@ -17,8 +17,14 @@ from tests.servers import free_port
 
 START_SECONDS = 60
 PASSWORD = "correct horse battery staple"
+SETTINGS = {
+    "server.unique_names": "false",  # each test has an Aya of its own
+    "server.debug": "false",  # the page is joined, as in production: a third of the work of loading its modules
+}
 # The page asks who is signed in; before that somebody is, the browser logs the 401 by itself.
 EXPECTED_CONSOLE = r"401 \(Unauthorized\).*/api/v1/me"
+# What Playwright lets it say where service workers are blocked.
+BLOCKED = "Service Worker registration blocked"
 # What the console says while a server or the network is away, whatever was being loaded at that moment.
 AWAY = r"net::ERR_|WebSocket connection to|Failed to fetch|/api/v1/"
 
@@ -47,8 +53,7 @@ class Server:
         command = ["chatserver", "dev", "--no-reload"]
         command += ["--store", self._store, "--port", str(self.port)]
         command += ["--data", str(self._data / "data")]
-        command += ["--set", "server.unique_names=false"]  # each test has an Aya of its own
-        for key, value in self._settings.items():
+        for key, value in {**SETTINGS, **self._settings}.items():
             command += ["--set", f"{key}={value}"]
         with Path(os.devnull).open("rb") as nothing, self.log.open("ab") as log:
             self._process = Forked(command, [nothing, log, log], self._data, self._environ)
@@ -77,13 +82,17 @@ class Server:
 
 
 class Person:
-    """One browser context: its own cookies, language and screen. Collects what the console complains about."""
+    """One browser context: its own cookies, language and screen. Collects what the console complains about.
+
+    Has no service worker, which loads the whole page once more, unless it is to have: `service_workers="allow"`.
+    """
 
     def __init__(self, browser: Browser, url: str, **options: object) -> None:
         self.url = url
-        self.context: BrowserContext = browser.new_context(**{"locale": "en-GB", **options})  # type: ignore[arg-type]
+        options = {"locale": "en-GB", "service_workers": "block", **options}
+        self.context: BrowserContext = browser.new_context(**options)  # type: ignore[arg-type]
         self.context.set_default_timeout(WAIT_MS)
-        self.expected = [EXPECTED_CONSOLE]
+        self.expected = [EXPECTED_CONSOLE, BLOCKED]
         self._complaints: list[str] = []
         self.username = ""
         self.page: Page = self.new_page()

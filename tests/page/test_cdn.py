@@ -84,15 +84,13 @@ def test_the_page_works_with_files_from_a_cdn(
     person: PersonFactory, cdn: Cdn, tmp_path: Path
 ) -> None:
     settings = {
-        # `chatserver dev` serves changed files at once, so nothing could be kept.
-        "server.debug": "false",
         "server.static_url": f"http://127.0.0.1:{cdn.port}/static/",
     }
     server = Server(tmp_path, "memory", settings)
     server.start()
     cdn.origin = server.port
     try:
-        aya = person(server).sign_up("aya", "Aya")
+        aya = person(server, service_workers="allow").sign_up("aya", "Aya")
         aya.create_room("Tea")
         person(server).sign_up("ben", "Ben").join_room("Tea")
         # The browser keeps what came from there, too.

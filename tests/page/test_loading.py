@@ -18,7 +18,7 @@ MOST_REQUESTS = (
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Server]:
     """A server as in production: it joins and packs the page's files."""
-    server = Server(tmp_path_factory.mktemp("built"), "memory", {"server.debug": "false"})
+    server = Server(tmp_path_factory.mktemp("built"), "memory")
     server.start()
     # The first account owns the server, and is told so by a part of the page that others do not load.
     Person(browser, server.url).sign_up("olga", "Olga").context.close()
@@ -32,7 +32,7 @@ def test_the_first_message_costs_no_more_than_its_budget(
 ) -> None:
     aya = person(built).sign_up(f"aya-{locale[:2]}", "Aya")
     room = prepare(aya, ROOMS)
-    reader = Person(browser, built.url, locale=locale)
+    reader = Person(browser, built.url, locale=locale, service_workers="allow")
     reader.context.add_cookies(aya.context.cookies())  # type: ignore[arg-type]
     cold = visit(reader.context, built.url, room, 0, ROOMS)
     warm = visit(reader.context, built.url, room, 0, ROOMS)
@@ -45,7 +45,7 @@ def test_the_first_message_costs_no_more_than_its_budget(
 def test_a_reader_whose_texts_cannot_be_loaded_reads_english(
     person: PersonFactory, built: Server
 ) -> None:
-    aya = person(built, locale="ja-JP", service_workers="block")
+    aya = person(built, locale="ja-JP")
     aya.expected += ["texts of ja", "ERR_FAILED"]
     aya.page.route("**/texts/ja.js", lambda route: route.abort())
     aya.page.goto(built.url)

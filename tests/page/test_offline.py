@@ -41,7 +41,7 @@ HANGS = """IDBFactory.prototype.open = () => ({});"""
 
 @pytest.fixture
 def built(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path, "sqlite", {"server.debug": "false"})
+    server = Server(tmp_path, "sqlite")
     server.start()
     yield server
     server.stop()
@@ -61,7 +61,7 @@ def written(page: Page, text: str) -> None:
 def test_rooms_and_messages_are_there_without_a_server(
     built: Server, person: PersonFactory
 ) -> None:
-    aya = person(built).sign_up("aya", "Aya")
+    aya = person(built, service_workers="allow").sign_up("aya", "Aya")
     aya.create_room("Tea")
     aya.say("the water boils")
     written(aya.page, "the water boils")
@@ -96,7 +96,7 @@ def test_rooms_and_messages_are_there_without_a_server(
 def test_a_room_that_was_not_kept_says_so_until_the_connection_is_back(
     built: Server, person: PersonFactory
 ) -> None:
-    aya = person(built).sign_up("aya", "Aya")
+    aya = person(built, service_workers="allow").sign_up("aya", "Aya")
     prepare(aya, 1)
     aya.create_room("Cake")
     aya.say("with cream")
@@ -143,7 +143,7 @@ def listed(page: Page, name: str) -> None:
 
 
 def test_nothing_stays_after_the_session(built: Server, person: PersonFactory) -> None:
-    aya = person(built).sign_up("aya", "Aya")
+    aya = person(built, service_workers="allow").sign_up("aya", "Aya")
     aya.create_room("Tea")
     aya.say("a secret")
     written(aya.page, "a secret")
@@ -180,7 +180,7 @@ def sign_in(person: Person) -> None:
 
 
 def test_another_user_sees_nothing_of_the_one_before(built: Server, person: PersonFactory) -> None:
-    aya = person(built).sign_up("aya", "Aya")
+    aya = person(built, service_workers="allow").sign_up("aya", "Aya")
     aya.create_room("Tea", "private")
     aya.say("a secret")
     written(aya.page, "a secret")
@@ -208,7 +208,7 @@ def test_another_user_sees_nothing_of_the_one_before(built: Server, person: Pers
 def test_storage_that_does_not_work_breaks_nothing(
     built: Server, person: PersonFactory, broken: str
 ) -> None:
-    aya = person(built)
+    aya = person(built, service_workers="allow")
     aya.context.add_init_script(broken)
     aya.sign_up("aya", "Aya")
     aya.create_room("Tea")

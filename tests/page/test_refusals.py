@@ -21,6 +21,7 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = {
         "plugins.folder": str(HERE / "plugins"),
         "plugins.enabled": '["memory", "password", "refusing"]',
+        "server.debug": "true",  # its modules can be imported
     }
     server = Server(tmp_path_factory.mktemp("refusing"), "memory", settings)
     server.start()

@@ -30,7 +30,7 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.static = Path(shutil.copytree(STATIC, folder / "page"))
-        self.settings = {"server.debug": "false", "server.static": str(self.static)}
+        self.settings = {"server.static": str(self.static)}
         self.server = Server(folder, "sqlite", self.settings)
         self.server.start()
 
@@ -66,7 +66,7 @@ def offered(page: Page) -> None:
 
 
 def test_the_page_opens_without_its_server(site: Site, person: PersonFactory) -> None:
-    aya = person(site.server).sign_up("aya", "Aya")
+    aya = person(site.server, service_workers="allow").sign_up("aya", "Aya")
     kept(aya)
     addresses = aya.page.evaluate(
         """async () => {
@@ -88,7 +88,7 @@ def test_the_page_opens_without_its_server(site: Site, person: PersonFactory) ->
 
 
 def test_a_new_version_waits_until_each_window_wants_it(site: Site, person: PersonFactory) -> None:
-    aya = person(site.server).sign_up("aya", "Aya")
+    aya = person(site.server, service_workers="allow").sign_up("aya", "Aya")
     kept(aya)
     other = aya.new_page()
     other.goto(site.server.url)
@@ -120,7 +120,7 @@ def test_a_new_version_waits_until_each_window_wants_it(site: Site, person: Pers
 
 
 def test_what_waits_outlasts_an_update(site: Site, person: PersonFactory) -> None:
-    aya = person(site.server)
+    aya = person(site.server, service_workers="allow")
     is_away = False
 
     def connect(socket: WebSocketRoute) -> None:
@@ -164,7 +164,7 @@ def test_what_waits_outlasts_an_update(site: Site, person: PersonFactory) -> Non
 def test_a_reload_shows_the_new_version_without_a_question(
     site: Site, person: PersonFactory
 ) -> None:
-    aya = person(site.server).sign_up("aya", "Aya")
+    aya = person(site.server, service_workers="allow").sign_up("aya", "Aya")
     kept(aya)
     site.replace("Second")
     aya.page.reload()
@@ -177,7 +177,7 @@ def test_a_reload_shows_the_new_version_without_a_question(
 def test_a_server_for_development_keeps_nothing_and_ends_what_was_kept(
     site: Site, person: PersonFactory
 ) -> None:
-    aya = person(site.server).sign_up("aya", "Aya")
+    aya = person(site.server, service_workers="allow").sign_up("aya", "Aya")
     kept(aya)
     site.settings["server.debug"] = "true"
     site.replace("Dev")
