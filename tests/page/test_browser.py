@@ -410,7 +410,7 @@ def test_signing_out_and_in_again(person: PersonFactory, server: Server) -> None
     aya = person(server)
     aya.expected.append(r"401 \(Unauthorized\).*/api/v1/login")
     username = fresh("aya")
-    aya.sign_up(username, "Aya")
+    aya.sign_up_by_form(username, "Aya")
     aya.page.reload()
     expect(aya.page.get_by_test_id("my-name")).to_have_text("Aya")
     sign_out(aya.page)
