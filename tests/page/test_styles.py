@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 CSS = Path(__file__).parent.parent.parent / "static" / "css"
+ALL = [*CSS.glob("*.css"), *CSS.parent.parent.glob("plugins/*/page/*.css")]
 SHEETS = sorted(path for path in CSS.glob("*.css") if path.name != "tokens.css")
 COLOUR = r"#[0-9a-fA-F]{3,8}\b|\b(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch)\(|: *(?:white|black)\b"
 TIME = r"\b[\d.]+m?s\b"
@@ -54,9 +55,15 @@ def test_every_property_that_is_used_exists(path: Path) -> None:
     assert used <= defined
 
 
+def test_looks_know_no_language() -> None:
+    """So that test_accessibility.py may look at the themes in one."""
+    for path in ALL:
+        assert not re.search(r":lang\(|\[lang", path.read_text(encoding="utf-8")), path.name
+
+
 def test_every_token_is_used() -> None:
     used = set()
-    for path in [*CSS.glob("*.css"), *CSS.parent.parent.glob("plugins/*/page/*.css")]:
+    for path in ALL:
         used |= set(re.findall(r"var\((--[\w-]+)", path.read_text(encoding="utf-8")))
     tokens = (CSS / "tokens.css").read_text(encoding="utf-8")
     assert set(re.findall(r"^\s*(--[\w-]+)\s*:", tokens, re.M)) <= used
