@@ -13,6 +13,8 @@ from tests.page.test_accessibility import findings
 from tests.page.test_updates import AWAY, kept
 from tests.page.tools import axe_script
 
+pytestmark = pytest.mark.long
+
 READ = """async () => {
   const open = indexedDB.open("reading");
   const database = await new Promise((resolve) => (open.onsuccess = () => resolve(open.result)));

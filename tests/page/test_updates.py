@@ -14,6 +14,8 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from tests.page.people import Person, PersonFactory, Server
 from tests.page.waiting import until
 
+pytestmark = pytest.mark.long
+
 STATIC = Path(__file__).parents[2] / "static"
 AWAY = r"ERR_|Failed to fetch|WebSocket|connection\.lost|could not be reached|503|service worker|fetching the script"
 BUILD = "document.querySelector('meta[name=build]').content"
