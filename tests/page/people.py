@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.chromium import WAIT_MS
 from tests.forking import Forked
+from tests.page.waiting import until
 from tests.servers import free_port
 
 START_SECONDS = 60
@@ -21,6 +22,7 @@ SETTINGS = {
     "server.unique_names": "false",  # each test has an Aya of its own
     "server.debug": "false",  # the page is joined, as in production: a third of the work of loading its modules
 }
+IS_MEMBER = "(room) => document.querySelector('chat-app').store.rooms.get(room)?.joined"
 # The page asks who is signed in; before that somebody is, the browser logs the 401 by itself.
 EXPECTED_CONSOLE = r"401 \(Unauthorized\).*/api/v1/me"
 # What Playwright lets it say where service workers are blocked.
@@ -89,6 +91,7 @@ class Person:
 
     def __init__(self, browser: Browser, url: str, **options: object) -> None:
         self.url = url
+        self.rooms = f"{url}/api/v1/rooms"
         options = {"locale": "en-GB", "service_workers": "block", **options}
         self.context: BrowserContext = browser.new_context(**options)  # type: ignore[arg-type]
         self.context.set_default_timeout(WAIT_MS)
@@ -147,6 +150,12 @@ class Person:
         expect(status).to_have_attribute("data-status", "open")
 
     def create_room(self, name: str, kind: str = "public") -> None:
+        """Make a room over HTTP, and open it: less than half of what the dialog takes of the processor."""
+        made = self.context.request.post(self.rooms, data={"name": name, "kind": kind})
+        assert made.status == 201, made.text()
+        self._show_room(made.json()["id"], name)
+
+    def create_room_by_dialog(self, name: str, kind: str = "public") -> None:
         self.page.get_by_test_id("new-room").click()
         self.page.get_by_test_id("room-name").fill(name)
         self.page.get_by_test_id(f"kind-{kind}").check()
@@ -160,6 +169,20 @@ class Person:
         expect(self.page.get_by_test_id("room-title")).to_have_text(name)
 
     def join_room(self, name: str) -> None:
+        """Join a public room over HTTP, and open it."""
+        found = self.context.request.get(self.rooms, params={"text": name}).json()["rooms"]
+        (room,) = (each["id"] for each in found if each["name"] == name)
+        joined = self.context.request.post(f"{self.rooms}/{room}/join", data={})
+        assert joined.status == 200, joined.text()
+        self._show_room(room, name)
+
+    def _show_room(self, room: str, name: str) -> None:
+        """Open a room that this person has come into elsewhere, once the page has been told."""
+        until(self.page, IS_MEMBER, room)
+        self.page.evaluate("(room) => (location.hash = new URLSearchParams({ room }))", room)
+        self.in_room(name)
+
+    def join_room_by_button(self, name: str) -> None:
         self.open_room(name)
         self.page.get_by_test_id("join-room").click()
         self.in_room(name)

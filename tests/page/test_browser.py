@@ -269,7 +269,7 @@ def test_the_phone_shows_one_column(person: PersonFactory, server: Server) -> No
     ).sign_up(fresh("yui"), "結衣")
     page = phone.page
     room = fresh("とても長い名前のルームですがはみ出しません")
-    phone.create_room(room)
+    phone.create_room_by_dialog(room)
     expect(page.get_by_test_id("room-list")).to_be_hidden()
     page.get_by_test_id("composer").fill("長い" * 200 + "https://example.org/" + "a" * 200)
     page.get_by_test_id("send").tap()
@@ -441,7 +441,7 @@ def test_people_are_invited_and_talked_to_alone(
     aya, ben, room = two
     dan = person(server).sign_up(fresh("dan"), "Dan")
     secret = fresh("Secret ")
-    aya.create_room(secret, "private")
+    aya.create_room_by_dialog(secret, "private")
     aya.page.get_by_test_id("people").click()
     aya.page.get_by_role("button", name="Invite Ben").click()
     expect(aya.page.get_by_test_id("members")).to_contain_text("Ben")
@@ -573,5 +573,5 @@ def test_a_left_room_can_be_joined_again(two: tuple[Person, Person, str]) -> Non
     expect(ben.page.get_by_role("dialog", name="New room")).to_be_visible()
     ben.page.keyboard.press("Escape")
     aya.say("meanwhile")
-    ben.join_room(room)
+    ben.join_room_by_button(room)
     ben.sees("meanwhile")

@@ -283,7 +283,7 @@ def test_tabs_share_one_connection_which_passes_on(person: PersonFactory, server
     aya = person(server).sign_up("aya-shares", "Aya")
     ben = person(server).sign_up("ben-shares", "Ben")
     aya.create_room("Shared")
-    ben.join_room("Shared")
+    ben.join_room_by_button("Shared")
     sockets = Sockets()
     first = aya.page
     sockets.watch(first)
