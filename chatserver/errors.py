@@ -53,6 +53,9 @@ CODES: dict[str, Meaning] = {
         409, "never", "Make somebody else an owner first: you are the room's last one."
     ),
     "room.archived": Meaning(409, "refresh", "This room is archived: it can only be read."),
+    "room.moderators_only": Meaning(
+        403, "refresh", "Only those who moderate this room may write in it."
+    ),
     "room.banned": Meaning(403, "never", "You are banned from this room."),
     "message.not_found": Meaning(404, "refresh", "There is no such message."),
     "action.refused": Meaning(422, "never", "This was refused."),

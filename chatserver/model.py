@@ -48,6 +48,13 @@ class RoomKind(StrEnum):
     DIRECT = "direct"  # between its first members, for ever
 
 
+class Posting(StrEnum):
+    """Who may write messages in a room: all its members, or only those who moderate it."""
+
+    EVERYONE = "everyone"
+    MODERATORS = "moderators"
+
+
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """An account. `at` is the time when it was made (RFC 3339, UTC, milliseconds).
 
@@ -186,13 +193,14 @@ class MemberChanged(Event, frozen=True, kw_only=True, tag="member.changed"):
 class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="room.changed"):
     """The room's complete description from here on. The first event of every room.
 
-    An `archived` room is kept for reading: nothing is posted, changed, or joined there.
+    An `archived` room is kept for reading: nothing is posted, changed, or joined there. `posting` says who may write.
     """
 
     name: str | None
     kind: RoomKind
     topic: str = ""
     archived: bool = False
+    posting: Posting = Posting.EVERYONE
 
 
 class PluginEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag="plugin.event"):

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from chatserver.errors import ChatError
-from chatserver.model import RoomKind, RoomRole
+from chatserver.model import Posting, RoomKind, RoomRole
 
 VERSION = "chat.v1"
 
@@ -221,11 +221,12 @@ class Create(Op, frozen=True, kw_only=True, tag="create"):
 
 
 class Change(Op, frozen=True, kw_only=True, tag="change"):
-    """Change a room's name or topic; a field that is left out stays the same."""
+    """Change a room's name, topic, or who may write there; a field that is left out stays the same."""
 
     room: Id
     name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     topic: Annotated[str, Meta(max_length=1000)] | None = None
+    posting: Posting | None = None
 
 
 class Archive(Op, frozen=True, kw_only=True, tag="archive"):

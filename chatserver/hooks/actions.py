@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from chatserver.blobs.model import Blob
-from chatserver.model import RoomKind, RoomRole, ServerRole
+from chatserver.model import Posting, RoomKind, RoomRole, ServerRole
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,13 +74,14 @@ class RoomCreate(Action, frozen=True, kw_only=True):
 
 
 class RoomChange(Action, frozen=True, kw_only=True):
-    """The user gives a room another name, another topic, or both; None leaves it as it is."""
+    """The user gives a room another name or topic, or says who may write there; None leaves it as it is."""
 
     changeable = ("name", "topic")
 
     room: str
     name: str | None
     topic: str | None
+    posting: Posting | None = None
 
 
 class RoomArchive(Action, frozen=True, kw_only=True):

@@ -137,6 +137,7 @@ class PublicRooms:
                 head=heads.get(room.room, room.seq),
                 joined=False,
                 archived=room.archived,
+                posting=room.posting,
             )
             for room in rooms
         ]

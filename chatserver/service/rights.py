@@ -5,7 +5,7 @@ from enum import StrEnum
 from msgspec import to_builtins
 
 from chatserver.errors import ChatError
-from chatserver.model import RoomKind, RoomRole, ServerRole, User
+from chatserver.model import Posting, RoomKind, RoomRole, ServerRole, User
 from chatserver.roomlog.room import Room
 
 
@@ -22,7 +22,7 @@ class Right(StrEnum):
     PIN = "pin"
     INVITE = "invite"
     MODERATE = "moderate"  # delete messages of others, remove members of a lower role
-    CHANGE = "change"  # name and topic
+    CHANGE = "change"  # name, topic, and who may write
     APPOINT = "appoint"  # give roles
     ARCHIVE = "archive"  # end all writing in the room, and permit it again
     INTERACT = "interact"  # use buttons, menus and forms of messages
@@ -40,6 +40,8 @@ _STEWARD = frozenset({Right.PIN, Right.MODERATE, Right.CHANGE, Right.APPOINT, Ri
 _ARCHIVED = frozenset(
     {Right.READ, Right.LEAVE, Right.DELETE, Right.MODERATE, Right.APPOINT, Right.ARCHIVE}
 )
+# Only with the right to moderate, if that is how the room is set. A reply is a message as any other.
+_WRITING = frozenset({Right.POST, Right.EDIT})
 _NOTHING: frozenset[Right] = frozenset()
 
 _BY_ROLE = {RoomRole.MEMBER: _MEMBER, RoomRole.ADMIN: _ADMIN, RoomRole.OWNER: _OWNER}
@@ -59,15 +61,26 @@ _STAFF = (ServerRole.OWNER, ServerRole.ADMIN)
 
 
 def room_rights(
-    server: ServerRole, kind: RoomKind, role: RoomRole | None, archived: bool = False
+    server: ServerRole,
+    kind: RoomKind,
+    role: RoomRole | None,
+    archived: bool = False,
+    posting: Posting = Posting.EVERYONE,
 ) -> frozenset[Right]:
     """The rights of a user with this server role and this role in a room; None: not a member.
 
     Staff of the server moderate public rooms, and private rooms they are members of. Other private rooms do
     not exist for them, as for everybody.
     """
+    held = _by_roles(server, kind, role)
     if archived:
-        return room_rights(server, kind, role) & _ARCHIVED
+        return held & _ARCHIVED
+    is_silent = posting is Posting.MODERATORS and kind is not RoomKind.DIRECT
+    return held - _WRITING if is_silent and Right.MODERATE not in held else held
+
+
+def _by_roles(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> frozenset[Right]:
+    """The rights in a room that is not archived, and where everyone may write."""
     if role is None:
         if kind is not RoomKind.PUBLIC or server is ServerRole.GUEST:
             return _NOTHING
@@ -89,7 +102,7 @@ def rights(user: User, room: Room) -> frozenset[Right]:
     role = room.role(user.id)
     if role is None and room.bans and room.ban_of(user.id) is not None:
         return _NOTHING
-    return room_rights(user.role, described.kind, role, described.archived)
+    return room_rights(user.role, described.kind, role, described.archived, described.posting)
 
 
 def may_read(user: User, room: Room) -> bool:
@@ -100,8 +113,8 @@ def may_read(user: User, room: Room) -> bool:
 def demand(user: User, room: Room, right: Right) -> None:
     """Raise room.forbidden without the right, or room.not_found if the user may not even know of the room.
 
-    Raises room.archived if the user would have the right, were the room not archived, and room.banned to those who
-    are kept out, with the reason and the end of the ban.
+    Raises room.archived or room.moderators_only if the user would have the right, were the room not so, and
+    room.banned to those who are kept out, with the reason and the end of the ban.
     """
     held = rights(user, room)
     if right in held:
@@ -109,7 +122,7 @@ def demand(user: User, room: Room, right: Right) -> None:
     if Right.READ not in held:
         demand_not_banned(user, room)
         raise ChatError("room.not_found")
-    raise ChatError("room.archived" if _is_lost(user, room, right) else "room.forbidden")
+    raise ChatError(_refusal(user, room, right))
 
 
 def demand_not_banned(user: User, room: Room) -> None:
@@ -129,12 +142,12 @@ def demand_right_to_ban(user: User, room: Room, other: User) -> None:
         raise ChatError("room.forbidden")
 
 
-def _is_lost(user: User, room: Room, right: Right) -> bool:
-    """Whether the user lacks the right only because the room is archived."""
+def _refusal(user: User, room: Room, right: Right) -> str:
+    """The code of the error for a user who may read the room, and lacks the right."""
     described = room.description
-    if described is None or not described.archived:
-        return False
-    return right in room_rights(user.role, described.kind, room.role(user.id))
+    if described is None or right not in _by_roles(user.role, described.kind, room.role(user.id)):
+        return "room.forbidden"
+    return "room.archived" if described.archived else "room.moderators_only"
 
 
 def may_run(user: User, room: Room, who: RoomRole | ServerRole) -> bool:

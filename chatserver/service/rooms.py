@@ -27,7 +27,7 @@ from chatserver.hooks.actions import (
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.filters import FoundRoom
 from chatserver.interfaces import Store
-from chatserver.model import MemberChanged, RoomChanged, RoomKind, RoomRole, User
+from chatserver.model import MemberChanged, Posting, RoomChanged, RoomKind, RoomRole, User
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
@@ -319,14 +319,24 @@ class RoomService:
                 return await self._create_direct(user, others)
             return await self._create(user, kind, name, topic, others)
 
-    async def change(self, user: User, room: Room, name: str | None, topic: str | None) -> int:
-        """Change name or topic; returns the seq of the change."""
+    async def change(
+        self,
+        user: User,
+        room: Room,
+        name: str | None,
+        topic: str | None,
+        posting: Posting | None = None,
+    ) -> int:
+        """Change name, topic, or who may write; None leaves each as it is. Returns the seq of the change."""
         demand(user, room, Right.CHANGE)
-        action = RoomChange(room=room.id, name=name, topic=topic)
+        action = RoomChange(room=room.id, name=name, topic=topic, posting=posting)
         wanted = await self._hooks.allow(action, user, clean=_cleaned)
-        given = {"name": wanted.name, "topic": wanted.topic}
+        given = {"name": wanted.name, "topic": wanted.topic, "posting": posting}
         changes = {field: value for field, value in given.items() if value is not None}
-        return await self._redescribe(user, room, Right.CHANGE, changes)
+        seq = await self._redescribe(user, room, Right.CHANGE, changes)
+        if posting is not None:
+            await self._tell_nodes(room)
+        return seq
 
     async def archive(self, user: User, room: Room, archived: bool) -> int:
         """Archive a room, so that it can only be read, or restore it; returns the seq of the change.
@@ -419,7 +429,7 @@ class RoomService:
     # -- other nodes -----------------------------------------------------------------------------
 
     async def _tell_nodes(self, room: Room) -> None:
-        """Tell other nodes at once of a lost right, before they compare heads."""
+        """Tell other nodes at once of a changed right, before they compare heads."""
         with suppress(StoreUnavailable):  # they still learn of it when they compare heads
             await self._changes.announce("room", room.id)
 

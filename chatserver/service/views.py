@@ -5,7 +5,7 @@ from typing import NamedTuple
 import msgspec
 
 from chatserver.interfaces import Unread
-from chatserver.model import RoomKind, RoomRole, User
+from chatserver.model import Posting, RoomKind, RoomRole, User
 from chatserver.roomlog.room import Room
 
 MEMBER_PAGE = 1000
@@ -14,7 +14,7 @@ MEMBER_PAGE = 1000
 class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A room as one user sees it. The `name` of a direct room is that of the other user.
 
-    An `archived` room can only be read.
+    An `archived` room can only be read. `posting` says who may write.
     """
 
     id: str
@@ -28,6 +28,7 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unread: int | None = None
     mentions: int | None = None
     archived: bool = False
+    posting: Posting = Posting.EVERYONE
 
 
 class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -105,4 +106,5 @@ def view_of(
         unread=None if unread is None else unread.messages,
         mentions=None if unread is None else unread.mentions,
         archived=described.archived,
+        posting=described.posting,
     )

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from chatserver.errors import ChatError
 from chatserver.hooks.login import LoginClient
-from chatserver.model import RoomKind, RoomRole, ServerRole, User
+from chatserver.model import Posting, RoomKind, RoomRole, ServerRole, User
 from chatserver.protocol import BanSeconds, ClientId, Data, Id, Reason, Sent, Values
 from chatserver.roomlog.room import NEWEST_PAGE, Room
 from chatserver.service.bans import PAGE as BAN_PAGE
@@ -53,6 +53,7 @@ class NewRoom(msgspec.Struct, frozen=True):
 class RoomChange(msgspec.Struct, frozen=True):
     name: str | None = None
     topic: Annotated[str, Meta(max_length=1000)] | None = None
+    posting: Posting | None = None
 
 
 class Archiving(msgspec.Struct, frozen=True):
@@ -380,7 +381,7 @@ class OneRoom(RoomHandler):
 
     async def patch(self, room: str) -> None:
         (user, found), given = await self.asked(room), self.body(RoomChange)
-        await self.service.rooms.change(user, found, given.name, given.topic)
+        await self.service.rooms.change(user, found, given.name, given.topic, given.posting)
         self.reply(await self.view(user, found))
 
 

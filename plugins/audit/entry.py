@@ -17,6 +17,8 @@ from chatserver import (
     MessagePosted,
     Outcome,
     PluginSwitch,
+    Posting,
+    RoomChanged,
     UserRef,
 )
 
@@ -39,6 +41,7 @@ class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str | None = None
     visibility: str | None = None  # of a room: public, private, direct
     archived: bool = False
+    posting: str | None = None  # in a room: who may write, if not everyone
     banned: bool = False
     until: str | None = None  # the end of a ban
 
@@ -118,10 +121,17 @@ def event_entry(event: AnyEvent) -> bytes:
             role=getattr(event, "role", None),
             visibility=getattr(event, "kind", None),
             archived=getattr(event, "archived", False),
+            posting=_posting(event),
             banned=ban is not None,
             until=None if ban is None else ban.until,
         )
     )
+
+
+def _posting(event: AnyEvent) -> str | None:
+    if isinstance(event, RoomChanged) and event.posting is not Posting.EVERYONE:
+        return event.posting
+    return None
 
 
 def login_entry(attempt: LoginAttempt) -> bytes:

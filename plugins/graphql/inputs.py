@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from chatserver import ChatError, RoomKind, RoomRole, ServerRole, read_input
+from chatserver import ChatError, Posting, RoomKind, RoomRole, ServerRole, read_input
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Token = Annotated[str, Meta(max_length=200)]
@@ -128,6 +128,7 @@ class ChangeRoom(Input, frozen=True, kw_only=True, rename="camel"):
     room_id: Id
     name: str | None = None
     topic: Topic | None = None
+    posting: Posting | None = None
 
 
 class SetRoomArchived(Input, frozen=True, kw_only=True, rename="camel"):

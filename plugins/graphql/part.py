@@ -214,6 +214,7 @@ def own_part() -> GraphQLPart:
             "LoginForm": chatserver.LoginForm,
             "LoginRedirect": chatserver.LoginRedirect,
             "RoomKind": chatserver.RoomKind,
+            "Posting": chatserver.Posting,
             "RoomRole": chatserver.RoomRole,
             "CommandArgumentKind": chatserver.ArgumentKind,
             **{kind.__name__: kind for kind in (*LOG_ENTRIES, *USER_EVENTS)},

@@ -10,6 +10,7 @@ const OWNER = [...ADMIN, "appoint", "archive"];
 const VISITOR = ["read", "join", "interact"];
 const STEWARD = ["pin", "moderate", "change", "appoint", "archive"];
 const ARCHIVED = ["read", "leave", "delete", "moderate", "appoint", "archive"]; // what an archived room leaves
+const WRITING = ["post", "edit"]; // take the right to moderate in a room where only moderators write
 const BY_ROLE = { member: MEMBER, admin: ADMIN, owner: OWNER };
 const RANK = { member: 1, admin: 2, owner: 3 };
 const SERVER_RANK = { guest: 0, member: 1, admin: 2, owner: 3 };
@@ -20,9 +21,16 @@ export function isStaff(serverRole) {
 }
 
 /** The names of the rights, as a set. */
-export function roomRights(serverRole, kind, role, archived = false) {
+export function roomRights(serverRole, kind, role, archived = false, posting = "everyone") {
   const held = rights(serverRole, kind, role);
-  return new Set(archived ? held.filter((right) => ARCHIVED.includes(right)) : held);
+  if (archived) return new Set(held.filter((right) => ARCHIVED.includes(right)));
+  const isSilent = posting === "moderators" && kind !== "direct" && !held.includes("moderate");
+  return new Set(isSilent ? held.filter((right) => !WRITING.includes(right)) : held);
+}
+
+/** The rights of a user in a room of the store. */
+export function rightsIn(me, { kind, role, archived, posting }) {
+  return roomRights(me.role, kind, role, archived, posting);
 }
 
 function rights(serverRole, kind, role) {

@@ -32,6 +32,7 @@ export default {
   "error.room.not_found": "There is no such room.",
   "error.room.forbidden": "Your role in this room does not allow this.",
   "error.room.archived": "This room is archived: it can only be read.",
+  "error.room.moderators_only": "Only those who moderate this room may write in it.",
   "error.room.banned": "You are banned from this room.",
   "error.room.last_owner": "Make somebody else an owner first: you are the room's last one.",
   "error.message.not_found": "There is no such message.",

@@ -341,6 +341,7 @@ export default {
   "error.user.forbidden": "この操作を行う権限がありません。",
   "error.room.not_found": "ルームが見つかりません。",
   "error.room.archived": "このルームはアーカイブされています。閲覧のみ可能です。",
+  "error.room.moderators_only": "このルームに書き込めるのはモデレーターだけです。",
   "error.room.banned": "このルームへの参加が禁止されています。",
   "error.room.last_owner": "あなたは最後のオーナーです。先にほかの人をオーナーにしてください。",
   "error.room.forbidden": "このルームでの操作が許可されていません。",

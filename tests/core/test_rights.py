@@ -8,13 +8,14 @@ from itertools import product
 import pytest
 
 from chatserver.errors import ChatError
-from chatserver.model import RoomKind, RoomRole, ServerRole, User
+from chatserver.model import Posting, RoomKind, RoomRole, ServerRole, User
 from chatserver.roomlog.room import Room
 from chatserver.service.preferences import PreferencesChange
-from chatserver.service.rights import Right, demand, outranks, room_rights
+from chatserver.service.rights import Right, demand, outranks, rights, room_rights
 from chatserver.service.service import Service
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import add_user, config, make_service, running
+from tests.waiting import until
 
 LETTERS = {
     "r": Right.READ, "j": Right.JOIN, "l": Right.LEAVE, "p": Right.POST, "e": Right.EDIT,
@@ -73,6 +74,18 @@ def test_rights_in_an_archived_room(
 ) -> None:
     left = {LETTERS[each] for each in "rldmov"}
     assert room_rights(server, kind, role, archived=True) == table()[server, kind, role] & left
+
+
+@pytest.mark.parametrize(("server", "kind", "role"), list(table()))
+def test_rights_where_only_moderators_write(
+    server: ServerRole, kind: RoomKind, role: RoomRole | None
+) -> None:
+    held = table()[server, kind, role]
+    is_silent = kind is not RoomKind.DIRECT and Right.MODERATE not in held
+    left = held - {Right.POST, Right.EDIT} if is_silent else held
+    assert room_rights(server, kind, role, posting=Posting.MODERATORS) == left
+    both = room_rights(server, kind, role, archived=True, posting=Posting.MODERATORS)
+    assert both == room_rights(server, kind, role, archived=True)
 
 
 def test_a_disabled_user_has_no_right() -> None:
@@ -351,3 +364,20 @@ async def test_a_room_joined_on_another_node_is_listed_and_searched_at_once() ->
         found = await second.rooms.joined(member)
         assert [each.id for each in found] == [room.id]
         assert (await second.search.find(member, "nothing")).messages == []
+
+
+async def test_who_may_write_holds_at_once_on_every_node() -> None:
+    store = MemoryStore()
+    async with (
+        running(make_service(store, config())) as first,
+        running(make_service(store, config())) as second,
+    ):
+        owner, member = [await add_user(first, name) for name in ("owner", "member")]
+        room = await first.rooms.create(owner, RoomKind.PRIVATE, "room", members=[member.id])
+        (there,) = await second.rooms.joined(member)
+        await first.rooms.change(owner, room, None, None, Posting.MODERATORS)
+        with pytest.raises(ChatError, match=r"room\.moderators_only"):
+            await second.messages.post(member, there, "c1", "stale")
+        await first.rooms.change(owner, room, None, None, Posting.EVERYONE)
+        await until(lambda: Right.POST in rights(member, there))
+        await second.messages.post(member, there, "c2", "again")

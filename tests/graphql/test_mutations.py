@@ -199,6 +199,17 @@ async def test_rooms_are_made_changed_joined_and_left(people: People) -> None:
     kept = await ada.ask(change, input={"roomId": room, "topic": ""})
     assert kept["changeRoom"]["room"] == {"name": "After", "topic": ""}
 
+    limit = "mutation ($input: ChangeRoomInput!) { changeRoom(input: $input) { room { topic posting } } }"
+    limited = await ada.ask(limit, input={"roomId": room, "topic": "t", "posting": "MODERATORS"})
+    assert limited["changeRoom"]["room"] == {"topic": "t", "posting": "MODERATORS"}
+    log = """query ($id: ID!) {
+        room(id: $id) { posting events(after: 0) { ... on RoomChanged { posting } } }
+    }"""
+    told = (await ada.ask(log, id=room))["room"]
+    assert told["posting"] == "MODERATORS"
+    first, *_, last = [event["posting"] for event in told["events"] if event]
+    assert (first, last) == ("EVERYONE", "MODERATORS")
+
     join = "mutation ($id: ID!) { joinRoom(roomId: $id) { room { joined role } } }"
     leave = "mutation ($id: ID!) { leaveRoom(roomId: $id) { roomId } }"
     joined = await bob.ask(join, id=room)

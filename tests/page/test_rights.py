@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from chatserver import RoomKind, RoomRole, ServerRole
+from chatserver import Posting, RoomKind, RoomRole, ServerRole
 from chatserver.service.rights import room_rights
 
 RIGHTS = Path(__file__).parents[2] / "static" / "lib" / "rights.js"
-CASES = list(itertools.product(ServerRole, RoomKind, [None, *RoomRole], [False, True]))
+CASES = list(itertools.product(ServerRole, RoomKind, [None, *RoomRole], [False, True], Posting))
 PROGRAM = """
 const { roomRights } = await import(process.argv[1]);
 const cases = JSON.parse(process.argv[2]);

@@ -21,6 +21,7 @@ from chatserver import (
     MessageEdited,
     MessagePosted,
     PinAdded,
+    Posting,
     ReactionAdded,
     RoomChanged,
     RoomKind,
@@ -66,6 +67,17 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 def post(seq: int) -> MessagePosted:
     return MessagePosted(**head(seq), id=f"r1-{seq}", body="", client_id=str(seq))
+
+
+async def test_a_line_says_who_may_write_from_then_on_if_not_everyone(tmp_path: Path) -> None:
+    plugin = AuditPlugin(AuditPlugin.Config(), data=tmp_path)
+    await plugin.startup()
+    for seq, posting in enumerate(Posting, 1):
+        event = RoomChanged(**head(seq), name="News", kind=RoomKind.PUBLIC, posting=posting)
+        await plugin.on_event(event)
+    await plugin.shutdown()
+    written = lines(tmp_path / "audit.log")
+    assert [entry.get("posting") for entry in written] == [None, "moderators"]
 
 
 async def test_every_event_login_and_look_is_logged_without_texts(tmp_path: Path) -> None:

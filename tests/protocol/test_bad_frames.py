@@ -135,7 +135,7 @@ VALID: dict[str, dict[str, Any]] = {
     "typing": {"room": "r"},
     "presence": {"room": "r", "users": ["u"]},
     "create": {"name": "n", "kind": "public", "topic": "t", "members": []},
-    "change": {"room": "r", "name": "n", "topic": "t"},
+    "change": {"room": "r", "name": "n", "topic": "t", "posting": "moderators"},
     "archive": {"room": "r", "archived": True},
     "join": {"room": "r"},
     "leave": {"room": "r"},
@@ -158,6 +158,7 @@ NULLABLE = {
     ("create", "name"),
     ("change", "name"),
     ("change", "topic"),
+    ("change", "posting"),
 }
 NULLABLE |= {("prefer", name) for name in ("favourite", "section", "muted", "unread")}
 

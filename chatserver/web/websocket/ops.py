@@ -155,7 +155,7 @@ async def create(client: Client, user: User, op: p.Create) -> None:
 
 async def change(client: Client, user: User, op: p.Change) -> None:
     room = await client.service.rooms.get(op.room, user)
-    seq = await client.service.rooms.change(user, room, op.name, op.topic)
+    seq = await client.service.rooms.change(user, room, op.name, op.topic, op.posting)
     client.say(op.id, {"seq": seq})
 
 

@@ -33,7 +33,7 @@ async def create_room(parent: object, info: Any, input: Given) -> RoomPayload:
 async def change_room(parent: object, info: Any, input: Given) -> RoomPayload:
     asking, given = asked(info, input, inputs.ChangeRoom)
     room = await room_of(asking, given.room_id)
-    await asking.service.rooms.change(asking.user, room, given.name, given.topic)
+    await asking.service.rooms.change(asking.user, room, given.name, given.topic, given.posting)
     return RoomPayload(describe(asking, room))
 
 
