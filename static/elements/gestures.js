@@ -5,6 +5,7 @@
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
+import { rightsIn } from "../lib/rights.js";
 import { followFingers, forwards } from "./fingers.js";
 
 const EDGE_PX = 28; // from where the screen begins
@@ -24,8 +25,10 @@ function onMessage(list, target) {
   const row = target.closest("message-list article");
   const message = row && list.answerable(row);
   if (!message) return null;
+  const press = () => row.focus({ preventScroll: true });
+  if (!rightsIn(list.store.me, list.store.room(list.dataset.room)).has("post")) return { press };
   return {
-    press: () => row.focus({ preventScroll: true }),
+    press,
     ...followed(row, ICONS.reply, () => list.dispatchEvent(new CustomEvent("reply", { detail: { message } }))),
   };
 }

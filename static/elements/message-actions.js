@@ -4,17 +4,20 @@ import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { frozen } from "../lib/plugins.js";
+import { rightsIn } from "../lib/rights.js";
 import { placeButton } from "./plugin-place.js";
 
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
 
-/** What its buttons do is named by `data-do`, for the one listener of the list. */
+/** Null if there is nothing to do with the message. What its buttons do is named by `data-do`, for the one listener of the list. */
 export function messageActions({ message, me, mayPin, places, room }) {
   const own = message.author.id === me.id;
+  const may = rightsIn(me, room);
   const button = (label, path, what, testid = what) =>
     h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, "data-do": what }, icon(path));
   const bar = { class: "actions", role: "group", "aria-label": t("message.actions"), "data-faults": true };
-  if (room.archived) return h("div", bar, own && button(t("message.delete"), ICONS.trash, "delete"));
+  if (message.state ? !may.has("post") : room.archived && !own) return null;
+  if (room.archived) return h("div", bar, button(t("message.delete"), ICONS.trash, "delete"));
   if (message.state) return h("div", bar, button(t("message.reply"), ICONS.reply, "reply", "reply-unsent"));
   return h(
     "div",
@@ -27,9 +30,9 @@ export function messageActions({ message, me, mayPin, places, room }) {
       .in("message.actions/v1")
       .filter((item) => applies(item, { message, room, me }))
       .map((item) => placeButton(item, () => Object.freeze({ message: frozen(message) }))),
-    button(t("message.reply"), ICONS.reply, "reply"),
+    may.has("post") && button(t("message.reply"), ICONS.reply, "reply"),
     mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin"),
-    own && button(t("message.edit"), ICONS.edit, "edit"),
+    own && may.has("edit") && button(t("message.edit"), ICONS.edit, "edit"),
     own && button(t("message.delete"), ICONS.trash, "delete"),
   );
 }

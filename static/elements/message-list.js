@@ -387,8 +387,9 @@ class MessageList extends View {
     if (!message) return;
     const { store, places } = this;
     const room = store.room(this.#id);
-    if (room.archived && message.author.id !== store.me.id) return; // there is nothing to do with it
-    row.append(messageActions({ message, me: store.me, mayPin: store.mayPin(this.#id), places, room }));
+    const bar = messageActions({ message, me: store.me, mayPin: store.mayPin(this.#id), places, room });
+    if (!bar) return;
+    row.append(bar);
     openRow(row, row === this.#entered);
     if (row.isConnected) this.#fit(row);
     else queueMicrotask(() => this.#fit(row));

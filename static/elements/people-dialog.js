@@ -5,7 +5,7 @@
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
-import { outranks, roomRights } from "../lib/rights.js";
+import { outranks, rightsIn } from "../lib/rights.js";
 import { avatar } from "./avatar.js";
 import { askBan } from "./ban-dialog.js";
 import { botMark } from "./bot-mark.js";
@@ -68,7 +68,7 @@ export async function showPeople({ session, me, room, open }) {
     }
   }
 
-  const may = roomRights(me.role, room.kind, room.role, room.archived);
+  const may = rightsIn(me, room);
 
   function member({ id, name, username, role, bot }) {
     if (id === me.id) return person({ id, name, username }, h("span", { class: "muted" }, t("people.you")));

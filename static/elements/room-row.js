@@ -34,6 +34,7 @@ export function updateRoomRow(row, { title, room }, isActive) {
   button.classList.toggle("is-muted", room.prefers.muted);
   if (isActive) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
+  sign(button, "posting", room.posting === "moderators", () => named("rooms.moderatorsWrite", icon(ICONS.megaphone)));
   sign(button, "muted", room.prefers.muted, () => named("rooms.muted", icon(ICONS.silent)));
   sign(button, "marked", isMarked, () => named("rooms.marked", h("span", { class: "dot" })));
   count(button, "unread", unread, () => unreadMark(room.kind === "direct"));

@@ -6,7 +6,7 @@
 import { h, icon, ICONS, write } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
-import { roomRights } from "../lib/rights.js";
+import { rightsIn } from "../lib/rights.js";
 import { roomTitle } from "../lib/titles.js";
 import "./menu-button.js";
 import { preferenceItems } from "./room-preferences.js";
@@ -34,8 +34,10 @@ class RoomView extends View {
   #panel;
   #body;
   #shown = null; // "room" | "join" | "gone" | "unknown"
+  #mark; // only moderators write here
   #composer;
-  #archived; // what stands in the composer's place in an archived room
+  #silent = null; // why one cannot write: "archived" | "moderatorsWrite"
+  #foot; // the composer, or what stands in its place
 
   get room() {
     return this.dataset.room;
@@ -43,6 +45,8 @@ class RoomView extends View {
 
   build() {
     this.#title = h("h1", { class: "room-title", dir: "auto", "data-testid": "room-title" });
+    const rule = t("room.moderatorsWrite");
+    this.#mark = h("span", { class: "room-mark", title: rule, "data-testid": "room-mark" }, icon(ICONS.megaphone), h("span", { class: "visually-hidden" }, rule));
     this.#topic = h("p", { class: "room-topic muted", dir: "auto" });
     this.#menu = h("menu-button", {
       "data-label": t("room.menu"),
@@ -66,7 +70,7 @@ class RoomView extends View {
           { class: "round back", type: "button", title: t("back"), "aria-label": t("back"), "data-testid": "back", onclick: () => this.#close() },
           icon(ICONS.back),
         ),
-        h("div", { class: "room-heading" }, this.#title, this.#topic),
+        h("div", { class: "room-heading" }, h("div", { class: "room-name-line" }, this.#title, this.#mark), this.#topic),
         this.#added,
         this.#people,
         this.#menu,
@@ -99,6 +103,7 @@ class RoomView extends View {
     const room = this.store.room(this.room);
     const kind = room ? (room.joined ? "room" : "join") : this.session.status === "open" ? "gone" : "unknown";
     write(this.#title, { textContent: room ? roomTitle(room) : "", hidden: !room });
+    write(this.#mark, { hidden: room?.posting !== "moderators" });
     write(this.#topic, { textContent: room?.topic ?? "", hidden: !room?.topic });
     write(this.#people, { hidden: kind !== "room" || room.kind === "direct" });
     write(this.#menu, { hidden: kind !== "room" });
@@ -123,29 +128,31 @@ class RoomView extends View {
     const { session, store, places, room } = this;
     const composer = h("message-composer", { session, store, places, "data-room": room });
     this.#composer = composer;
-    this.#archived = archivedBar(this);
     const list = h("message-list", { session, store, places, "data-room": room });
-    this.listen(list, "reply", ({ detail }) => composer.replyTo(detail.message));
-    this.listen(list, "edit", ({ detail }) => composer.edit(detail.message));
+    this.listen(list, "reply", ({ detail }) => this.#silent || composer.replyTo(detail.message));
+    this.listen(list, "edit", ({ detail }) => this.#silent || composer.edit(detail.message));
     this.listen(list, "rewrite", ({ detail }) => composer.rewrite(detail.message));
     this.listen(composer, "sent", () => list.toEnd());
     this.listen(list, "found", () => this.#uncover());
-    const foot = store.room(room).archived ? this.#archived : composer;
-    return [this.#notKept(), list, h("typing-line", { store, "data-room": room }), foot];
+    this.#silent = whySilent(store.room(room), store.me);
+    this.#foot = this.#silent ? silentBar(this, this.#silent) : composer;
+    return [this.#notKept(), list, h("typing-line", { store, "data-room": room }), this.#foot];
   }
 
   #notKept() {
     return h("not-kept", { session: this.session, store: this.store, "data-room": this.room });
   }
 
-  /** The composer, or in an archived room a line that says so. */
-  #drawFoot({ archived }) {
-    const [wanted, other] = archived ? [this.#archived, this.#composer] : [this.#composer, this.#archived];
-    if (wanted.isConnected) return;
-    const hadFocus = other.contains(document.activeElement);
-    if (archived) this.#archived = archivedBar(this);
-    other.replaceWith(archived ? this.#archived : this.#composer);
-    if (hadFocus && archived) this.#archived.focus();
+  /** The composer, or a line that says why one cannot write; what was being written stays in the composer. */
+  #drawFoot(room) {
+    const why = whySilent(room, this.store.me);
+    if (why === this.#silent) return;
+    this.#silent = why;
+    const before = this.#foot;
+    const hadFocus = before.contains(document.activeElement);
+    this.#foot = why ? silentBar(this, why) : this.#composer;
+    before.replaceWith(this.#foot);
+    if (hadFocus && why) this.#foot.focus();
   }
 
   #door(room) {
@@ -238,20 +245,25 @@ class RoomView extends View {
   }
 }
 
-/** Says that the room is archived, and offers to restore it to those who may. */
-function archivedBar({ session, store, room: id }) {
-  const { kind, role, archived } = store.room(id);
+/** Why somebody cannot write in a room that they are in; null if they can. */
+function whySilent(room, me) {
+  if (rightsIn(me, room).has("post")) return null;
+  return room.archived ? "archived" : "moderatorsWrite";
+}
+
+/** Says why one cannot write; in an archived room it offers to restore it to those who may. */
+function silentBar({ session, store, room: id }, why) {
   const onclick = async ({ currentTarget: button }) => {
     button.disabled = true;
     await session.archive(id, false).catch(tellError);
     button.disabled = false;
   };
-  const may = roomRights(store.me.role, kind, role, archived).has("archive");
+  const mayRestore = why === "archived" && rightsIn(store.me, store.room(id)).has("archive");
   return h(
     "div",
-    { class: "archived-bar", tabindex: "-1", "data-testid": "archived-bar" },
-    h("p", { class: "muted" }, t("room.archivedLead")),
-    may && h("button", { class: "quiet", type: "button", "data-testid": "archived-restore", onclick: (event) => void onclick(event) }, t("room.restore")),
+    { class: "silent-bar", tabindex: "-1", "data-testid": why === "archived" ? "archived-bar" : "posting-bar" },
+    h("p", { class: "muted" }, t(why === "archived" ? "room.archivedLead" : "room.moderatorsWrite")),
+    mayRestore && h("button", { class: "quiet", type: "button", "data-testid": "archived-restore", onclick: (event) => void onclick(event) }, t("room.restore")),
   );
 }
 

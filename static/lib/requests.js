@@ -140,7 +140,7 @@ export class Requests extends EventTarget {
     return [...known.values()];
   }
 
-  /** Changes `name`, `topic`, or both. */
+  /** Changes `name`, `topic`, and who may write (`posting`); what is left out stays. */
   async change(room, fields) {
     await this.#connection.request("change", { room, ...fields });
   }

@@ -17,8 +17,8 @@ const KEPT_NOTES = 20;
 
 /** The fields of a room that the page uses, from the server's description of it. */
 function described(said) {
-  const { id, name = "", kind = "public", topic = "", joined = true, role = null, head = 0, archived = false } = said;
-  return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head, archived };
+  const { id, name = "", kind = "public", topic = "", joined = true, role = null, head = 0, archived = false, posting = "everyone" } = said;
+  return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head, archived, posting };
 }
 
 function freshRoom() {
@@ -288,7 +288,7 @@ export class RoomsStore extends EventTarget {
       case "member.changed":
         return event.user.id === this.me?.id && Object.assign(room, { role: event.role });
       case "room.changed":
-        return Object.assign(room, { name: event.name ?? room.name, topic: event.topic ?? "", archived: event.archived ?? false });
+        return Object.assign(room, { name: event.name ?? room.name, topic: event.topic ?? "", archived: event.archived ?? false, posting: event.posting ?? "everyone" });
       default:
         return null;
     }

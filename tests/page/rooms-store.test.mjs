@@ -181,6 +181,16 @@ test("a room is archived from its event on, and restored by the next one", () =>
   assert.equal(store.room("r").archived, false);
 });
 
+test("who may write is everyone, unless an event or the list says otherwise", () => {
+  assert.equal(store.room("r").posting, "everyone");
+  store.applyEvent({ ev: "room.changed", room: "r", seq: 11, name: "r", kind: "public", posting: "moderators" });
+  assert.equal(store.room("r").posting, "moderators");
+  store.applyEvent({ ev: "room.changed", room: "r", seq: 12, name: "r", kind: "public" });
+  assert.equal(store.room("r").posting, "everyone");
+  store.applySnapshot([{ id: "r", name: "r", kind: "public", head: 12, role: "member", posting: "moderators" }]);
+  assert.equal(store.room("r").posting, "moderators");
+});
+
 test("another role of mine counts at once, one of somebody else's does not", () => {
   store.applyEvent({ ev: "member.changed", room: "r", seq: 11, user: BEN, role: "admin" });
   assert.equal(store.maySteer("r"), false);

@@ -6,12 +6,14 @@ import { chooseLanguage, currentLanguage, directionOf, errorText, formatDay, for
 import { segments } from "../../static/lib/linkify.js";
 import commonEn from "../../static/texts/en.js";
 import commonJa from "../../static/texts/ja.js";
+import roomEn from "../../static/texts/room/en.js";
+import roomJa from "../../static/texts/room/ja.js";
 import staffEn from "../../static/texts/staff/en.js";
 import staffJa from "../../static/texts/staff/ja.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
-const en = { ...commonEn, ...staffEn };
-const ja = { ...commonJa, ...staffJa };
+const en = { ...commonEn, ...roomEn, ...staffEn };
+const ja = { ...commonJa, ...roomJa, ...staffJa };
 const own = (texts) => Object.keys(texts).filter((key) => !/^(error|why|step)\./.test(key)).sort();
 
 test("both languages have the same texts with the same places to fill in", () => {
@@ -26,7 +28,7 @@ test("every text that the code names exists, and none is left over", () => {
     .map((file) => readFileSync(file, "utf8"))
     .join("\n");
   for (const [, key] of code.matchAll(/\bt\("([\w.]+)"/g)) assert.ok(key in en, key);
-  const built = /^(status\.\d|typing\.|sign(In|Up)\.|room\.(public|private|direct)|error\.|role\.|appearance\.(?!lead)|admin\.store\.|setting\.(bounds|expected|group|locked|why)\.)/; // put together from parts
+  const built = /^(status\.\d|typing\.|sign(In|Up)\.|room\.(public|private|direct)|error\.|role\.|posting\.|appearance\.(?!lead)|admin\.store\.|setting\.(bounds|expected|group|locked|why)\.)/; // put together from parts
   for (const key of own(en)) assert.ok(built.test(key) || code.includes(`"${key}"`), `${key} is not used`);
 });
 

@@ -6,7 +6,7 @@
 import { h } from "../../lib/dom.js";
 import { errorText, t } from "../../lib/i18n.js";
 import { applies } from "../../lib/places.js";
-import { outranks, roomRights } from "../../lib/rights.js";
+import { outranks, rightsIn } from "../../lib/rights.js";
 import { roomTitle } from "../../lib/titles.js";
 import { avatar } from "../avatar.js";
 import { askBan } from "../ban-dialog.js";
@@ -17,8 +17,10 @@ import { labelOf } from "../plugin-place.js";
 import { bans } from "./bans.js";
 import { field, form } from "./form.js";
 import { listing } from "./listing.js";
+import "./room-texts.js";
 
 const ROLES = ["owner", "admin", "member"];
+const POSTING = ["everyone", "moderators"];
 
 /**
  * Fills the panel, and again when the room is archived or restored; returns what ends it. `view` is as in
@@ -45,8 +47,7 @@ export function fill(element, view) {
 
 function sections(element, view) {
   const { places, store } = view;
-  const { kind, role, archived } = store.room(view.room);
-  const may = roomRights(store.me.role, kind, role, archived);
+  const may = rightsIn(store.me, store.room(view.room));
   const parts = h("div", { class: "stack" });
   const draw = () => parts.replaceChildren(...added(view));
   const onChange = ({ detail }) => detail.place === "room.settings/v1" && draw();
@@ -58,7 +59,9 @@ function sections(element, view) {
 }
 
 function about({ session, store, room: id }) {
-  const { name, topic, kind } = store.room(id);
+  const { name, topic, kind, posting } = store.room(id);
+  const options = POSTING.map((each) => h("option", { value: each, selected: each === posting }, t(`posting.${each}`)));
+  let before = posting; // else a new name would undo what another moderator chose meanwhile
   return h(
     "section",
     { class: "stack" },
@@ -68,8 +71,12 @@ function about({ session, store, room: id }) {
       fields: [
         field({ name: "name", label: t("room.name"), value: name, required: true, maxlength: "80", "data-testid": "room-settings-name" }),
         field({ name: "topic", label: t("room.topic"), value: topic, maxlength: "1000", "data-testid": "room-settings-topic" }),
+        field({ name: "posting", label: t("posting"), hint: t("posting.hint"), input: h("select", { name: "posting", "data-testid": "room-settings-posting" }, ...options) }),
       ],
-      save: (values) => session.change(id, values),
+      save: async ({ posting: chosen, ...values }) => {
+        await session.change(id, chosen === before ? values : { ...values, posting: chosen });
+        before = chosen;
+      },
     }),
   );
 }

@@ -5,6 +5,7 @@ import { errorText, t } from "../../../lib/i18n.js";
 import { roomRights } from "../../../lib/rights.js";
 import { ask } from "../../dialogs.js";
 import { listing, searchForm } from "../listing.js";
+import "../room-texts.js";
 
 export function roomsPage({ api, store }) {
   const find = searchForm({ label: t("admin.findRoom"), testid: "rooms-search", search: () => list.reload() });
