@@ -31,6 +31,8 @@ async def test_members_read_and_react_but_do_not_write(server: Running) -> None:
             ("edit", on | {"body": "changed"}),
         ):
             assert await member.code(op, **fields) == "room.moderators_only", op
+        shrug = at | {"text": "/shrug tea?", "client_id": "c7"}
+        assert await member.code("command", **shrug) == "command.forbidden"
         assert await member.code("change", **at, posting="everyone") == "room.forbidden"
         assert await other.code("send", **at, client_id="c4", body="x") == "room.forbidden"
         await member.ok("react", **on, emoji="🙂")
