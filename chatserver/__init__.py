@@ -17,6 +17,7 @@ from chatserver.delivery.notices import (
     RoomAdded,
     RoomPreferences,
     RoomRemoved,
+    StatusChanged,
     TypingNow,
 )
 from chatserver.delivery.outlet import Outlet, Pipe
@@ -174,6 +175,7 @@ from chatserver.model import (
     RoomKind,
     RoomRole,
     ServerRole,
+    Status,
     UnknownEvent,
     User,
     UserRef,
@@ -396,6 +398,8 @@ __all__ = [
     "SocketEnd",
     "Span",
     "StartupError",
+    "Status",
+    "StatusChanged",
     "Store",
     "StoreFacts",
     "StoreMember",

@@ -55,11 +55,19 @@ class Posting(StrEnum):
     MODERATORS = "moderators"
 
 
+class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a user says of themselves for a while: an emoji, a short text, or both. It ends at `until` (RFC 3339)."""
+
+    emoji: str = ""
+    text: str = ""
+    until: str | None = None
+
+
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """An account. `at` is the time when it was made (RFC 3339, UTC, milliseconds).
 
     A deleted account is a shell with an id, so that its messages have an author. `bot` is there, and true, for the
-    account of a machine.
+    account of a machine. `status` is there if the user has set one that has not ended.
     """
 
     id: str
@@ -70,6 +78,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     disabled: bool = False
     deleted: bool = False
     bot: bool | msgspec.UnsetType = msgspec.UNSET
+    status: Status | msgspec.UnsetType = msgspec.UNSET
 
 
 class UserRef(msgspec.Struct, frozen=True):

@@ -21,6 +21,9 @@ Limit = Annotated[int, Meta(ge=1, le=10_000)]
 Reason = Annotated[str, Meta(max_length=500)]
 BanSeconds = Annotated[int, Meta(ge=1, le=315_360_000)]  # up to ten years
 LookedFor = Annotated[str, Meta(max_length=100)]
+StatusEmoji = Annotated[str, Meta(max_length=64)]
+StatusText = Annotated[str, Meta(max_length=500)]
+Until = Annotated[str, Meta(max_length=64, description="A time as RFC 3339 has it.")]
 ClientId = Annotated[
     str,
     Meta(
@@ -211,6 +214,20 @@ class Presence(Op, frozen=True, kw_only=True, tag="presence"):
     users: Annotated[list[Id], Meta(max_length=200)]
 
 
+class SetStatus(Op, frozen=True, kw_only=True, tag="status"):
+    """Set one's own status: one emoji, a text of one line, or both. It ends at `until`. Without either it is cleared."""
+
+    emoji: StatusEmoji = ""
+    text: StatusText = ""
+    until: Until | None = None
+
+
+class Statuses(Op, frozen=True, kw_only=True, tag="statuses"):
+    """The statuses of users. Those without one are left out, and for guests those with whom they share no room."""
+
+    users: Annotated[list[Id], Meta(max_length=200)]
+
+
 class Create(Op, frozen=True, kw_only=True, tag="create"):
     """Make a room. A direct room has one other member, or none, for notes; it is made once."""
 
@@ -369,6 +386,8 @@ AnyOp = (
     | Prefer
     | Typing
     | Presence
+    | SetStatus
+    | Statuses
     | Create
     | Change
     | Archive

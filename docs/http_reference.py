@@ -31,7 +31,7 @@ from chatserver.service.preferences import PreferencesChange, PreferencesPage
 from chatserver.service.rooms import RoomView
 from chatserver.service.switches import SettingsOf, Switched
 from chatserver.version import __version__
-from chatserver.web import administration, api, login
+from chatserver.web import administration, api, login, people
 from chatserver.web.base import ErrorReply
 
 
@@ -60,6 +60,8 @@ CALLS = [
     Call("POST", "/api/v1/logout", None, 200, api.LoggedOut, "Revoke the session, and close its connections."),
     Call("GET", "/api/v1/me", None, 200, User, "The signed-in user."),
     Call("PATCH", "/api/v1/me", api.ProfileChange, 200, User, "Choose another shown name."),
+    Call("PUT", "/api/v1/me/status", people.NewStatus, 200, User, "Set one's own status: one emoji, a text of one line, or both, until a time or for good."),
+    Call("DELETE", "/api/v1/me/status", None, 200, User, "Clear it."),
     Call("GET", "/api/v1/me/sessions", None, 200, login.OwnSessions, "The user's sessions, newest first."),
     Call("DELETE", "/api/v1/me/sessions/ID", None, 200, Empty, "End one of them; connections that use it are closed."),
     Call("GET", "/api/v1/me/identities", None, 200, login.OwnIdentities, "What is linked with the account to sign in by other methods."),

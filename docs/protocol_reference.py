@@ -22,9 +22,10 @@ from chatserver.delivery.notices import (
     RoomAdded,
     RoomPreferences,
     RoomRemoved,
+    StatusChanged,
     TypingNow,
 )
-from chatserver.model import AnyEvent, Event, Message, User
+from chatserver.model import AnyEvent, Event, Message, Status, User
 from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
 from chatserver.service.bans import BanList
 from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
@@ -33,6 +34,7 @@ from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
 from chatserver.service.preferences import PreferencesPage
 from chatserver.service.search import Found
+from chatserver.service.statuses import StatusList
 from chatserver.service.views import MemberList, MemberView, RoomList, RoomView
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -56,6 +58,12 @@ class Changed(msgspec.Struct):
     """The seq of the event, or the room's head if nothing had to be changed."""
 
     seq: int
+
+
+class OwnStatus(msgspec.Struct):
+    """One's own status as it is now; null is none."""
+
+    status: Status | None
 
 
 class OnlineMembers(msgspec.Struct):
@@ -109,6 +117,8 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "prefer": RoomPreferences,
     "typing": None,
     "presence": OnlineMembers,
+    "status": OwnStatus,
+    "statuses": StatusList,
     "create": RoomView,
     "change": Changed,
     "archive": Changed,
@@ -130,6 +140,7 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
 PASSING: tuple[type[msgspec.Struct], ...] = (
     TypingNow,
     PresenceNow,
+    StatusChanged,
     ReadMoved,
     PreferencesChanged,
     RoomAdded,

@@ -1,6 +1,6 @@
 """The channel of a room: its listeners on this node, and its feed in chat.v1."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
 
 from loguru import logger
@@ -28,6 +28,15 @@ class Channels:
     def existing(self, room: Room) -> "Channel | None":
         """The room's channel, if anybody follows it."""
         return self._open.get(room.id)
+
+    def followers_with(self, member: str) -> set[Subscriber]:
+        """The connections that follow a room which this user (id) is in."""
+        return {
+            subscriber
+            for channel in self._open.values()
+            if channel.room.role(member) is not None
+            for subscriber in channel.followers()
+        }
 
 
 class Channel(Feed):
@@ -87,6 +96,12 @@ class Channel(Feed):
                 tell(listener, news)
         for group in list(self.groups.values()):
             group.tell(news, but)
+
+    def followers(self) -> Iterator[Subscriber]:
+        """The connections on the live path, in any form; one with several streams comes several times."""
+        yield from self.listeners
+        for group in self.groups.values():
+            yield from (stream.subscriber for stream in group.streams)
 
     def group(self, key: Hashable, encode: Encode) -> Group:
         """The group of streams with this key; a new one if there is none.

@@ -38,6 +38,7 @@ class OtherNodes(Protocol):
 
     def tell_room(self, payload: Any) -> None: ...
     def tell_user(self, user: str, payload: Any) -> None: ...
+    def tell_companions(self, user: str, payload: Any) -> None: ...
 
 
 class Hub:
@@ -164,6 +165,22 @@ class Hub:
         news = News(payload)
         for subscriber in self.of_user(user):
             if subscriber is not but and not subscriber.is_lagging:
+                tell(subscriber, news)
+
+    def tell_companions(self, user: str, payload: Any) -> None:
+        """Send a notice once to each connection of a user and of those who follow a room with them.
+
+        On other nodes too; connections that lag miss it.
+        """
+        self.tell_companions_here(user, payload)
+        if self._other_nodes is not None:
+            self._other_nodes.tell_companions(user, payload)
+
+    def tell_companions_here(self, user: str, payload: Any) -> None:
+        """As `tell_companions`, on this node."""
+        news = News(payload)
+        for subscriber in {*self.of_user(user), *self.channels.followers_with(user)}:
+            if not subscriber.is_lagging:
                 tell(subscriber, news)
 
     def tell_everybody_here(self, payload: Any) -> None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from chatserver.model import Ban, RoomKind, UserRef
+from chatserver.model import Ban, RoomKind, Status, UserRef
 
 
 class RoomAdded(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="room.added"):
@@ -55,6 +55,13 @@ class PreferencesChanged(
 
     room: str
     preferences: RoomPreferences
+
+
+class StatusChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="status"):
+    """Tells the user, and those who follow a room that the user is in, of another status; null is none."""
+
+    user: str
+    status: Status | None
 
 
 class PluginsChanged(

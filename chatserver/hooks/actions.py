@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from chatserver.blobs.model import Blob
-from chatserver.model import Posting, RoomKind, RoomRole, ServerRole
+from chatserver.model import Posting, RoomKind, RoomRole, ServerRole, Status
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +55,16 @@ class LoginMethodRemove(Action, frozen=True, kw_only=True):
 
 
 class ProfileChange(Action, frozen=True, kw_only=True):
-    """The user chooses another shown name."""
+    """The user chooses another shown name, or sets or clears their status.
 
-    changeable = ("name",)
+    Both are as they are to be, so one of them is as it was before; None is no status. Only a change of what the user
+    changes is taken over.
+    """
+
+    changeable = ("name", "status")
 
     name: str
+    status: Status | None = None
 
 
 class RoomCreate(Action, frozen=True, kw_only=True):

@@ -398,8 +398,14 @@ def _is_changed(action: A, clean: Callable[[A], A], answer: object) -> bool:
         return False
     return all(
         text is None or _is_text(text)
-        for text in (getattr(wanted, name) for name in action.changeable)
+        for name in action.changeable
+        for text in _texts(getattr(wanted, name))
     )
+
+
+def _texts(value: object) -> tuple[object, ...]:
+    """A text alone, or those that a struct, such as a status, is made of."""
+    return msgspec.structs.astuple(value) if isinstance(value, msgspec.Struct) else (value,)
 
 
 def _is_change(draft: Draft, plugin: str, clean: CleanData, answer: DraftLike | None) -> bool:

@@ -36,7 +36,8 @@ PARTS = frozenset(
             "rates",
             "removal",
         ),
-        *("room_cache", "rooms", "search", "signed_in", "staff", "store", "switches", "typing"),
+        *("room_cache", "rooms", "search", "signed_in", "staff", "statuses", "store"),
+        *("switches", "typing"),
     )
 )
 

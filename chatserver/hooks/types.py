@@ -145,6 +145,7 @@ Deed: TypeAlias = Literal[
     "locked",
     "unlocked",
     "renamed",
+    "status",
     "deleted",
 ]
 

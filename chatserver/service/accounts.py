@@ -21,8 +21,8 @@ from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.login import Identity, LoginClient
 from chatserver.hooks.types import AccountChange, Actor
 from chatserver.interfaces import Authenticator, Store, StoredSession
-from chatserver.model import ServerRole, User
-from chatserver.runtime.clock import now_text
+from chatserver.model import ServerRole, Status, User
+from chatserver.runtime.clock import SYSTEM, Clock, now_text
 from chatserver.runtime.ids import new_id
 from chatserver.runtime.rate import AddressRate
 from chatserver.service.administration import Administration
@@ -67,8 +67,9 @@ class Accounts(OwnAccount):
         administration: Administration,
         steps: Steps,
         attempts: Attempts,
+        clock: Clock = SYSTEM,
     ) -> None:
-        super().__init__(store, authenticator, hooks, hub, changes, steps)
+        super().__init__(store, authenticator, hooks, hub, changes, steps, clock)
         self._attempts, self._config = attempts, config.server
         self._administration = administration
         self.passwords = Passwords(self, store, authenticator, hooks, attempts, config)
@@ -87,7 +88,9 @@ class Accounts(OwnAccount):
         if connected:
             return connected[0].user
         cached = self._cache.get(user)
-        return cached[1] if cached is not None and time.monotonic() < cached[0] else None
+        return (
+            self.current(cached[1]) if cached is not None and time.monotonic() < cached[0] else None
+        )
 
     # -- signing up and in -----------------------------------------------------------------------
 
@@ -402,9 +405,16 @@ class Accounts(OwnAccount):
 
         Raises `ChatError` request.invalid, user.exists, action.refused.
         """
-        action = await self._hooks.allow(ProfileChange(name=name), user, clean=_clean_profile)
+        wanted = ProfileChange(name=name, status=user.status or None)
+        action = await self._hooks.allow(wanted, user, clean=_clean_profile)
         by = Actor(user=user.id, address=address)
         return await self.rename(user.username, name=action.name, by=by)
+
+    async def set_status(self, user: User, status: Status | None, by: Actor) -> User:
+        """Give an account a status, or none. The rules for it, and who is told: `statuses.py`."""
+        changed = await self._change(user, status=status or msgspec.UNSET)
+        self.tell("status", changed, by)
+        return changed
 
     async def appoint(
         self, actor: User, username: str, role: ServerRole, address: str | None = None
@@ -510,6 +520,7 @@ class Accounts(OwnAccount):
                 role=ServerRole.MEMBER,
                 disabled=True,
                 deleted=True,
+                status=msgspec.UNSET,
             )
         await self.end_all_sessions(user, CLOSE_FORBIDDEN, "the account is deleted")
         await self.identities.forget(user.id)

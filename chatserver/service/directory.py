@@ -9,7 +9,8 @@ import msgspec
 
 from chatserver.errors import ChatError
 from chatserver.interfaces import Store
-from chatserver.model import User
+from chatserver.model import Status, User
+from chatserver.runtime.clock import SYSTEM, Clock, unix_time
 
 USERS = "user"  # record space: id -> User
 NAMES = "username"  # record space: folded name -> id
@@ -22,15 +23,15 @@ decode_user = msgspec.json.Decoder(User).decode
 class Directory:
     """All accounts, with a short-lived cache of those looked up last."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, clock: Clock = SYSTEM) -> None:
+        self._store, self._clock = store, clock
         self._cache: OrderedDict[str, tuple[float, User]] = OrderedDict()
 
     async def get(self, user: str) -> User:
         """The user of an id. Raises `ChatError` user.not_found."""
         cached = self._cache.get(user)
         if cached is not None and time.monotonic() < cached[0]:
-            return cached[1]
+            return self.current(cached[1])
         raw = await self._store.get(USERS, user)
         if raw is None:
             raise ChatError("user.not_found")
@@ -40,7 +41,7 @@ class Directory:
         """The users of these ids, in one query; unknown ones are left out."""
         now = time.monotonic()
         cached = {user: self._cache[user] for user in users if user in self._cache}
-        found = {user: kept for user, (until, kept) in cached.items() if now < until}
+        found = {user: self.current(kept) for user, (until, kept) in cached.items() if now < until}
         missing = [user for user in users if user not in found]
         if missing:
             rows = await self._store.get_many(USERS, missing)
@@ -60,7 +61,7 @@ class Directory:
     async def list(self, after: str = "", limit: int = 1000) -> list[User]:
         """Users by ascending id."""
         rows = await self._store.scan(USERS, "", after, limit)
-        return [decode_user(raw) for _, raw in rows]
+        return [self.current(decode_user(raw)) for _, raw in rows]
 
     async def named(self, username: str) -> User:
         """The user of a user name. Raises `ChatError` user.not_found."""
@@ -69,12 +70,21 @@ class Directory:
             raise ChatError("user.not_found")
         return user
 
+    def current(self, user: User) -> User:
+        """The user without a status that has ended."""
+        status = user.status
+        if not isinstance(status, Status) or status.until is None:
+            return user
+        if unix_time(status.until) > self._clock.now():
+            return user
+        return msgspec.structs.replace(user, status=msgspec.UNSET)
+
     def _remember(self, user: User) -> User:
         self._cache[user.id] = (time.monotonic() + CACHE_SECONDS, user)
         self._cache.move_to_end(user.id)
         if len(self._cache) > CACHE_USERS:
             self._cache.popitem(last=False)
-        return user
+        return self.current(user)
 
 
 def folded_name(username: str) -> str:

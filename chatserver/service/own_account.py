@@ -10,6 +10,7 @@ from chatserver.hooks.login import Identity
 from chatserver.hooks.types import AccountChange, Actor, Deed
 from chatserver.interfaces import Authenticator, Store
 from chatserver.model import ServerRole, User
+from chatserver.runtime.clock import Clock
 from chatserver.service.changes import Changes
 from chatserver.service.directory import Directory
 from chatserver.service.login.identities import Identities
@@ -31,8 +32,9 @@ class OwnAccount(Directory):
         hub: Hub,
         changes: Changes,
         steps: Steps,
+        clock: Clock,
     ) -> None:
-        super().__init__(store)
+        super().__init__(store, clock)
         self._authenticator, self._hooks = authenticator, hooks
         self._hub, self._changes, self._steps = hub, changes, steps
         self._watchers: list[Callable[[AccountChange], None]] = []

@@ -148,7 +148,7 @@ class Passwords:
         # The same reads for unknown accounts, so that the time taken does not reveal which exist.
         found = await self._store.get(NAMES, account)
         raw = await self._store.get(USERS, found.decode() if found else "-")
-        user = decode_user(raw) if raw else None
+        user = self._accounts.current(decode_user(raw)) if raw else None
         known = user.id if user else None
         try:
             matches = len(password) <= PASSWORD_CHARS and await self._authenticator.verify(

@@ -234,12 +234,14 @@ class RoomService:
     ) -> MemberList:
         """Members by ascending id > `after`, at most MEMBER_PAGE at once, and fewer if plugins leave some out.
 
-        They have their user names. `text` as in `MembersAsked`.
+        They have their user names and statuses. `text` as in `MembersAsked`.
         """
         (page,) = await self.member_pages(user, [MembersAsked(room, after, limit=limit, text=text)])
         users = await self._accounts.get_many([member.id for member in page.members])
         named = [
-            msgspec.structs.replace(member, username=users[member.id].username)
+            msgspec.structs.replace(
+                member, username=users[member.id].username, status=users[member.id].status
+            )
             if member.id in users
             else member
             for member in page.members

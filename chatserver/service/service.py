@@ -66,6 +66,7 @@ from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
 from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
 from chatserver.service.staff import Staff
+from chatserver.service.statuses import Statuses
 from chatserver.service.switches import Switches
 from chatserver.service.typing_now import Typing
 
@@ -115,6 +116,7 @@ class Service:
             self.administration,
             steps,
             attempts,
+            clock,
         )
         server = config.server
         self.outbox = Outbox(mailer, measures, clock)
@@ -148,6 +150,7 @@ class Service:
             hooks,
             clock,
         )
+        self.statuses = Statuses(self.accounts, self.rooms, hooks, self.hub, clock)
         self.contexts = Contexts(store)
         self.messages = Messages(
             store,

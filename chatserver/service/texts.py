@@ -15,6 +15,15 @@ _INVISIBLE = frozenset(
     "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
 _VISIBLE = re.compile("[^\\s\u200c\u200d\u2800\u3164]")
+# One emoji (UTS 51): a flag, a keycap, or pictures that are joined, each with its modifiers.
+_PICTURE = (
+    "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2934\u2935\u2b00-\u2bff"
+    "\u3030\u303d\u3297\u3299\U0001f004\U0001f0cf\U0001f170-\U0001f19a\U0001f201-\U0001f251\U0001f300-\U0001faff]"
+    "[\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]*"
+)
+_EMOJI = re.compile(
+    f"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\ufe0f?\u20e3|{_PICTURE}(?:\u200d{_PICTURE})*"
+)
 MENTIONS = 50  # looked up in one message
 
 
@@ -64,6 +73,30 @@ def clean_section(text: str) -> str:
             detail={"field": "section", "reason": "length"},
         )
     return section
+
+
+def clean_status_emoji(text: str) -> str:
+    """The emoji of a status: one, or none. Letters would pass for a role or a part of the name beside it."""
+    emoji = text.strip()
+    if emoji and not (len(emoji) <= 32 and _EMOJI.fullmatch(emoji)):
+        raise ChatError(
+            "request.invalid",
+            "A status has one emoji.",
+            detail={"field": "emoji", "reason": "emoji"},
+        )
+    return emoji
+
+
+def clean_status_text(text: str) -> str:
+    """The text of a status, trimmed: at most 100 characters of one line; empty for none."""
+    said = " ".join(text.split())
+    if len(said) > 100 or any(map(_is_control, said)) or (said and not _VISIBLE.search(said)):
+        raise ChatError(
+            "request.invalid",
+            "A status has at most 100 printable characters.",
+            detail={"field": "text", "reason": "length"},
+        )
+    return said
 
 
 def _is_control(char: str) -> bool:

@@ -5,14 +5,14 @@ from typing import NamedTuple
 import msgspec
 
 from chatserver.interfaces import Unread
-from chatserver.model import Posting, RoomKind, RoomRole, User
+from chatserver.model import Posting, RoomKind, RoomRole, Status, User
 from chatserver.roomlog.room import Room
 
 MEMBER_PAGE = 1000
 
 
 class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A room as one user sees it. The `name` of a direct room is that of the other user.
+    """A room as one user sees it. The `name` of a direct room is that of the other user, whose id is `other`.
 
     An `archived` room can only be read. `posting` says who may write.
     """
@@ -29,6 +29,7 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mentions: int | None = None
     archived: bool = False
     posting: Posting = Posting.EVERYONE
+    other: str | None = None
 
 
 class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -42,7 +43,7 @@ class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):
 class MemberView(msgspec.Struct, frozen=True):
     """A user in a room. `online`: the user has a connection to any node, or had one a moment ago. `bot` as in `User`.
 
-    `username` is what others type to mention the user, or to write to them alone.
+    `username` is what others type to mention the user, or to write to them alone. `status` as in `User`.
     """
 
     id: str
@@ -51,6 +52,7 @@ class MemberView(msgspec.Struct, frozen=True):
     online: bool
     bot: bool | msgspec.UnsetType = msgspec.UNSET
     username: str | msgspec.UnsetType = msgspec.UNSET
+    status: Status | msgspec.UnsetType = msgspec.UNSET
 
 
 class MemberList(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,4 +109,5 @@ def view_of(
         mentions=None if unread is None else unread.mentions,
         archived=described.archived,
         posting=described.posting,
+        other=next((each for each in room.members if each != user.id), None) if is_direct else None,
     )

@@ -68,6 +68,12 @@ class ChangeProfile(Input, frozen=True, kw_only=True, rename="camel"):
     name: str
 
 
+class SetStatus(Input, frozen=True, kw_only=True, rename="camel"):
+    emoji: Annotated[str, Meta(max_length=64)]
+    text: Annotated[str, Meta(max_length=500)]
+    until: Annotated[str, Meta(max_length=64)] | None = None
+
+
 class UnlinkIdentity(Input, frozen=True, kw_only=True, rename="camel"):
     identity_id: Id
 

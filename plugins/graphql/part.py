@@ -42,6 +42,7 @@ USER_EVENTS = (
     chatserver.ReadMoved,
     chatserver.PreferencesChanged,
     chatserver.Mentioned,
+    chatserver.StatusChanged,
 )
 MESSAGE_CHANGES = LOG_ENTRIES[1:7]
 COSTS = {
@@ -61,6 +62,7 @@ COSTS = {
     "Mutation.endUserSessions": 20,
     "Mutation.unlinkIdentity": 20,
     "Mutation.changeProfile": 20,
+    "Mutation.setStatus": 50,  # told to everybody in the user's rooms
     "Mutation.setUserRole": 20,
     "Query.mySessions": 20,
     "Query.myIdentities": 20,
@@ -126,6 +128,8 @@ def own_part() -> GraphQLPart:
             "User.at": users.at,
             "User.disabled": users.disabled,
             "User.bot": users.bot,
+            "User.status": users.status,
+            "StatusChanged.userId": users.user_of_status,
             "Room.read": rooms.read,
             "Room.unread": rooms.unread,
             "Room.mentions": rooms.mentions,
@@ -163,7 +167,7 @@ def own_part() -> GraphQLPart:
             "Mutation.setTyping": room_changes.set_typing,
             "UserPresence.user": users.present_user,
             "RoomAdded.room": messages.room,
-            **{f"{kind.__name__}.roomId": messages.room_id for kind in USER_EVENTS},
+            **{f"{kind.__name__}.roomId": messages.room_id for kind in USER_EVENTS[:-1]},
             "Mentioned.messageId": messages.changed_message,
             "Mutation.register": own_account.register,
             "Mutation.login": own_account.login,
@@ -171,6 +175,7 @@ def own_part() -> GraphQLPart:
             "Mutation.proceedLogin": logins.proceed_login,
             "Mutation.logout": own_account.logout,
             "Mutation.changeProfile": own_account.change_profile,
+            "Mutation.setStatus": own_account.set_status,
             "Mutation.endSession": own_account.end_session,
             "Mutation.unlinkIdentity": own_account.unlink_identity,
             "Mutation.changePassword": own_account.change_password,

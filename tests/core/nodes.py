@@ -12,6 +12,7 @@ from chatserver.hooks.guard import Call
 from chatserver.hooks.loading import hook_names
 from chatserver.interfaces import Authenticator, Bus, Store, StoredSession
 from chatserver.model import ServerRole, User
+from chatserver.runtime.clock import SYSTEM, Clock
 from chatserver.runtime.measure import Measures
 from chatserver.service.service import Service
 
@@ -124,10 +125,12 @@ def make_service(
     calls: Mapping[str, Sequence[Call]] | None = None,
     authenticator: Authenticator | None = None,
     bus: Bus | None = None,
+    clock: Clock = SYSTEM,
 ) -> Service:
     measures = Measures()
     hooks = hook_calls(config, measures, calls)
-    return Service(config, store, authenticator or NoPasswords(), hooks, measures, bus=bus)
+    known = authenticator or NoPasswords()
+    return Service(config, store, known, hooks, measures, bus=bus, clock=clock)
 
 
 @asynccontextmanager

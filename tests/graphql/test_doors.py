@@ -23,6 +23,7 @@ FIELDS = {
     "bans": "Room.bans",
     "typing": "Mutation.setTyping",
     "presence": "Subscription.presence",
+    "statuses": "User.status",
     "commands": "Query.commands",
     "complete": "Query.commandSuggestions",
     "POST /api/v1/logout": "Mutation.logout",

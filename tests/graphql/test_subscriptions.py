@@ -25,7 +25,10 @@ MINE = """subscription { userEvents { __typename
   ... on ReadMoved { roomId seq }
   ... on PreferencesChanged { roomId preferences { favourite section muted unread } }
   ... on Mentioned { roomId messageId seq author { name username } }
+  ... on StatusChanged { userId status { emoji text until } }
   ... on StreamGap { head epoch } } }"""
+SET_STATUS = """mutation ($input: SetStatusInput!) {
+  setStatus(input: $input) { user { status { emoji text until } } } }"""
 
 
 def token(asker: Asker) -> str:
@@ -391,6 +394,26 @@ async def test_the_user_is_told(server: Running, people: People) -> None:
         nothing = {"favourite": False, "section": "", "muted": False, "unread": False}
         for node in listed["rooms"]["nodes"]:
             assert node["preferences"] == (now if node["id"] == room else nothing)
+        until = "2040-01-02T12:00:00.000Z"
+        lunch = {"emoji": "🍜", "text": "at lunch", "until": until}
+        changed = await bob.ask(SET_STATUS, input=lunch)
+        assert changed == {"setStatus": {"user": {"status": lunch}}}
+        status: dict[str, Any] = {"__typename": "StatusChanged", "userId": bob.id}
+        assert await told() == {**status, "status": lunch}
+        speaker.subscribe(
+            "2", "subscription ($room: ID!) { typing(roomId: $room) { roomId } }", room=room
+        )
+        await speaker.run("{ __typename }")
+        away = {"emoji": "", "text": "away", "until": None}
+        await ada.ask(SET_STATUS, input={"text": " away "})
+        assert await told() == {**status, "userId": ada.id, "status": away}
+        shown = "{ me { status { text } } room(id: $room) { members { nodes { user { status { text } } } } } }"
+        found = await ada.ask(f"query ($room: ID!) {shown}", room=room)
+        assert found["me"]["status"] == {"text": "away"}
+        statuses = [each["user"]["status"]["text"] for each in found["room"]["members"]["nodes"]]
+        assert sorted(statuses) == ["at lunch", "away"]
+        assert await ada.ask(SET_STATUS, input={}) == {"setStatus": {"user": {"status": None}}}
+        assert await told() == {**status, "userId": ada.id, "status": None}
         await remove(ada, room, bob)
         assert await told() == {"__typename": "RoomRemoved", "roomId": room}
         speaker.complete("1")

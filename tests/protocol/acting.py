@@ -201,6 +201,17 @@ CASES = {
         http=lambda s: ("PATCH", "/api/v1/me", {"name": "Another"}),
         mutation=lambda s: ("changeProfile", {"name": "Another"}),
     ),
+    "set a status": Case(
+        ProfileChange,
+        op=lambda s: ("status", {"emoji": "🍜", "text": "at lunch"}),
+        http=lambda s: ("PUT", "/api/v1/me/status", {"text": "away"}),
+        mutation=lambda s: ("setStatus", {"text": "back soon"}),
+    ),
+    "clear a status": Case(
+        ProfileChange,
+        http=lambda s: ("DELETE", "/api/v1/me/status", None),
+        mutation=lambda s: ("setStatus", {"text": ""}),
+    ),
     "make an invitation": Case(
         InviteCreate,
         http=lambda s: ("POST", "/api/v1/invites", {"rooms": [s.room]}),

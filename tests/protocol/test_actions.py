@@ -32,7 +32,8 @@ FORBIDDEN = ("room.forbidden", "user.forbidden")
 # user's own. docs/plugins/actions.md has the reasons.
 OTHER_OPS = {
     *("auth", "ping", "rooms", "sub", "unsub", "history", "events", "members", "search", "bans"),
-    *("read", "preferences", "prefer", "typing", "presence", "commands", "complete"),
+    *("read", "preferences", "prefer", "typing", "presence", "statuses", "commands"),
+    "complete",
 }
 OTHER_ROUTES = {
     ("POST", "/api/v1/logout"),

@@ -134,6 +134,8 @@ VALID: dict[str, dict[str, Any]] = {
     "prefer": {"room": "r", "favourite": True, "section": "s", "muted": False, "unread": True},
     "typing": {"room": "r"},
     "presence": {"room": "r", "users": ["u"]},
+    "status": {"emoji": "🍜", "text": "t", "until": "2040-01-01T00:00:00Z"},
+    "statuses": {"users": ["u"]},
     "create": {"name": "n", "kind": "public", "topic": "t", "members": []},
     "change": {"room": "r", "name": "n", "topic": "t", "posting": "moderators"},
     "archive": {"room": "r", "archived": True},
@@ -155,6 +157,7 @@ VALID: dict[str, dict[str, Any]] = {
 NULLABLE = {
     ("history", "before"),
     ("ban", "seconds"),
+    ("status", "until"),
     ("create", "name"),
     ("change", "name"),
     ("change", "topic"),
@@ -190,7 +193,7 @@ def _fits(op: str, name: str, right: object, wrong: object) -> bool:
 
 
 @pytest.mark.parametrize(
-    "op", [op for op in VALID if op not in ("rooms", "preferences", "ping", "create")]
+    "op", [op for op in VALID if op not in ("rooms", "preferences", "status", "ping", "create")]
 )
 async def test_a_missing_field_is_answered(server: Running, op: str) -> None:
     anna = await server.person("anna")

@@ -121,6 +121,8 @@ OWN = {
     ("http", "POST /api/v1/login"),
     ("http", "GET /api/v1/me"),
     ("http", "PATCH /api/v1/me"),
+    ("http", "PUT /api/v1/me/status"),
+    ("http", "DELETE /api/v1/me/status"),
     ("http", "POST /api/v1/login/begin"),
     ("http", "POST /api/v1/login/proceed"),
     ("graphql", "Query.me"),

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from chatserver import PluginEvent, ServerRole, UnknownEvent, UserRef, errors
 from chatserver.app import Server
 from chatserver.protocol import OPS
-from chatserver.web import administration, api, login
+from chatserver.web import administration, api, login, people
 from tests.protocol.client import Client
 from tests.protocol.running import PASSWORD, Person, Running
 from tests.waiting import until
@@ -55,7 +55,8 @@ def test_the_reference_lists_every_operation_code_and_route() -> None:
     calls = {(call.method, call.path) for call in http_reference.CALLS}
     assert calls == {
         (method, path)
-        for _, handler, path in (*api.ROUTES, *login.ROUTES, *administration.ROUTES)
+        for module in (api, login, administration, people)
+        for _, handler, path in module.ROUTES
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
         if method.lower() in _own(handler)
     }
@@ -119,6 +120,9 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         await a.error("interact", **target, part="yes")
         b.say({"id": 1, "op": "typing", **here})
         await a.ok("presence", **here, users=[ben.id, "nobody"])
+        await b.ok("status", emoji="🍜", text="at lunch", until="2040-01-01T13:00:00+01:00")
+        await a.ok("statuses", users=[ben.id, "nobody"])
+        await b.ok("status")
         await a.ok("read", **here, seq=4)
         await a.ok("prefer", **here, favourite=True, section="Tea")
         await a.ok("preferences")
@@ -174,7 +178,7 @@ async def test_every_frame_that_is_exchanged_validates(server: Running) -> None:
     found = schema("event.json")["anyOf"]
     in_log = {key["$ref"].rpartition("/")[2] for key in found}
     assert {definition({"ev": event}, {}) for event in events} >= in_log
-    assert {"typing", "read", "preferences", "room.added", "room.removed"} <= events
+    assert {"typing", "status", "read", "preferences", "room.added", "room.removed"} <= events
 
 
 def definition(frame: dict[str, Any], names: dict[int, str]) -> str:
@@ -186,6 +190,7 @@ def definition(frame: dict[str, Any], names: dict[int, str]) -> str:
     others = {
         "typing": "TypingNow",
         "presence": "PresenceNow",
+        "status": "StatusChanged",
         "read": "ReadMoved",
         "preferences": "PreferencesChanged",
         "event.unknown": "UnknownEvent",
@@ -267,6 +272,8 @@ def requests(
     yield "POST", "/api/v1/login/begin", begin
     answer = {"flow": last["flow"], "secret": last["secret"], "answer": {"password": PASSWORD}}
     yield "POST", "/api/v1/login/proceed", answer
+    yield "PUT", "/api/v1/me/status", {"emoji": "🍜", "until": "2040-01-01T12:00:00Z"}
+    yield "DELETE", "/api/v1/me/status", None
     yield "GET", "/api/v1/me/sessions", None
     other = next(each["id"] for each in last["sessions"] if not each["current"])
     yield "DELETE", f"/api/v1/me/sessions/{other}", None

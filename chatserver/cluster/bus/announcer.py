@@ -15,6 +15,7 @@ from chatserver.cluster.bus.envelopes import (
     Head,
     InRoom,
     Item,
+    OfCompanions,
     OfMention,
     OfUser,
     UserChanged,
@@ -81,6 +82,10 @@ class Announcer:
         """Send a payload to the user's connections to other nodes."""
         kind = OfMention if isinstance(payload, Mentioned) else OfUser
         self.say(kind(user, payload))
+
+    def tell_companions(self, user: str, payload: Any) -> None:
+        """Send a change of a user's status to those on other nodes who see them."""
+        self.say(OfCompanions(user, payload))
 
     def say(self, item: Item) -> None:
         """Send an item to all other nodes."""

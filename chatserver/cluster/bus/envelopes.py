@@ -19,6 +19,7 @@ from chatserver.delivery.notices import (
     ReadMoved,
     RoomAdded,
     RoomRemoved,
+    StatusChanged,
     TypingNow,
 )
 from chatserver.interfaces import BUS_FRAME_BYTES
@@ -67,6 +68,13 @@ class OfMention(Item, frozen=True, array_like=True, tag="mentioned"):
     news: Mentioned
 
 
+class OfCompanions(Item, frozen=True, array_like=True, tag="status"):
+    """A notice for a user, and for those who follow a room with them."""
+
+    user: Id
+    news: StatusChanged
+
+
 class Moved(Item, frozen=True, array_like=True, tag="moved"):
     """These users have come online at the node, or have gone offline there."""
 
@@ -94,7 +102,7 @@ class Part(Item, frozen=True, array_like=True, tag="part"):
 
 
 OnlineItem = Moved | Beat | Ask | Part
-AnyItem = Head | UserChanged | InRoom | OfUser | OfMention | OnlineItem
+AnyItem = Head | UserChanged | InRoom | OfUser | OfMention | OfCompanions | OnlineItem
 
 
 class Frame(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from chatserver.cluster.bus.envelopes import (
     InRoom,
     Moved,
     NotOurs,
+    OfCompanions,
     OfMention,
     OfUser,
     Part,
@@ -113,5 +114,7 @@ class Exchange:
                     self._hub.tell_room_here(found, news)
             case OfUser(user, news) | OfMention(user, news):
                 self._hub.tell_user_here(user, news)
+            case OfCompanions(user, news):
+                self._hub.tell_companions_here(user, news)
             case Moved() | Beat() | Ask() | Part():
                 self._online.heard(node, item, asyncio.get_running_loop().time())

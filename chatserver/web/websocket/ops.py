@@ -8,7 +8,7 @@ from chatserver import protocol as p
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
 from chatserver.hooks.types import Draft
-from chatserver.model import NO_DATA, User
+from chatserver.model import NO_DATA, Status, User
 from chatserver.roomlog.entries import Outcome
 from chatserver.service.preferences import PreferencesChange
 from chatserver.service.service import Service
@@ -147,6 +147,16 @@ async def presence(client: Client, user: User, op: p.Presence) -> None:
     client.say(op.id, {"users": online})
 
 
+async def set_status(client: Client, user: User, op: p.SetStatus) -> None:
+    status = Status(emoji=op.emoji, text=op.text, until=op.until)
+    changed = await client.service.statuses.set(user, status)
+    client.say(op.id, {"status": changed.status or None})
+
+
+async def statuses(client: Client, user: User, op: p.Statuses) -> None:
+    client.say(op.id, await client.service.statuses.of(user, op.users))
+
+
 async def create(client: Client, user: User, op: p.Create) -> None:
     rooms = client.service.rooms
     room = await rooms.create(user, op.kind, op.name, op.topic, op.members)
@@ -259,6 +269,8 @@ RUN: dict[type[p.Op], Run] = {
     p.Prefer: prefer,
     p.Typing: typing,
     p.Presence: presence,
+    p.SetStatus: set_status,
+    p.Statuses: statuses,
     p.Create: create,
     p.Change: change,
     p.Archive: archive,

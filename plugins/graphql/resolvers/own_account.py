@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from chatserver import OwnEmail, User, read_input
+from chatserver import OwnEmail, Status, User, read_input
 from chatserver_plugins.graphql import inputs
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.resolvers.given import Given, asked
@@ -56,6 +56,12 @@ async def change_profile(parent: object, info: Any, input: Given) -> UserPayload
     asking, given = asked(info, input, inputs.ChangeProfile)
     accounts = asking.service.accounts
     return UserPayload(await accounts.change_name(asking.user, given.name, asking.address))
+
+
+async def set_status(parent: object, info: Any, input: Given) -> UserPayload:
+    asking, given = asked(info, input, inputs.SetStatus)
+    status = Status(emoji=given.emoji, text=given.text, until=given.until)
+    return UserPayload(await asking.service.statuses.set(asking.user, status, asking.address))
 
 
 async def end_session(parent: object, info: Any, input: Given) -> EndSessionPayload:

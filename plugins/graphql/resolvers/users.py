@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from chatserver import ChatError, MemberView, ServerRole, User, UserRef
+from chatserver import ChatError, MemberView, ServerRole, Status, StatusChanged, User, UserRef
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.watching import UserPresence
 
@@ -47,6 +47,16 @@ async def disabled(parent: Known, info: Any) -> bool:
 
 async def bot(parent: Known, info: Any) -> bool:
     return bool((await _account(parent, info.context)).bot)
+
+
+async def status(parent: Known, info: Any) -> Status | None:
+    """The present status: an account in hand may be of a moment before it ended."""
+    asking: Asking = info.context
+    return (await asking.users.load(parent.id)).status or None
+
+
+def user_of_status(parent: StatusChanged, info: Any) -> str:
+    return parent.user
 
 
 async def present_user(parent: UserPresence, info: Any) -> User:

@@ -155,6 +155,9 @@ async def call_every_address(
     await ask("GET", f"{one}/members", params={"after": other, "limit": 100}, headers=owner)
     section = {"section": "<b>'; cat /etc/passwd", "favourite": True}
     await ask("PATCH", f"{one}/preferences", json=section, headers=owner)
+    said = {"emoji": "🏖️", "text": "'; DROP TABLE users -- <b>", "until": "2040-01-01T12:00:00Z"}
+    await ask("PUT", "/api/v1/me/status", json=said, headers=owner)
+    await ask("DELETE", "/api/v1/me/status", headers=owner)
     await ask("GET", "/api/v1/me/preferences", params={"after": room, "limit": 10}, headers=owner)
     await ask("PUT", f"{one}/members/{other}", json={"role": "admin"}, headers=owner)
     reason = {"reason": "x' OR 1=1; <script>alert(1)</script> ../../etc", "seconds": 60}
@@ -290,6 +293,7 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     await ask("{ myIdentities { identities { id method } } }", token)
     await _mutate(traffic, token, "unlinkIdentity", "{ identityId }", identityId=UNKNOWN)
     await _mutate(traffic, token, "changeProfile", f"{{ user {USER} }}", name="O'B; DROP TABLE")
+    await _mutate(traffic, token, "setStatus", f"{{ user {USER} }}", emoji="🍜", text="' OR 1=1 --")
     again = "' UNION SELECT 1 -- <script>"
     old = f"' OR 1=1 {PASSWORD}"
     await _mutate(traffic, token, "changePassword", f"{{ user {USER} }}", old=old, new=again)

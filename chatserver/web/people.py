@@ -1,0 +1,32 @@
+"""The HTTP API of what people say of themselves."""
+
+import msgspec
+
+from chatserver.model import Status
+from chatserver.protocol import StatusEmoji, StatusText, Until
+from chatserver.web.api import SignedIn
+from chatserver.web.base import BaseHandler
+
+
+class NewStatus(msgspec.Struct, frozen=True):
+    """One emoji, a text of one line, or both, until a time or for good."""
+
+    emoji: StatusEmoji = ""
+    text: StatusText = ""
+    until: Until | None = None
+
+
+class OwnStatus(SignedIn):
+    async def put(self) -> None:
+        user, given = await self.user(), self.body(NewStatus)
+        status = Status(emoji=given.emoji, text=given.text, until=given.until)
+        self.reply(await self.service.statuses.set(user, status, self.address))
+
+    async def delete(self) -> None:
+        user = await self.user()
+        self.reply(await self.service.statuses.set(user, Status(), self.address))
+
+
+ROUTES: list[tuple[str, type[BaseHandler], str]] = [
+    (r"/api/v1/me/status", OwnStatus, "/api/v1/me/status"),
+]
