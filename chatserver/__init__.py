@@ -9,6 +9,7 @@ from chatserver.blobs.uploads import Upload, Uploads
 from chatserver.cluster.bus.link import BusLink
 from chatserver.delivery.encoding import text_frame
 from chatserver.delivery.notices import (
+    AccountPreferencesChanged,
     Mentioned,
     PluginsChanged,
     PreferencesChanged,
@@ -216,6 +217,7 @@ __all__ = [
     "ACTIONS",
     "AccountChange",
     "AccountLock",
+    "AccountPreferencesChanged",
     "Action",
     "Actor",
     "AnyEvent",

@@ -40,6 +40,10 @@ Values = Annotated[
     dict[Id, Annotated[list[Annotated[str, Meta(max_length=4000)]], Meta(max_length=50)]],
     Meta(max_length=10),
 ]
+Preferred = Annotated[
+    dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=4000)] | None],
+    Meta(max_length=200, description="Texts by key; null removes one."),
+]
 
 
 class Op(msgspec.Struct, frozen=True, kw_only=True, tag_field="op"):
@@ -179,7 +183,10 @@ class Read(Op, frozen=True, kw_only=True, tag="read"):
 
 
 class Preferences(Op, frozen=True, kw_only=True, tag="preferences"):
-    """What the user prefers of rooms, by ascending id; rooms of which nothing is preferred are left out."""
+    """What the user prefers of rooms, by ascending id; rooms of which nothing is preferred are left out.
+
+    The first page has what the user prefers of clients, too.
+    """
 
     after: Annotated[str, Meta(max_length=64)] = ""
     limit: Limit = 500
@@ -196,6 +203,15 @@ class Prefer(Op, frozen=True, kw_only=True, tag="prefer"):
     section: Annotated[str, Meta(max_length=200)] | None = None
     muted: bool | None = None
     unread: bool | None = None
+
+
+class PreferAccount(Op, frozen=True, kw_only=True, tag="prefer_account"):
+    """Say what the user prefers of clients: new texts by key, null to remove one. Keys that are left out stay.
+
+    The user's other connections are told.
+    """
+
+    values: Preferred
 
 
 class Typing(Op, frozen=True, kw_only=True, tag="typing"):
@@ -384,6 +400,7 @@ AnyOp = (
     | Read
     | Preferences
     | Prefer
+    | PreferAccount
     | Typing
     | Presence
     | SetStatus

@@ -15,6 +15,7 @@ from chatserver import errors
 from chatserver.config import LimitsConfig
 from chatserver.config.settings import describe, type_text
 from chatserver.delivery.notices import (
+    AccountPreferencesChanged,
     PluginsChanged,
     PreferencesChanged,
     PresenceNow,
@@ -115,6 +116,7 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "read": Empty,
     "preferences": PreferencesPage,
     "prefer": RoomPreferences,
+    "prefer_account": Empty,
     "typing": None,
     "presence": OnlineMembers,
     "status": OwnStatus,
@@ -143,6 +145,7 @@ PASSING: tuple[type[msgspec.Struct], ...] = (
     StatusChanged,
     ReadMoved,
     PreferencesChanged,
+    AccountPreferencesChanged,
     RoomAdded,
     RoomRemoved,
     PluginsChanged,

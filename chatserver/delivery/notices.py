@@ -64,6 +64,17 @@ class StatusChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", t
     status: Status | None
 
 
+Preferred = dict[str, str | None]
+
+
+class AccountPreferencesChanged(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="account.preferences"
+):
+    """Tells a user's other connections what the user prefers of clients: new texts by key, null for one that is gone."""
+
+    values: Preferred
+
+
 class PluginsChanged(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="plugins.changed"
 ):

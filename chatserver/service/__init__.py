@@ -33,8 +33,9 @@
     roomlist.py, public.py     the list of a user's rooms; public rooms
     history.py, search.py      reading messages and events
     found.py, lookup.py        users as others find them; members by a part of their name
-    preferences.py             what users prefer of their rooms
     statuses.py                what users say of themselves for a while
+    preferences.py, account_preferences.py
+                               what users prefer of their rooms, and of their clients
     following.py, markers.py, presence.py, typing_now.py
                                following rooms, read markers, online users, typing notices
     live.py                    a room's events as they come, for plugins

@@ -12,6 +12,7 @@ from chatserver.errors import ChatError
 from chatserver.interfaces import Store
 from chatserver.model import User
 from chatserver.roomlog.room import Room
+from chatserver.service.account_preferences import AccountPreferences
 from chatserver.service.rights import Right, demand
 from chatserver.service.texts import clean_section
 
@@ -31,8 +32,12 @@ class PreferencesChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreferencesPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Rooms by ascending id; if there are `more`, the next page is `after` that of the answer."""
+    """Rooms by ascending id; if there are `more`, the next page is `after` that of the answer.
 
+    The first page has those of the account, too: texts by key.
+    """
+
+    account: dict[str, str] = {}
     rooms: dict[str, RoomPreferences]
     more: bool = False
     after: str | None = None
@@ -43,6 +48,7 @@ class Preferences:
 
     def __init__(self, store: Store, hub: Hub) -> None:
         self._store, self._hub = store, hub
+        self.account = AccountPreferences(store, hub)
 
     async def page(self, user: User, after: str = "", limit: int = PAGE) -> PreferencesPage:
         """The user's preferences of rooms with id > `after`, of at most `limit` rooms.
@@ -55,7 +61,10 @@ class Preferences:
         rooms = {room: each for room, each in found.items() if each != NONE}
         more = len(rows) == limit
         return PreferencesPage(
-            rooms=rooms, more=more, after=next(reversed(found)) if more else None
+            account={} if after else await self.account.of(user),
+            rooms=rooms,
+            more=more,
+            after=next(reversed(found)) if more else None,
         )
 
     async def of_rooms(self, user: User, rooms: Sequence[str]) -> dict[str, RoomPreferences]:
@@ -100,6 +109,7 @@ class Preferences:
 
     async def forget(self, user: str) -> None:
         """Remove all of a user who is gone."""
+        await self.account.forget(user)
         while rows := await self._store.scan(SPACE, f"{user}/", limit=MOST):
             for key, _ in rows:
                 await self._store.delete(SPACE, key)

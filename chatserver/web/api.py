@@ -11,7 +11,7 @@ from msgspec import Meta
 from chatserver.errors import ChatError
 from chatserver.hooks.login import LoginClient
 from chatserver.model import Posting, RoomKind, RoomRole, ServerRole, User
-from chatserver.protocol import BanSeconds, ClientId, Data, Id, Reason, Sent, Values
+from chatserver.protocol import BanSeconds, ClientId, Data, Id, Preferred, Reason, Sent, Values
 from chatserver.roomlog.room import NEWEST_PAGE, Room
 from chatserver.service.bans import PAGE as BAN_PAGE
 from chatserver.service.login.flows import FLOW_SECONDS
@@ -129,6 +129,12 @@ class AddedAccount(NewAccount, frozen=True):
     """With `must_change` the user chooses another password at the first sign-in."""
 
     must_change: bool = True
+
+
+class NewPreferences(msgspec.Struct, frozen=True):
+    """Texts by key; null removes one."""
+
+    values: Preferred
 
 
 class GivenPassword(msgspec.Struct, frozen=True):
@@ -459,6 +465,11 @@ class OwnPreferences(SignedIn):
             self.number("limit", PREFERENCES_PAGE, 1),
         )
         self.reply(await self.service.preferences.page(user, after, limit))
+
+    async def patch(self) -> None:
+        user, given = await self.user(), self.body(NewPreferences)
+        await self.service.preferences.account.change(user, given.values)
+        self.reply({})
 
 
 class PreferencesOfRoom(RoomHandler):

@@ -173,6 +173,15 @@ class SetRoomPreferences(Input, frozen=True, kw_only=True, rename="camel"):
     unread: bool | None = None
 
 
+class Preference(Input, frozen=True, kw_only=True, rename="camel"):
+    key: Annotated[str, Meta(max_length=64)]
+    value: Annotated[str, Meta(max_length=4000)] | None = None
+
+
+class SetPreferences(Input, frozen=True, kw_only=True, rename="camel"):
+    preferences: Annotated[list[Preference], Meta(max_length=200)]
+
+
 class SendMessage(Input, frozen=True, kw_only=True, rename="camel"):
     room_id: Id
     body: str

@@ -41,6 +41,7 @@ USER_EVENTS = (
     chatserver.RoomRemoved,
     chatserver.ReadMoved,
     chatserver.PreferencesChanged,
+    chatserver.AccountPreferencesChanged,
     chatserver.Mentioned,
     chatserver.StatusChanged,
 )
@@ -78,6 +79,9 @@ LENGTHS = {
     "Query.loginMethods": 5,
     "Query.mySessions": 10,
     "OwnIdentities.identities": 3,
+    "Query.myPreferences": 10,
+    "PreferencesPayload.preferences": 10,
+    "AccountPreferencesChanged.changes": 2,
     "LoginForm.fields": 5,
     "Query.rooms": queries.PAGE_MOST,
     "Query.search": queries.PAGE_MOST,
@@ -106,6 +110,7 @@ def own_part() -> GraphQLPart:
             "Query.mySessions": queries.my_sessions,
             "Query.myIdentities": queries.my_identities,
             "Query.myEmail": queries.my_email,
+            "Query.myPreferences": queries.my_preferences,
             "Query.userEmail": queries.user_email,
             "Query.user": queries.user,
             "Query.userByName": queries.user_by_name,
@@ -167,7 +172,12 @@ def own_part() -> GraphQLPart:
             "Mutation.setTyping": room_changes.set_typing,
             "UserPresence.user": users.present_user,
             "RoomAdded.room": messages.room,
-            **{f"{kind.__name__}.roomId": messages.room_id for kind in USER_EVENTS[:-1]},
+            **{
+                f"{kind.__name__}.roomId": messages.room_id
+                for kind in USER_EVENTS
+                if kind not in (chatserver.AccountPreferencesChanged, chatserver.StatusChanged)
+            },
+            "AccountPreferencesChanged.changes": payloads.changed_preferences,
             "Mentioned.messageId": messages.changed_message,
             "Mutation.register": own_account.register,
             "Mutation.login": own_account.login,
@@ -200,6 +210,7 @@ def own_part() -> GraphQLPart:
             "Mutation.setMemberRole": room_changes.set_member_role,
             "Mutation.markRead": room_changes.mark_read,
             "Mutation.setRoomPreferences": room_changes.set_room_preferences,
+            "Mutation.setPreferences": own_account.set_preferences,
             "Mutation.sendMessage": message_changes.send_message,
             "Mutation.runCommand": message_changes.run_command,
             "CommandPayload.message": message_changes.command_message,

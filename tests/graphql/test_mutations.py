@@ -46,6 +46,7 @@ ELSEWHERE = {
     *("setEmail", "confirmEmail", "setUserEmail"),  # in tests/protocol/test_emails.py
     *("endSession", "changePassword"),  # in tests/protocol/test_login_methods.py
     *("beginLogin", "proceedLogin"),  # in test_logins.py
+    "setPreferences",  # in test_subscriptions.py
     *("createRoom", "joinRoom", "leaveRoom", "setTyping"),
 }
 

@@ -24,6 +24,7 @@ MINE = """subscription { userEvents { __typename
   ... on RoomRemoved { roomId }
   ... on ReadMoved { roomId seq }
   ... on PreferencesChanged { roomId preferences { favourite section muted unread } }
+  ... on AccountPreferencesChanged { changes { key value } }
   ... on Mentioned { roomId messageId seq author { name username } }
   ... on StatusChanged { userId status { emoji text until } }
   ... on StreamGap { head epoch } } }"""
@@ -414,6 +415,17 @@ async def test_the_user_is_told(server: Running, people: People) -> None:
         assert sorted(statuses) == ["at lunch", "away"]
         assert await ada.ask(SET_STATUS, input={}) == {"setStatus": {"user": {"status": None}}}
         assert await told() == {**status, "userId": ada.id, "status": None}
+        dark = {"key": "page.theme", "value": "dark"}
+        given = [dark, {"key": "page.none"}]
+        chosen = await bob.ask(
+            "mutation ($input: SetPreferencesInput!)"
+            "{ setPreferences(input: $input) { preferences { key value } } }",
+            input={"preferences": given},
+        )
+        assert chosen == {"setPreferences": {"preferences": [dark]}}
+        changes = {"__typename": "AccountPreferencesChanged", "changes": [dark]}
+        assert await told() == changes
+        assert await bob.ask("{ myPreferences { key value } }") == {"myPreferences": [dark]}
         await remove(ada, room, bob)
         assert await told() == {"__typename": "RoomRemoved", "roomId": room}
         speaker.complete("1")

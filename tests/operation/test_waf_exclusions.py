@@ -133,7 +133,10 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [
             json_request(
                 f"{MESSAGE}/interactions", f'{{"part": "p", "values": {{"a": ["{ATTACK}"]}}}}'
-            )
+            ),
+            json_request(
+                "/api/v1/me/preferences", f'{{"values": {{"page.a": "{ATTACK}"}}}}', "PATCH"
+            ),
         ],
         [
             field("part", f"{MESSAGE}/interactions"),
@@ -226,6 +229,7 @@ RULES: dict[str, tuple[list[bytes], list[bytes]]] = {
         ],
         [
             json_request(f"{MESSAGE}/interactions", '{"part": "p", "values": {"a": ["x"]}}'),
+            json_request("/api/v1/me/preferences", '{"values": {"page.theme": "dark"}}', "PATCH"),
             json_request("/api/v1/login/proceed", '{"flow": "f", "answer": {"password": "x"}}'),
         ],
     ),

@@ -32,8 +32,8 @@ FORBIDDEN = ("room.forbidden", "user.forbidden")
 # user's own. docs/plugins/actions.md has the reasons.
 OTHER_OPS = {
     *("auth", "ping", "rooms", "sub", "unsub", "history", "events", "members", "search", "bans"),
-    *("read", "preferences", "prefer", "typing", "presence", "statuses", "commands"),
-    "complete",
+    *("read", "preferences", "prefer", "prefer_account", "typing", "presence", "statuses"),
+    *("commands", "complete"),
 }
 OTHER_ROUTES = {
     ("POST", "/api/v1/logout"),
@@ -49,6 +49,7 @@ OTHER_ROUTES = {
     ("POST", "/api/v1/admin/claims/release"),
     ("DELETE", "/api/v1/admin/users/{user}/sessions"),
     ("PATCH", "/api/v1/rooms/{room}/preferences"),
+    ("PATCH", "/api/v1/me/preferences"),
     ("PUT", "/api/v1/me/email"),
     ("POST", "/api/v1/email/confirm"),
     ("POST", "/api/v1/plugins/{plugin}"),  # what operators decide
@@ -57,7 +58,13 @@ OTHER_ROUTES = {
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
 # A sign-in by steps ends in SignIn, however it began (tests/core/test_logins.py).
 OTHER_MUTATIONS |= {"proceedLogin", "setEmail", "confirmEmail"}
-OTHER_MUTATIONS |= {"endUserSessions", "setRoomPreferences", "renamePasskey", "renewRecoveryCodes"}
+OTHER_MUTATIONS |= {
+    "endUserSessions",
+    "setRoomPreferences",
+    "setPreferences",
+    "renamePasskey",
+    "renewRecoveryCodes",
+}
 OTHER_OPERATIONS = {"shortcodes.list"}  # of plugins
 
 

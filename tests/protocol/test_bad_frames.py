@@ -132,6 +132,7 @@ VALID: dict[str, dict[str, Any]] = {
     "read": {"room": "r", "seq": 1},
     "preferences": {"after": "r", "limit": 1},
     "prefer": {"room": "r", "favourite": True, "section": "s", "muted": False, "unread": True},
+    "prefer_account": {"values": {"k": "t"}},
     "typing": {"room": "r"},
     "presence": {"room": "r", "users": ["u"]},
     "status": {"emoji": "🍜", "text": "t", "until": "2040-01-01T00:00:00Z"},
@@ -187,6 +188,8 @@ def _fits(op: str, name: str, right: object, wrong: object) -> bool:
     """Whether a value of another type is valid nevertheless."""
     if op == "sub":
         return isinstance(wrong, dict)
+    if op == "prefer_account":
+        return wrong == {"a": None}
     return (type(wrong) is type(right) and wrong in (1, [])) or (
         (name == "body" or (op != "search" and name == "text")) and isinstance(wrong, str)
     )

@@ -125,6 +125,7 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         await b.ok("status")
         await a.ok("read", **here, seq=4)
         await a.ok("prefer", **here, favourite=True, section="Tea")
+        await a.ok("prefer_account", values={"page.theme": "dark", "page.density": None})
         await a.ok("preferences")
         await a.ok("role", **here, user=ben.id, role="admin")
         await a.ok("change", **here, name="Kitchen", posting="moderators")
@@ -178,7 +179,15 @@ async def test_every_frame_that_is_exchanged_validates(server: Running) -> None:
     found = schema("event.json")["anyOf"]
     in_log = {key["$ref"].rpartition("/")[2] for key in found}
     assert {definition({"ev": event}, {}) for event in events} >= in_log
-    assert {"typing", "status", "read", "preferences", "room.added", "room.removed"} <= events
+    assert {
+        "typing",
+        "status",
+        "read",
+        "preferences",
+        "account.preferences",
+        "room.added",
+        "room.removed",
+    } <= events
 
 
 def definition(frame: dict[str, Any], names: dict[int, str]) -> str:
@@ -193,6 +202,7 @@ def definition(frame: dict[str, Any], names: dict[int, str]) -> str:
         "status": "StatusChanged",
         "read": "ReadMoved",
         "preferences": "PreferencesChanged",
+        "account.preferences": "AccountPreferencesChanged",
         "event.unknown": "UnknownEvent",
     }
     words = str(frame["ev"]).split(".")
@@ -296,6 +306,7 @@ def requests(
     yield "POST", f"{room}/members", {"user": ben.id}
     yield "GET", f"{room}/members", None
     yield "PATCH", f"{room}/preferences", {"favourite": True, "section": "Tea"}
+    yield "PATCH", "/api/v1/me/preferences", {"values": {"page.theme": "dark"}}
     yield "GET", "/api/v1/me/preferences", None
     yield "PUT", f"{room}/members/{ben.id}", {"role": "admin"}
     yield "DELETE", f"{room}/members/{ben.id}", None

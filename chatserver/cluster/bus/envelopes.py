@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from chatserver.delivery.notices import (
+    AccountPreferencesChanged,
     Mentioned,
     PreferencesChanged,
     ReadMoved,
@@ -58,7 +59,7 @@ class OfUser(Item, frozen=True, array_like=True, tag="told"):
     """A payload for all connections of a user."""
 
     user: Id
-    news: ReadMoved | RoomAdded | RoomRemoved | PreferencesChanged
+    news: ReadMoved | RoomAdded | RoomRemoved | PreferencesChanged | AccountPreferencesChanged
 
 
 class OfMention(Item, frozen=True, array_like=True, tag="mentioned"):

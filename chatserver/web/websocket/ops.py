@@ -135,6 +135,12 @@ async def prefer(client: Client, user: User, op: p.Prefer) -> None:
     client.say(op.id, await prefers(user, room, change, but=client.subscriber))
 
 
+async def prefer_account(client: Client, user: User, op: p.PreferAccount) -> None:
+    change = client.service.preferences.account.change
+    await change(user, op.values, but=client.subscriber)
+    client.say(op.id, {})
+
+
 async def typing(client: Client, user: User, op: p.Typing) -> None:
     if not client.may_tell_typing():
         return
@@ -267,6 +273,7 @@ RUN: dict[type[p.Op], Run] = {
     p.Read: read,
     p.Preferences: preferences,
     p.Prefer: prefer,
+    p.PreferAccount: prefer_account,
     p.Typing: typing,
     p.Presence: presence,
     p.SetStatus: set_status,

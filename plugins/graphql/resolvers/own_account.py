@@ -6,7 +6,11 @@ from chatserver import OwnEmail, Status, User, read_input
 from chatserver_plugins.graphql import inputs
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.resolvers.given import Given, asked
-from chatserver_plugins.graphql.resolvers.payloads import UserPayload
+from chatserver_plugins.graphql.resolvers.payloads import (
+    PreferenceView,
+    UserPayload,
+    preference_views,
+)
 
 
 class AuthPayload(NamedTuple):
@@ -20,6 +24,10 @@ class EndSessionPayload(NamedTuple):
 
 class UnlinkIdentityPayload(NamedTuple):
     identity_id: str
+
+
+class PreferencesPayload(NamedTuple):
+    preferences: list[PreferenceView]
 
 
 class ConfirmEmailPayload(NamedTuple):
@@ -103,3 +111,10 @@ async def confirm_email(parent: object, info: Any, input: Given) -> ConfirmEmail
         read_input(input, inputs.ConfirmEmail).code, asking.address
     )
     return ConfirmEmailPayload(True)
+
+
+async def set_preferences(parent: object, info: Any, input: Given) -> PreferencesPayload:
+    asking, given = asked(info, input, inputs.SetPreferences)
+    values = {each.key: each.value for each in given.preferences}
+    now = await asking.service.preferences.account.change(asking.user, values)
+    return PreferencesPayload(preference_views(now))

@@ -20,6 +20,7 @@ from chatserver_plugins.graphql import connections
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.connections import Connection
 from chatserver_plugins.graphql.inputs import bounded, looked_for
+from chatserver_plugins.graphql.resolvers.payloads import PreferenceView, preference_views
 
 PAGE, PAGE_MOST = 50, 100
 JOINED, PUBLIC = "joined", "public"  # parts of the list, by the service's names
@@ -39,6 +40,11 @@ def me(parent: object, info: Any) -> User | None:
 async def my_email(parent: object, info: Any) -> OwnEmail:
     asking: Asking = info.context
     return await asking.service.own_emails.get(asking.user)
+
+
+async def my_preferences(parent: object, info: Any) -> list[PreferenceView]:
+    asking: Asking = info.context
+    return preference_views(await asking.service.preferences.account.of(asking.user))
 
 
 async def user_email(parent: object, info: Any, username: str) -> OwnEmail:

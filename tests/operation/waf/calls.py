@@ -158,6 +158,8 @@ async def call_every_address(
     said = {"emoji": "🏖️", "text": "'; DROP TABLE users -- <b>", "until": "2040-01-01T12:00:00Z"}
     await ask("PUT", "/api/v1/me/status", json=said, headers=owner)
     await ask("DELETE", "/api/v1/me/status", headers=owner)
+    chosen = {"values": {"page.turned.1": "<b>'; cat /etc/passwd", "page.theme": None}}
+    await ask("PATCH", "/api/v1/me/preferences", json=chosen, headers=owner)
     await ask("GET", "/api/v1/me/preferences", params={"after": room, "limit": 10}, headers=owner)
     await ask("PUT", f"{one}/members/{other}", json={"role": "admin"}, headers=owner)
     reason = {"reason": "x' OR 1=1; <script>alert(1)</script> ../../etc", "seconds": 60}
@@ -347,6 +349,8 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     await _mutate(traffic, owner, "markRead", "{ seq }", roomId=room, seq=1)
     section = "Tea' OR 1=1 -- <b>"
     await _mutate(traffic, owner, "setRoomPreferences", ROOM, roomId=room, section=section)
+    chosen = [{"key": "page.turned.1", "value": "Tea' OR 1=1 -- <b>"}]
+    await _mutate(traffic, owner, "setPreferences", "{ preferences { key } }", preferences=chosen)
     await _mutate(traffic, owner, "setTyping", "{ __typename }", roomId=room)
     await _mutate(
         traffic, owner, "runCommand", "{ text }", roomId=room, clientId="g-2", text="/help' OR 1=1"
