@@ -46,6 +46,7 @@ from chatserver.hooks.actions import (
     LoginMethodRemove,
     MessageDelete,
     MessageEdit,
+    MessageReport,
     MessageSchedule,
     MessageSend,
     PasswordChange,
@@ -54,6 +55,7 @@ from chatserver.hooks.actions import (
     ProfileChange,
     React,
     Register,
+    ReportSettle,
     RoleChange,
     RoomAppoint,
     RoomArchive,
@@ -108,6 +110,7 @@ from chatserver.hooks.types import (
     Actor,
     Consumer,
     Cookie,
+    Decision,
     Draft,
     EventKind,
     GraphQLPart,
@@ -207,7 +210,7 @@ from chatserver.service.mail.emails import OwnEmail
 from chatserver.service.passwords import ResetLink
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.preferences import PreferencesChange, PreferencesPage
-from chatserver.service.rights import may_read
+from chatserver.service.rights import is_staff, may_moderate, may_read
 from chatserver.service.search import Found, cursor_of
 from chatserver.service.service import Service
 from chatserver.service.views import MemberList, MembersAsked, MemberView, RoomView
@@ -252,6 +255,7 @@ __all__ = [
     "Context",
     "Cookie",
     "Counter",
+    "Decision",
     "Draft",
     "Due",
     "EventKind",
@@ -319,6 +323,7 @@ __all__ = [
     "MessageEdit",
     "MessageEdited",
     "MessagePosted",
+    "MessageReport",
     "MessageSchedule",
     "MessageSend",
     "MethodView",
@@ -363,6 +368,7 @@ __all__ = [
     "Replica",
     "Replication",
     "Reply",
+    "ReportSettle",
     "Request",
     "ResetLink",
     "Rest",
@@ -440,6 +446,8 @@ __all__ = [
     "hookimpl",
     "how_to_install",
     "in_language",
+    "is_staff",
+    "may_moderate",
     "may_read",
     "message_seq",
     "nfkc",

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from chatserver.denial.refusal import Denial
 from chatserver.hooks.actions import Action
 from chatserver.hooks.context import Context
+from chatserver.hooks.types import Actor
 from chatserver.model import ServerRole, User
 
 
@@ -75,6 +76,11 @@ class DeniedContext(Context, frozen=True, kw_only=True):
 
     async def allow(self, action: Any, user: User) -> Any:
         return await self.real.allow(action, user)
+
+    def decided(
+        self, by: Actor, room: str, message: str, author: str, steps: tuple[str, ...] = ()
+    ) -> None:
+        self.real.decided(by, room, message, author, steps)
 
 
 def denied(real: Context, denial: Denial) -> Context:

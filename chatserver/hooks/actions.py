@@ -264,6 +264,28 @@ class WebhookPost(Action, frozen=True, kw_only=True):
     body: str
 
 
+class MessageReport(Action, frozen=True, kw_only=True):
+    """The user reports a message (id) of somebody else (`author`, id) to those who moderate."""
+
+    room: str
+    message: str
+    author: str
+    reason: str
+    text: str
+
+
+class ReportSettle(Action, frozen=True, kw_only=True):
+    """The user, who moderates, settles the reports of a message (id).
+
+    `steps` are what is done with it: `delete`, `ban`, `lock`, each an action of its own as well; or nothing.
+    """
+
+    room: str
+    message: str
+    author: str
+    steps: tuple[str, ...]
+
+
 class InviteCreate(Action, frozen=True, kw_only=True):
     """The user, of the staff, makes an invitation to the server, and to these rooms (ids)."""
 

@@ -30,6 +30,7 @@ from chatserver.hooks.traced_guard import TracedGuard
 from chatserver.hooks.types import (
     AccountChange,
     DataChange,
+    Decision,
     Draft,
     Interaction,
     InteractionHandler,
@@ -376,6 +377,11 @@ class HookCalls:
             if only in (None, call.plugin):
                 by = change.by.user or change.plugin
                 self.observers.tell("on_switch", call, {"change": change}, by)
+
+    def on_decision(self, decision: Decision) -> None:
+        for call in self.active.calls["on_decision"]:
+            by = decision.by.user or decision.plugin
+            self.observers.tell("on_decision", call, {"decision": decision}, by)
 
 
 def _taken_over(action: A, changed: A) -> A:

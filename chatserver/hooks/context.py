@@ -9,7 +9,7 @@ import msgspec
 from chatserver.blobs.plugin import PluginBlobs
 from chatserver.hooks.actions import Action
 from chatserver.hooks.timing import ExpiringRecords, Timers, WallClock
-from chatserver.hooks.types import GraphQLPart
+from chatserver.hooks.types import Actor, Decision, GraphQLPart
 from chatserver.interfaces import Records
 from chatserver.model import ServerRole, User
 from chatserver.runtime.measure import Measures
@@ -76,6 +76,16 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         Returns the action as they want it. Raises `ChatError` action.refused, plugin.absent, plugin.failed.
         """
         return await self.service.hooks.allow(action, user)
+
+    def decided(
+        self, by: Actor, room: str, message: str, author: str, steps: tuple[str, ...] = ()
+    ) -> None:
+        """Tell all plugins, the audit log among them, of a decision on a message; see `Decision`."""
+        self.service.hooks.on_decision(
+            Decision(
+                plugin=self.plugin, by=by, room=room, message=message, author=author, steps=steps
+            )
+        )
 
     async def bot(self, name: str, shown: str | None = None) -> User:
         """The account of a machine, marked as `bot` wherever it is shown; nobody can sign in to it.

@@ -28,6 +28,7 @@ from chatserver.hooks.timing import Timer
 from chatserver.hooks.types import (
     AccountChange,
     Consumer,
+    Decision,
     Draft,
     EventKind,
     GraphQLPart,
@@ -409,6 +410,14 @@ class Hooks:
         Runs after the switch, on the node on which it was asked for; a plugin that is turned off learns of that, too.
         The return value is ignored. An error is logged and counted; the switch stands. Queue and order are
         those of `on_event`.
+        """
+
+    @hookspec
+    async def on_decision(self, decision: Decision) -> None:
+        """Observe a decision on a message by somebody who moderates.
+
+        Runs after a plugin has said so by `Context.decided`, on the node on which it was made. The return value is
+        ignored. An error is logged and counted; the decision stands. Queue and order are those of `on_event`.
         """
 
     @hookspec

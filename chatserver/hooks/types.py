@@ -206,6 +206,21 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     of: str | None = None
 
 
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision on a message by somebody who moderates, such as on reports of it, made by way of a plugin.
+
+    `author` is the id of the message's author. `steps` are what was done, such as `delete` or `ban`, each of which is
+    observed by itself as well; empty if nothing had to be done.
+    """
+
+    plugin: str
+    by: Actor
+    room: str
+    message: str
+    author: str
+    steps: tuple[str, ...] = ()
+
+
 class HealthCheck(msgspec.Struct, frozen=True):
     """One line of GET /health. `check` returns values to show with it, or raises."""
 

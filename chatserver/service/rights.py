@@ -110,6 +110,11 @@ def may_read(user: User, room: Room) -> bool:
     return Right.READ in rights(user, room)
 
 
+def may_moderate(user: User, room: Room) -> bool:
+    """Whether the user may delete messages of others in the room, and remove members of a lower role."""
+    return Right.MODERATE in rights(user, room)
+
+
 def demand(user: User, room: Room, right: Right) -> None:
     """Raise room.forbidden without the right, or room.not_found if the user may not even know of the room.
 

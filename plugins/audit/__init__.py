@@ -10,6 +10,7 @@ from chatserver import (
     AccountChange,
     AnyEvent,
     Context,
+    Decision,
     LoginAttempt,
     Look,
     PagePart,
@@ -22,6 +23,7 @@ from chatserver import (
 from chatserver_plugins.audit.entry import (
     ADMINISTRATION,
     account_entry,
+    decision_entry,
     event_entry,
     login_entry,
     look_entry,
@@ -112,6 +114,10 @@ class AuditPlugin:
     @hookimpl
     async def on_switch(self, change: PluginSwitch) -> None:
         await self._writer.add(plugin_entry(change))
+
+    @hookimpl
+    async def on_decision(self, decision: Decision) -> None:
+        await self._writer.add(decision_entry(decision))
 
     @hookimpl
     async def shutdown(self) -> None:

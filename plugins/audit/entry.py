@@ -11,6 +11,7 @@ import msgspec
 from chatserver import (
     AccountChange,
     AnyEvent,
+    Decision,
     LoginAttempt,
     Look,
     MemberLeft,
@@ -98,6 +99,22 @@ class LookEntry(
     what: str
     room: str | None = None
     of: str | None = None
+
+
+class DecisionEntry(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="decision"
+):
+    """A decision on a message. `user` is its author, `what` was done."""
+
+    at: str
+    room: str
+    message: str
+    user: str
+    plugin: str
+    what: Sequence[str] = ()
+    by: str | None = None
+    address: str | None = None
+    operator: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -192,6 +209,23 @@ def plugin_entry(change: PluginSwitch) -> bytes:
             by=change.by.user,
             address=change.by.address,
             operator=change.by.operator,
+        )
+    )
+
+
+def decision_entry(decision: Decision) -> bytes:
+    """The line for a decision on a message."""
+    return _line(
+        DecisionEntry(
+            at=_now(),
+            room=decision.room,
+            message=decision.message,
+            user=decision.author,
+            plugin=decision.plugin,
+            what=decision.steps,
+            by=decision.by.user,
+            address=decision.by.address,
+            operator=decision.by.operator,
         )
     )
 

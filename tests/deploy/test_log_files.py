@@ -104,7 +104,10 @@ def test_every_logged_field_has_a_mapping(lines: list[dict[str, Any]]) -> None:
 def test_every_field_of_the_audit_log_has_a_mapping() -> None:
     fields = mapped()
     moved = {"at": "@timestamp", "kind": "event.action", "address": "client.address"}
-    kinds = (audit.EventEntry, audit.LoginEntry, audit.AccountEntry, audit.LookEntry)
+    kinds = (
+        *(audit.EventEntry, audit.LoginEntry, audit.AccountEntry),
+        *(audit.LookEntry, audit.DecisionEntry),
+    )
     names = {field.encode_name for kind in kinds for field in msgspec.structs.fields(kind)}
     for name in names | {"kind"}:
         assert moved.get(name, f"chatserver.audit.{name}") in fields, name

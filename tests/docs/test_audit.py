@@ -9,6 +9,7 @@ from chatserver.service.switches import SwitchDo
 from chatserver_plugins.audit.entry import (
     ADMINISTRATION,
     AccountEntry,
+    DecisionEntry,
     EventEntry,
     LoginEntry,
     LookEntry,
@@ -28,14 +29,19 @@ def named(text: str) -> set[str]:
 def test_every_kind_of_line_is_listed_and_no_other() -> None:
     switches = {f"plugin.{do}" for do in get_args(SwitchDo)}
     accounts = {f"account.{deed}" for deed in get_args(Deed)}
-    assert {kind for kind, _ in ROWS} == {"login", "look"} | accounts | ADMINISTRATION | switches
-    assert len(ROWS) == 2 + len(switches) + len(accounts) + len(ADMINISTRATION)
+    assert {kind for kind, _ in ROWS} == {
+        "login",
+        "look",
+        "decision",
+    } | accounts | ADMINISTRATION | switches
+    assert len(ROWS) == 3 + len(switches) + len(accounts) + len(ADMINISTRATION)
 
 
 def test_every_field_is_listed() -> None:
     fields = dict(ROWS)
     assert {"at", *named(fields["login"])} == set(LoginEntry.__struct_fields__)
     assert {"at", "kind", *named(fields["plugin.on"])} == set(PluginEntry.__struct_fields__)
+    assert {"at", *named(fields["decision"])} == set(DecisionEntry.__struct_fields__)
     assert {"at", *named(fields["look"])} == set(LookEntry.__struct_fields__)
     rest = SECTION[SECTION.index("**Accounts**") :]
     of_accounts, of_rooms = rest.split("**Rooms**")

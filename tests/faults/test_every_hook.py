@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chatserver import Actor, ChatError, Room, StartupError
+from chatserver import Actor, ChatError, Decision, Room, StartupError
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.hooks.calls import HookCalls
@@ -82,6 +82,12 @@ async def _switch(chat: Chat, person: Person, room: Room) -> None:
     await engine.switch("off" if is_on else "on", "shortcodes", Actor(user=person.id))
 
 
+async def _decide(chat: Chat, person: Person, room: Room) -> None:
+    by, message = Actor(user=person.id), f"{room.id}-1"
+    decision = Decision(plugin="reports", by=by, room=room.id, message=message, author="")
+    chat.service.hooks.on_decision(decision)
+
+
 PROVOKED: dict[str, Act] = {
     "change_message": _post,
     "check_message": _post,
@@ -95,6 +101,7 @@ PROVOKED: dict[str, Act] = {
     "on_account": _account,
     "on_look": _look,
     "on_switch": _switch,
+    "on_decision": _decide,
 }
 
 

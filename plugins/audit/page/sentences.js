@@ -17,6 +17,7 @@ export function sentence(page, entry, users) {
     settings: (entry.settings ?? []).join(", "),
     method: entry.method ?? "password",
     times: entry.times ?? 1,
+    done: entry.kind === "decision" ? (entry.what ?? ["none"]).map((step) => page.t(`done.${step}`)).join(", ") : "",
     what: entry.kind === "look" ? page.t(`look.${entry.what}`, { room, of: entry.of ? name(entry.of) : "" }) : "",
   };
   const key = keyOf(entry);

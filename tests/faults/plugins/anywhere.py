@@ -83,6 +83,8 @@ def user_of(given: dict[str, Any]) -> str:
     if "change" in given:
         change = given["change"]  # of an account, or by an operator
         return str(change.by.user if isinstance(change, chatserver.PluginSwitch) else change.user)
+    if "decision" in given:
+        return given["decision"].by.user or ""
     return str(given["look"].user) if "look" in given else ""
 
 
