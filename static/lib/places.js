@@ -4,6 +4,8 @@
  * Fires "change" ({place}).
  */
 
+import { roomRights } from "./rights.js";
+
 const BUTTON = { id: "string", label: "function", icon: "string", run: "function" };
 const PART = { id: "string", label: "function", mount: "function" };
 // Each with the context that its functions get, and where it is shown; the table in docs/plugins/page.md is made of this.
@@ -33,7 +35,7 @@ const FIELDS = {
   // {title, body, room, message, plugin}: nowhere: it changes notifications or holds them back
   "notifications/v1": { id: "string", filter: "function" },
 };
-const CONDITIONS = ["own", "data", "lacks", "kinds"]; // of `when`
+const CONDITIONS = ["own", "data", "lacks", "kinds", "moderates"]; // of `when`
 
 export const PLACES = Object.keys(FIELDS).sort();
 
@@ -57,6 +59,11 @@ export class Places extends EventTarget {
     this.#items.set(place, [...items, given]);
     this.#changed(place);
     return () => this.#take(place, (other) => other === given);
+  }
+
+  /** Has what shows labels of a place ask for them again. */
+  relabel(place) {
+    this.#changed(place);
   }
 
   /** Takes away everything that a plugin has put anywhere. */
@@ -92,12 +99,17 @@ function checked(plugin, place, item) {
 /**
  * Whether an item wants to be shown for a message or a room: `when` has only data, so that every client can tell.
  *
- * @param {{when?: {own?: boolean, data?: string, lacks?: string, kinds?: string[]}}} item
+ * @param {{when?: {own?: boolean, data?: string, lacks?: string, kinds?: string[], moderates?: boolean}}} item
  * @param {{message?: any, room?: any, me?: any}} where
  */
 export function applies({ when = {} }, { message, room, me }) {
   if (when.own !== undefined && when.own !== (message?.author.id === me.id)) return false;
   if (when.data !== undefined && !Object.hasOwn(message?.data ?? {}, when.data)) return false;
   if (when.lacks !== undefined && Object.hasOwn(message?.data ?? {}, when.lacks)) return false;
+  if (when.moderates !== undefined && when.moderates !== moderates(room, me)) return false;
   return when.kinds === undefined || when.kinds.includes(room?.kind);
+}
+
+function moderates(room, me) {
+  return Boolean(room) && roomRights(me.role, room.kind, room.role ?? null, room.archived).has("moderate");
 }

@@ -109,6 +109,10 @@ export class Plugins {
       version: VERSION,
       /** Puts an item into a place; returns a function that takes it away. */
       place: (place, item) => (this.#isGone(plugin, part) ? () => {} : this.#places.put(plugin, place, item)),
+      /** Asks for the labels of the plugin's pages in the settings again, which may hold a number. */
+      relabel: () => {
+        for (const place of ["settings.page/v1", "admin.page/v1"]) this.#places.relabel(place);
+      },
       /** Calls the plugin's own operation `PLUGIN.name` ([operations](requests.md#operations)). */
       call: (name, fields = {}) => this.#connection.request(`${plugin}.${name}`, fields),
       /** Calls an address of this server as the signed-in user, with JSON. */

@@ -83,3 +83,28 @@ test("conditions on the message, its data and the room", () => {
   assert.ok(!shown({ data: "poll" }, { message: { author: { id: "x" } } }));
   assert.ok(!shown({ kinds: ["direct"] }));
 });
+
+test("labels are asked for again where one is to change, and nothing else happens", () => {
+  places.put("a", "admin.page/v1", { id: "x", label: () => "A", mount() {} });
+  changes.length = 0;
+  places.relabel("admin.page/v1");
+  assert.deepEqual([changes, keys("admin.page/v1")], [["admin.page/v1"], ["a.x"]]);
+});
+
+test("an item for those who moderate a room is shown to nobody else", () => {
+  const item = { when: { moderates: true } };
+  const me = (role) => ({ id: "me", role });
+  const room = (kind, role, more = {}) => ({ kind, role, ...more });
+  const shown = [
+    [room("public", "member"), me("member"), false],
+    [room("public", "admin"), me("member"), true],
+    [room("private", "owner", { archived: true }), me("member"), true],
+    [room("public", null), me("admin"), true],
+    [room("direct", "member"), me("owner"), false],
+    [undefined, me("owner"), false],
+  ];
+  for (const [where, who, expected] of shown) {
+    assert.equal(applies(item, { room: where, me: who }), expected);
+    assert.equal(applies({ when: { moderates: false } }, { room: where, me: who }), !expected);
+  }
+});

@@ -164,3 +164,10 @@ test("a module shows a room of the reader, at a message if it says which", () =>
   assert.deepEqual(wanted, [["r", 7]]);
   delete globalThis.location;
 });
+
+test("a plugin has the labels of its pages asked for again", () => {
+  const asked = [];
+  places.addEventListener("change", ({ detail }) => asked.push(detail.place));
+  plugins.interfaceOf("polls").relabel();
+  assert.deepEqual(asked, ["settings.page/v1", "admin.page/v1"]);
+});
