@@ -4,14 +4,20 @@ import re
 from collections.abc import Iterable
 
 WIDTH = 120
-WORD = re.compile(r"(?:`[^`]*`|\S)+")  # a span of code is never split
+WORD = re.compile(r"(?:`[^`]*`|\S)+")  # a span of code is only split if no line can hold it
 
 
 def wrapped(text: str, *, first: str = "", further: str = "") -> str:
     """The text in lines of at most `WIDTH`, the first behind `first`, the others behind `further`."""
     lines: list[str] = []
     line = first
-    for word in WORD.findall(text):
+    words = WORD.findall(text)
+    fitting = [
+        part
+        for word in words
+        for part in ([word] if len(further + word) <= WIDTH else word.split(" "))
+    ]
+    for word in fitting:
         blank = "" if not line.strip() or line.endswith(" ") else " "
         if line.strip() and len(line) + len(blank) + len(word) > WIDTH:
             lines.append(line)

@@ -584,6 +584,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "audit",
             "scheduled",
             "slash_commands",
+            "reports",
             "disk_blobs",
             "uploads",
             "attachments",

@@ -59,7 +59,7 @@ class ScheduledPlugin:
     @hookimpl
     def register_page(self) -> PagePart:
         folder = Path(__file__).parent / "page"
-        return PagePart(folder=folder, modules=("scheduled.js",), styles=("scheduled.css",))
+        return PagePart(folder=folder, modules=("scheduled.js",))
 
     @hookimpl
     def register_graphql(self) -> Sequence[GraphQLPart]:

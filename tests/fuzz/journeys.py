@@ -13,7 +13,7 @@ from tests.fuzz.findings import Findings
 
 # On the server that is attacked, beside those that every server has.
 PLUGINS = (
-    *("disk_blobs", "uploads", "attachments", "totp", "invites", "scheduled"),
+    *("disk_blobs", "uploads", "attachments", "totp", "invites", "scheduled", "reports"),
     *("slash_commands", "shortcodes", "choices"),
 )
 METHODS = ("password", "totp", "invite", "nothing")
@@ -123,6 +123,11 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     later = {"client_id": "later", "room": target.room, "body": "b", "at": "2100-01-01T00:00:00Z"}
     await caller.call(rng.choice(("POST", "PATCH")), "/api/v1/scheduled?client_id=later", later)
     await caller.call("DELETE", f"/api/v1/scheduled?client_id={_quoted(rng)}")
+    reported = {"room": target.room, "message": message, "reason": "spam", "text": text}
+    await caller.call("POST", "/api/v1/reports", reported)
+    await caller.call("GET", f"/api/v1/reports?room={target.room}&after={_quoted(rng)}")
+    verdict = {"steps": rng.choice(([], ["delete"], ["x"])), "note": values.text(rng)}
+    await caller.call("POST", f"/api/v1/reports/{_quoted(rng)}/settle", verdict)
     await caller.call("POST", "/api/v1/invites", {"uses": 1, "days": 1, "rooms": [target.room]})
 
 

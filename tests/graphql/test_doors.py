@@ -39,6 +39,11 @@ FIELDS = {
     "PATCH /api/v1/me/passkeys/{id}": "Mutation.renamePasskey",
     "POST /api/v1/me/totp/recovery": "Mutation.renewRecoveryCodes",
     "DELETE /api/v1/scheduled": "Mutation.cancelScheduledMessage",
+    "reports.list": "Query.reports",
+    "reports.count": "Query.openReports",
+    "reports.own": "Query.ownReports",
+    "reports.seen": "Mutation.seeSettledReports",
+    "POST /api/v1/reports/own/seen": "Mutation.seeSettledReports",
 }
 BYTES = "The bytes of a file go by HTTP: GraphQL carries JSON."
 BROWSER = "Another server leads the browser here, which is no client of GraphQL."

@@ -88,6 +88,17 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [field("reason", f"{ROOM}/bans/06h1", "PUT")],
         [field("seconds", f"{ROOM}/bans/06h1", "PUT"), field("reason", ROOM, "PATCH")],
     ),
+    "9590260": (
+        [field("text", "/api/v1/reports")],
+        [field("reason", "/api/v1/reports"), field("text", "/api/v1/reports/06h1-2-3/settle")],
+    ),
+    "9590270": (
+        [
+            field("note", "/api/v1/reports/06h1-2-3/settle"),
+            field("ban_reason", "/api/v1/reports/06h1-2-3/settle"),
+        ],
+        [field("steps", "/api/v1/reports/06h1-2-3/settle"), field("note", "/api/v1/reports")],
+    ),
     "9590250": (
         [
             looking_for("/api/v1/rooms"),

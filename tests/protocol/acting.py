@@ -16,6 +16,7 @@ from chatserver import (
     LoginMethodRemove,
     MessageDelete,
     MessageEdit,
+    MessageReport,
     MessageSchedule,
     MessageSend,
     PasswordChange,
@@ -24,6 +25,7 @@ from chatserver import (
     ProfileChange,
     React,
     Register,
+    ReportSettle,
     RoleChange,
     RoomAppoint,
     RoomArchive,
@@ -72,6 +74,8 @@ class Scene(NamedTuple):
     asking: str  # a message with a button
     upload: str = "-"  # the path of an upload of one byte
     identity: str = "-"  # a way to sign in to the actor's account
+    theirs: str = "-"  # a message of the member's
+    report: str = "-"  # the outsider's report of it
 
 
 Http = tuple[str, str, Any] | tuple[str, str, Any, dict[str, Any]]
@@ -225,6 +229,27 @@ CASES = {
         mutation=lambda s: ("removeInvite", {"inviteId": "0123456789abcdef"}),
         needs="staff",
         via="invites",
+    ),
+    "report a message": Case(
+        MessageReport,
+        op=lambda s: (
+            "reports.report", {"room": s.room, "message": s.theirs, "reason": "spam"},
+        ),
+        http=lambda s: (
+            "POST", "/api/v1/reports", {"room": s.room, "message": s.theirs, "reason": "spam"},
+        ),
+        mutation=lambda s: (
+            "reportMessage", {"roomId": s.room, "messageId": s.theirs, "reason": "SPAM"},
+        ),
+        via="reports",
+    ),
+    "settle a report": Case(
+        ReportSettle,
+        op=lambda s: ("reports.settle", {"report": s.report}),
+        http=lambda s: ("POST", f"/api/v1/reports/{s.report}/settle", {}),
+        mutation=lambda s: ("settleReport", {"reportId": s.report}),
+        needs="moderator",
+        via="reports",
     ),
     "create": Case(
         RoomCreate,
@@ -470,6 +495,7 @@ SETTINGS = {
         "slash_commands",
         "scheduled",
         "invites",
+        "reports",
         "totp",
         "passkeys",
         "disk_blobs",
@@ -519,16 +545,24 @@ async def built(judged: Running, actor: Actor) -> Scene:
         pinned, _ = await messages.post(user, room, f"pinned {room.id}", "pinned")
         await messages.pin(await get(host.id), room, pinned.id, True)
         await messages.react(user, room, pinned.id, "🙂")
+        theirs, _ = await messages.post(await get(member.id), room, f"theirs {room.id}", "theirs")
         identity = Identity(method="totp", subject=acting.id)
         await service.accounts.link(user, identity)
         (linked,) = await service.accounts.identities.of(user.id)
         return Scene(
-            acting, member, outsider, room.id, elsewhere.id, message.id, pinned.id, "", "", linked.id
+            acting, member, outsider, room.id, elsewhere.id, message.id, pinned.id, "", "",
+            linked.id, theirs.id,
         )  # fmt: skip
 
     scene: Scene = await judged.run(made)
     asked = await judged.http("POST", "/judge/ask", {"user": acting.id, "room": scene.room})
     scene = scene._replace(asking=asked.json())
+    reported = {"room": scene.room, "message": scene.theirs, "reason": "other"}
+    assert (await outsider.http("POST", "/api/v1/reports", reported)).is_success
+    rows = await judged.run(
+        lambda server: server.service.store.scan("plugin/reports", f"open/{scene.room}/")
+    )
+    scene = scene._replace(report=json.loads(rows[0][1])["id"])
     if actor != "bot":
         waiting = {"client_id": "waiting", "room": scene.room, "body": "later", "at": LATER}
         assert (await acting.http("POST", "/api/v1/scheduled", waiting)).is_success
@@ -558,7 +592,7 @@ def stub_scene() -> Scene:
     person: Any = _Stub()
     return Scene(
         person, person, person, "{room}", "{room}", "{message}", "{message}", "{message}",
-        "/api/v1/uploads/{upload}", "{identity}",
+        "/api/v1/uploads/{upload}", "{identity}", "{message}", "{report}",
     )  # fmt: skip
 
 

@@ -3,6 +3,10 @@
 import { sentence } from "./sentences.js";
 import { TEXTS } from "./texts.js";
 
+// Only staff needs it, and not when the page begins.
+const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("./audit.css", import.meta.url).href });
+document.head.append(sheet);
+
 const KINDS = { all: "", logins: "login", accounts: "account", rooms: "member,room,message", plugins: "plugin", looks: "look" };
 
 export function show(page, element) {

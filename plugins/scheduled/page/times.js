@@ -1,5 +1,9 @@
 /** Times at which to send, in the reader's own zone, and the dialog that asks for one. */
 
+// Wanted by the dialog and the list alone, not when the page begins.
+const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("./scheduled.css", import.meta.url).href });
+document.head.append(sheet);
+
 const MORNING = 9; // o'clock
 
 export function inAnHour(now = new Date()) {

@@ -1,0 +1,116 @@
+"""Users report messages, and those who moderate look at the reports and settle them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from chatserver import (
+    AccountChange,
+    Context,
+    GraphQLPart,
+    Job,
+    Operation,
+    PagePart,
+    Powers,
+    Route,
+    Settings,
+    hookimpl,
+)
+from chatserver_plugins.reports.book import Book
+from chatserver_plugins.reports.desk import Desk
+from chatserver_plugins.reports.graphql import part
+from chatserver_plugins.reports.operations import operations
+from chatserver_plugins.reports.routes import routes
+
+TIDY_SECONDS = 3600.0
+
+
+class ReportsPlugin:
+    """Keeps reports of messages, in a queue for each room and one for all."""
+
+    class Config(Settings, frozen=True, kw_only=True):
+        per_day: Annotated[
+            int,
+            msgspec.Meta(description="Most reports that one user can make in a day.", ge=1, le=500),
+        ] = 20
+        most_open: Annotated[
+            int,
+            msgspec.Meta(
+                description="Most reported messages that wait; further ones are refused.",
+                ge=1,
+                le=10_000,
+            ),
+        ] = 1000
+        most_settled: Annotated[
+            int,
+            msgspec.Meta(
+                description="Most settled reports that are kept; the oldest ones go first.",
+                ge=1,
+                le=10_000,
+            ),
+        ] = 1000
+        keep_days: Annotated[
+            float,
+            msgspec.Meta(
+                description="Days for which a settled report is kept, with the copy of its message.",
+                gt=0,
+                le=3650,
+            ),
+        ] = 90
+
+    powers = Powers(
+        service=(
+            *("accounts.get", "accounts.set_disabled", "administration.demand", "history.message"),
+            *("messages.delete", "rooms.bans", "rooms.describe", "rooms.get", "rooms.get_many"),
+        )
+    )
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._book: Book | None = None
+        self._desk: Desk | None = None
+
+    @hookimpl
+    def register_routes(self, context: Context) -> Sequence[Route]:
+        config = self._config
+        self._book = Book(
+            context,
+            per_day=config.per_day,
+            most_open=config.most_open,
+            most_settled=config.most_settled,
+            keep_days=config.keep_days,
+        )
+        self._desk = Desk(context, self._book)
+        return routes(self._opened)
+
+    @hookimpl
+    def register_operations(self, context: Context) -> Sequence[Operation]:
+        return operations(self._opened)
+
+    @hookimpl
+    def register_graphql(self) -> Sequence[GraphQLPart]:
+        return [part(self._opened)]
+
+    @hookimpl
+    def register_jobs(self, context: Context) -> Sequence[Job]:
+        return [Job(name="reports.tidy", every=TIDY_SECONDS, run=self._tidy)]
+
+    @hookimpl
+    def register_page(self) -> PagePart:
+        folder = Path(__file__).parent / "page"
+        return PagePart(folder=folder, modules=("reports.js",))
+
+    @hookimpl
+    async def on_account(self, change: AccountChange) -> None:
+        if change.what == "deleted" and self._book is not None:
+            await self._book.forget(change.user)
+
+    async def _tidy(self) -> None:
+        assert self._book is not None
+        await self._book.tidy()
+
+    def _opened(self) -> Desk:
+        assert self._desk is not None
+        return self._desk

@@ -1,0 +1,39 @@
+/** What has become of one's reports, and for staff how many wait: asked again and again, as long as somebody looks. */
+
+import { TEXTS } from "./texts.js";
+
+const LOOK_MS = 60_000;
+let isWaiting = true; // for a report of the reader's to be looked at; from earlier days, too
+
+/** A report was made: its end is to be told. */
+export function expect() {
+  isWaiting = true;
+}
+
+/** `told(count)` is called when another number of reports waits for staff. */
+export function watch(page, told) {
+  page.texts(TEXTS);
+  let open = 0;
+
+  async function count() {
+    const before = open;
+    open = (await page.request("GET", "/api/v1/reports/count")).open;
+    if (open !== before) told(open);
+    if (open > before) await page.notify({ title: page.t("reports"), body: page.t("waiting", { count: open }) });
+  }
+
+  async function thank() {
+    const { reports } = await page.call("seen");
+    if (reports.length) await page.notify({ title: page.t("lookedAt"), body: page.t("lookedAtMore") });
+    isWaiting = (await page.call("own")).reports.some(({ state }) => state === "open");
+  }
+
+  async function look() {
+    if (document.hidden || !page.me()) return;
+    if (isWaiting) await thank().catch(() => {});
+    if (["owner", "admin"].includes(page.me()?.role)) await count().catch(() => {});
+  }
+
+  setInterval(() => void look(), LOOK_MS);
+  return look();
+}
