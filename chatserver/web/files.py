@@ -65,20 +65,21 @@ class Files:
         # Unlike pathlib's, this isfile does not raise for a name that is too long.
         if not found.is_relative_to(self.root.resolve()) or not os.path.isfile(found):  # noqa: PTH113
             raise ChatError("request.not_found")
-        return self.keep(path, self.changed(path, found.read_bytes()))
-
-    def keep(self, path: str, data: bytes) -> File:
-        """Serve these bytes at a path, whatever its file has."""
-        digest = hashlib.sha256(data).hexdigest()[:20]
-        is_packed = not self._debug and len(data) >= PACKED_FROM and _is_text(path)
-        packed = gzip.compress(data, mtime=0) if is_packed else None
-        kept = File(data, f'"{digest}"', ASK_AGAIN, packed, f'"{digest}-gz"')
-        self._kept[path] = kept
-        return kept
+        data = self.changed(path, found.read_bytes())
+        new = self._kept[path] = made(path, data, packed=not self._debug)
+        return new
 
     def changed(self, path: str, data: bytes) -> bytes:
         """What is served for a file's content."""
         return data
+
+
+def made(path: str, data: bytes, *, packed: bool) -> File:
+    """What is served at a path; with `packed` also with gzip, if that is worth it."""
+    digest = hashlib.sha256(data).hexdigest()[:20]
+    is_packed = packed and len(data) >= PACKED_FROM and _is_text(path)
+    smaller = gzip.compress(data, mtime=0) if is_packed else None
+    return File(data, f'"{digest}"', ASK_AGAIN, smaller, f'"{digest}-gz"')
 
 
 def media_type(path: str) -> str:

@@ -11,7 +11,7 @@ from chatserver.errors import StartupError
 from chatserver.process.folders import packaged
 from chatserver.web.access import cookie_token
 from chatserver.web.base import BaseHandler
-from chatserver.web.files import Files, media_type, takes_gzip
+from chatserver.web.files import File, Files, made, media_type, takes_gzip
 from chatserver.web.joined_page import WORKER, JoinedPage
 from chatserver.web.response_heads import content_policy
 
@@ -22,12 +22,13 @@ LOADED = re.compile(rb"""((?:href|src)=["'])/static/(?![^"']*\.webmanifest)""")
 
 
 @lru_cache(maxsize=4)
-def _joined(root: Path, version: str) -> JoinedPage:
-    """The page of a folder whose files have this version.
+def _joined(root: Path, version: str) -> tuple[JoinedPage, dict[str, File]]:
+    """The page of a folder whose files have this version, and the files that are made for it.
 
     Joining takes longer than the rest of a server's start. A suite of tests starts hundreds in one process.
     """
-    return JoinedPage(root, PAGE)
+    page = JoinedPage(root, PAGE)
+    return page, {path: made(path, data, packed=True) for path, data in page.files.items()}
 
 
 class StaticFiles(Files):
@@ -45,11 +46,11 @@ class StaticFiles(Files):
             raise StartupError(f"server.static: there is no {PAGE} in {root}")
         super().__init__(root, debug=debug)
         self.origin = url.removesuffix(urlsplit(url).path) if "//" in url else ""
-        self._joined = _joined(root, self.version) if not debug else None
-        if self._joined is not None:
+        self._joined: JoinedPage | None = None
+        if not debug:
+            self._joined, files = _joined(root, self.version)
+            self._kept |= files
             self.version = self._joined.version(self.version)
-            for path, data in self._joined.files.items():
-                self.keep(path, data)
         self._base = (url or "/static/") + (f"{self.version}/" if self.version else "")
 
     def changed(self, path: str, data: bytes) -> bytes:
