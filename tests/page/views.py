@@ -271,4 +271,5 @@ class Tour:
         page.get_by_test_id("send").click()
         status = page.get_by_test_id("connection-status")
         expect(status).to_have_attribute("data-status", "waiting")
+        expect(status).not_to_be_empty()  # nothing is said of a short gap
         yield "offline"
