@@ -1,9 +1,12 @@
 /** Puts the page together: language, who is signed in, and which of the two faces is shown. */
 
 import "./appearance.js";
+import { AccountPreferences, COPY } from "./lib/account-preferences.js";
 import { Api } from "./lib/api.js";
-import { h } from "./lib/dom.js";
-import { chooseLanguage, currentLanguage, directionOf, errorText, startLanguage, t } from "./lib/i18n.js";
+import { chosenAppearance } from "./lib/appearance.js";
+import { DEVICE, storage } from "./lib/device.js";
+import { h, showAppearance } from "./lib/dom.js";
+import { currentLanguage, directionOf, errorText, startLanguage, t } from "./lib/i18n.js";
 import { Keeping } from "./lib/keeping.js";
 import { Kept } from "./lib/kept.js";
 import { Notices } from "./lib/notices.js";
@@ -25,13 +28,15 @@ const store = new RoomsStore();
 const tabs = new Tabs();
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
 const connection = new SharedConnection({ connection: new Connection({ url }), tabs });
-const records = new Records({ tab: storage("sessionStorage"), browser: storage("localStorage") });
+const device = storage("localStorage");
+const records = new Records({ tab: storage("sessionStorage"), browser: device });
+const account = new AccountPreferences({ connection, storage: device });
 const places = new Places();
 const upload = (attachment) => uploadWaiting(places, attachment);
-const session = new Session({ api, connection, store, records, tabs, upload });
+const session = new Session({ api, connection, store, records, tabs, upload, account });
 const kept = new Kept();
 const keeping = new Keeping({ kept, store, epoch: () => session.epoch });
-const notices = new Notices({ places, store, storage: localStorage });
+const notices = new Notices({ places, store, storage: device });
 const plugins = new Plugins({ places, api, connection, session, store, styles: document.head, notices });
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
 const KEEPING_MS = 3_000; // after the start, whose network the files that are kept do not share
@@ -42,6 +47,8 @@ let updates = null;
 const root = document.querySelector("#root");
 let notice = "";
 let emailCode = "";
+let languageChosen = false; // since the page was loaded, where nobody was signed in
+let deviceLanguage = device?.getItem(DEVICE.language);
 /** @type {Record<string, string | undefined>} */
 let waiting = atStart();
 let partsLost = false;
@@ -71,6 +78,8 @@ async function show() {
 
 function signedIn(user) {
   notice = "";
+  if (languageChosen) account.offer("language", deviceLanguage);
+  languageChosen = false;
   session.start(user);
   keeping.start(user);
   void show();
@@ -79,7 +88,9 @@ function signedIn(user) {
 root.addEventListener("signed-in", ({ detail }) => signedIn(detail.user), { capture: true });
 window.addEventListener("pagehide", leaving);
 window.addEventListener("beforeunload", (event) => session.outbox.unsafe > 0 && event.preventDefault());
-root.addEventListener("language-chosen", ({ detail }) => void chooseLanguage(detail.language, localStorage).then(show));
+root.addEventListener("language-chosen", ({ detail }) => choose(detail.language));
+account.addEventListener("change", () => void follow());
+window.addEventListener("storage", ({ key }) => (key === null || key === COPY) && account.reread());
 session.addEventListener("message", ({ detail }) => void notices.message(detail));
 session.addEventListener("signed-out", ({ detail }) => {
   void keeping.stop();
@@ -89,6 +100,30 @@ session.addEventListener("signed-out", ({ detail }) => {
   void show();
   if (detail.redirect) location.assign(detail.redirect);
 });
+
+/** A language, of the reader or, where nobody is signed in, of this device. */
+function choose(language) {
+  if (store.me) {
+    account.set({ language });
+    return;
+  }
+  deviceLanguage = language;
+  languageChosen = true;
+  try {
+    device?.setItem(DEVICE.language, language);
+  } catch {
+    // It counts until the page is closed.
+  }
+  void follow();
+}
+
+/** Shows the page as its reader prefers it now. */
+async function follow() {
+  showAppearance(chosenAppearance(account));
+  const before = currentLanguage();
+  await startLanguage([account.get("language"), deviceLanguage], navigator.languages);
+  if (currentLanguage() !== before && root.firstChild) await show();
+}
 
 places.addEventListener("change", ({ detail }) => detail.place === "composer.files/v1" && session.outbox.flush());
 session.addEventListener("plugins", () => setTimeout(loadParts, Math.random() * PARTS_MS));
@@ -111,6 +146,7 @@ async function confirmUser(asking) {
   else if (store.me) session.expire();
   else {
     void keeping.stop();
+    account.end();
     void show();
   }
 }
@@ -151,26 +187,18 @@ async function confirmEmail(code) {
   showDialog(dialog);
 }
 
-/** `sessionStorage` or `localStorage`; null where the browser blocks it. */
-function storage(name) {
-  try {
-    return window[name];
-  } catch {
-    return null;
-  }
-}
-
 /** The window is put away, or closed in a moment. */
 function leaving() {
   session.drafts.leaving();
   session.outbox.leaving();
+  void account.flush();
   void keeping.flush();
 }
 
 // A link for a new password counts, whoever is signed in here.
 const asked = waiting["data-reset"] ? Promise.resolve(null) : api.me();
 asked.catch(() => {}); // until it is awaited
-const [, before] = await Promise.all([startLanguage(localStorage, navigator.languages), waiting["data-reset"] ? null : kept.read()]);
+const [, before] = await Promise.all([startLanguage([account.get("language"), deviceLanguage], navigator.languages), waiting["data-reset"] ? null : kept.read()]);
 loadParts();
 if (emailCode) void confirmEmail(emailCode);
 session.addEventListener("ready", onReady);

@@ -1,8 +1,8 @@
-/** Gives the page the looks that were chosen, before anything is painted; in other tabs too, when somebody chooses. */
+/** Gives the page the looks that were chosen by who was here last, before anything is painted. */
 
+import { AccountPreferences } from "./lib/account-preferences.js";
 import { chosenAppearance } from "./lib/appearance.js";
+import { storage } from "./lib/device.js";
 import { showAppearance } from "./lib/dom.js";
 
-const show = () => showAppearance(chosenAppearance(() => localStorage));
-show();
-addEventListener("storage", show);
+showAppearance(chosenAppearance(new AccountPreferences({ storage: storage("localStorage") })));

@@ -4,7 +4,6 @@
  * Needs `session`, `store`, `connection`, `places`, `api`, `notices`.
  */
 
-import { isDismissed } from "../lib/dismissed.js";
 import { h, LOGO } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
@@ -59,14 +58,27 @@ class ChatApp extends View {
     this.listen(document, "visibilitychange", () => this.#onVisible());
     if (this.#narrow() && this.#active() && history.length === 1) this.#putListBelow();
     this.#route();
-    if (store.me.role === "owner" && !isDismissed(localStorage, store.me.id, "owner")) void this.#tellOwner();
+    const { account } = session.preferences;
+    for (const type of ["known", "change"]) this.listen(account, type, () => void this.#tellOwner());
+    this.listen(account, "refused", ({ detail }) => tellError(detail.error));
+    void this.#tellOwner();
   }
 
-  /** Tells the first account that the server is its own; a card that cannot be loaded comes at the next start. */
+  /**
+   * Tells the owner that the server is their own, until they close the card on any device; a card that cannot be loaded
+   * comes later.
+   */
   async #tellOwner() {
     const { store, places } = this;
+    const { account } = this.session.preferences;
+    const isWanted = () => store.me?.role === "owner" && account.isKnown && account.get("dismissed.owner") === undefined;
+    if (!isWanted()) {
+      this.querySelector(".owner-card")?.remove();
+      return;
+    }
     const part = await import("./settings/staff/pages.js").catch(() => null);
-    if (part && this.isConnected) this.append(part.OWNER_CARD({ store, places, storage: localStorage, createRoom: () => this.#list.create() }));
+    if (!part || !this.isConnected || !isWanted() || this.querySelector(".owner-card")) return;
+    this.append(part.OWNER_CARD({ places, close: () => account.set({ "dismissed.owner": "1" }), createRoom: () => this.#list.create() }));
   }
 
   /** On a phone the system's way back leads to the list, from a room that a link or a notification opened, too. */

@@ -24,8 +24,6 @@ import { bars } from "./skeleton.js";
 import { tellError } from "./toasts.js";
 import { View } from "./view.js";
 
-const storage = () => localStorage;
-
 class RoomList extends View {
   session;
   store;
@@ -70,7 +68,6 @@ class RoomList extends View {
     this.#byKey.clear();
     this.#sections = new Keyed(sections, { make: (group) => group.section, update: () => {} });
     this.#acts = this.#actGroup();
-    this.#turned = turnedGroups(storage, this.store.me.id);
     this.#rowMenu = null;
     this.#nav = h(
       "nav",
@@ -94,6 +91,7 @@ class RoomList extends View {
     });
     for (const type of ["pointerup", "pointercancel", "blur"]) this.listen(window, type, () => this.#released());
     this.listen(this.store, "change", ({ detail }) => this.#onChange(detail.room));
+    this.listen(this.session.preferences.account, "change", () => this.redraw());
   }
 
   /** Somebody is about to look for something. Resolves when all that can be found is here. */
@@ -168,10 +166,7 @@ class RoomList extends View {
   }
 
   #toggle(key) {
-    const isTurned = !this.#turned.has(key);
-    if (isTurned) this.#turned.add(key);
-    else this.#turned.delete(key);
-    turnGroup(storage, this.store.me.id, key, isTurned);
+    turnGroup(this.session.preferences.account, key, !this.#turned.has(key));
     this.draw();
   }
 
@@ -231,6 +226,7 @@ class RoomList extends View {
       return;
     }
     if (this.store.me) this.#me.textContent = this.store.me.name || this.store.me.username;
+    this.#turned = turnedGroups(this.session.preferences.account);
     const before = this.#keys();
     const focused = this.#nav.contains(document.activeElement);
     const { compare } = new Intl.Collator(currentLanguage(), { numeric: true });

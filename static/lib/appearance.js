@@ -1,6 +1,4 @@
-/** What a person chose for the looks of the page on this device: theme and density. css/tokens.css has what each means. No DOM. */
-
-const KEY = "appearance";
+/** Theme and density, as a person chose them for all devices. css/tokens.css has what each means. No DOM. */
 
 /** The first of each is what counts until somebody chooses. */
 export const CHOICES = {
@@ -8,28 +6,12 @@ export const CHOICES = {
   density: ["comfortable", "compact"],
 };
 
-/** `{theme, density}`; storage that is blocked, or holds anything else, counts as none. */
-export function chosenAppearance(storage) {
-  const kept = read(storage);
-  const valid = (name) => (CHOICES[name].includes(kept[name]) ? kept[name] : CHOICES[name][0]);
+/** `{theme, density}` of AccountPreferences; anything else in them counts as none. */
+export function chosenAppearance(account) {
+  const valid = (name) => CHOICES[name].find((value) => value === account.get(name)) ?? CHOICES[name][0];
   return { theme: valid("theme"), density: valid("density") };
 }
 
-/** Keeps one choice, as long as the browser lets it be kept, and returns all. */
-export function chooseAppearance(name, value, storage) {
-  const chosen = { ...chosenAppearance(storage), [name]: value };
-  try {
-    storage().setItem(KEY, JSON.stringify(chosen));
-  } catch {
-    // It counts until the page is closed.
-  }
-  return chosen;
-}
-
-function read(storage) {
-  try {
-    return Object(JSON.parse(storage().getItem(KEY)));
-  } catch {
-    return {};
-  }
+export function chooseAppearance(name, value, account) {
+  account.set({ [name]: value === CHOICES[name][0] ? null : value });
 }

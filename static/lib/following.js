@@ -144,6 +144,10 @@ export class Following {
       this.#preferences.applyEvent(event);
       return;
     }
+    if (event.ev === "account.preferences") {
+      this.#preferences.account.applyEvent(event);
+      return;
+    }
     if (event.ev === "plugins.changed") {
       this.#fire("plugins", {});
       return;

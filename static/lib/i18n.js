@@ -5,7 +5,6 @@ import meanings from "../texts/errors-en.js";
 const TEXTS = {}; // those that are here
 const ADDED = {}; // texts of parts of the page that not everybody loads, by language
 const LOADS = { en: () => import("../texts/en.js"), ja: () => import("../texts/ja.js") }; // for those who read them
-const KEY = "language";
 export const LANGUAGES = [
   ["en", "English"],
   ["ja", "日本語"],
@@ -35,27 +34,24 @@ export function directionOf(tag) {
   return (locale.getTextInfo?.() ?? locale.textInfo)?.direction ?? "ltr";
 }
 
-/** Speaks the language that the reader chose before, or the browser's, from when its texts are here. */
-export function startLanguage(storage, tags) {
+/**
+ * The first of these that there are texts for, else the browser's (`tags`), from when its texts are here.
+ * @param {(string | null | undefined)[]} chosen
+ */
+export function startLanguage(chosen, tags) {
   reading = tags;
-  const kept = storage.getItem(KEY);
-  return speak(LANGUAGES.some(([tag]) => tag === kept) ? kept : preferred(tags));
-}
-
-export function chooseLanguage(tag, storage) {
-  storage.setItem(KEY, tag);
-  return speak(tag);
+  return chooseLanguage(chosen.find((tag) => LANGUAGES.some(([known]) => known === tag)) ?? preferred(tags));
 }
 
 /** Texts that cannot be loaded leave the language that is spoken already; at the start, English. */
-async function speak(tag) {
+export async function chooseLanguage(tag) {
   wanted = tag;
   try {
     TEXTS[tag] ??= { ...(await LOADS[tag]()).default, ...ADDED[tag] };
     if (wanted === tag) language = tag; // none was chosen meanwhile
   } catch (error) {
     console.error(`texts of ${tag}:`, error);
-    if (tag !== "en" && !TEXTS[language]) await speak("en");
+    if (tag !== "en" && !TEXTS[language]) await chooseLanguage("en");
   }
 }
 

@@ -5,9 +5,9 @@
  * shown in the page. Fires "notice" ({notice}), "fault" ({item, error}) and "chosen" ({room}).
  */
 
+import { DEVICE } from "./device.js";
 import { complain, frozen } from "./plugins.js";
 
-const KEY = "notifications";
 const TITLE_CHARS = 120;
 const BODY_CHARS = 400;
 const FILTER_MS = 2_000; // a filter that takes longer is passed over
@@ -34,13 +34,13 @@ export class Notices extends EventTarget {
   get desktop() {
     if (!this.#Desktop) return "missing";
     if (this.#Desktop.permission === "denied") return "denied";
-    return this.#Desktop.permission === "granted" && this.#storage.getItem(KEY) === "on" ? "on" : "off";
+    return this.#Desktop.permission === "granted" && this.#storage?.getItem(DEVICE.notifications) === "on" ? "on" : "off";
   }
 
   /** To be called in answer to a click: browsers ask for permission only then. */
   async switchDesktop(on) {
     if (on && this.#Desktop?.permission === "default") await this.#Desktop.requestPermission();
-    this.#storage.setItem(KEY, on ? "on" : "off");
+    this.#storage?.setItem(DEVICE.notifications, on ? "on" : "off");
   }
 
   /** A message of somebody else, which is told of if it is meant for me. */

@@ -1,13 +1,16 @@
 /**
  * What the reader prefers of rooms: favourites, sections of the side bar, silence, a mark to read later. A change shows
- * at once, and is put back if the server refuses it. No DOM.
+ * at once, and is put back if the server refuses it. What they prefer of the page is in `account`. No DOM.
  */
+
+import { AccountPreferences } from "./account-preferences.js";
 
 /** Of a room of which nothing is preferred. */
 export const NONE = Object.freeze({ favourite: false, section: "", muted: false, unread: false });
 export const SECTION_CHARS = 50; // of a section's name
 
 export class Preferences {
+  account;
   #connection;
   #store;
   #told = new Map(); // by room, what the server said last
@@ -16,7 +19,8 @@ export class Preferences {
   #opened = new Set(); // rooms whose mark is to go, once it is known whether they have one, and can be told
   #isKnown = false; // whether the server has told all
 
-  constructor({ connection, store }) {
+  constructor({ connection, store, account = new AccountPreferences({ connection }) }) {
+    this.account = account;
     this.#connection = connection;
     this.#store = store;
   }
@@ -33,10 +37,12 @@ export class Preferences {
   async load() {
     const heard = new Set();
     this.#heard = heard;
+    const takeAccount = this.account.loading();
     const told = new Map();
     let after = "";
     do {
       const page = await this.#connection.request("preferences", { after });
+      if (!after) takeAccount(page.account ?? {});
       for (const [room, preferences] of Object.entries(page.rooms ?? {})) told.set(room, { ...NONE, ...preferences });
       after = page.after;
     } while (after);

@@ -35,9 +35,9 @@ export class Session extends Requests {
 
   /**
    * `tabs` as lib/tabs.js has them; `records` are what the browser keeps (lib/records.js). `upload(attachment)` resolves
-   * with the value of a file that waited.
+   * with the value of a file that waited. `account` has what the user prefers of the page.
    */
-  constructor({ api, connection, store, records = new Records(), tabs = ALONE, upload }) {
+  constructor({ api, connection, store, records = new Records(), tabs = ALONE, upload, account = undefined }) {
     super({ api, connection, store, refresh: () => this.refreshRooms(), open: (room) => this.open(room) });
     this.#api = api;
     this.#connection = connection;
@@ -46,7 +46,7 @@ export class Session extends Requests {
     this.#tabs = tabs;
     const onRefused = () => void this.#checkSignedIn();
     this.#sending = new Sending({ connection, store, records, tabs, upload, isMine: () => this.#knows !== "no", onSignedOut: onRefused });
-    this.preferences = new Preferences({ connection, store });
+    this.preferences = new Preferences({ connection, store, account });
     this.#history = new RoomHistory({ connection, store, onPage: (room, messages) => this.#sending.onPage(room, messages) });
     connection.addEventListener("status", ({ detail }) => this.#onStatus(detail));
     connection.addEventListener("hello", () => (this.#failures = 0));
@@ -85,6 +85,7 @@ export class Session extends Requests {
     if (this.#store.me) this.#connection.stop(); // somebody else's
     this.#store.reset(me);
     this.preferences.reset();
+    this.preferences.account.start(me.id);
     this.#following.epoch = kept?.epoch ?? null;
     if (kept) this.#store.restore(kept);
     this.#knows = kept ? "no" : "start";
@@ -98,9 +99,10 @@ export class Session extends Requests {
     this.#end("expired");
   }
 
-  /** Nothing that the user wrote stays in this browser. */
+  /** Nothing that the user wrote, or prefers, stays in this browser. */
   async signOut() {
     const user = this.#store.me?.id;
+    await this.preferences.account.flushSoon();
     const redirect = await this.#api.logout().catch(() => "");
     this.#end("asked", redirect);
     if (user) await this.#records.clear(user);
@@ -157,6 +159,7 @@ export class Session extends Requests {
     this.#tabs.leave();
     this.#store.reset();
     this.preferences.reset();
+    this.preferences.account.end({ isAsked: reason === "asked" });
     this.#following.epoch = null;
     this.#fire("signed-out", { reason, redirect });
   }

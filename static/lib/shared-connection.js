@@ -164,6 +164,7 @@ export class SharedConnection extends EventTarget {
     const asked = this.#own.request(op, fields);
     if (op === "read") asked.then(() => this.#onOwn("event", { ev: "read", ...fields }), () => {});
     if (op === "prefer") asked.then((preferences) => this.#onOwn("event", { ev: "preferences", room: fields.room, preferences }), () => {});
+    if (op === "prefer_account") asked.then(() => this.#onOwn("event", { ev: "account.preferences", ...fields }), () => {});
     return asked;
   }
 

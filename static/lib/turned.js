@@ -1,29 +1,23 @@
-/** Which groups of the side bar somebody has collapsed in this browser, or opened if they are collapsed at first. No DOM. */
+/** Which groups of the side bar somebody has collapsed on all devices, or opened if they are collapsed at first. No DOM. */
 
-const KEY = "turned";
-const MOST = 200; // groups, of all users; the oldest go first
+const TURNED = "turned.";
+const MOST = 100; // groups; the oldest go first
 
-/** The keys of groups that this user (id) has turned, as a set. Without storage there are none. */
-export function turnedGroups(storage, user) {
-  const prefix = `${user}/`;
-  return new Set(read(storage).filter((each) => each.startsWith(prefix)).map((each) => each.slice(prefix.length)));
+/** The keys of groups that are turned, as a set. `account` are the reader's AccountPreferences. */
+export function turnedGroups(account) {
+  return new Set(account.under(TURNED).values());
 }
 
-export function turnGroup(storage, user, group, isTurned) {
-  const others = read(storage).filter((each) => each !== `${user}/${group}`);
-  const all = isTurned ? [...others, `${user}/${group}`] : others;
-  try {
-    storage().setItem(KEY, JSON.stringify(all.slice(-MOST)));
-  } catch {
-    // It counts until the page is closed.
-  }
+export function turnGroup(account, group, isTurned) {
+  const others = [...account.under(TURNED)].filter(([, each]) => each !== group);
+  const oldest = isTurned ? others.slice(0, Math.max(0, others.length + 1 - MOST)) : [];
+  const gone = Object.fromEntries(oldest.map(([id]) => [TURNED + id, null]));
+  account.set({ ...gone, [TURNED + digest(group)]: isTurned ? group : null });
 }
 
-function read(storage) {
-  try {
-    const kept = JSON.parse(storage().getItem(KEY) ?? "[]");
-    return Array.isArray(kept) ? kept.filter((each) => typeof each === "string") : [];
-  } catch {
-    return [];
-  }
+/** FNV-1a (32 bits): headings of sections have any characters, keys of preferences only a few. */
+function digest(text) {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash.toString(16);
 }

@@ -64,7 +64,7 @@ export default {
   "settings.server": "This server",
   "settings.profile": "Profile",
   "settings.appearance": "Appearance",
-  "appearance.lead": "Counts on this device alone.",
+  "appearance.lead": "Counts on all your devices.",
   "appearance.theme": "Theme",
   "appearance.system": "As the system",
   "appearance.light": "Light",

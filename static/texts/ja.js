@@ -60,7 +60,7 @@ export default {
   "settings.server": "このサーバー",
   "settings.profile": "プロフィール",
   "settings.appearance": "表示",
-  "appearance.lead": "この端末だけに適用されます。",
+  "appearance.lead": "すべての端末に適用されます。",
   "appearance.theme": "テーマ",
   "appearance.system": "システムに合わせる",
   "appearance.light": "ライト",

@@ -5,7 +5,6 @@ import { PLACES, Places } from "../../static/lib/places.js";
 import { frozen, Plugins } from "../../static/lib/plugins.js";
 
 const item = { id: "save", label: "Save", icon: "M1 1", run() {} };
-const storage = { getItem: () => null, setItem() {} };
 
 let places, asked, store, plugins, complaints;
 beforeEach(() => {
@@ -49,9 +48,9 @@ test("texts are in the language of the moment, then in English, then their key",
   const page = plugins.interfaceOf("polls");
   page.texts({ en: { a: "A {n}", b: "B" } });
   page.texts({ ja: { a: "ア {n}" } });
-  await chooseLanguage("ja", storage);
+  await chooseLanguage("ja");
   assert.deepEqual([page.t("a", { n: 1 }), page.t("b"), page.t("c"), page.language()], ["ア 1", "B", "c", "ja"]);
-  await chooseLanguage("en", storage);
+  await chooseLanguage("en");
   assert.equal(page.t("a", {}), "A ");
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { AccountPreferences } from "../../static/lib/account-preferences.js";
 import { turnedGroups, turnGroup } from "../../static/lib/turned.js";
 import { NONE, Preferences } from "../../static/lib/preferences.js";
 import { RoomsStore } from "../../static/lib/rooms-store.js";
@@ -25,7 +26,8 @@ beforeEach(() => {
   store = new RoomsStore();
   store.reset({ id: "me" });
   store.applySnapshot([{ id: "r", name: "R", head: 1 }, { id: "s", name: "S", head: 1 }]);
-  preferences = new Preferences({ connection, store });
+  preferences = new Preferences({ connection, store, account: new AccountPreferences() });
+  preferences.account.start("me");
 });
 
 const refused = () => Object.assign(new Error("refused"), { code: "limit.rate" });
@@ -167,25 +169,27 @@ test("a muted room tells of mentions alone, a marked one that it is marked", () 
   assert.deepEqual([room({}), room({ muted: true }), room({ unread: true }, { unread: 0, mentions: 0 })].map(countOf), [3, 1, 1]);
 });
 
-test("what one user has collapsed stays so for this user alone, however the storage is", () => {
-  const kept = {};
-  const storage = () => ({ getItem: (key) => kept[key] ?? null, setItem: (key, value) => (kept[key] = value) });
-  turnGroup(storage, "ada", "section:a/b", true);
-  turnGroup(storage, "ada", "section:a/b", true);
-  turnGroup(storage, "bob", "favourites", true);
-  assert.deepEqual([...turnedGroups(storage, "ada")], ["section:a/b"]);
-  turnGroup(storage, "ada", "section:a/b", false);
-  assert.deepEqual([[...turnedGroups(storage, "ada")], [...turnedGroups(storage, "bob")]], [[], ["favourites"]]);
-  for (let number = 0; number < 300; number += 1) turnGroup(storage, "ada", `section:${number}`, true);
-  const last = turnedGroups(storage, "ada");
-  assert.deepEqual([last.size, last.has("section:299"), last.has("section:99")], [200, true, false]);
-  for (const strange of ["{", "{}", "null", "[1]"]) {
-    kept.turned = strange;
-    assert.equal(turnedGroups(storage, "ada").size, 0);
-  }
-  const blocked = () => {
-    throw new Error("blocked");
-  };
-  turnGroup(blocked, "ada", "mine", true);
-  assert.equal(turnedGroups(blocked, "ada").size, 0);
+test("groups that are collapsed stay so on all devices, the last hundred", () => {
+  const { account } = preferences;
+  turnGroup(account, "section:a/b", true);
+  turnGroup(account, "section:a/b", true);
+  turnGroup(account, "favourites", true);
+  assert.deepEqual([...turnedGroups(account)], ["section:a/b", "favourites"]);
+  assert.ok([...account.under("turned.").keys()].every((id) => /^[0-9a-f]{1,8}$/.test(id)));
+  turnGroup(account, "section:a/b", false);
+  assert.deepEqual([...turnedGroups(account)], ["favourites"]);
+  for (let number = 0; number < 120; number += 1) turnGroup(account, `section:${number}`, true);
+  const last = turnedGroups(account);
+  assert.deepEqual([last.size, last.has("section:119"), last.has("section:20"), last.has("section:19"), last.has("favourites")], [100, true, true, false, false]);
+  turnGroup(account, "section:19", false);
+  assert.equal(turnedGroups(account).size, 100);
+});
+
+test("the first page has what is preferred of the page", async () => {
+  const loading = preferences.load();
+  await answer(0, { account: { "page.theme": "dark" }, rooms: { r: {} }, more: true, after: "r" });
+  assert.equal(preferences.account.get("theme"), "dark");
+  await answer(1, { rooms: {} });
+  await loading;
+  assert.equal(preferences.account.get("theme"), "dark");
 });

@@ -77,6 +77,17 @@ test("asks for what is preferred with the rooms, not after them, and follows its
   assert.deepEqual([...store.rooms.keys()], ["new"]); // not held back by preferences that are late
 });
 
+test("follows what is preferred of the page elsewhere, and says what was chosen here before signing out", async () => {
+  const { connection, session } = await opened();
+  const { account } = session.preferences;
+  connection.says("event", { ev: "account.preferences", values: { "page.theme": "dark" } });
+  assert.equal(account.get("theme"), "dark");
+  account.set({ theme: "light" });
+  await session.signOut();
+  assert.deepEqual(connection.of("prefer_account"), [{ op: "prefer_account", values: { "page.theme": "light" } }]);
+  assert.equal(account.get("theme"), undefined);
+});
+
 test("takes all pages of the rooms that the user is in", async () => {
   const { connection, store, session } = await opened();
   const room = (id, more = {}) => ({ id, name: id, kind: "public", head: 1, ...more });

@@ -200,6 +200,18 @@ test("what is preferred in one tab is preferred in all", async () => {
   ended(all);
 });
 
+test("what is preferred of the page in one tab is told to all", async () => {
+  const { all } = await three();
+  const [one, two] = all;
+  const told = [];
+  for (const { shared } of all) shared.addEventListener("event", ({ detail }) => told.push(detail));
+  one.own.answer = async () => ({});
+  await two.shared.request("prefer_account", { values: { "page.theme": "dark" } });
+  await settled();
+  assert.deepEqual(told, Array(3).fill({ ev: "account.preferences", values: { "page.theme": "dark" } }));
+  ended(all);
+});
+
 test("what is read in one tab is read in all", async () => {
   const { all } = await three();
   const [one, two, third] = all;

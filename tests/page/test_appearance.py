@@ -44,10 +44,10 @@ def test_the_page_follows_the_system_until_a_theme_is_chosen(
 
 
 def test_the_first_paint_has_the_chosen_theme(person: PersonFactory, server: Server) -> None:
-    eve = person(server, color_scheme="light")
+    eve = person(server, color_scheme="light").sign_up("eve-themes", "Eve")
     page = eve.page
-    page.goto(server.url)
-    page.evaluate("localStorage.setItem('appearance', JSON.stringify({ theme: 'dark' }))")
+    page.goto(f"{server.url}/#settings=appearance")
+    page.get_by_test_id("theme-dark").check()
     # A style that is computed once the page may paint, and before its script has run, would be light.
     page.add_init_script(
         """new PerformanceObserver((list) => {

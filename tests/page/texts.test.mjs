@@ -46,8 +46,7 @@ test("the language is the first that there are texts for", () => {
 });
 
 test("of two languages chosen at once the later one is spoken", async () => {
-  const storage = { setItem: () => {} };
-  await Promise.all([chooseLanguage("ja", storage), chooseLanguage("en", storage)]);
+  await Promise.all([chooseLanguage("ja"), chooseLanguage("en")]);
   assert.equal(currentLanguage(), "en");
 });
 
@@ -55,18 +54,18 @@ test("times and dates are written as in the reader's region", async () => {
   const at = new Date(2020, 1, 3, 6, 5);
   const plain = (text) => text.replace(/[\s,]+/g, " "); // versions of the Unicode data differ in spaces and commas
   const shown = async (wanted, chosen = wanted[0].slice(0, 2)) => {
-    await startLanguage({ getItem: () => chosen }, wanted);
+    await startLanguage([chosen], wanted);
     return [plain(formatTime(at)), plain(formatDay(at))];
   };
   assert.deepEqual(await shown(["en-GB"]), ["06:05", "Mon 3 February 2020"]);
   assert.deepEqual(await shown(["fr", "en-US"], "en"), ["6:05 AM", "Mon February 3 2020"]);
   assert.deepEqual((await shown(["en-GB"], "ja"))[0], "6:05");
   assert.deepEqual((await shown(["en-US@posix"]))[0], "6:05 AM"); // not a language tag, and yet a browser's
-  await startLanguage({ getItem: () => "en" }, []);
+  await startLanguage(["en"], []);
 });
 
 test("a refusal says why in the reader's language, by what the server says is wrong", async () => {
-  await chooseLanguage("ja", { setItem: () => {} });
+  await chooseLanguage("ja");
   const refused = (detail, code = "request.invalid") => errorText({ code, message: "In English.", detail });
   assert.equal(refused({ field: "password", reason: "short", least: 8 }), "パスワードは 8 文字以上で入力してください。");
   assert.equal(refused({ field: "name", reason: "similar" }, "user.exists"), ja["why.name.similar"]);
@@ -76,42 +75,41 @@ test("a refusal says why in the reader's language, by what the server says is wr
   assert.equal(refused(undefined, "message.refused"), "メッセージは受け付けられませんでした。（In English.）");
   assert.equal(refused({ field: "constructor", reason: "name" }), "リクエストが正しくありません。（In English.）");
   assert.equal(errorText({ code: "request.invalid" }), "リクエストが正しくありません。");
-  await chooseLanguage("en", { setItem: () => {} });
+  await chooseLanguage("en");
   assert.equal(refused({ field: "password", reason: "short", least: 8 }), "In English.");
 });
 
 test("what the server says beyond the meaning of a code is never left out", async () => {
   for (const tag of ["en", "ja"]) {
-    await chooseLanguage(tag, { setItem: () => {} });
+    await chooseLanguage(tag);
     for (const key of Object.keys(ja).filter((each) => each.startsWith("error.") && !/connection.lost|command.unknown/.test(each))) {
       const code = key.slice("error.".length);
       assert.ok(errorText({ code, message: "As it is night." }).includes("As it is night."), `${tag} ${code}`);
     }
   }
-  await chooseLanguage("en", { setItem: () => {} });
+  await chooseLanguage("en");
 });
 
 test("a plugin's refusal by language is shown in the reader's", async () => {
   const refused = { code: "message.refused", message: "It is night.", detail: { plugin: "night", texts: { en: "It is night.", ja: "夜です。" } } };
   assert.equal(errorText(refused), "It is night.");
-  await chooseLanguage("ja", { setItem: () => {} });
+  await chooseLanguage("ja");
   assert.equal(errorText(refused), "夜です。");
-  await chooseLanguage("en", { setItem: () => {} });
+  await chooseLanguage("en");
 });
 
 test("a text by language is shown in the reader's, else in English, else in any", async () => {
-  await chooseLanguage("ja", { setItem: () => {} });
+  await chooseLanguage("ja");
   assert.equal(said({ en: "Vote", ja: "投票" }), "投票");
   assert.equal(said({ fr: "Voter", en: "Vote" }), "Vote");
   assert.equal(said({ fr: "Voter" }), "Voter");
   assert.deepEqual([said("Vote"), said(undefined), said({})], ["Vote", "", ""]);
-  await chooseLanguage("en", { setItem: () => {} });
+  await chooseLanguage("en");
 });
 
 test("names that every object has are no languages, and no texts", async () => {
-  const kept = (value) => ({ getItem: () => value });
   for (const odd of ["constructor", "__proto__", "toString", null]) {
-    await startLanguage(kept(odd), [odd ?? "x", "ja"]);
+    await startLanguage([odd], [odd ?? "x", "ja"]);
     assert.equal(currentLanguage(), "ja");
   }
   assert.equal(t("constructor"), "constructor");
@@ -119,7 +117,7 @@ test("names that every object has are no languages, and no texts", async () => {
 });
 
 test("texts fill in names; errors fall back to what the server said", async () => {
-  await chooseLanguage("ja", { setItem: () => {} });
+  await chooseLanguage("ja");
   assert.equal(t("typing.one", { a: "健太" }), "健太 が入力中…");
   assert.equal(errorText({ code: "auth.invalid", message: en["error.auth.invalid"] }), ja["error.auth.invalid"]);
   assert.equal(errorText({ code: "connection.lost", message: "No answer." }), ja["error.connection.lost"]);

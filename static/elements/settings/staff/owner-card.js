@@ -1,15 +1,10 @@
 /** Tells the owner of the server so, and what to do next, until they close it. Shown where no room is open. */
 
-import { dismiss } from "../../../lib/dismissed.js";
 import { h, icon, ICONS } from "../../../lib/dom.js";
 import { t } from "../../../lib/i18n.js";
 
-/** `createRoom` asks for a new room. */
-export function ownerCard({ store, places, storage, createRoom }) {
-  const close = () => {
-    dismiss(storage, store.me.id, "owner");
-    card.remove();
-  };
+/** `close` has the card closed for good, `createRoom` asks for a new room. */
+export function ownerCard({ places, close, createRoom }) {
   const invitations = () => places.in("admin.page/v1").find(({ plugin }) => plugin === "invites")?.key ?? "users";
   const steps = [
     ["owner.invite", "owner.inviteHint", () => go(invitations())],
@@ -17,7 +12,7 @@ export function ownerCard({ store, places, storage, createRoom }) {
     ["owner.plugins", "owner.pluginsHint", () => go("plugins")],
     ["owner.backups", "owner.backupsHint", () => go("status")],
   ];
-  const card = h(
+  return h(
     "section",
     { class: "owner-card", "aria-labelledby": "owner-card-title", "data-testid": "owner-card" },
     h(
@@ -35,7 +30,6 @@ export function ownerCard({ store, places, storage, createRoom }) {
       ),
     ),
   );
-  return card;
 }
 
 function go(page) {
