@@ -10,6 +10,7 @@ from chatserver.cluster.bus.link import BusLink
 from chatserver.delivery.encoding import text_frame
 from chatserver.delivery.notices import (
     AccountPreferencesChanged,
+    BlockChanged,
     Mentioned,
     PluginsChanged,
     PreferencesChanged,
@@ -196,6 +197,7 @@ from chatserver.runtime.signing import signed_headers, signing_key
 from chatserver.runtime.singleflight import SingleFlight
 from chatserver.search.normalisation import nfkc
 from chatserver.service.bans import BanView
+from chatserver.service.blocks import BlockedUser
 from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
 from chatserver.service.connections import Connections
 from chatserver.service.following import Followed
@@ -238,6 +240,8 @@ __all__ = [
     "BlobService",
     "Blobs",
     "BlobsUnavailable",
+    "BlockChanged",
+    "BlockedUser",
     "Bucket",
     "Bus",
     "BusLink",

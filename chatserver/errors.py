@@ -44,6 +44,8 @@ CODES: dict[str, Meaning] = {
     "user.exists": Meaning(409, "never", "This user name is taken."),
     "user.not_found": Meaning(404, "never", "There is no such user."),
     "user.forbidden": Meaning(403, "never", "Your role does not allow this."),
+    "user.blocked": Meaning(409, "never", "You have blocked this person."),
+    "user.unreachable": Meaning(403, "never", "You cannot reach this person."),
     "user.last_owner": Meaning(
         409, "never", "Make somebody else an owner first: this is the server's last one."
     ),

@@ -244,6 +244,22 @@ class Statuses(Op, frozen=True, kw_only=True, tag="statuses"):
     users: Annotated[list[Id], Meta(max_length=200)]
 
 
+class Block(Op, frozen=True, kw_only=True, tag="block"):
+    """Block a user: they can neither write to the user alone nor invite them, and count for no unread number."""
+
+    user: Id
+
+
+class Unblock(Op, frozen=True, kw_only=True, tag="unblock"):
+    """Block a user no longer."""
+
+    user: Id
+
+
+class ListBlocks(Op, frozen=True, kw_only=True, tag="blocks"):
+    """Those whom the user blocks, the latest first."""
+
+
 class Create(Op, frozen=True, kw_only=True, tag="create"):
     """Make a room. A direct room has one other member, or none, for notes; it is made once."""
 
@@ -405,6 +421,9 @@ AnyOp = (
     | Presence
     | SetStatus
     | Statuses
+    | Block
+    | Unblock
+    | ListBlocks
     | Create
     | Change
     | Archive

@@ -21,6 +21,7 @@ from chatserver.delivery.notices import RoomPreferences
 from chatserver.model import User
 from chatserver.protocol import Sent
 from chatserver.service.bans import BanList
+from chatserver.service.blocks import BlockList
 from chatserver.service.commands import CommandOutcome
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
@@ -62,6 +63,9 @@ CALLS = [
     Call("PATCH", "/api/v1/me", api.ProfileChange, 200, User, "Choose another shown name."),
     Call("PUT", "/api/v1/me/status", people.NewStatus, 200, User, "Set one's own status: one emoji, a text of one line, or both, until a time or for good."),
     Call("DELETE", "/api/v1/me/status", None, 200, User, "Clear it."),
+    Call("GET", "/api/v1/me/blocks", None, 200, BlockList, "Those whom the user blocks, the latest first."),
+    Call("PUT", "/api/v1/me/blocks/ID", None, 200, Empty, "Block a user."),
+    Call("DELETE", "/api/v1/me/blocks/ID", None, 200, Empty, "Block a user no longer."),
     Call("GET", "/api/v1/me/sessions", None, 200, login.OwnSessions, "The user's sessions, newest first."),
     Call("DELETE", "/api/v1/me/sessions/ID", None, 200, Empty, "End one of them; connections that use it are closed."),
     Call("GET", "/api/v1/me/identities", None, 200, login.OwnIdentities, "What is linked with the account to sign in by other methods."),

@@ -16,6 +16,7 @@ from chatserver.config import LimitsConfig
 from chatserver.config.settings import describe, type_text
 from chatserver.delivery.notices import (
     AccountPreferencesChanged,
+    BlockChanged,
     PluginsChanged,
     PreferencesChanged,
     PresenceNow,
@@ -29,6 +30,7 @@ from chatserver.delivery.notices import (
 from chatserver.model import AnyEvent, Event, Message, Status, User
 from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
 from chatserver.service.bans import BanList
+from chatserver.service.blocks import BlockList
 from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
@@ -121,6 +123,9 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "presence": OnlineMembers,
     "status": OwnStatus,
     "statuses": StatusList,
+    "block": Empty,
+    "unblock": Empty,
+    "blocks": BlockList,
     "create": RoomView,
     "change": Changed,
     "archive": Changed,
@@ -146,6 +151,7 @@ PASSING: tuple[type[msgspec.Struct], ...] = (
     ReadMoved,
     PreferencesChanged,
     AccountPreferencesChanged,
+    BlockChanged,
     RoomAdded,
     RoomRemoved,
     PluginsChanged,

@@ -75,6 +75,13 @@ class AccountPreferencesChanged(
     values: Preferred
 
 
+class BlockChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="blocked"):
+    """Tells a user's other connections that the user blocks somebody (id) from now on, or does not any more."""
+
+    user: str
+    blocked: bool
+
+
 class PluginsChanged(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="plugins.changed"
 ):

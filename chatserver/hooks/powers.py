@@ -12,7 +12,16 @@ CONFIGURED, DISCOVERED, ANY, LISTEN = "configured", "discovered", "any", "listen
 # The parts of `Service`.
 PARTS = frozenset(
     (
-        *("accounts", "administration", "blobs", "changes", "claims", "commands", "config"),
+        *(
+            "accounts",
+            "administration",
+            "blobs",
+            "blocks",
+            "changes",
+            "claims",
+            "commands",
+            "config",
+        ),
         *(
             "connections",
             "contexts",

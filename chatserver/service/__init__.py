@@ -33,6 +33,7 @@
     roomlist.py, public.py     the list of a user's rooms; public rooms
     history.py, search.py      reading messages and events
     found.py, lookup.py        users as others find them; members by a part of their name
+    blocks.py                  whom users want nothing of
     statuses.py                what users say of themselves for a while
     preferences.py, account_preferences.py
                                what users prefer of their rooms, and of their clients

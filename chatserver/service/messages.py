@@ -35,6 +35,7 @@ from chatserver.roomlog.entries import Done, Entry, Outcome, awaited
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
 from chatserver.service.accounts import Accounts
+from chatserver.service.blocks import Blocks
 from chatserver.service.contexts import Contexts
 from chatserver.service.history import History
 from chatserver.service.message_data import MessageDataKinds
@@ -105,11 +106,12 @@ class Messages:
         hooks: HookCalls,
         limits: LimitsConfig,
         contexts: Contexts,
+        blocks: Blocks,
     ) -> None:
         self._store, self._log, self._cache, self._rooms = store, log, cache, rooms
         self._history, self._accounts = history, accounts
         self._hooks, self._limits = hooks, limits
-        self._contexts = contexts
+        self._contexts, self._blocks = contexts, blocks
         self.data = MessageDataKinds(hooks.guard)
         self._rewriting = Rewriting(log, history)
 
@@ -125,7 +127,7 @@ class Messages:
         room = self._cache.known(draft.room)
         if room is None or self._hooks.active.messages_are_checked:
             return False
-        if draft.data or mentioned_names(draft.body):
+        if draft.data or mentioned_names(draft.body) or not self._blocks.may_talk(user, room):
             return False
         try:
             self._submit(user, room, client_id, Prepared(draft), done)
@@ -196,6 +198,7 @@ class Messages:
     async def _prepare(self, user: User, room: Room, draft: Draft) -> Prepared:
         """Let plugins change and check the draft, and look up the mentioned users."""
         demand(user, room, Right.POST if draft.message is None else Right.EDIT)
+        await self._blocks.demand_talk(user, room)
         check_body(draft.body, self._limits.message_chars)
         note_actor(user.id)
         if self._hooks.active.messages_are_checked:
@@ -208,6 +211,9 @@ class Messages:
         mentions = await self._accounts.ids_of(names) if names else []
         if user.role is ServerRole.GUEST:  # a guest can mention only users of the same rooms
             mentions = [other for other in mentions if room.role(other) is not None]
+        if mentions:
+            blockers = await self._blocks.blockers(user, mentions)
+            mentions = [other for other in mentions if other not in blockers]
         data_text = self.data.text(draft.data) if draft.data else ""
         return Prepared(draft, tuple(mentions), data_text)
 
@@ -329,6 +335,7 @@ class Messages:
     async def react(self, user: User, room: Room, message: str, emoji: str) -> int:
         """Add a reaction; a repeated one changes nothing and returns the head."""
         demand(user, room, Right.REACT)
+        await self._blocks.demand_talk(user, room)
         check_emoji(emoji)
         found = await self._history.message(room, message)
         if user.id in found.reactions.get(emoji, ()):

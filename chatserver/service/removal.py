@@ -7,6 +7,7 @@ from chatserver.hooks.types import Actor
 from chatserver.interfaces import Store
 from chatserver.model import User
 from chatserver.service.accounts import Accounts
+from chatserver.service.blocks import Blocks
 from chatserver.service.mail.emails import Emails
 from chatserver.service.markers import MARKERS
 from chatserver.service.own_account import THE_SERVER
@@ -26,9 +27,10 @@ class Removal:
         rooms: RoomService,
         emails: Emails,
         preferences: Preferences,
+        blocks: Blocks,
     ) -> None:
         self._store, self._accounts, self._rooms, self._emails = store, accounts, rooms, emails
-        self._preferences = preferences
+        self._preferences, self._blocks = preferences, blocks
 
     async def delete(self, username: str, by: Actor = THE_SERVER) -> User:
         """Delete an account; returns the shell that is left.
@@ -49,6 +51,7 @@ class Removal:
             for key, _ in rows:
                 await self._store.delete(MARKERS, key)
         await self._preferences.forget(gone.id)
+        await self._blocks.forget(gone.id)
         await self._emails.forget(gone.id)
         await self._accounts.free_name(username)
         return gone

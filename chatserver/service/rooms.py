@@ -35,6 +35,7 @@ from chatserver.runtime.clock import SYSTEM, Clock
 from chatserver.runtime.ids import new_id
 from chatserver.service.accounts import Accounts
 from chatserver.service.bans import Bans
+from chatserver.service.blocks import Blocks
 from chatserver.service.changes import Changes
 from chatserver.service.found import found_by
 from chatserver.service.invitations import Invitations
@@ -86,8 +87,10 @@ class RoomService:
         limits: LimitsConfig,
         online: Online,
         hooks: HookCalls,
+        blocks: Blocks,
         clock: Clock = SYSTEM,
     ) -> None:
+        self._blocks = blocks
         self._store, self._cache, self._log, self._online = store, cache, log, online
         self._hooks = hooks
         self._accounts, self._limits = accounts, limits
@@ -150,11 +153,13 @@ class RoomService:
         mine = [room for room in rooms if may_read(user, room)]
         read = await self._markers.of_rooms(user, mine)
         unread = await self._markers.unread(user, mine, read)
-        return {
-            room.id: view_of(user, room, read[room.id], unread[room.id])
+        views = [
+            view_of(user, room, read[room.id], unread[room.id])
             for room in mine
             if may_read(user, room)
-        }
+        ]
+        counted = await self._blocks.counted(user, views, self._cache)
+        return {view.id: view for view in counted}
 
     async def visible(
         self,
@@ -194,12 +199,13 @@ class RoomService:
     async def _page(self, user: User, after: str, limit: int | None, *, archived: bool) -> RoomList:
         where, _, place = after.rpartition(":")
         mine: JoinedPage | None = None
+        views: list[RoomView] = []
         if where == JOINED or not after:
             mine = await self._lists.page(user, place, min(limit or JOINED_ROOMS, JOINED_ROOMS))
+            views = list(await self._blocks.counted(user, mine.views, self._cache))
             if mine.more:
-                return RoomList(mine.views, more=True, after=f"{JOINED}:{mine.end}")
+                return RoomList(views, more=True, after=f"{JOINED}:{mine.end}")
             place = ""
-        views = mine.views if mine else []
         joined = mine.ids if mine else await self._lists.ids(user)
         most = PUBLIC_ROOMS if limit is None else limit - len(views)
         public = await self._public.page(user, joined, place, most, archived=archived)
@@ -316,6 +322,8 @@ class RoomService:
                 "A direct room is between two users.",
                 detail={"field": "members", "reason": "direct"},
             )
+        if kind is not RoomKind.DIRECT:
+            await self._blocks.demand_reachable(user, [other.id for other in others])
         async with self._invitations.lock(user):
             if kind is RoomKind.DIRECT:
                 return await self._create_direct(user, others)
@@ -378,6 +386,7 @@ class RoomService:
         if room.role(invited.id) is not None:
             return
         demand_no_ban_of(room, invited.id)
+        await self._blocks.demand_reachable(user, [invited.id])
         await self._hooks.allow(RoomInvite(room=room.id, member=invited.id), user)
         async with self._invitations.lock(user):
             await self._invitations.check_invited(user, [invited])
@@ -483,6 +492,8 @@ class RoomService:
         pair = {user.id, *(other.id for other in others)}
         room = await self._cache.load(direct_room_id(pair))
         if room is None:
+            for other in others:
+                await self._blocks.demand_open(user, other.id)
             await self._allowed(user, RoomKind.DIRECT, None, "", others)
             await self._invitations.check_own(user)
             await self._invitations.check_invited(user, others)

@@ -37,6 +37,7 @@ from chatserver.search.indexer import Indexer
 from chatserver.service.accounts import Accounts
 from chatserver.service.administration import Administration
 from chatserver.service.attempts import Attempts
+from chatserver.service.blocks import Blocks
 from chatserver.service.changes import LOOK_SECONDS, Changes
 from chatserver.service.claims import LOOK_SECONDS as CLAIMS_SECONDS
 from chatserver.service.claims import Claims
@@ -138,6 +139,7 @@ class Service:
         self.logins = Logins(self.accounts, steps, config, hooks)
         self.history = History(store, self.room_cache, limits)
         online = Online()
+        self.blocks = Blocks(store, self.accounts, self.hub, clock)
         self.rooms = RoomService(
             store,
             self.room_cache,
@@ -148,6 +150,7 @@ class Service:
             limits,
             online,
             hooks,
+            self.blocks,
             clock,
         )
         self.statuses = Statuses(self.accounts, self.rooms, hooks, self.hub, clock)
@@ -162,12 +165,15 @@ class Service:
             hooks,
             limits,
             self.contexts,
+            self.blocks,
         )
         self.plugin_events = PluginEvents(self.log)
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)
         self.commands = Commands(store, hooks, self.rooms, self.messages, self.accounts, limits)
         self.preferences = Preferences(store, self.hub)
-        self.removal = Removal(store, self.accounts, self.rooms, self.emails, self.preferences)
+        self.removal = Removal(
+            store, self.accounts, self.rooms, self.emails, self.preferences, self.blocks
+        )
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, limits, hooks)
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
         self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)

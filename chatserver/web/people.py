@@ -1,4 +1,4 @@
-"""The HTTP API of what people say of themselves."""
+"""The HTTP API of what people say of themselves, and whom they block."""
 
 import msgspec
 
@@ -27,6 +27,26 @@ class OwnStatus(SignedIn):
         self.reply(await self.service.statuses.set(user, Status(), self.address))
 
 
+class OwnBlocks(SignedIn):
+    async def get(self) -> None:
+        user = await self.user()
+        self.reply(await self.service.blocks.list(user))
+
+
+class OneBlock(SignedIn):
+    async def put(self, other: str) -> None:
+        user = await self.user()
+        await self.service.blocks.add(user, other)
+        self.reply({})
+
+    async def delete(self, other: str) -> None:
+        user = await self.user()
+        await self.service.blocks.remove(user, other)
+        self.reply({})
+
+
 ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (r"/api/v1/me/status", OwnStatus, "/api/v1/me/status"),
+    (r"/api/v1/me/blocks", OwnBlocks, "/api/v1/me/blocks"),
+    (r"/api/v1/me/blocks/([^/]+)", OneBlock, "/api/v1/me/blocks/ID"),
 ]

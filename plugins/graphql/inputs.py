@@ -74,6 +74,10 @@ class SetStatus(Input, frozen=True, kw_only=True, rename="camel"):
     until: Annotated[str, Meta(max_length=64)] | None = None
 
 
+class OneUser(Input, frozen=True, kw_only=True, rename="camel"):
+    user_id: Id
+
+
 class UnlinkIdentity(Input, frozen=True, kw_only=True, rename="camel"):
     identity_id: Id
 

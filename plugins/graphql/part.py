@@ -44,6 +44,7 @@ USER_EVENTS = (
     chatserver.AccountPreferencesChanged,
     chatserver.Mentioned,
     chatserver.StatusChanged,
+    chatserver.BlockChanged,
 )
 MESSAGE_CHANGES = LOG_ENTRIES[1:7]
 COSTS = {
@@ -66,6 +67,7 @@ COSTS = {
     "Mutation.setStatus": 50,  # told to everybody in the user's rooms
     "Mutation.setUserRole": 20,
     "Query.mySessions": 20,
+    "Query.myBlocks": 20,
     "Query.myIdentities": 20,
     "Query.node": 10,
     "Query.nodes": 100,  # the greatest number of ids
@@ -78,6 +80,7 @@ COSTS = {
 LENGTHS = {
     "Query.loginMethods": 5,
     "Query.mySessions": 10,
+    "Query.myBlocks": 10,
     "OwnIdentities.identities": 3,
     "Query.myPreferences": 10,
     "PreferencesPayload.preferences": 10,
@@ -108,6 +111,7 @@ def own_part() -> GraphQLPart:
             "Query.me": queries.me,
             "Query.loginMethods": logins.login_methods,
             "Query.mySessions": queries.my_sessions,
+            "Query.myBlocks": queries.my_blocks,
             "Query.myIdentities": queries.my_identities,
             "Query.myEmail": queries.my_email,
             "Query.myPreferences": queries.my_preferences,
@@ -134,7 +138,8 @@ def own_part() -> GraphQLPart:
             "User.disabled": users.disabled,
             "User.bot": users.bot,
             "User.status": users.status,
-            "StatusChanged.userId": users.user_of_status,
+            "StatusChanged.userId": users.user_of_notice,
+            "BlockChanged.userId": users.user_of_notice,
             "Room.read": rooms.read,
             "Room.unread": rooms.unread,
             "Room.mentions": rooms.mentions,
@@ -175,7 +180,7 @@ def own_part() -> GraphQLPart:
             **{
                 f"{kind.__name__}.roomId": messages.room_id
                 for kind in USER_EVENTS
-                if kind not in (chatserver.AccountPreferencesChanged, chatserver.StatusChanged)
+                if "room" in kind.__struct_fields__
             },
             "AccountPreferencesChanged.changes": payloads.changed_preferences,
             "Mentioned.messageId": messages.changed_message,
@@ -186,6 +191,8 @@ def own_part() -> GraphQLPart:
             "Mutation.logout": own_account.logout,
             "Mutation.changeProfile": own_account.change_profile,
             "Mutation.setStatus": own_account.set_status,
+            "Mutation.blockUser": own_account.block_user,
+            "Mutation.unblockUser": own_account.unblock_user,
             "Mutation.endSession": own_account.end_session,
             "Mutation.unlinkIdentity": own_account.unlink_identity,
             "Mutation.changePassword": own_account.change_password,

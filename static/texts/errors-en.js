@@ -27,6 +27,8 @@ export default {
   "error.auth.unavailable": "The service that signs people in is not available at the moment.",
   "error.user.exists": "This user name is taken.",
   "error.user.not_found": "There is no such user.",
+  "error.user.blocked": "You have blocked this person.",
+  "error.user.unreachable": "You cannot reach this person.",
   "error.user.forbidden": "Your role does not allow this.",
   "error.user.last_owner": "Make somebody else an owner first: this is the server's last one.",
   "error.room.not_found": "There is no such room.",

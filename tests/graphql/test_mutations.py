@@ -40,7 +40,7 @@ IN_A_ROOM = {
 ELSEWHERE = {
     *("register", "login", "logout", "setUserDisabled"),
     *("changeProfile", "setUserRole", "unlinkIdentity"),
-    "setStatus",  # in test_subscriptions.py
+    *("setStatus", "blockUser", "unblockUser"),  # in test_subscriptions.py
     "endUserSessions",  # in tests/protocol/test_administration.py
     *("addUser", "setUserPassword", "makeResetLink"),  # in tests/protocol/test_passwords.py
     *("setEmail", "confirmEmail", "setUserEmail"),  # in tests/protocol/test_emails.py

@@ -27,6 +27,7 @@ MINE = """subscription { userEvents { __typename
   ... on AccountPreferencesChanged { changes { key value } }
   ... on Mentioned { roomId messageId seq author { name username } }
   ... on StatusChanged { userId status { emoji text until } }
+  ... on BlockChanged { userId blocked }
   ... on StreamGap { head epoch } } }"""
 SET_STATUS = """mutation ($input: SetStatusInput!) {
   setStatus(input: $input) { user { status { emoji text until } } } }"""
@@ -426,6 +427,16 @@ async def test_the_user_is_told(server: Running, people: People) -> None:
         changes = {"__typename": "AccountPreferencesChanged", "changes": [dark]}
         assert await told() == changes
         assert await bob.ask("{ myPreferences { key value } }") == {"myPreferences": [dark]}
+        dora = (await people("dora"))[0]
+        for name, blocked in (("blockUser", True), ("unblockUser", False)):
+            mutation = f"mutation ($input: UserInput!) {{ {name}(input: $input) {{ userId }} }}"
+            done = await bob.ask(mutation, input={"userId": dora.id})
+            assert done == {name: {"userId": dora.id}}
+            news = {"__typename": "BlockChanged", "userId": dora.id, "blocked": blocked}
+            assert await told() == news
+            listed = (await bob.ask("{ myBlocks { id name username } }"))["myBlocks"]
+            row = {"id": dora.id, "name": "dora", "username": dora.username}
+            assert listed == ([row] if blocked else [])
         await remove(ada, room, bob)
         assert await told() == {"__typename": "RoomRemoved", "roomId": room}
         speaker.complete("1")

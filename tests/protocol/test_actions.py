@@ -33,7 +33,7 @@ FORBIDDEN = ("room.forbidden", "user.forbidden")
 OTHER_OPS = {
     *("auth", "ping", "rooms", "sub", "unsub", "history", "events", "members", "search", "bans"),
     *("read", "preferences", "prefer", "prefer_account", "typing", "presence", "statuses"),
-    *("commands", "complete"),
+    *("commands", "complete", "block", "unblock", "blocks"),
 }
 OTHER_ROUTES = {
     ("POST", "/api/v1/logout"),
@@ -51,6 +51,8 @@ OTHER_ROUTES = {
     ("DELETE", "/api/v1/admin/users/{user}/sessions"),
     ("PATCH", "/api/v1/rooms/{room}/preferences"),
     ("PATCH", "/api/v1/me/preferences"),
+    ("PUT", "/api/v1/me/blocks/{block}"),
+    ("DELETE", "/api/v1/me/blocks/{block}"),
     ("PUT", "/api/v1/me/email"),
     ("POST", "/api/v1/email/confirm"),
     ("POST", "/api/v1/plugins/{plugin}"),  # what operators decide
@@ -66,7 +68,7 @@ OTHER_MUTATIONS |= {
     "renamePasskey",
     "renewRecoveryCodes",
 }
-OTHER_MUTATIONS |= {"seeSettledReports"}
+OTHER_MUTATIONS |= {"seeSettledReports", "blockUser", "unblockUser"}
 OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports.own"}  # of plugins
 OTHER_OPERATIONS |= {"reports.seen"}
 

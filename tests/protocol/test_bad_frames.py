@@ -137,6 +137,9 @@ VALID: dict[str, dict[str, Any]] = {
     "presence": {"room": "r", "users": ["u"]},
     "status": {"emoji": "🍜", "text": "t", "until": "2040-01-01T00:00:00Z"},
     "statuses": {"users": ["u"]},
+    "block": {"user": "u"},
+    "unblock": {"user": "u"},
+    "blocks": {},
     "create": {"name": "n", "kind": "public", "topic": "t", "members": []},
     "change": {"room": "r", "name": "n", "topic": "t", "posting": "moderators"},
     "archive": {"room": "r", "archived": True},
@@ -196,7 +199,12 @@ def _fits(op: str, name: str, right: object, wrong: object) -> bool:
 
 
 @pytest.mark.parametrize(
-    "op", [op for op in VALID if op not in ("rooms", "preferences", "status", "ping", "create")]
+    "op",
+    [
+        op
+        for op in VALID
+        if op not in ("rooms", "preferences", "status", "blocks", "ping", "create")
+    ],
 )
 async def test_a_missing_field_is_answered(server: Running, op: str) -> None:
     anna = await server.person("anna")

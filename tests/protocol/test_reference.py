@@ -123,6 +123,9 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         await b.ok("status", emoji="🍜", text="at lunch", until="2040-01-01T13:00:00+01:00")
         await a.ok("statuses", users=[ben.id, "nobody"])
         await b.ok("status")
+        await a2.ok("block", user=ben.id)
+        await a2.ok("blocks")
+        await a2.ok("unblock", user=ben.id)
         await a.ok("read", **here, seq=4)
         await a.ok("prefer", **here, favourite=True, section="Tea")
         await a.ok("prefer_account", values={"page.theme": "dark", "page.density": None})
@@ -182,6 +185,7 @@ async def test_every_frame_that_is_exchanged_validates(server: Running) -> None:
     assert {
         "typing",
         "status",
+        "blocked",
         "read",
         "preferences",
         "account.preferences",
@@ -200,6 +204,7 @@ def definition(frame: dict[str, Any], names: dict[int, str]) -> str:
         "typing": "TypingNow",
         "presence": "PresenceNow",
         "status": "StatusChanged",
+        "blocked": "BlockChanged",
         "read": "ReadMoved",
         "preferences": "PreferencesChanged",
         "account.preferences": "AccountPreferencesChanged",
@@ -284,6 +289,9 @@ def requests(
     yield "POST", "/api/v1/login/proceed", answer
     yield "PUT", "/api/v1/me/status", {"emoji": "🍜", "until": "2040-01-01T12:00:00Z"}
     yield "DELETE", "/api/v1/me/status", None
+    yield "PUT", f"/api/v1/me/blocks/{ben.id}", None
+    yield "GET", "/api/v1/me/blocks", None
+    yield "DELETE", f"/api/v1/me/blocks/{ben.id}", None
     yield "GET", "/api/v1/me/sessions", None
     other = next(each["id"] for each in last["sessions"] if not each["current"])
     yield "DELETE", f"/api/v1/me/sessions/{other}", None

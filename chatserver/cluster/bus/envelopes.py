@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from chatserver.delivery.notices import (
     AccountPreferencesChanged,
+    BlockChanged,
     Mentioned,
     PreferencesChanged,
     ReadMoved,
@@ -59,7 +60,14 @@ class OfUser(Item, frozen=True, array_like=True, tag="told"):
     """A payload for all connections of a user."""
 
     user: Id
-    news: ReadMoved | RoomAdded | RoomRemoved | PreferencesChanged | AccountPreferencesChanged
+    news: (
+        ReadMoved
+        | RoomAdded
+        | RoomRemoved
+        | PreferencesChanged
+        | AccountPreferencesChanged
+        | BlockChanged
+    )
 
 
 class OfMention(Item, frozen=True, array_like=True, tag="mentioned"):

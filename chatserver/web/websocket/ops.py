@@ -145,6 +145,7 @@ async def typing(client: Client, user: User, op: p.Typing) -> None:
     if not client.may_tell_typing():
         return
     room = await client.service.rooms.get(op.room, user)
+    await client.service.blocks.demand_talk(user, room)
     client.service.typing.tell(user, room, but=client.subscriber)
 
 
@@ -161,6 +162,20 @@ async def set_status(client: Client, user: User, op: p.SetStatus) -> None:
 
 async def statuses(client: Client, user: User, op: p.Statuses) -> None:
     client.say(op.id, await client.service.statuses.of(user, op.users))
+
+
+async def block(client: Client, user: User, op: p.Block) -> None:
+    await client.service.blocks.add(user, op.user, but=client.subscriber)
+    client.say(op.id, {})
+
+
+async def unblock(client: Client, user: User, op: p.Unblock) -> None:
+    await client.service.blocks.remove(user, op.user, but=client.subscriber)
+    client.say(op.id, {})
+
+
+async def blocks(client: Client, user: User, op: p.ListBlocks) -> None:
+    client.say(op.id, await client.service.blocks.list(user))
 
 
 async def create(client: Client, user: User, op: p.Create) -> None:
@@ -278,6 +293,9 @@ RUN: dict[type[p.Op], Run] = {
     p.Presence: presence,
     p.SetStatus: set_status,
     p.Statuses: statuses,
+    p.Block: block,
+    p.Unblock: unblock,
+    p.ListBlocks: blocks,
     p.Create: create,
     p.Change: change,
     p.Archive: archive,

@@ -18,6 +18,10 @@ class AuthPayload(NamedTuple):
     token: str
 
 
+class BlockPayload(NamedTuple):
+    user_id: str
+
+
 class EndSessionPayload(NamedTuple):
     session_id: str
 
@@ -70,6 +74,18 @@ async def set_status(parent: object, info: Any, input: Given) -> UserPayload:
     asking, given = asked(info, input, inputs.SetStatus)
     status = Status(emoji=given.emoji, text=given.text, until=given.until)
     return UserPayload(await asking.service.statuses.set(asking.user, status, asking.address))
+
+
+async def block_user(parent: object, info: Any, input: Given) -> BlockPayload:
+    asking, given = asked(info, input, inputs.OneUser)
+    await asking.service.blocks.add(asking.user, given.user_id)
+    return BlockPayload(given.user_id)
+
+
+async def unblock_user(parent: object, info: Any, input: Given) -> BlockPayload:
+    asking, given = asked(info, input, inputs.OneUser)
+    await asking.service.blocks.remove(asking.user, given.user_id)
+    return BlockPayload(given.user_id)
 
 
 async def end_session(parent: object, info: Any, input: Given) -> EndSessionPayload:

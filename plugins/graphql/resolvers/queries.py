@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from chatserver import (
+    BlockedUser,
     ChatError,
     CommandView,
     LinkedIdentity,
@@ -50,6 +51,11 @@ async def my_preferences(parent: object, info: Any) -> list[PreferenceView]:
 async def user_email(parent: object, info: Any, username: str) -> OwnEmail:
     asking: Asking = info.context
     return await asking.service.staff.email(asking.user, username, asking.address)
+
+
+async def my_blocks(parent: object, info: Any) -> list[BlockedUser]:
+    asking: Asking = info.context
+    return (await asking.service.blocks.list(asking.user)).users
 
 
 async def my_sessions(parent: object, info: Any) -> list[OwnSession]:

@@ -118,5 +118,6 @@ async def set_room_preferences(parent: object, info: Any, input: Given) -> RoomP
 async def set_typing(parent: object, info: Any, input: Given) -> TypingPayload:
     asking: Asking = info.context
     room = await room_of(asking, read_input(input, inputs.OneRoom).room_id)
+    await asking.service.blocks.demand_talk(asking.user, room)
     asking.service.typing.tell(asking.user, room)
     return TypingPayload(room.id)

@@ -3,7 +3,16 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from chatserver import ChatError, MemberView, ServerRole, Status, StatusChanged, User, UserRef
+from chatserver import (
+    BlockChanged,
+    ChatError,
+    MemberView,
+    ServerRole,
+    Status,
+    StatusChanged,
+    User,
+    UserRef,
+)
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.watching import UserPresence
 
@@ -55,7 +64,7 @@ async def status(parent: Known, info: Any) -> Status | None:
     return (await asking.users.load(parent.id)).status or None
 
 
-def user_of_status(parent: StatusChanged, info: Any) -> str:
+def user_of_notice(parent: StatusChanged | BlockChanged, info: Any) -> str:
     return parent.user
 
 

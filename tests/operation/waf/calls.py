@@ -160,6 +160,8 @@ async def call_every_address(
     await ask("DELETE", "/api/v1/me/status", headers=owner)
     chosen = {"values": {"page.turned.1": "<b>'; cat /etc/passwd", "page.theme": None}}
     await ask("PATCH", "/api/v1/me/preferences", json=chosen, headers=owner)
+    for method, path in (("PUT", f"/{other}"), ("GET", ""), ("DELETE", f"/{other}")):
+        await ask(method, f"/api/v1/me/blocks{path}", headers=owner)
     await ask("GET", "/api/v1/me/preferences", params={"after": room, "limit": 10}, headers=owner)
     await ask("PUT", f"{one}/members/{other}", json={"role": "admin"}, headers=owner)
     reason = {"reason": "x' OR 1=1; <script>alert(1)</script> ../../etc", "seconds": 60}
@@ -296,6 +298,9 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     await _mutate(traffic, token, "unlinkIdentity", "{ identityId }", identityId=UNKNOWN)
     await _mutate(traffic, token, "changeProfile", f"{{ user {USER} }}", name="O'B; DROP TABLE")
     await _mutate(traffic, token, "setStatus", f"{{ user {USER} }}", emoji="🍜", text="' OR 1=1 --")
+    for name in ("blockUser", "unblockUser"):
+        await _mutate(traffic, token, name, "{ userId }", userId=UNKNOWN)
+    await ask("{ myBlocks { id name username at } }", token)
     again = "' UNION SELECT 1 -- <script>"
     old = f"' OR 1=1 {PASSWORD}"
     await _mutate(traffic, token, "changePassword", f"{{ user {USER} }}", old=old, new=again)
