@@ -13,13 +13,14 @@ export function expect() {
 /** `told(count)` is called when another number of reports waits for staff. */
 export function watch(page, told) {
   page.texts(TEXTS);
-  let open = 0;
+  /** @type {number | null} */
+  let open = null; // not known yet: those that waited before are in the name of the page, and no news
 
   async function count() {
     const before = open;
     open = (await page.request("GET", "/api/v1/reports/count")).open;
     if (open !== before) told(open);
-    if (open > before) await page.notify({ title: page.t("reports"), body: page.t("waiting", { count: open }) });
+    if (before !== null && open > before) await page.notify({ title: page.t("reports"), body: page.t("waiting", { count: open }) });
   }
 
   async function thank() {
