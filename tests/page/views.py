@@ -15,6 +15,7 @@ PLUGINS = [
         "uploads",
         "attachments",
         "invites",
+        "reports",
         "totp",
         "wordfilter",
         "choices",
@@ -27,7 +28,7 @@ SETTINGS = {
     "plugin.wordfilter.words": '["plugh"]',
 }
 # Settings whose links appear when staff's part of the page and plugins' modules have been loaded.
-LOADED_LATER = ("plugins", "scheduled.list", "audit.log", "invites.list")
+LOADED_LATER = ("plugins", "scheduled.list", "audit.log", "invites.list", "reports.queue")
 LONG = "An address https://example.org/with/a/very/long/path/that-has-to-break-somewhere-or-else and a text. "
 
 
@@ -64,8 +65,19 @@ def populate(browser: Browser, server: Server) -> None:
     olga.page.get_by_test_id("message").filter(has_text="tomatoes").get_by_test_id("pin").click()
     expect(olga.page.get_by_test_id("pinned")).to_be_visible()
     upload(olga)
+    report(olga, "@olga hello")  # whose notice would cover what is clicked next
     for person in (olga, ben):
         person.context.close()
+
+
+def report(person: Person, text: str) -> None:
+    message = person.page.get_by_test_id("message").filter(has_text=text).first
+    message.focus()
+    message.get_by_role("button", name="Report message").press("Enter")
+    dialog = person.page.get_by_role("dialog", name="Report message")
+    dialog.get_by_label("Something else").check()
+    dialog.get_by_role("button", name="Send report").press("Enter")
+    expect(dialog).to_have_count(0)
 
 
 def upload(person: Person) -> None:
@@ -219,6 +231,12 @@ class Tour:
         own.get_by_test_id("delete").click()
         expect(page.get_by_test_id("ask")).to_be_visible()
         yield "question"
+        page.keyboard.press("Escape")
+        theirs = page.get_by_test_id("message").filter(has_text="@olga hello")
+        theirs.focus()
+        theirs.get_by_test_id("place-reports.report").press("Enter")
+        expect(page.locator(".reports-dialog")).to_be_visible()
+        yield "report"
         page.keyboard.press("Escape")
         self._to_list()
         page.get_by_test_id("search").click()
