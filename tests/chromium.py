@@ -46,6 +46,7 @@ class SharedChromium:
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._spent = 0.0  # seconds of processor time, when it was last asked for
 
     @contextmanager
     def lent(self) -> Iterator[Browser]:
@@ -66,7 +67,9 @@ class SharedChromium:
                 context.close()
         finally:
             asyncio._set_running_loop(None)
-            processor_time.lasting = _seconds()
+            spent = _seconds()
+            processor_time.lasting += max(0.0, spent - self._spent)  # less after a crash
+            self._spent = spent
 
     def stop(self) -> None:
         before = processor_time.used()
