@@ -15,18 +15,18 @@ _WALK = """async () => {
       seen.push(node.querySelector(".message-body").textContent);
     }
   };
+  const isBusy = () => document.querySelector("message-list .messages").ariaBusy === "true";
   for (let still = 0; still < 20;) {
     scroller.scrollTop = 0;
     await frame();
-    const isBusy = document.querySelector("message-list .messages").ariaBusy === "true";
-    still = scroller.scrollTop === 0 && !isBusy ? still + 1 : 0;
+    still = scroller.scrollTop === 0 && !isBusy() ? still + 1 : 0;
   }
   for (let still = 0; still < 5;) {
     take();
     const before = scroller.scrollTop;
     scroller.scrollTop += scroller.clientHeight / 2;
     await frame();
-    still = scroller.scrollTop === before ? still + 1 : 0;
+    still = scroller.scrollTop === before && !isBusy() ? still + 1 : 0;
   }
   take();
   return seen;
