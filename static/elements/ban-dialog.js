@@ -3,6 +3,7 @@
 import { h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { show } from "./dialogs.js";
+import "./later-texts.js";
 
 const DAY = 86_400;
 const LENGTHS = [

@@ -5,6 +5,7 @@ import { errorText, t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import { show } from "./dialogs.js";
 import { PagedList } from "./paged-list.js";
+import "./later-texts.js";
 
 /** `open(id)` is called with the room that the person joined; `text` is looked for at first. */
 export function showDirectory({ session, open, text = "" }) {

@@ -82,6 +82,7 @@ class MessageList extends View {
     this.listen(this.#list, "pointerleave", () => this.#point(null));
     this.listen(this.store, "change", ({ detail }) => detail.room === this.#id && this.#onChange(detail.only));
     this.listen(this.session.outbox, "change", ({ detail }) => detail.room === this.#id && this.redraw());
+    this.listen(this.session.statuses, "change", ({ detail }) => this.#wrote(detail.users) && this.#rows.remake());
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("message.") && this.#rows.remake());
     this.listen(document, "visibilitychange", () => this.#onVisible());
     this.store.enter(this.#id);
@@ -123,6 +124,11 @@ class MessageList extends View {
   /** The message in a row, if it can be answered; else null. */
   answerable(row) {
     return answerable(this.#rows.entryOf(row));
+  }
+
+  /** Whether one of these people wrote a message that is here. */
+  #wrote(users) {
+    return this.store.room(this.#id)?.messages.some(({ author }) => users.has(author.id));
   }
 
   /** Neither a marker nor somebody who types changes a row. What is about to be drawn at the end is read: it never counts. */

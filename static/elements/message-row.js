@@ -10,6 +10,7 @@ import { frozen } from "../lib/plugins.js";
 import { avatar } from "./avatar.js";
 import { botMark } from "./bot-mark.js";
 import { messageParts } from "./message-parts.js";
+import { statusMark } from "./status-mark.js";
 
 const CLOCK = "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4l3 2";
 let made = 0; // ids in the document
@@ -39,7 +40,7 @@ export function messageRow({ message, grouped, quoted }, { me, session, places }
     h(
       "div",
       { class: "message-main" },
-      !grouped && h("div", { class: "message-head", ...head }, h("strong", { dir: "auto" }, name), botMark(author), time(message)),
+      !grouped && h("div", { class: "message-head", ...head }, h("strong", { dir: "auto" }, name), botMark(author), statusMark(session.statuses.of(author.id)), time(message)),
       grouped && h("span", { class: "visually-hidden", ...head }, `${name} ${formatTime(new Date(message.at))}`),
       h(
         "div",

@@ -3,6 +3,7 @@
 import { h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { show } from "./dialogs.js";
+import "./later-texts.js";
 
 /** `create({name, kind})` makes the room (`name` is the other's user name for kind direct); a refusal is shown and the dialog stays. */
 export function askNewRoom(create) {

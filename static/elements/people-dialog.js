@@ -11,6 +11,8 @@ import { askBan } from "./ban-dialog.js";
 import { botMark } from "./bot-mark.js";
 import { show } from "./dialogs.js";
 import { PagedList } from "./paged-list.js";
+import { statusMark } from "./status-mark.js";
+import "./later-texts.js";
 
 /** `open(id)` is called with the direct room that was chosen. */
 export async function showPeople({ session, me, room, open }) {
@@ -71,7 +73,7 @@ export async function showPeople({ session, me, room, open }) {
   const may = rightsIn(me, room);
 
   function member({ id, name, username, role, bot }) {
-    if (id === me.id) return person({ id, name, username }, h("span", { class: "muted" }, t("people.you")));
+    if (id === me.id) return person(session, { id, name, username }, h("span", { class: "muted" }, t("people.you")));
     const talk = async () => {
       const direct = await session.direct(id);
       dialog.close();
@@ -84,6 +86,7 @@ export async function showPeople({ session, me, room, open }) {
       });
     const mayBan = may.has("moderate") && outranks(me.role, room.role, role);
     return person(
+      session,
       { id, name, username, bot },
       mayBan && action(t("ban.title", { name }), ICONS.ban, "ban", ban),
       action(t("message.privately", { name }), ICONS.person, "talk", attempt(talk)),
@@ -95,7 +98,7 @@ export async function showPeople({ session, me, room, open }) {
       await session.invite(room.id, id);
       await fill();
     };
-    return person({ id, name, username }, action(t("people.inviteName", { name }), ICONS.plus, "invite", attempt(invite)));
+    return person(session, { id, name, username }, action(t("people.inviteName", { name }), ICONS.plus, "invite", attempt(invite)));
   }
 
   async function fill() {
@@ -109,9 +112,14 @@ export async function showPeople({ session, me, room, open }) {
   const onPresence = ({ detail }) => {
     for (const [id, online] of Object.entries(detail.users)) mark(lists, id, online);
   };
+  const onStatus = ({ detail }) => {
+    for (const row of lists.querySelectorAll(".person")) if (detail.users.has(row.dataset.user)) say(row, session.statuses);
+  };
+  session.statuses.addEventListener("change", onStatus);
   session.addEventListener("presence", onPresence);
   dialog.addEventListener("close", () => {
     session.removeEventListener("presence", onPresence);
+    session.statuses.removeEventListener("change", onStatus);
     session.watchPresence(room.id, []).catch(() => {});
   });
 
@@ -129,16 +137,32 @@ function mark(lists, id, online) {
   }
 }
 
-function person({ id, name, username, bot = false }, ...rest) {
-  return h(
+function person({ statuses }, { id, name, username, bot = false }, ...rest) {
+  const row = h(
     "li",
     { class: "person", "data-user": id },
     avatar({ id, name }),
-    h("span", { class: "person-name" }, h("span", { dir: "auto" }, name), username && h("small", { class: "muted", dir: "auto" }, `@${username}`)),
+    h(
+      "span",
+      { class: "person-name" },
+      h("span", { dir: "auto" }, name),
+      username && h("small", { class: "muted", dir: "auto" }, `@${username}`),
+      h("small", { class: "person-status", dir: "auto", "data-testid": "person-status" }),
+    ),
     botMark({ bot }),
     h("span", { class: "presence visually-hidden" }),
     ...rest,
   );
+  say(row, statuses);
+  return row;
+}
+
+/** Shows what somebody says of themselves. */
+function say(row, statuses) {
+  const status = statuses.of(row.dataset.user);
+  const line = row.querySelector(".person-status");
+  line.replaceChildren(...(status ? [statusMark(status), h("span", {}, ` ${status.text ?? ""}`)] : []));
+  line.hidden = !status;
 }
 
 function action(label, path, testid, onclick) {

@@ -21,6 +21,7 @@ import { RoomGroup } from "./room-group.js";
 import { makeActRow, roomItem, rowKey, updateActRow } from "./room-row.js";
 import { signOut } from "./sign-out.js";
 import { bars } from "./skeleton.js";
+import { showStatus } from "./status-mark.js";
 import { tellError } from "./toasts.js";
 import { View } from "./view.js";
 
@@ -92,6 +93,7 @@ class RoomList extends View {
     for (const type of ["pointerup", "pointercancel", "blur"]) this.listen(window, type, () => this.#released());
     this.listen(this.store, "change", ({ detail }) => this.#onChange(detail.room));
     this.listen(this.session.preferences.account, "change", () => this.redraw());
+    this.listen(this.session.statuses, "change", ({ detail }) => detail.users.has(this.store.me.id) && this.redraw());
   }
 
   /** Somebody is about to look for something. Resolves when all that can be found is here. */
@@ -138,7 +140,9 @@ class RoomList extends View {
   }
 
   #ownItems() {
+    const setStatus = async () => (await loaded(import("./status-dialog.js")))?.askStatus({ statuses: this.session.statuses, me: this.store.me.id });
     return [
+      { label: t("status.title"), icon: ICONS.edit, testid: "menu-status", run: () => void setStatus() },
       { label: t("settings.profile"), icon: ICONS.person, testid: "menu-profile", href: "#settings=profile" },
       { label: t("settings.notifications"), icon: ICONS.bell, testid: "menu-notifications", href: "#settings=notifications" },
       { label: t("keys"), icon: ICONS.keyboard, testid: "menu-keys", run: () => void showShortcuts() },
@@ -225,7 +229,10 @@ class RoomList extends View {
       this.#stale = true;
       return;
     }
-    if (this.store.me) this.#me.textContent = this.store.me.name || this.store.me.username;
+    if (this.store.me) {
+      this.#me.textContent = this.store.me.name || this.store.me.username;
+      showStatus(this.#me, this.session.statuses.of(this.store.me.id));
+    }
     this.#turned = turnedGroups(this.session.preferences.account);
     const before = this.#keys();
     const focused = this.#nav.contains(document.activeElement);

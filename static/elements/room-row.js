@@ -4,6 +4,7 @@ import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import { signsOf } from "../lib/unread.js";
+import { showStatus } from "./status-mark.js";
 
 const KIND_ICON = { public: ICONS.hash, private: ICONS.lock, direct: ICONS.person };
 const MOST = 99; // what a badge counts to
@@ -35,6 +36,7 @@ export function updateRoomRow(row, { title, room }, isActive) {
   if (isActive) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
   sign(button, "posting", room.posting === "moderators", () => named("rooms.moderatorsWrite", icon(ICONS.megaphone)));
+  showStatus(button.querySelector(".room-name"), room.status);
   sign(button, "muted", room.prefers.muted, () => named("rooms.muted", icon(ICONS.silent)));
   sign(button, "marked", isMarked, () => named("rooms.marked", h("span", { class: "dot" })));
   count(button, "unread", unread, () => unreadMark(room.kind === "direct"));

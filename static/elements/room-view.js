@@ -16,6 +16,7 @@ import "./message-composer.js";
 import "./message-list.js";
 import "./not-kept.js";
 import { labelOf, placeButton } from "./plugin-place.js";
+import { showStatus } from "./status-mark.js";
 import { tellError } from "./toasts.js";
 import "./typing-line.js";
 import { View } from "./view.js";
@@ -104,7 +105,9 @@ class RoomView extends View {
     const kind = room ? (room.joined ? "room" : "join") : this.session.status === "open" ? "gone" : "unknown";
     write(this.#title, { textContent: room ? roomTitle(room) : "", hidden: !room });
     write(this.#mark, { hidden: room?.posting !== "moderators" });
-    write(this.#topic, { textContent: room?.topic ?? "", hidden: !room?.topic });
+    if (room) showStatus(this.#title, room.status);
+    const topic = room?.topic || room?.status?.text || "";
+    write(this.#topic, { textContent: topic, hidden: !topic });
     write(this.#people, { hidden: kind !== "room" || room.kind === "direct" });
     write(this.#menu, { hidden: kind !== "room" });
     const steers = kind === "room" && this.store.maySteer(this.room);

@@ -3,6 +3,7 @@
 import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { show } from "./dialogs.js";
+import "./later-texts.js";
 
 const IS_APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
 const MODIFIER = IS_APPLE ? "⌘" : "Ctrl";

@@ -16,6 +16,7 @@ export class Following {
   #history;
   #sending;
   #preferences;
+  #statuses;
   #isMine;
   #onRefused;
   #onReady;
@@ -28,12 +29,13 @@ export class Following {
    * them go on, `onReady()` when the store is up to date. `fire(type, detail)` tells what has happened, as a Session
    * fires it.
    */
-  constructor({ connection, store, history, sending, preferences, isMine, onRefused, onReady, fire }) {
+  constructor({ connection, store, history, sending, preferences, statuses, isMine, onRefused, onReady, fire }) {
     this.#connection = connection;
     this.#store = store;
     this.#history = history;
     this.#sending = sending;
     this.#preferences = preferences;
+    this.#statuses = statuses;
     this.#isMine = isMine;
     this.#onRefused = onRefused;
     this.#onReady = onReady;
@@ -146,6 +148,10 @@ export class Following {
     }
     if (event.ev === "account.preferences") {
       this.#preferences.account.applyEvent(event);
+      return;
+    }
+    if (event.ev === "status") {
+      this.#statuses.applyEvent(event);
       return;
     }
     if (event.ev === "plugins.changed") {

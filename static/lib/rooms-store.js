@@ -17,8 +17,9 @@ const KEPT_NOTES = 20;
 
 /** The fields of a room that the page uses, from the server's description of it. */
 function described(said) {
-  const { id, name = "", kind = "public", topic = "", joined = true, role = null, head = 0, archived = false, posting = "everyone" } = said;
-  return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head, archived, posting };
+  const { id, name = "", kind = "public", topic = "", joined = true, role = null, head = 0, archived = false } = said;
+  const { posting = "everyone", other = null } = said;
+  return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head, archived, posting, other };
 }
 
 function freshRoom() {
@@ -40,6 +41,7 @@ function freshRoom() {
     attached: new Attached(), // to the draft
     wanted: null, // the seq of a message that somebody wants to see
     prefers: NONE, // what I prefer of it
+    status: null, // of a direct room, that of the other one
   };
 }
 
@@ -151,6 +153,12 @@ export class RoomsStore extends EventTarget {
     const room = this.rooms.get(id);
     if (!room) return;
     room.prefers = preferences;
+    this.#changed(id);
+  }
+
+  /** The other one of a direct room has this status, or null. */
+  say(id, status) {
+    this.rooms.get(id).status = status;
     this.#changed(id);
   }
 

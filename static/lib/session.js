@@ -10,6 +10,7 @@
 
 import { Following } from "./following.js";
 import { RoomHistory } from "./history.js";
+import { LateStatuses } from "./late-statuses.js";
 import { Preferences } from "./preferences.js";
 import { Records } from "./records.js";
 import { Requests } from "./requests.js";
@@ -22,6 +23,7 @@ const AUTH_CLOSES = new Set([4401, 4451]);
 export class Session extends Requests {
   status = "idle";
   preferences;
+  statuses;
   #tabs;
   #records;
   #api;
@@ -47,6 +49,7 @@ export class Session extends Requests {
     const onRefused = () => void this.#checkSignedIn();
     this.#sending = new Sending({ connection, store, records, tabs, upload, isMine: () => this.#knows !== "no", onSignedOut: onRefused });
     this.preferences = new Preferences({ connection, store, account });
+    this.statuses = new LateStatuses({ connection, store });
     this.#history = new RoomHistory({ connection, store, onPage: (room, messages) => this.#sending.onPage(room, messages) });
     connection.addEventListener("status", ({ detail }) => this.#onStatus(detail));
     connection.addEventListener("hello", () => (this.#failures = 0));
@@ -56,6 +59,7 @@ export class Session extends Requests {
       history: this.#history,
       sending: this.#sending,
       preferences: this.preferences,
+      statuses: this.statuses,
       isMine: () => this.#isMine(),
       onRefused,
       onReady: () => this.#onReady(),
@@ -86,6 +90,7 @@ export class Session extends Requests {
     this.#store.reset(me);
     this.preferences.reset();
     this.preferences.account.start(me.id);
+    this.statuses.reset();
     this.#following.epoch = kept?.epoch ?? null;
     if (kept) this.#store.restore(kept);
     this.#knows = kept ? "no" : "start";
@@ -160,6 +165,7 @@ export class Session extends Requests {
     this.#store.reset();
     this.preferences.reset();
     this.preferences.account.end({ isAsked: reason === "asked" });
+    this.statuses.reset();
     this.#following.epoch = null;
     this.#fire("signed-out", { reason, redirect });
   }
@@ -180,6 +186,7 @@ export class Session extends Requests {
 
   #onReady() {
     for (const { id } of this.#store.joined()) this.#sending.placeRefused(id);
+    this.statuses.refresh();
     this.#fire("ready", {});
     this.outbox.flush();
   }

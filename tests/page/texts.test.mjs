@@ -10,10 +10,12 @@ import roomEn from "../../static/texts/room/en.js";
 import roomJa from "../../static/texts/room/ja.js";
 import staffEn from "../../static/texts/staff/en.js";
 import staffJa from "../../static/texts/staff/ja.js";
+import laterEn from "../../static/texts/later/en.js";
+import laterJa from "../../static/texts/later/ja.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
-const en = { ...commonEn, ...roomEn, ...staffEn };
-const ja = { ...commonJa, ...roomJa, ...staffJa };
+const en = { ...commonEn, ...roomEn, ...staffEn, ...laterEn };
+const ja = { ...commonJa, ...roomJa, ...staffJa, ...laterJa };
 const own = (texts) => Object.keys(texts).filter((key) => !/^(error|why|step)\./.test(key)).sort();
 
 test("both languages have the same texts with the same places to fill in", () => {

@@ -226,6 +226,12 @@ class Tour:
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
         expect(page.get_by_test_id("people-dialog")).to_have_count(0)
+        page.get_by_test_id("user-menu").click()
+        page.get_by_test_id("menu-status").click()
+        page.get_by_test_id("status-preset").last.click()
+        expect(page.get_by_test_id("status-day")).to_be_visible()
+        yield "status"
+        page.keyboard.press("Escape")
         own = page.get_by_test_id("message").filter(has_text="tomatoes")
         own.focus()
         own.get_by_test_id("delete").click()
