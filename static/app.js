@@ -6,7 +6,7 @@ import { Api } from "./lib/api.js";
 import { chosenAppearance } from "./lib/appearance.js";
 import { DEVICE, storage } from "./lib/device.js";
 import { h, showAppearance } from "./lib/dom.js";
-import { currentLanguage, directionOf, errorText, startLanguage, t } from "./lib/i18n.js";
+import { currentLanguage, directionOf, errorText, learnEnglish, startLanguage, t } from "./lib/i18n.js";
 import { Keeping } from "./lib/keeping.js";
 import { Kept } from "./lib/kept.js";
 import { Notices } from "./lib/notices.js";
@@ -67,7 +67,7 @@ function atStart() {
 
 async function show() {
   if (!store.me) {
-    await loaded(import("./elements/sign-in.js"));
+    await Promise.all([loaded(import("./elements/sign-in.js")), learnEnglish()]);
     if (store.me) return; // signed in meanwhile
   }
   document.documentElement.lang = currentLanguage();
@@ -216,4 +216,5 @@ try {
     askAgain();
   }
 }
+setTimeout(() => void learnEnglish(), KEEPING_MS);
 setTimeout(followUpdates, KEEPING_MS);

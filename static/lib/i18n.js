@@ -1,7 +1,5 @@
 /** Which language the page speaks, and its texts, numbers and times in it. */
 
-import meanings from "../texts/errors-en.js";
-
 const TEXTS = {}; // those that are here
 const ADDED = {}; // texts of parts of the page that not everybody loads, by language
 const LOADS = { en: () => import("../texts/en.js"), ja: () => import("../texts/ja.js") }; // for those who read them
@@ -47,12 +45,21 @@ export function startLanguage(chosen, tags) {
 export async function chooseLanguage(tag) {
   wanted = tag;
   try {
-    TEXTS[tag] ??= { ...(await LOADS[tag]()).default, ...ADDED[tag] };
+    await load(tag);
     if (wanted === tag) language = tag; // none was chosen meanwhile
   } catch (error) {
     console.error(`texts of ${tag}:`, error);
     if (tag !== "en" && !TEXTS[language]) await chooseLanguage("en");
   }
+}
+
+async function load(tag) {
+  TEXTS[tag] ??= { ...(await LOADS[tag]()).default, ...ADDED[tag] };
+}
+
+/** Loads the English texts for readers of other languages: these tell what a server says beyond the meaning of a code. */
+export async function learnEnglish() {
+  await load("en").catch(() => {}); // without a network all that it says is shown
 }
 
 /** Adds the texts of a part of the page that not everybody loads, `{en: {…}, ja: {…}}`. */
@@ -96,7 +103,7 @@ export function errorText({ code, message, detail }) {
   const key = `error.${code}`;
   const text = own(key);
   if (!text) return message || t("error.unknown");
-  if (!message || message === meanings[key]) return text;
+  if (!message || message === TEXTS.en?.[key]) return text;
   if (language === "en" && code !== "connection.lost") return message;
   return WHOLE.has(code) ? text : t("refused.because", { text, message });
 }

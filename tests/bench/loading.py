@@ -74,13 +74,14 @@ def visit(
     page.goto(f"{url}/#room={room}", wait_until="commit")
     expect(page.get_by_test_id("room")).to_have_count(rooms)
     expect(page.get_by_test_id("message")).to_be_visible()
+    until_then = dict(seen)
     page.wait_for_timeout(100)  # the next frame notes it
     rooms_at, message_at = page.evaluate("[window.roomsAt, window.messageAt]")
     paint = page.evaluate(
         "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
     )
     page.wait_for_timeout(2000)  # what the page keeps for the next visit
-    loaded = Loaded(paint=paint, rooms=rooms_at, message=message_at, **seen)
+    loaded = Loaded(paint=paint, rooms=rooms_at, message=message_at, **until_then)
     if stays:
         page.evaluate("navigator.serviceWorker.ready.then(() => null)")
     page.close()

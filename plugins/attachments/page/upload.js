@@ -1,11 +1,13 @@
 /** Files into messages: a button beside the text, and files that are dropped or pasted. They are uploaded by tus. */
 
 import { sizeText } from "./attachments.js";
-import { remove, upload } from "./tus.js";
 
 const CLIP = "M20 11l-8.500 8.500a5 5 0 0 1-7-7L13 4a3.500 3.500 0 0 1 5 5l-8.500 8.500a2 2 0 0 1-3-3L14 7";
+const LATER_MS = 3_000; // the first messages do not wait for it, and later there may be no network
+const tus = () => import("./tus.js");
 
 export default function begin(page) {
+  setTimeout(() => void tus().catch(() => {}), LATER_MS);
   page.texts({ en: { upload: "Attach files" }, ja: { upload: "ファイルを添付" } });
   page.place("composer.buttons/v1", {
     id: "upload",
@@ -16,7 +18,7 @@ export default function begin(page) {
   page.place("composer.files/v1", {
     id: "upload",
     take: ({ files, attach }) => attachAll(page, attach, files),
-    upload: async (file) => valueOf(await upload(file, { signal: new AbortController().signal })),
+    upload: async (file) => valueOf(await (await tus()).upload(file, { signal: new AbortController().signal })),
   });
 }
 
@@ -46,11 +48,12 @@ function attachOne(page, attach, file) {
   const name = file.name || "file";
   const stop = new AbortController();
   let uploaded = null;
-  const removed = () => (uploaded ? remove(uploaded) : stop.abort());
+  const removed = async () => (uploaded ? (await tus()).remove(uploaded) : stop.abort());
   const chip = attach("attachments", null, { label: `${name} (${sizeText(page, file.size)})`, removed, file });
   const start = async () => {
     chip.change({ progress: 0 });
     try {
+      const { upload } = await tus();
       uploaded = await upload(file, { signal: stop.signal, onprogress: (progress) => chip.change({ progress }) });
       chip.change({ value: valueOf(uploaded), label: name });
     } catch (error) {
