@@ -116,8 +116,10 @@ class RoomView extends View {
     if (kind === "room" && kind === this.#shown) this.#drawFoot(room);
     if (kind === this.#shown) return;
     if (kind === "unknown" && this.#shown) return; // it was there, and the server has to say that it is not any more
+    const before = this.#shown;
     this.#shown = kind;
     this.#body.replaceChildren(...{ room: () => this.#inside(), join: () => this.#door(room), gone: () => [gone()], unknown: () => [this.#notKept()] }[kind]());
+    if (kind === "room" && before) this.#open(); // it was joined here, or on another device
   }
 
   #open() {

@@ -173,11 +173,15 @@ class Person:
 
     def join_room(self, name: str) -> None:
         """Join a public room over HTTP, and open it."""
+        self._show_room(self.become_member(name), name)
+
+    def become_member(self, name: str) -> str:
+        """Join a public room over HTTP, as on another device; its id."""
         found = self.context.request.get(self.rooms, params={"text": name}).json()["rooms"]
         (room,) = (each["id"] for each in found if each["name"] == name)
         joined = self.context.request.post(f"{self.rooms}/{room}/join", data={})
         assert joined.status == 200, joined.text()
-        self._show_room(room, name)
+        return str(room)
 
     def _show_room(self, room: str, name: str) -> None:
         """Open a room that this person has come into elsewhere, once the page has been told."""

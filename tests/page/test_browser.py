@@ -575,3 +575,16 @@ def test_a_left_room_can_be_joined_again(two: tuple[Person, Person, str]) -> Non
     aya.say("meanwhile")
     ben.join_room_by_button(room)
     ben.sees("meanwhile")
+
+
+def test_a_room_that_is_joined_elsewhere_shows_its_messages_where_it_is_open(
+    person: PersonFactory, server: Server, two: tuple[Person, Person, str]
+) -> None:
+    aya, _, room = two
+    aya.say("for all to read")
+    mai = person(server).sign_up(fresh("mai"), "Mai")
+    mai.open_room(room)
+    expect(mai.page.get_by_test_id("join-room")).to_be_visible()
+    mai.become_member(room)
+    mai.in_room(room)
+    mai.sees("for all to read")
