@@ -80,6 +80,7 @@ async def without_index(running: Server) -> None:
 async def as_later(running: Server) -> None:
     """Expires the values that are cached for a second."""
     running.service.accounts._cache.clear()
+    running.service.blocks._kept.clear()
     for room in running.service.room_cache._rooms.values():
         room.checked = -math.inf
 
@@ -87,6 +88,7 @@ async def as_later(running: Server) -> None:
 async def as_after_a_start(running: Server) -> None:
     """Nothing is in memory."""
     running.service.accounts._cache.clear()
+    running.service.blocks._kept.clear()
     running.service.room_cache._rooms.clear()
     running.service.rooms._lists._known.clear()
     running.service.rooms._public.forget()
@@ -128,6 +130,7 @@ async def test_more_rows_take_no_more_calls(
     monkeypatch.setattr("chatserver.service.directory.CACHE_SECONDS", 3600.0)
     monkeypatch.setattr("chatserver.service.public.KEPT_SECONDS", 3600.0)
     monkeypatch.setattr("chatserver.service.roomlist.KNOWN_SECONDS", 3600.0)
+    monkeypatch.setattr("chatserver.service.blocks.KEPT_SECONDS", 3600.0)
     found = []
     for size, people in zip(rooms, (FEW, MANY), strict=True):
         with Running(tmp_path / str(people), SETTINGS) as server:

@@ -13,7 +13,7 @@ CLAIMED = re.compile(r'\.claim\([^)]*, "(\w+)"\)')
 
 
 def test_every_reason_has_a_text() -> None:
-    texts = (ROOT / "static" / "texts" / "ja.js").read_text()
+    texts = "".join(file.read_text() for file in (ROOT / "static" / "texts").rglob("ja.js"))
     there = set(re.findall(r'"why\.(\w+\.\w+)":', texts))
     said = {f"password.{reason}" for reason in get_args(Reason)}
     folders = (ROOT / "chatserver", ROOT / "plugins")

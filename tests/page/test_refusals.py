@@ -29,6 +29,7 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
+LEARN = 'import("/static/lib/i18n.js").then(({ learnEnglish }) => learnEnglish())'  # as after some seconds
 FAIL = """async ([code, text]) => {
   const { errorText } = await import("/static/lib/i18n.js");
   const { connection } = document.querySelector("chat-app");
@@ -41,6 +42,7 @@ def test_no_reason_of_any_code_is_lost(
     refusing: Server, person: PersonFactory, locale: str
 ) -> None:
     aya = person(refusing, locale=locale).sign_up(fresh("aya"), "Aya")
+    aya.page.evaluate(LEARN)
     reason = "The moon is not full."
     told = {code: aya.page.evaluate(FAIL, [code, reason]) for code in CODES}
     lost = {code for code, text in told.items() if reason not in text}

@@ -209,7 +209,9 @@ def test_staff_sees_health_backups_and_storage(server: Server, owner: Person) ->
     page = owner.page
 
     def tells_of_no_backup() -> bool:
-        shutil.rmtree(server.log.parent / "data/backups", ignore_errors=True)  # one is made in a minute
+        shutil.rmtree(
+            server.log.parent / "data/backups", ignore_errors=True
+        )  # one is made in a minute
         opened(page, "profile")
         opened(page, "status")
         health = page.get_by_test_id("status-health")

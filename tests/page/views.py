@@ -226,12 +226,6 @@ class Tour:
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
         expect(page.get_by_test_id("people-dialog")).to_have_count(0)
-        page.get_by_test_id("user-menu").click()
-        page.get_by_test_id("menu-status").click()
-        page.get_by_test_id("status-preset").last.click()
-        expect(page.get_by_test_id("status-day")).to_be_visible()
-        yield "status"
-        page.keyboard.press("Escape")
         own = page.get_by_test_id("message").filter(has_text="tomatoes")
         own.focus()
         own.get_by_test_id("delete").click()
@@ -245,6 +239,12 @@ class Tour:
         yield "report"
         page.keyboard.press("Escape")
         self._to_list()
+        page.get_by_test_id("user-menu").click()
+        page.get_by_test_id("menu-status").click()
+        page.get_by_test_id("status-preset").last.click()
+        expect(page.get_by_test_id("status-day")).to_be_visible()
+        yield "status"
+        page.keyboard.press("Escape")
         page.get_by_test_id("search").click()
         page.get_by_test_id("search-text").fill("tomatoes")
         page.get_by_test_id("search-text").press("Enter")

@@ -4,7 +4,14 @@ import { sizeText } from "./attachments.js";
 
 const CLIP = "M20 11l-8.500 8.500a5 5 0 0 1-7-7L13 4a3.500 3.500 0 0 1 5 5l-8.500 8.500a2 2 0 0 1-3-3L14 7";
 const LATER_MS = 3_000; // the first messages do not wait for it, and later there may be no network
-const tus = () => import("./tus.js");
+
+async function tus() {
+  try {
+    return await import("./tus.js");
+  } catch (error) {
+    throw Object.assign(error, { status: 0, code: "connection.lost" });
+  }
+}
 
 export default function begin(page) {
   setTimeout(() => void tus().catch(() => {}), LATER_MS);
