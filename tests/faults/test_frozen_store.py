@@ -1,8 +1,8 @@
 """Fault 7: the whole store stands still (SIGSTOP) and comes back.
 
-Meanwhile sends are refused in time, sockets stay, memory does not grow, /health says 503; then
-everything works again by itself, and nothing is lost or doubled. Each also with a weak setting,
-which must be found out.
+Meanwhile sends are refused, not kept waiting until its return; sockets stay, memory does not grow, /health says 503;
+then everything works again by itself, and nothing is lost or doubled. Each also with a weak setting, which must be
+found out.
 """
 
 import asyncio
@@ -18,13 +18,12 @@ import pytest
 from tests.faults import trial
 from tests.faults.figures import record, record_trial
 from tests.faults.fleet import Fleet
-from tests.faults.scale import SCALE
+from tests.faults.scale import IS_LONG, SCALE
 from tests.faults.server import ChatServer
 from tests.servers import Mongod, Postgres
 
 FAULT = "7 the whole store frozen"
-MOST_REFUSAL_SECONDS = 3.0
-MOST_RETURN_SECONDS = 2.0
+MOST_RETURN_SECONDS = 2.0 if IS_LONG else 15.0  # the machine of a short run may be busy
 MOST_GROWTH = 32 << 20
 RATE = 200  # messages a second: all of them wait, and are tried again and again
 CONTROL_SECONDS = 4.0  # longer than it takes to refuse
@@ -35,6 +34,7 @@ pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
 class Outcome(NamedTuple):
     """Observations of the clients and the server."""
 
+    frozen_for: float  # seconds
     statuses: tuple[int, int, int]  # /health and /health/live while it is frozen, /health after
     back: float  # seconds from its return to the first acknowledgement
     growth: int  # bytes
@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
         longest = max(self.trial.refusals, default=0)
         held = {
             "/health does not say it": self.statuses == (503, 200, 200),
-            f"refused after {longest:.2f} s": 0 < longest < MOST_REFUSAL_SECONDS,
+            f"refused after {longest:.2f} s": 0 < longest < self.frozen_for,
             "it takes long to be back": self.back < MOST_RETURN_SECONDS,
             "memory grows": self.growth < MOST_GROWTH,
             "sockets are cut": self.trial.connections == 1,
@@ -93,6 +93,7 @@ async def freeze(
             back = min(e.t for e in fleet.history.acknowledged() if e.t > thawed) - thawed
             again = await browser.get(server.url + "/health")
             return Outcome(
+                frozen_for=frozen_for,
                 statuses=(health.status_code, live.status_code, again.status_code),
                 back=back,
                 growth=growth,
