@@ -59,6 +59,7 @@ def test_the_user_s_corner_leads_to_settings_and_out(aya: Person) -> None:
     page.get_by_test_id("menu-notifications").click()
     expect(page.get_by_role("heading", name="Notifications")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_test_id("composer")).to_be_focused()  # where it was before
     page.get_by_test_id("user-menu").press("Enter")
     page.keyboard.press("End")
     page.keyboard.press("Enter")
