@@ -17,20 +17,19 @@ REGISTER = """mutation SignUp($input: RegisterInput!) {
 ON = {"plugin.graphql.opentelemetry": True}
 
 
-@pytest.fixture(scope="module")
-def exporter() -> InMemorySpanExporter:
-    """There is one provider in a process, for good."""
+@pytest.fixture
+def exporter(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """A process sets one provider, for good; other tests of it need that of the plugin `tracing`."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
     return exporter
 
 
 async def test_an_operation_and_its_resolvers_have_spans(
     start: Start, exporter: InMemorySpanExporter
 ) -> None:
-    exporter.clear()
     asker = Asker(start(ON))
     account = {"username": "anna", "password": "correct horse battery"}
     await asker.ask(REGISTER, input=account)
@@ -49,7 +48,6 @@ async def test_an_operation_and_its_resolvers_have_spans(
 async def test_without_the_setting_there_are_no_spans(
     start: Start, exporter: InMemorySpanExporter
 ) -> None:
-    exporter.clear()
     await Asker(start()).ask("{ me { username } }")
     assert not exporter.get_finished_spans()
 

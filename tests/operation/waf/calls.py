@@ -301,6 +301,7 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     for name in ("blockUser", "unblockUser"):
         await _mutate(traffic, token, name, "{ userId }", userId=UNKNOWN)
     await ask("{ myBlocks { id name username at } }", token)
+    await ask("{ myPreferences { key value } }", token)
     again = "' UNION SELECT 1 -- <script>"
     old = f"' OR 1=1 {PASSWORD}"
     await _mutate(traffic, token, "changePassword", f"{{ user {USER} }}", old=old, new=again)
