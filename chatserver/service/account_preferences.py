@@ -15,9 +15,8 @@ from chatserver.model import User
 SPACE = "accountprefs"  # record space: user id -> texts by key, as JSON
 KEY_CHARS, VALUE_CHARS = 64, 500
 MOST, MOST_BYTES = 200, 32_768  # of one account; bytes as they are kept
-NOTICE_BYTES = (
-    BUS_FRAME_BYTES - 2_000
-)  # of values: each of the bus's frames has room for one notice
+# Of the values in one notice, which has to fit into a frame of the bus.
+NOTICE_BYTES = BUS_FRAME_BYTES - 2_000
 TRIES = 10  # each lost try means that another device of the user changed them
 
 
@@ -38,8 +37,9 @@ class AccountPreferences:
         """Set these texts; None removes one. Returns all of the user's, as `of` does.
 
         The user's connections are told, except `but`. Raises `ChatError` request.invalid for a key that is not 1 to 64
-        letters, digits, dots, dashes and underscores of ASCII, or a text of more than 500 characters; limit.count for more than 200 keys and limit.size for more
-        than 32,768 bytes in all; limit.rate if the user's other devices change them all the time.
+        letters, digits, dots, dashes and underscores of ASCII, or a text of more than 500 characters; limit.count for
+        more than 200 keys and limit.size for more than 32,768 bytes in all; limit.rate if the user's other devices
+        change them all the time.
         """
         _check(values)
         for _ in range(TRIES):

@@ -9,6 +9,7 @@ clients fold it. Staff of the server cannot be blocked, so that what they say as
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import islice
 
 import msgspec
 
@@ -172,13 +173,16 @@ class Blocks:
             return views
         known = await self._accounts.get_many(list(blocked))
         ignored = {each.id for each in known.values() if not is_staff(each)}
-        wanted = [
-            view
-            for view in views
-            if view.unread
-            and (room := rooms.known(view.id)) is not None
-            and any(room.role(each) is not None for each in ignored)
-        ][:COUNTED_ROOMS]
+        wanted = islice(
+            (
+                view
+                for view in views
+                if view.unread
+                and (room := rooms.known(view.id)) is not None
+                and not room.members.keys().isdisjoint(ignored)
+            ),
+            COUNTED_ROOMS,
+        )
         less: dict[str, RoomView] = {}
         for view in wanted:
             events = await self._store.read(view.id, view.read or 0, COUNTED_EVENTS)
