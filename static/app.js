@@ -2,7 +2,7 @@
 
 import "./appearance.js";
 import { AccountPreferences, COPY } from "./lib/account-preferences.js";
-import { Api } from "./lib/api.js";
+import { Api, PASSING } from "./lib/api.js";
 import { chosenAppearance } from "./lib/appearance.js";
 import { DEVICE, storage } from "./lib/device.js";
 import { h, showAppearance } from "./lib/dom.js";
@@ -40,7 +40,7 @@ const notices = new Notices({ places, store, storage: device });
 const plugins = new Plugins({ places, api, connection, session, store, styles: document.head, notices });
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
 const KEEPING_MS = 3_000; // after the start, whose network the files that are kept do not share
-const KEEPING_AGAIN_MS = 60_000;
+const AGAIN_MS = 60_000; // for what is loaded behind the page, and did not come
 const ASK_AGAIN_MS = 3_000; // of a server that did not say who is signed in
 /** @type {{check: () => void} | null} */
 let updates = null;
@@ -51,7 +51,8 @@ let languageChosen = false; // since the page was loaded, where nobody was signe
 let deviceLanguage = device?.getItem(DEVICE.language);
 /** @type {Record<string, string | undefined>} */
 let waiting = atStart();
-let partsLost = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let partsAgain;
 const worker = navigator.serviceWorker?.controller ?? null; // that this page was loaded by
 
 /**
@@ -129,16 +130,19 @@ places.addEventListener("change", ({ detail }) => detail.place === "composer.fil
 session.addEventListener("plugins", () => setTimeout(loadParts, Math.random() * PARTS_MS));
 
 function loadParts() {
-  partsLost = false;
+  clearTimeout(partsAgain);
+  partsAgain = undefined;
   api.pageParts().then((parts) => plugins.load(parts), (error) => {
-    partsLost = error.code === "connection.lost";
-    if (!partsLost) console.error("plugins:", error);
+    if (PASSING.has(error.status)) partsAgain = setTimeout(loadParts, AGAIN_MS * (1 + Math.random()));
+    else console.error("plugins:", error);
   });
 }
 
 /** Without a network what was read is there at once; who reads is known when the server has said so. */
 async function confirmUser(asking) {
+  const shown = store.me?.id;
   const user = await asking;
+  if (store.me?.id !== shown) return; // somebody has signed in or out since
   if (user && user.id === store.me?.id) {
     session.renamed(user);
     keeping.start(user);
@@ -162,7 +166,7 @@ function askAgain() {
 
 function onReady() {
   updates?.check();
-  if (partsLost) loadParts();
+  if (partsAgain) loadParts();
   if (!keeping.isOn) confirmUser(api.me()).catch(() => {}); // asked again when the connection is back
 }
 
@@ -171,7 +175,7 @@ function followUpdates() {
     (part) => {
       updates = part.followUpdates(document.querySelector("meta[name=build]")?.content, worker);
     },
-    () => setTimeout(followUpdates, KEEPING_AGAIN_MS),
+    () => setTimeout(followUpdates, AGAIN_MS),
   );
 }
 

@@ -4,6 +4,8 @@ import { currentLanguage } from "./i18n.js";
 
 const ME_MS = 15_000; // for an answer that the page waits for
 
+export const PASSING = new Set([0, 423, 429, 500, 502, 503, 504]); // statuses after which a later try may succeed
+
 /** An answer that says no, or none at all (`status` 0, code "connection.lost"). */
 export class ApiError extends Error {
   constructor(status, code, message, detail) {

@@ -33,6 +33,8 @@ export class Session extends Requests {
   #history;
   #following;
   #failures = 0;
+  #turn = 0; // how often a session began or ended
+  #isLeaving = false; // signing out, which the server has not answered
   #knows = "start"; // whose the connection is: "start" (who signed in a moment ago), "yes", "no"
 
   /**
@@ -87,6 +89,8 @@ export class Session extends Requests {
    */
   start(me, kept = null) {
     if (this.#store.me) this.#connection.stop(); // somebody else's
+    this.#turn += 1;
+    this.#isLeaving = false;
     this.#store.reset(me);
     this.preferences.reset();
     this.preferences.account.start(me.id);
@@ -101,13 +105,14 @@ export class Session extends Requests {
 
   /** The server does not know the session any more. */
   expire() {
-    this.#end("expired");
+    if (!this.#isLeaving) this.#end("expired");
   }
 
   /** Nothing that the user wrote, or prefers, stays in this browser. */
   async signOut() {
     const user = this.#store.me?.id;
     await this.preferences.account.flushSoon();
+    this.#isLeaving = true; // the connection may be closed before the answer is here
     const redirect = await this.#api.logout().catch(() => "");
     this.#end("asked", redirect);
     if (user) await this.#records.clear(user);
@@ -159,6 +164,8 @@ export class Session extends Requests {
 
   /** `redirect` is where the browser signs out elsewhere; the session here has ended. */
   #end(reason, redirect = "") {
+    this.#turn += 1;
+    this.#isLeaving = false;
     this.#connection.stop();
     this.#sending.stop();
     this.#tabs.leave();
@@ -173,10 +180,10 @@ export class Session extends Requests {
   /** Somebody else may have signed in in another tab, and the cookie be theirs: nothing is sent in their name. */
   async #isMine() {
     if (this.#knows === "no") {
-      const me = await this.#api.me().catch(() => undefined);
+      const me = await this.#whoseCookie();
       if (me === undefined) throw new RequestError({ code: "auth.unavailable", message: "", retry: "later" });
       if (me?.id !== this.#store.me?.id) {
-        if (this.#store.me) this.#end("expired");
+        if (this.#store.me) this.expire();
         return false;
       }
     }
@@ -202,8 +209,14 @@ export class Session extends Requests {
   }
 
   async #checkSignedIn() {
+    if ((await this.#whoseCookie()) === null && this.#store.me) this.expire();
+  }
+
+  /** Who is signed in; null for nobody, undefined if nothing is known, as when the answer is of an earlier session. */
+  async #whoseCookie() {
+    const turn = this.#turn;
     const me = await this.#api.me().catch(() => undefined);
-    if (me === null && this.#store.me) this.#end("expired");
+    return turn === this.#turn ? me : undefined;
   }
 
   #fire(type, detail) {

@@ -1,8 +1,7 @@
 /** Files of messages that waited for the network: the plugin that attached them uploads them. No DOM. */
 
+import { PASSING } from "./api.js";
 import { RequestError } from "./socket.js";
-
-const PASSING = new Set([0, 423, 429, 500, 502, 503, 504]); // statuses after which a later try may succeed
 
 /**
  * Resolves with the value that the file becomes in the data of its message. Rejects with a RequestError, `retry` "later"

@@ -241,6 +241,37 @@ test("a login that ended signs out", async () => {
   assert.equal(await ended, "asked");
 });
 
+test("a sign-out ends once, though the server closes the connection before it answers", async () => {
+  const { connection, store } = await opened();
+  const ends = [];
+  let answer;
+  const session = new Session({ api: { me: async () => null, logout: () => new Promise((resolve) => (answer = resolve)) }, connection, store });
+  session.addEventListener("signed-out", ({ detail }) => ends.push(detail.reason));
+  session.start(ME);
+  const leaving = session.signOut();
+  await settled();
+  connection.says("status", { status: "stopped", code: 4401 });
+  await settled();
+  session.expire(); // as when the page asked who is signed in by itself
+  assert.deepEqual(ends, []);
+  answer("");
+  await leaving;
+  assert.deepEqual(ends, ["asked"]);
+});
+
+test("what the server said of an earlier session does not end the next one", async () => {
+  const { connection, store } = await opened();
+  let answer;
+  const session = new Session({ api: { me: () => new Promise((resolve) => (answer = resolve)), logout: async () => "" }, connection, store });
+  session.start(BEN);
+  connection.says("status", { status: "stopped", code: 4401 });
+  await session.signOut();
+  session.start(ME);
+  answer(null);
+  await settled();
+  assert.equal(store.me.id, "me");
+});
+
 test("who is online is asked again after the connection was lost, until nobody wants to know", async () => {
   const { connection, session } = await opened();
   const told = [];

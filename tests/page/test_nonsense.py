@@ -173,6 +173,24 @@ def test_a_plugin_whose_module_never_ends_to_begin_holds_nothing_up(
     expect(aya.page.locator("[data-testid^='place-everywhere']").first).to_be_visible()
 
 
+def test_parts_that_a_restarting_server_did_not_tell_come_with_the_next_connection(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server)
+    aya.expected += ["503", "ERR_", "WebSocket connection to"]
+    restarting = {"error": {"code": "server.restarting", "message": "The server is restarting."}}
+    aya.page.route(
+        "**/api/v1/page", lambda route: route.fulfill(status=503, json=restarting), times=1
+    )
+    with aya.page.expect_response(lambda answer: answer.status == 503):
+        aya.sign_up("aya-parts", "Aya")
+    aya.create_room("Parts")
+    aya.context.set_offline(True)
+    expect(aya.page.get_by_test_id("connection-status")).to_contain_text("You are offline.")
+    aya.context.set_offline(False)
+    expect(aya.page.locator("[data-testid^='place-everywhere']").first).to_be_visible()
+
+
 def test_a_plugin_whose_file_never_comes_holds_nothing_up(
     person: PersonFactory, server: Server
 ) -> None:
