@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import psutil
 import pytest
@@ -46,6 +47,7 @@ class SharedChromium:
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._own: set[asyncio.Task[Any]] = set()  # what runs in that loop as long as it does
         self._spent = 0.0  # seconds of processor time, when it was last asked for
 
     @contextmanager
@@ -60,16 +62,25 @@ class SharedChromium:
             if self._playwright is None:
                 self._playwright = sync_playwright().start()
                 self._loop = asyncio.get_running_loop()
+                self._own = asyncio.all_tasks()
             if self._browser is None or not self._browser.is_connected():  # it may have crashed
                 self._browser = _launched(self._playwright)
             yield self._browser
             for context in self._browser.contexts:
                 context.close()
+            self._end_what_waits()
         finally:
             asyncio._set_running_loop(None)
             spent = _seconds()
             processor_time.lasting += max(0.0, spent - self._spent)  # less after a crash
             self._spent = spent
+
+    def _end_what_waits(self) -> None:
+        """A route that a test left without an answer waits for one; collected as garbage it is logged as an error of
+        whatever test runs at that moment.
+        """
+        for task in asyncio.all_tasks() - self._own:
+            task.cancel()
 
     def stop(self) -> None:
         before = processor_time.used()

@@ -1,9 +1,10 @@
 """The browser that all tests of a process share."""
 
 import asyncio
+import gc
 
 import pytest
-from playwright.sync_api import Error
+from playwright.sync_api import Browser, Error, Route
 
 from tests import processor_time
 from tests.chromium import SharedChromium
@@ -38,3 +39,23 @@ def test_a_browser_that_crashed_is_started_anew(shared_chromium: SharedChromium)
     with shared_chromium.lent() as another:
         assert another is not browser
         assert another.new_page().evaluate("1 + 1") == 2
+
+
+def leave_without_an_answer(browser: Browser) -> None:
+    page = browser.new_page()
+    waiting: list[Route] = []
+    page.route("**/", lambda route: waiting.append(route))
+    page.evaluate("void (location.href = 'http://127.0.0.1:9/')")
+    while not waiting:
+        page.wait_for_timeout(20)
+
+
+def test_a_request_that_a_test_left_without_an_answer_is_no_error_of_a_later_one(
+    shared_chromium: SharedChromium, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        with shared_chromium.lent() as browser:
+            leave_without_an_answer(browser)
+        del browser
+        gc.collect()
+    assert caplog.records == []
