@@ -16,9 +16,13 @@ export function messageActions({ message, me, mayPin, places, room }) {
   const button = (label, path, what, testid = what) =>
     h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, "data-do": what }, icon(path));
   const bar = { class: "actions", role: "group", "aria-label": t("message.actions"), "data-faults": true };
-  if (message.state ? !may.has("post") : room.archived && !own) return null;
-  if (room.archived) return h("div", bar, button(t("message.delete"), ICONS.trash, "delete"));
-  if (message.state) return h("div", bar, button(t("message.reply"), ICONS.reply, "reply", "reply-unsent"));
+  if (message.state) return may.has("post") ? h("div", bar, button(t("message.reply"), ICONS.reply, "reply", "reply-unsent")) : null;
+  const ofPlugins = places
+    .in("message.actions/v1")
+    .filter((item) => applies(item, { message, room, me }))
+    .map((item) => placeButton(item, () => Object.freeze({ message: frozen(message) })));
+  const remove = own && button(t("message.delete"), ICONS.trash, "delete");
+  if (room.archived) return remove || ofPlugins.length ? h("div", bar, ...ofPlugins, remove) : null;
   return h(
     "div",
     bar,
@@ -26,13 +30,10 @@ export function messageActions({ message, me, mayPin, places, room }) {
       const label = t("message.react", { emoji });
       return h("button", { type: "button", class: "emoji", title: label, "aria-label": label, "data-do": "react", "data-emoji": emoji }, emoji);
     }),
-    ...places
-      .in("message.actions/v1")
-      .filter((item) => applies(item, { message, room, me }))
-      .map((item) => placeButton(item, () => Object.freeze({ message: frozen(message) }))),
+    ...ofPlugins,
     may.has("post") && button(t("message.reply"), ICONS.reply, "reply"),
     mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin"),
     own && may.has("edit") && button(t("message.edit"), ICONS.edit, "edit"),
-    own && button(t("message.delete"), ICONS.trash, "delete"),
+    remove,
   );
 }

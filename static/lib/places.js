@@ -35,7 +35,7 @@ const FIELDS = {
   // {title, body, room, message, plugin}: nowhere: it changes notifications or holds them back
   "notifications/v1": { id: "string", filter: "function" },
 };
-const CONDITIONS = ["own", "data", "lacks", "kinds", "moderates"]; // of `when`
+const CONDITIONS = ["own", "data", "lacks", "kinds", "moderates", "archived"]; // of `when`
 
 export const PLACES = Object.keys(FIELDS).sort();
 
@@ -99,10 +99,11 @@ function checked(plugin, place, item) {
 /**
  * Whether an item wants to be shown for a message or a room: `when` has only data, so that every client can tell.
  *
- * @param {{when?: {own?: boolean, data?: string, lacks?: string, kinds?: string[], moderates?: boolean}}} item
+ * @param {{when?: {own?: boolean, data?: string, lacks?: string, kinds?: string[], moderates?: boolean, archived?: boolean}}} item
  * @param {{message?: any, room?: any, me?: any}} where
  */
 export function applies({ when = {} }, { message, room, me }) {
+  if (message && room?.archived && !when.archived) return false;
   if (when.own !== undefined && when.own !== (message?.author.id === me.id)) return false;
   if (when.data !== undefined && !Object.hasOwn(message?.data ?? {}, when.data)) return false;
   if (when.lacks !== undefined && Object.hasOwn(message?.data ?? {}, when.lacks)) return false;

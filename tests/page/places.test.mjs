@@ -84,6 +84,14 @@ test("conditions on the message, its data and the room", () => {
   assert.ok(!shown({ kinds: ["direct"] }));
 });
 
+test("in an archived room only those actions of messages are shown that say so", () => {
+  const message = { author: { id: "x" } };
+  const room = { kind: "public", archived: true };
+  assert.ok(!applies({}, { message, room, me: { id: "me" } }));
+  assert.ok(applies({ when: { archived: true } }, { message, room, me: { id: "me" } }));
+  assert.ok(applies({}, { room, me: { id: "me" } })); // of the room, not of a message
+});
+
 test("labels are asked for again where one is to change, and nothing else happens", () => {
   places.put("a", "admin.page/v1", { id: "x", label: () => "A", mount() {} });
   changes.length = 0;

@@ -117,6 +117,29 @@ def test_a_report_is_made_by_keyboard_seen_by_moderators_and_settled(
     expect(aya.page.get_by_text("報告が確認されました")).to_be_visible()
 
 
+def test_messages_of_an_archived_room_are_reported_too(
+    person: PersonFactory, server: Server
+) -> None:
+    rick = person(server).sign_up("rick", "Rick")
+    rick.create_room("Attic")
+    cleo = person(server).sign_up("cleo", "Cleo")
+    cleo.join_room("Attic")
+    rick.say("Nobody will look here")
+    cleo.sees("Nobody will look here")
+    room = rick.page.locator("room-view").get_attribute("data-room")
+    archive = "(room) => document.querySelector('chat-app').session.archive(room, true)"
+    rick.page.evaluate(archive, room)
+    expect(cleo.page.get_by_test_id("archived-bar")).to_be_visible()
+    shown = message(cleo, "Nobody will look here")
+    shown.hover()
+    expect(shown.get_by_role("group", name="Actions").get_by_role("button")).to_have_count(1)
+    shown.get_by_role("button", name="Report message").click()
+    dialog = cleo.page.get_by_role("dialog", name="Report message")
+    dialog.get_by_label("Something else").check()
+    dialog.get_by_role("button", name="Send report").click()
+    expect(cleo.page.get_by_text("Thank you for your report")).to_be_visible()
+
+
 def test_who_does_not_moderate_sees_and_loads_nothing_of_the_queue(
     person: PersonFactory, server: Server
 ) -> None:

@@ -18,7 +18,7 @@ export default function begin(page) {
     id: "report",
     label: () => page.said(REPORT),
     icon: FLAG,
-    when: { own: false },
+    when: { own: false, archived: true },
     run: async ({ message }) => (await import("./dialog.js")).askReport(page, message),
   });
   page.place("room.settings/v1", { id: "room", label, when: { moderates: true }, mount: (element, { room }) => queue(element, { room }) });
