@@ -33,7 +33,7 @@ export class Session extends Requests {
   #history;
   #following;
   #failures = 0;
-  #turn = 0; // how often a session began or ended
+  #turn = 0; // how often a session began
   #isLeaving = false; // signing out, which the server has not answered
   #knows = "start"; // whose the connection is: "start" (who signed in a moment ago), "yes", "no"
 
@@ -90,7 +90,6 @@ export class Session extends Requests {
   start(me, kept = null) {
     if (this.#store.me) this.#connection.stop(); // somebody else's
     this.#turn += 1;
-    this.#isLeaving = false;
     this.#store.reset(me);
     this.preferences.reset();
     this.preferences.account.start(me.id);
@@ -164,7 +163,6 @@ export class Session extends Requests {
 
   /** `redirect` is where the browser signs out elsewhere; the session here has ended. */
   #end(reason, redirect = "") {
-    this.#turn += 1;
     this.#isLeaving = false;
     this.#connection.stop();
     this.#sending.stop();

@@ -257,20 +257,24 @@ test("a sign-out ends once, though the server closes the connection before it an
   answer("");
   await leaving;
   assert.deepEqual(ends, ["asked"]);
+  session.start(ME);
+  session.expire();
+  assert.deepEqual(ends, ["asked", "expired"]);
 });
 
-test("what the server said of an earlier session does not end the next one", async () => {
-  const { connection, store } = await opened();
-  let answer;
-  const session = new Session({ api: { me: () => new Promise((resolve) => (answer = resolve)), logout: async () => "" }, connection, store });
-  session.start(BEN);
-  connection.says("status", { status: "stopped", code: 4401 });
-  await session.signOut();
-  session.start(ME);
-  answer(null);
-  await settled();
-  assert.equal(store.me.id, "me");
-});
+for (const [how, leave] of [["signed out", (session) => session.signOut()], ["was followed by somebody else", async () => {}]])
+  test(`what the server said of a session that ${how} does not end the next one`, async () => {
+    const { connection, store } = await opened();
+    let answer;
+    const session = new Session({ api: { me: () => new Promise((resolve) => (answer = resolve)), logout: async () => "" }, connection, store });
+    session.start(BEN);
+    connection.says("status", { status: "stopped", code: 4401 });
+    await leave(session);
+    session.start(ME);
+    answer(null);
+    await settled();
+    assert.equal(store.me?.id, "me");
+  });
 
 test("who is online is asked again after the connection was lost, until nobody wants to know", async () => {
   const { connection, session } = await opened();
