@@ -1,4 +1,4 @@
-/** The texts of dialogs that few open: imported by those. */
+/** The texts of dialogs and settings that few open: imported by those. */
 
 import { addTexts } from "../lib/i18n.js";
 import en from "../texts/later/en.js";

@@ -4,6 +4,7 @@ import { h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import { ask, show } from "./dialogs.js";
+import "./later-texts.js";
 
 /** Resolves with whether the user has left the room. Rejects with the server's refusal. */
 export async function leaveRoom({ session, store, room: id }) {

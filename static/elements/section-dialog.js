@@ -6,6 +6,7 @@ import { SECTION_CHARS } from "../lib/preferences.js";
 import { sectionsOf } from "../lib/sections.js";
 import { roomTitle } from "../lib/titles.js";
 import { show } from "./dialogs.js";
+import "./later-texts.js";
 
 const NEW = "new";
 

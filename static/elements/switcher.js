@@ -4,6 +4,7 @@ import { ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { isStaff } from "../lib/rights.js";
 import { plain } from "../lib/titles.js";
+import "./later-texts.js";
 import { PAGES } from "./settings/pages.js";
 
 const USERNAME = /^@?([\p{L}\p{N}_][\p{L}\p{N}_.-]{0,31})$/u;

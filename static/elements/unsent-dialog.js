@@ -4,6 +4,7 @@ import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, formatDay, formatTime, t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import { show } from "./dialogs.js";
+import "./later-texts.js";
 
 export function showUnsent({ session, store }) {
   const { outbox } = session;

@@ -3,6 +3,7 @@
 import { chooseAppearance, CHOICES, chosenAppearance } from "../../lib/appearance.js";
 import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
+import "../later-texts.js";
 
 export function appearancePage({ session }) {
   const { account } = session.preferences;

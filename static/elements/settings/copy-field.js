@@ -2,6 +2,7 @@
 
 import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
+import "../later-texts.js";
 
 export function copyField({ value, label, testid }) {
   const input = h("input", { value, readonly: true, dir: "ltr", "aria-label": label, "data-testid": testid, onfocus: () => input.select() });

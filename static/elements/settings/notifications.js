@@ -2,6 +2,7 @@
 
 import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
+import "../later-texts.js";
 
 export function notificationsPage({ notices }) {
   const box = h("input", { type: "checkbox", "data-testid": "desktop", onchange: () => void change() });

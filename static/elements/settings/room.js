@@ -12,6 +12,7 @@ import { avatar } from "../avatar.js";
 import { askBan } from "../ban-dialog.js";
 import { botMark } from "../bot-mark.js";
 import { ask } from "../dialogs.js";
+import "../later-texts.js";
 import { leaveRoom } from "../leave-room.js";
 import { labelOf } from "../plugin-place.js";
 import { bans } from "./bans.js";

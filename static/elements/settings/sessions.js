@@ -4,6 +4,7 @@ import { h } from "../../lib/dom.js";
 import { formatFull, t } from "../../lib/i18n.js";
 import { describeAgent } from "../../lib/user-agent.js";
 import { ask } from "../dialogs.js";
+import "../later-texts.js";
 import { Attempts } from "./attempts.js";
 import { listing } from "./listing.js";
 

@@ -3,6 +3,7 @@
 import { h } from "../../../lib/dom.js";
 import { formatFull, t } from "../../../lib/i18n.js";
 import { ask } from "../../dialogs.js";
+import "../../later-texts.js";
 import { copyField } from "../copy-field.js";
 import { check, field, form } from "../form.js";
 import { listing } from "../listing.js";
