@@ -3,7 +3,7 @@
  * first item, ↑ at the last one; arrows, Home, End and the first letter of an item move in it; Escape and Tab close it, and
  * the focus goes back to the button. Needs `button`, which it takes as its own, the attribute data-label, and `items()`, which
  * returns the items of the moment: `[{label, icon?, testid?, danger?, href?, run?}, …]`, with false for those that are not
- * to be shown. With the attribute data-floating the menu lies over what scrolls around its button, and closes when it scrolls.
+ * to be shown. With the attribute data-floating the menu lies over what scrolls around its button, and closes when that moves.
  */
 
 import { h, icon } from "../lib/dom.js";
@@ -15,6 +15,7 @@ class MenuButton extends View {
   button;
   items;
   #menu;
+  #top = 0; // px, of the button when the menu was opened
 
   build() {
     this.#menu = h("div", { class: "menu", role: "menu", "aria-label": this.dataset.label, hidden: true });
@@ -26,7 +27,7 @@ class MenuButton extends View {
     this.listen(this, "focusout", ({ relatedTarget }) => {
       if (relatedTarget && !this.contains(relatedTarget)) this.close({ focus: false });
     });
-    if ("floating" in this.dataset) this.listen(document, "scroll", ({ target }) => target.contains(this) && this.close(), { capture: true });
+    if ("floating" in this.dataset) this.listen(document, "scroll", () => this.#hasMoved() && this.close(), { capture: true });
     this.listen(document, "pointerdown", ({ target }) => this.contains(target) || this.close({ focus: false }));
   }
 
@@ -36,6 +37,10 @@ class MenuButton extends View {
 
   open() {
     this.#show(true, 0);
+  }
+
+  #hasMoved() {
+    return this.isOpen && this.button.getBoundingClientRect().top !== this.#top;
   }
 
   close({ focus = true } = {}) {
@@ -60,6 +65,7 @@ class MenuButton extends View {
   /** Puts the menu below the button, or above where there is no room for it, inside the window. */
   #float() {
     const { top, bottom, left, right } = this.button.getBoundingClientRect();
+    this.#top = top;
     const { offsetWidth: width, offsetHeight: height } = this.#menu;
     const isRtl = getComputedStyle(this).direction === "rtl";
     const x = Math.max(GAP, Math.min(isRtl ? right - width : left, innerWidth - width - GAP));
