@@ -9,20 +9,23 @@ import { placeButton } from "./plugin-place.js";
 
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
 
-/** Null if there is nothing to do with the message. What its buttons do is named by `data-do`, for the one listener of the list. */
-export function messageActions({ message, me, mayPin, places, room }) {
+/**
+ * Null if there is nothing to do with the message. In a room that `isClosed` one takes back what one wrote, and does what
+ * plugins say is for archived rooms. What the buttons do is named by `data-do`, for the one listener of the list.
+ */
+export function messageActions({ message, me, mayPin, places, room, isClosed }) {
   const own = message.author.id === me.id;
   const may = rightsIn(me, room);
   const button = (label, path, what, testid = what) =>
     h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, "data-do": what }, icon(path));
   const bar = { class: "actions", role: "group", "aria-label": t("message.actions"), "data-faults": true };
-  if (message.state) return may.has("post") ? h("div", bar, button(t("message.reply"), ICONS.reply, "reply", "reply-unsent")) : null;
+  if (message.state) return isClosed || !may.has("post") ? null : h("div", bar, button(t("message.reply"), ICONS.reply, "reply", "reply-unsent"));
   const ofPlugins = places
     .in("message.actions/v1")
-    .filter((item) => applies(item, { message, room, me }))
+    .filter((item) => applies(item, { message, room, me }) && (!isClosed || item.when?.archived))
     .map((item) => placeButton(item, () => Object.freeze({ message: frozen(message) })));
   const remove = own && button(t("message.delete"), ICONS.trash, "delete");
-  if (room.archived) return remove || ofPlugins.length ? h("div", bar, ...ofPlugins, remove) : null;
+  if (isClosed) return remove || ofPlugins.length ? h("div", bar, ...ofPlugins, remove) : null;
   return h(
     "div",
     bar,

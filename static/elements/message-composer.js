@@ -91,6 +91,7 @@ class MessageComposer extends View {
     this.#showDraft();
     this.listen(this.#room.attached, "change", () => this.#onAttached());
     this.listen(this.session.drafts, "change", ({ detail }) => detail.room === this.dataset.room && this.#showDraft());
+    this.listen(this.store, "blocked", () => this.#showDraft());
     this.listen(this.session.drafts, "refused", ({ detail }) => detail.room === this.dataset.room && this.#showUnkept());
     this.#takeFiles();
     if (!hasTouchKeyboard()) this.focusText();
@@ -191,7 +192,7 @@ class MessageComposer extends View {
   }
 
   replyTo({ id, client_id, author, body }) {
-    void this.#keep({ reply: { id, client_id, name: author.name, body }, editing: null });
+    void this.#keep({ reply: { id, client_id, author: author.id, name: author.name, body }, editing: null });
     this.#showDraft();
     this.focusText();
   }
@@ -212,7 +213,7 @@ class MessageComposer extends View {
     for (const { namespace, value, label } of attached.filter(({ value }) => value !== null)) this.#room.attached.add(namespace, value, { label });
     const files = attached.map(({ file }) => file).filter((file) => file instanceof Blob);
     if (files.length) this.#giveFiles(files);
-    const reply = answered ? { id: answered.id, name: answered.author.name, body: answered.body } : null;
+    const reply = answered ? { id: answered.id, author: answered.author.id, name: answered.author.name, body: answered.body } : null;
     const text = [asTyped(message.body), this.#draft.text].filter(Boolean).join("\n");
     const kept = this.#keep({ text, reply, editing: null });
     this.#showDraft();
@@ -231,7 +232,7 @@ class MessageComposer extends View {
       for (const { namespace, value, label, file } of attached) this.#room.attached.add(namespace, value, { label, file, isLater: value === null });
     this.#closeSuggestions();
     if (editing) this.#showContext(t("message.editing"), editing.before);
-    else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), reply.body);
+    else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), this.store.blocked.has(reply.author) ? t("message.folded") : reply.body);
     else this.#hideContext();
     this.#drawChips();
     this.#grow();

@@ -48,6 +48,7 @@ class MessageList extends View {
   #resting = 0; // the timer of a row that has come under the pointer
   #entered = null; // the row with the focus
   #stop = null; // the key of the row to which Tab leads
+  #unfolded = new Set(); // ids of messages of blocked people that are shown all the same
   #midnight = 0;
   #ended;
 
@@ -58,6 +59,7 @@ class MessageList extends View {
   build() {
     this.#timeline = new Timeline();
     this.#placed = false;
+    this.#unfolded.clear();
     this.#ended = new AbortController();
     this.#older = h("p", { class: "older muted", hidden: true }, t("message.loadOlder"));
     this.#newer = h("p", { class: "older muted", hidden: true }, t("message.loadNewer"));
@@ -81,6 +83,7 @@ class MessageList extends View {
     this.listen(this.#list, "pointerover", (event) => event.pointerType === "mouse" && this.#onPointer(event));
     this.listen(this.#list, "pointerleave", () => this.#point(null));
     this.listen(this.store, "change", ({ detail }) => detail.room === this.#id && this.#onChange(detail.only));
+    this.listen(this.store, "blocked", () => this.#refold());
     this.listen(this.session.outbox, "change", ({ detail }) => detail.room === this.#id && this.redraw());
     this.listen(this.session.statuses, "change", ({ detail }) => this.#wrote(detail.users) && this.#rows.remake());
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("message.") && this.#rows.remake());
@@ -115,10 +118,16 @@ class MessageList extends View {
     write(this.#start, { hidden: !room.loaded || room.moreBefore });
     if (!this.#placed) this.#rows.follows = true;
     else if (room.moreAfter && !this.#loading.has("anew")) this.#rows.follows = false;
-    this.#rows.update(this.#timeline.entries(room, this.session.outbox.in(this.#id), this.store.me));
+    const { me, blocked } = this.store;
+    this.#rows.update(this.#timeline.entries(room, this.session.outbox.in(this.#id), me, { blocked, unfolded: this.#unfolded }));
     if (room.loaded && room.wanted !== null) this.#seek(room);
     else if (room.loaded && !this.#placed) this.#place(room);
     this.#onScrolled();
+  }
+
+  #refold() {
+    this.#unfolded.clear();
+    this.redraw();
   }
 
   /** The message in a row, if it can be answered; else null. */
@@ -393,7 +402,7 @@ class MessageList extends View {
     if (!message) return;
     const { store, places } = this;
     const room = store.room(this.#id);
-    const bar = messageActions({ message, me: store.me, mayPin: store.mayPin(this.#id), places, room });
+    const bar = messageActions({ message, me: store.me, mayPin: store.mayPin(this.#id), places, room, isClosed: room.archived || store.blocked.has(room.other) });
     if (!bar) return;
     row.append(bar);
     openRow(row, row === this.#entered);
@@ -417,6 +426,9 @@ class MessageList extends View {
     const { session, store } = this;
     const done = (promise) => void promise.catch(tellError);
     switch (what) {
+      case "unfold":
+        this.#unfolded.add(message.id);
+        return this.draw();
       case "drop":
         return store.dropNote(this.#id, note.id);
       case "react":
@@ -495,11 +507,12 @@ function answerable({ message } = {}) {
 }
 
 /** px, until it is measured. */
-function estimate({ kind, message, grouped }) {
+function estimate({ kind, message, grouped, folded }) {
   if (kind === "day" || kind === "new") return 38;
   if (kind === "note") return 90;
   let lines = 0;
-  for (const line of message.body.split("\n")) lines += Math.max(1, Math.ceil(line.length / LINE_CHARS));
+  if (folded) lines = 1;
+  else for (const line of message.body.split("\n")) lines += Math.max(1, Math.ceil(line.length / LINE_CHARS));
   return lines * LINE_PX + (grouped ? 4 : HEAD_PX) + (message.reply_to ? 20 : 0);
 }
 

@@ -15,11 +15,11 @@ import { statusMark } from "./status-mark.js";
 const CLOCK = "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4l3 2";
 let made = 0; // ids in the document
 
-/** `{message, grouped, quoted}` is an entry of the timeline. */
-export function messageRow({ message, grouped, quoted }, { me, session, places }) {
+/** `entry` is one of the timeline. */
+export function messageRow({ message, grouped, folded, quoted, quoteFolded }, { me, session, places }) {
   const { author, state } = message;
   const name = author.name || me.username;
-  const shown = data(message, places);
+  const shown = folded ? [] : data(message, places);
   const id = `message-${++made}`;
   const head = { id: `${id}-head` };
   return h(
@@ -45,10 +45,10 @@ export function messageRow({ message, grouped, quoted }, { me, session, places }
       h(
         "div",
         { class: "message-content", id: `${id}-text` },
-        (message.reply_to || message.reply_to_unsent) && quote(quoted ?? (message.quoted && { ...message.quoted, author: me })),
-        body(message, shown.length > 0 && message.body === message.data_text),
+        !folded && (message.reply_to || message.reply_to_unsent) && quote(quoted ?? (message.quoted && { ...message.quoted, author: me }), quoteFolded),
+        folded ? fold() : body(message, shown.length > 0 && message.body === message.data_text),
       ),
-      !message.deleted && messageParts(message, session),
+      !message.deleted && !folded && messageParts(message, session),
       ...shown,
       reactions(message, me),
       delay(message),
@@ -63,9 +63,14 @@ function time({ at }) {
   return h("time", { datetime: at, title: formatFull(date) }, formatTime(date));
 }
 
-function quote(message) {
+/** In place of what somebody says whom the reader blocks. */
+function fold() {
+  return h("p", { class: "message-body folded" }, t("message.folded"), h("button", { class: "link", type: "button", "data-do": "unfold", "data-testid": "unfold" }, t("message.unfold")));
+}
+
+function quote(message, folded) {
   if (!message) return h("p", { class: "quote" }, t("message.replyGone"));
-  const text = message.deleted ? t("message.deleted") : message.body;
+  const text = folded ? t("message.folded") : message.deleted ? t("message.deleted") : message.body;
   return h("p", { class: "quote" }, h("strong", { dir: "auto" }, message.author.name), h("span", { dir: "auto" }, text));
 }
 

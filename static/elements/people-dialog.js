@@ -1,6 +1,6 @@
 /**
- * The members of a room, page by page and by a part of their name, each with a link to a direct talk, and the user's
- * contacts to invite.
+ * The members of a room, page by page and by a part of their name, each with a link to a direct talk and a menu, and the
+ * user's contacts to invite.
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
@@ -8,14 +8,18 @@ import { errorText, t } from "../lib/i18n.js";
 import { outranks, rightsIn } from "../lib/rights.js";
 import { avatar } from "./avatar.js";
 import { askBan } from "./ban-dialog.js";
+import { blockItem } from "./block-item.js";
 import { botMark } from "./bot-mark.js";
 import { show } from "./dialogs.js";
+import "./menu-button.js";
 import { PagedList } from "./paged-list.js";
 import { statusMark } from "./status-mark.js";
 import "./later-texts.js";
 
 /** `open(id)` is called with the direct room that was chosen. */
-export async function showPeople({ session, me, room, open }) {
+export async function showPeople({ session, store, room, open }) {
+  const all = { session, store };
+  const { me } = store;
   const error = h("p", { class: "form-error", role: "alert" });
   const known = h("div", { class: "stack" });
   const members = new PagedList({
@@ -39,13 +43,17 @@ export async function showPeople({ session, me, room, open }) {
     h("div", { class: "stack" }, h("div", { class: "dialog-head" }, h("h2", { id: "people-title" }, t("people")), close), error, lists),
   );
 
+  const refused = (refusal) => {
+    error.textContent = errorText(refusal);
+  };
+
   const attempt = (work) => async ({ currentTarget: button }) => {
     button.disabled = true;
     error.textContent = "";
     try {
       await work();
     } catch (refusal) {
-      error.textContent = errorText(refusal);
+      refused(refusal);
       button.disabled = false;
     }
   };
@@ -66,14 +74,14 @@ export async function showPeople({ session, me, room, open }) {
       invitation.reset();
       await fill();
     } catch (refusal) {
-      error.textContent = errorText(refusal);
+      refused(refusal);
     }
   }
 
   const may = rightsIn(me, room);
 
   function member({ id, name, username, role, bot }) {
-    if (id === me.id) return person(session, { id, name, username }, h("span", { class: "muted" }, t("people.you")));
+    if (id === me.id) return person(all, { id, name, username }, h("span", { class: "muted" }, t("people.you")));
     const talk = async () => {
       const direct = await session.direct(id);
       dialog.close();
@@ -84,12 +92,18 @@ export async function showPeople({ session, me, room, open }) {
         await session.ban(room.id, id, given);
         await fill();
       });
+    const label = t("room.menuOf", { name });
     const mayBan = may.has("moderate") && outranks(me.role, room.role, role);
     return person(
-      session,
+      all,
       { id, name, username, bot },
-      mayBan && action(t("ban.title", { name }), ICONS.ban, "ban", ban),
       action(t("message.privately", { name }), ICONS.person, "talk", attempt(talk)),
+      h("menu-button", {
+        "data-label": label,
+        "data-floating": true,
+        button: h("button", { class: "round", type: "button", title: label, "aria-label": label, "data-testid": "person-menu" }, icon(ICONS.more)),
+        items: () => [mayBan && { label: t("ban"), icon: ICONS.ban, testid: "ban", danger: true, run: ban }, blockItem(all, { id, name }, refused)],
+      }),
     );
   }
 
@@ -98,7 +112,7 @@ export async function showPeople({ session, me, room, open }) {
       await session.invite(room.id, id);
       await fill();
     };
-    return person(session, { id, name, username }, action(t("people.inviteName", { name }), ICONS.plus, "invite", attempt(invite)));
+    return person(all, { id, name, username }, action(t("people.inviteName", { name }), ICONS.plus, "invite", attempt(invite)));
   }
 
   async function fill() {
@@ -115,18 +129,21 @@ export async function showPeople({ session, me, room, open }) {
   const onStatus = ({ detail }) => {
     for (const row of lists.querySelectorAll(".person")) if (detail.users.has(row.dataset.user)) say(row, session.statuses);
   };
+  const onBlocked = () => {
+    for (const row of lists.querySelectorAll(".person")) markBlocked(row, store);
+  };
+  store.addEventListener("blocked", onBlocked);
   session.statuses.addEventListener("change", onStatus);
   session.addEventListener("presence", onPresence);
   dialog.addEventListener("close", () => {
     session.removeEventListener("presence", onPresence);
     session.statuses.removeEventListener("change", onStatus);
+    store.removeEventListener("blocked", onBlocked);
     session.watchPresence(room.id, []).catch(() => {});
   });
 
   show(dialog);
-  await fill().catch((refusal) => {
-    error.textContent = errorText(refusal);
-  });
+  await fill().catch(refused);
 }
 
 function mark(lists, id, online) {
@@ -137,7 +154,7 @@ function mark(lists, id, online) {
   }
 }
 
-function person({ statuses }, { id, name, username, bot = false }, ...rest) {
+function person({ session: { statuses }, store }, { id, name, username, bot = false }, ...rest) {
   const row = h(
     "li",
     { class: "person", "data-user": id },
@@ -154,7 +171,13 @@ function person({ statuses }, { id, name, username, bot = false }, ...rest) {
     ...rest,
   );
   say(row, statuses);
+  markBlocked(row, store);
   return row;
+}
+
+function markBlocked(row, { blocked }) {
+  row.querySelector(".person-blocked")?.remove();
+  if (blocked.has(row.dataset.user)) row.querySelector(".person-name").append(h("small", { class: "person-blocked muted", "data-testid": "person-blocked" }, t("people.blocked")));
 }
 
 /** Shows what somebody says of themselves. */

@@ -1,8 +1,13 @@
-/** What one may prefer of a room, as items of its menus: in the side bar and in the room's head. */
+/**
+ * What one may prefer of a room, and whether one blocks the other person of a direct room, as items of its menus: in the
+ * side bar and in the room's head.
+ */
 
 import { ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
+import { roomTitle } from "../lib/titles.js";
 import { signsOf } from "../lib/unread.js";
+import { blockItem } from "./block-item.js";
 import { loaded } from "./loaded.js";
 import { tellError } from "./toasts.js";
 
@@ -33,6 +38,7 @@ export function preferenceItems({ session, store }, room) {
     isUnread
       ? { label: t("room.markRead"), icon: ICONS.mark, testid: "room-mark-read", run: read }
       : { label: t("room.markUnread"), icon: ICONS.mark, testid: "room-mark-unread", run: () => prefer({ unread: true }) },
+    room.other && blockItem({ session, store }, { id: room.other, name: roomTitle(room) }),
   ];
 }
 

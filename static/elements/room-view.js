@@ -37,7 +37,7 @@ class RoomView extends View {
   #shown = null; // "room" | "join" | "gone" | "unknown"
   #mark; // only moderators write here
   #composer;
-  #silent = null; // why one cannot write: "archived" | "moderatorsWrite"
+  #silent = null; // why one cannot write: "archived" | "blocked" | "moderatorsWrite"
   #foot; // the composer, or what stands in its place
 
   get room() {
@@ -139,7 +139,7 @@ class RoomView extends View {
     this.listen(list, "rewrite", ({ detail }) => composer.rewrite(detail.message));
     this.listen(composer, "sent", () => list.toEnd());
     this.listen(list, "found", () => this.#uncover());
-    this.#silent = whySilent(store.room(room), store.me);
+    this.#silent = whySilent(store, store.room(room));
     this.#foot = this.#silent ? silentBar(this, this.#silent) : composer;
     return [this.#notKept(), list, h("typing-line", { store, "data-room": room }), this.#foot];
   }
@@ -150,7 +150,7 @@ class RoomView extends View {
 
   /** The composer, or a line that says why one cannot write; what was being written stays in the composer. */
   #drawFoot(room) {
-    const why = whySilent(room, this.store.me);
+    const why = whySilent(this.store, room);
     if (why === this.#silent) return;
     this.#silent = why;
     const before = this.#foot;
@@ -158,6 +158,7 @@ class RoomView extends View {
     this.#foot = why ? silentBar(this, why) : this.#composer;
     before.replaceWith(this.#foot);
     if (hadFocus && why) this.#foot.focus();
+    else if (hadFocus) this.focusComposer();
   }
 
   #door(room) {
@@ -236,7 +237,7 @@ class RoomView extends View {
 
   async #onPeople() {
     const open = (room) => this.dispatchEvent(new CustomEvent("room-opened", { bubbles: true, detail: { room } }));
-    return (await loaded(import("./finding.js")))?.FINDING.showPeople({ session: this.session, me: this.store.me, room: this.store.room(this.room), open });
+    return (await loaded(import("./finding.js")))?.FINDING.showPeople({ session: this.session, store: this.store, room: this.store.room(this.room), open });
   }
 
   async #onLeave() {
@@ -251,23 +252,33 @@ class RoomView extends View {
 }
 
 /** Why somebody cannot write in a room that they are in; null if they can. */
-function whySilent(room, me) {
+function whySilent({ me, blocked }, room) {
+  if (blocked.has(room.other)) return "blocked";
   if (rightsIn(me, room).has("post")) return null;
   return room.archived ? "archived" : "moderatorsWrite";
 }
 
-/** Says why one cannot write; in an archived room it offers to restore it to those who may. */
+const SILENCE = {
+  archived: ["archived-bar", "room.archivedLead"],
+  blocked: ["blocked-bar", "error.user.blocked"],
+  moderatorsWrite: ["posting-bar", "room.moderatorsWrite"],
+}; // what the bar is called in tests, and says
+
+/** Says why one cannot write, and offers what ends it: to unblock somebody, or to restore an archived room to those who may. */
 function silentBar({ session, store, room: id }, why) {
+  const [testid, text] = SILENCE[why];
   const onclick = async ({ currentTarget: button }) => {
     button.disabled = true;
     await session.archive(id, false).catch(tellError);
     button.disabled = false;
   };
   const mayRestore = why === "archived" && rightsIn(store.me, store.room(id)).has("archive");
+  const unblock = () => void session.blocks.remove(store.room(id).other).catch(tellError);
   return h(
     "div",
-    { class: "silent-bar", tabindex: "-1", "data-testid": why === "archived" ? "archived-bar" : "posting-bar" },
-    h("p", { class: "muted" }, t(why === "archived" ? "room.archivedLead" : "room.moderatorsWrite")),
+    { class: "silent-bar", tabindex: "-1", "data-testid": testid },
+    h("p", { class: "muted" }, t(text)),
+    why === "blocked" && h("button", { class: "quiet", type: "button", "data-testid": "blocked-undo", onclick: unblock }, t("block.undo")),
     mayRestore && h("button", { class: "quiet", type: "button", "data-testid": "archived-restore", onclick: (event) => void onclick(event) }, t("room.restore")),
   );
 }

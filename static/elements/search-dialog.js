@@ -88,7 +88,7 @@ export function showSearch({ session, store, open }) {
           known && h("span", { dir: "auto" }, roomTitle(known)),
           h("time", { datetime: at, title: formatFull(date) }, `${formatDay(date)} ${formatTime(date)}`),
         ),
-        h("span", { class: "found-body", dir: "auto" }, body),
+        h("span", { class: "found-body", dir: "auto" }, store.blocked.has(author.id) ? t("message.folded") : body),
       ),
     );
   }

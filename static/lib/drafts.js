@@ -66,7 +66,7 @@ export class Drafts extends EventTarget {
   }
 
   /**
-   * `{text, reply, editing, attached}`: `reply` is `{id or client_id, name, body}`, `editing` is `{id, before, text}`,
+   * `{text, reply, editing, attached}`: `reply` is `{id or client_id, author, name, body}`, `editing` is `{id, before, text}`,
    * `attached` as `Attached.kept` has it.
    */
   of(room) {

@@ -17,6 +17,7 @@ export class Following {
   #sending;
   #preferences;
   #statuses;
+  #blocks;
   #isMine;
   #onRefused;
   #onReady;
@@ -29,13 +30,14 @@ export class Following {
    * them go on, `onReady()` when the store is up to date. `fire(type, detail)` tells what has happened, as a Session
    * fires it.
    */
-  constructor({ connection, store, history, sending, preferences, statuses, isMine, onRefused, onReady, fire }) {
+  constructor({ connection, store, history, sending, preferences, statuses, blocks, isMine, onRefused, onReady, fire }) {
     this.#connection = connection;
     this.#store = store;
     this.#history = history;
     this.#sending = sending;
     this.#preferences = preferences;
     this.#statuses = statuses;
+    this.#blocks = blocks;
     this.#isMine = isMine;
     this.#onRefused = onRefused;
     this.#onReady = onReady;
@@ -96,7 +98,7 @@ export class Following {
     if (!(await this.#isMine())) return;
     const preferring = this.#preferences.load(); // asked before the rooms, so that they are drawn once
     preferring.catch(() => {}); // until it is awaited
-    const rooms = await this.#allRooms();
+    const [rooms] = await Promise.all([this.#allRooms(), this.#blocks.load()]);
     // Another epoch is another log: the same seq would name another event there.
     const changed = this.epoch !== null && this.epoch !== epoch;
     const stale = changed ? this.#store.joined().filter(({ loaded }) => loaded) : [];
@@ -150,6 +152,10 @@ export class Following {
       this.#preferences.account.applyEvent(event);
       return;
     }
+    if (event.ev === "blocked") {
+      this.#blocks.applyEvent(event);
+      return;
+    }
     if (event.ev === "status") {
       this.#statuses.applyEvent(event);
       return;
@@ -168,7 +174,8 @@ export class Following {
     if (outcome === "applied" && event.ev === "plugin.event") this.#fire("noted", { event });
     if (outcome !== "applied" || event.ev !== "message.posted") return;
     this.#sending.confirm(event);
-    if (event.author.id !== this.#store.me.id) this.#fire("message", { room: event.room, message: event });
+    const { me, blocked } = this.#store;
+    if (event.author.id !== me.id && !blocked.has(event.author.id)) this.#fire("message", { room: event.room, message: event });
   }
 
   /** Events were lost on the way: subscribing again from the last one seen brings them. What is no event was one, perhaps. */

@@ -1,11 +1,11 @@
 /**
- * Keeps what is read (kept.js) as it changes: the list of rooms, and the newest messages of rooms that are open, up to
- * the event that was seen last. Begins when the server has said who the reader is. No DOM.
+ * Keeps what is read (kept.js) as it changes: the list of rooms, whom they block, and the newest messages of rooms that
+ * are open, up to the event that was seen last. Begins when the server has said who the reader is. No DOM.
  */
 
 const EVERY_MS = 3_000;
 const MOST_ROOMS = 500;
-const KEPT_FIELDS = ["id", "name", "kind", "topic", "joined", "role", "head", "read", "unread", "mentions", "prefers"];
+const KEPT_FIELDS = ["id", "name", "kind", "topic", "joined", "role", "head", "read", "unread", "mentions", "prefers", "other"];
 const MOST_MESSAGES = 50; // a page of history
 const MOST_CHARACTERS = 64_000; // of a room's messages, as JSON
 
@@ -62,7 +62,7 @@ export class Keeping {
       if (page) pages.set(id, page);
     }
     this.#changed.clear();
-    await this.#kept.write({ me: this.#me, epoch, rooms: listed(this.#store) }, pages);
+    await this.#kept.write({ me: this.#me, epoch, rooms: listed(this.#store), blocked: [...this.#store.blocked] }, pages);
   }
 }
 

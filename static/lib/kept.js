@@ -22,7 +22,7 @@ export class Kept {
     this.#factory = factory;
   }
 
-  /** `{me, epoch, rooms, pages: Map of room to {epoch, seq, complete, messages, at}}`; null if nothing is kept. */
+  /** `{me, epoch, rooms, blocked, pages: Map of room to {epoch, seq, complete, messages, at}}`; null if nothing is kept. */
   async read() {
     const late = new Promise((resolve) => setTimeout(resolve, WAIT_MS, null));
     return Promise.race([this.#try(readAll), late]);

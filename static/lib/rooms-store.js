@@ -1,7 +1,7 @@
 /**
  * The page's state: rooms, their messages, unread counts, typing users. It takes events, returns state,
- * and fires "change" ({room: id or null for the list, only: "typing" or "read" if nothing else changed, else null}).
- * It sends no requests. No DOM.
+ * and fires "change" ({room: id or null for the list, only: "typing" or "read" if nothing else changed, else null}) and
+ * "blocked" ({}: I block others than before). It sends no requests. No DOM.
  */
 
 import { Attached } from "./attached.js";
@@ -50,6 +50,7 @@ export class RoomsStore extends EventTarget {
   me = null;
   rooms = new Map();
   isKnown = false; // whether the server has told the rooms
+  blocked = new Set(); // ids of those whom I block
   #lastNote = 0;
   #preferences = new Map(); // by room, those of rooms that are not here too
   #left = []; // ids of rooms, in the order in which they were left
@@ -57,6 +58,7 @@ export class RoomsStore extends EventTarget {
   reset(me = null) {
     this.me = me;
     this.isKnown = false;
+    this.blocked = new Set();
     this.#preferences = new Map();
     for (const id of [...this.rooms.keys()]) this.#forget(id);
     this.#changed(null);
@@ -98,7 +100,8 @@ export class RoomsStore extends EventTarget {
   }
 
   /** Shows what `Kept.read` returned, until the server has said what is there now. */
-  restore({ epoch, rooms, pages }) {
+  restore({ epoch, rooms, pages, blocked = [] }) {
+    this.blocked = new Set(blocked);
     for (const said of rooms) {
       if (said.prefers) this.#preferences.set(said.id, said.prefers);
       this.#describe(said);
@@ -172,6 +175,15 @@ export class RoomsStore extends EventTarget {
   subscribed(id, seq) {
     const room = this.rooms.get(id);
     if (room) room.lastSeq = seq;
+  }
+
+  /** I block these people (ids), and nobody else. Returns whether that is another set than before. */
+  block(users) {
+    if (users.size === this.blocked.size && [...users].every((user) => this.blocked.has(user))) return false;
+    this.blocked = users;
+    this.#changed(null);
+    this.dispatchEvent(new CustomEvent("blocked"));
+    return true;
   }
 
   /** The log that the messages came from is not the server's any more. */
@@ -306,7 +318,7 @@ export class RoomsStore extends EventTarget {
     const { ev: _, ...message } = event;
     room.typing.delete(event.author.id);
     addNew(room, message, room.held);
-    if (event.author.id === this.me?.id || event.seq <= room.countedTo || event.seq <= room.read) return;
+    if (this.#isIgnored(event.author) || event.seq <= room.countedTo || event.seq <= room.read) return;
     room.unread += 1;
     if (event.mentions?.includes(this.me?.id)) room.mentions += 1;
   }
@@ -331,9 +343,14 @@ export class RoomsStore extends EventTarget {
   #readTo(room, seq) {
     if (seq < room.read) return;
     room.read = seq;
-    const later = room.messages.filter((message) => message.seq > seq && message.author.id !== this.me?.id);
+    const later = room.messages.filter((message) => message.seq > seq && !this.#isIgnored(message.author));
     room.unread = seq >= room.head ? 0 : Math.min(room.unread, later.length);
     if (room.unread === 0) room.mentions = 0;
+  }
+
+  /** Whether messages of this author are never unread. */
+  #isIgnored({ id }) {
+    return id === this.me?.id || this.blocked.has(id);
   }
 
   /** Fixes the "new messages" line where reading stopped. */
@@ -352,7 +369,7 @@ export class RoomsStore extends EventTarget {
   typingIn(id, now = Date.now()) {
     const typing = this.rooms.get(id)?.typing ?? new Map();
     for (const [user, { until }] of typing) if (until <= now) typing.delete(user);
-    const current = [...typing.values()];
+    const current = [...typing].filter(([user]) => !this.blocked.has(user)).map(([, each]) => each);
     return {
       names: current.map(({ name }) => name),
       until: current.length ? Math.min(...current.map(({ until }) => until)) : null,

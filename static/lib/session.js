@@ -3,11 +3,12 @@
  * asked for (lib/requests.js, lib/history.js), and the server's events in the rooms store (lib/following.js). No DOM.
  *
  * Fires "status" ({status, code}), "ready" ({}: the store is up to date), "signed-out" ({reason, redirect}), "message"
- * ({room, message}: new, from others), "noted" ({event}: a plugin's), "missed" ({room}: events of it were lost),
+ * ({room, message}: new, from others whom one does not block), "noted" ({event}: a plugin's), "missed" ({room}: events of it were lost),
  * "banned" ({room, ban}: the reader), "plugins" ({}: commands and parts of the page may have come or gone), and what
  * Requests fires.
  */
 
+import { Blocks } from "./blocks.js";
 import { Following } from "./following.js";
 import { RoomHistory } from "./history.js";
 import { LateStatuses } from "./late-statuses.js";
@@ -24,6 +25,7 @@ export class Session extends Requests {
   status = "idle";
   preferences;
   statuses;
+  blocks;
   #tabs;
   #records;
   #api;
@@ -52,6 +54,7 @@ export class Session extends Requests {
     this.#sending = new Sending({ connection, store, records, tabs, upload, isMine: () => this.#knows !== "no", onSignedOut: onRefused });
     this.preferences = new Preferences({ connection, store, account });
     this.statuses = new LateStatuses({ connection, store });
+    this.blocks = new Blocks({ connection, store, refresh: () => this.refreshRooms() });
     this.#history = new RoomHistory({ connection, store, onPage: (room, messages) => this.#sending.onPage(room, messages) });
     connection.addEventListener("status", ({ detail }) => this.#onStatus(detail));
     connection.addEventListener("hello", () => (this.#failures = 0));
@@ -62,6 +65,7 @@ export class Session extends Requests {
       sending: this.#sending,
       preferences: this.preferences,
       statuses: this.statuses,
+      blocks: this.blocks,
       isMine: () => this.#isMine(),
       onRefused,
       onReady: () => this.#onReady(),
@@ -94,6 +98,7 @@ export class Session extends Requests {
     this.preferences.reset();
     this.preferences.account.start(me.id);
     this.statuses.reset();
+    this.blocks.reset();
     this.#following.epoch = kept?.epoch ?? null;
     if (kept) this.#store.restore(kept);
     this.#knows = kept ? "no" : "start";
@@ -171,6 +176,7 @@ export class Session extends Requests {
     this.preferences.reset();
     this.preferences.account.end({ isAsked: reason === "asked" });
     this.statuses.reset();
+    this.blocks.reset();
     this.#following.epoch = null;
     this.#fire("signed-out", { reason, redirect });
   }

@@ -157,13 +157,14 @@ export class SharedConnection extends EventTarget {
     }
   }
 
-  /** The server tells a user's other connections how far one has read, and what one prefers; here, the other tabs are on this one. */
+  /** What the server tells a user's other connections, it does not tell this one, on which the other tabs are. */
   #ask(tab, op, fields) {
     if (op === "sub") return this.#own.request(op, { ...fields, rooms: this.#forAll(fields.rooms) });
     if (op === "presence") return this.#own.request(op, { ...fields, users: this.#watchedByAll(tab, fields) });
     const asked = this.#own.request(op, fields);
     if (op === "read") asked.then(() => this.#onOwn("event", { ev: "read", ...fields }), () => {});
     if (op === "prefer") asked.then((preferences) => this.#onOwn("event", { ev: "preferences", room: fields.room, preferences }), () => {});
+    if (op === "block" || op === "unblock") asked.then(() => this.#onOwn("event", { ev: "blocked", ...fields, blocked: op === "block" }), () => {});
     if (op === "prefer_account") asked.then(() => this.#onOwn("event", { ev: "account.preferences", ...fields }), () => {});
     return asked;
   }

@@ -5,16 +5,20 @@
 
 const GROUP_MS = 5 * 60_000; // messages of one author this close to the first of them share its head
 
+const NOBODY = { blocked: new Set(), unfolded: new Set() };
+
 export class Timeline {
   #known = new Map(); // by key
   #days = new WeakMap(); // of messages: `{ms, day}`
 
   /**
-   * `[{kind: "day", key, at} | {kind: "new", key} | {kind: "message", key, message, grouped, quoted} |
+   * `[{kind: "day", key, at} | {kind: "new", key} | {kind: "message", key, message, grouped, folded, quoted, quoteFolded} |
    * {kind: "note", key, note}, …]` of a room of the store. `outgoing` are entries of the outbox; a message keeps its key
-   * from there into the log. `quoted` is the message that is answered, if it is here.
+   * from there into the log. `quoted` is the message that is answered, if it is here. Folded are texts of those who are
+   * `blocked` (a set of ids of users), but for the messages that are `unfolded` (a set of ids).
    */
-  entries({ messages, newFrom, moreBefore, moreAfter, refused, notes = [] }, outgoing, me) {
+  entries({ messages, newFrom, moreBefore, moreAfter, refused, notes = [] }, outgoing, me, { blocked, unfolded } = NOBODY) {
+    const folds = ({ id, author, deleted = false }) => blocked.has(author.id) && !unfolded.has(id) && !deleted;
     const shown = merged(messages, outgoing.map((entry) => this.#own(entry, me)), refused, moreBefore, moreAfter);
     const waiting = notes.filter((note) => covered(note.after, messages, moreBefore, moreAfter));
     const found = new Map(messages.map((message) => [message.id, message]));
@@ -34,7 +38,7 @@ export class Timeline {
       const day = before && message.seq === undefined ? before.day : ownDay;
       const isNewDay = before?.day !== day;
       if (isNewDay) entries.push({ kind: "day", key: `day-${day}-${message.seq ?? 0}`, at: new Date(ms) });
-      const isFirstNew = lineDue && message.seq > newFrom && message.author.id !== me.id;
+      const isFirstNew = lineDue && message.seq > newFrom && message.author.id !== me.id && !blocked.has(message.author.id);
       if (isFirstNew) {
         entries.push({ kind: "new", key: "new" });
         lineDue = false;
@@ -43,7 +47,7 @@ export class Timeline {
       const grouped = !isNewDay && !isFirstNew && !apart && !message.reply_to && !message.reply_to_unsent && isClose;
       if (!grouped) head = ms;
       const quoted = message.reply_to ? found.get(message.reply_to) : undefined;
-      entries.push({ kind: "message", key: keyOf(message), message, grouped, quoted });
+      entries.push({ kind: "message", key: keyOf(message), message, grouped, folded: folds(message), quoted, quoteFolded: quoted !== undefined && folds(quoted) });
       before = { author: message.author.id, day };
     }
     return this.#kept([...entries, ...waiting.map(noted)]);

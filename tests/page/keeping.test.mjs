@@ -78,6 +78,25 @@ test("what is preferred is kept with the rooms, and favourites before others", (
   assert.equal(later.room("r0").prefers.section, "");
 });
 
+test("who is blocked, and with whom one talks alone, is known again without a network", async () => {
+  const store = filled(3);
+  store.applySnapshot([{ id: "d", name: "Bob", kind: "direct", head: 1, other: "bob" }]);
+  store.block(new Set(["bob", "eve"]));
+  let written = null;
+  const keeping = new Keeping({ kept: { write: async (state) => (written = structuredClone(state)) }, store, epoch: () => "e" });
+  keeping.start(ME);
+  await keeping.flush();
+  const later = new RoomsStore();
+  later.reset(ME);
+  later.restore({ ...written, pages: new Map() });
+  assert.deepEqual([[...later.blocked], later.room("d").other], [["bob", "eve"], "bob"]);
+  later.restore({ epoch: "e", rooms: [], pages: new Map() }); // kept before anybody could be blocked
+  assert.equal(later.blocked.size, 0);
+  store.block(new Set());
+  await keeping.flush();
+  assert.deepEqual(written.blocked, []);
+});
+
 test("what changes is kept once somebody is known, and nothing after the session", async () => {
   const written = [];
   const kept = { write: async (state, pages) => written.push([state.me.id, [...pages.keys()]]), clear: async () => written.push("cleared") };

@@ -88,6 +88,41 @@ test("follows what is preferred of the page elsewhere, and says what was chosen 
   assert.equal(account.get("theme"), undefined);
 });
 
+test("knows whom one blocks before messages are there, follows it, and tells of no message of theirs", async () => {
+  const { connection, store, session } = await opened();
+  const told = [];
+  session.addEventListener("message", ({ detail }) => told.push(detail.message.seq));
+  connection.says("event", posted(11));
+  connection.says("event", { ev: "blocked", user: "ben", blocked: true });
+  connection.says("event", posted(12));
+  assert.deepEqual([told, store.room("r").unread], [[11], 1]);
+  let answer;
+  connection.answers.blocks = () => new Promise((resolve) => (answer = resolve));
+  connection.answers.rooms = () => ({ rooms: [{ id: "new", name: "New", head: 1 }] });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.deepEqual([...store.rooms.keys()], ["r"]);
+  answer({ users: [{ id: "eve" }] });
+  await settled();
+  assert.deepEqual([[...store.rooms.keys()], [...store.blocked]], [["new"], ["eve"]]);
+  session.expire();
+  assert.equal(store.blocked.size, 0);
+});
+
+test("what is blocked by oneself counts, and numbers are asked for again", async (context) => {
+  const { connection, store, session } = await opened();
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const before = connection.of("rooms").length;
+  await session.blocks.add("ben");
+  assert.ok(store.blocked.has("ben"));
+  context.mock.timers.tick(1_000);
+  assert.equal(connection.of("rooms").length, before + 1);
+  await session.blocks.add("eve");
+  session.expire();
+  context.mock.timers.tick(1_000);
+  assert.equal(connection.of("rooms").length, before + 1);
+});
+
 test("takes all pages of the rooms that the user is in", async () => {
   const { connection, store, session } = await opened();
   const room = (id, more = {}) => ({ id, name: id, kind: "public", head: 1, ...more });

@@ -212,6 +212,25 @@ test("what is preferred of the page in one tab is told to all", async () => {
   ended(all);
 });
 
+test("who is blocked in one tab is blocked in all, unless it is refused", async () => {
+  const { all } = await three();
+  const [one, two, third] = all;
+  const told = [];
+  for (const { shared } of all) shared.addEventListener("event", ({ detail }) => told.push(detail));
+  one.own.answer = async () => ({});
+  await two.shared.request("block", { user: "bob" });
+  await settled();
+  assert.deepEqual(told.splice(0), Array(3).fill({ ev: "blocked", user: "bob", blocked: true }));
+  await one.shared.request("unblock", { user: "bob" });
+  await settled();
+  assert.deepEqual(told.splice(0), Array(3).fill({ ev: "blocked", user: "bob", blocked: false }));
+  one.own.answer = () => Promise.reject(new RequestError({ code: "user.forbidden", message: "" }));
+  await assert.rejects(third.shared.request("block", { user: "eve" }));
+  await settled();
+  assert.deepEqual(told, []);
+  ended(all);
+});
+
 test("what is read in one tab is read in all", async () => {
   const { all } = await three();
   const [one, two, third] = all;

@@ -33,7 +33,7 @@ LONG = "An address https://example.org/with/a/very/long/path/that-has-to-break-s
 
 
 def server_with_all(data: Path) -> Server:
-    """A server with the plugins that add to the page, and a population: Olga, who owns it, and Ben, who has said something."""
+    """A server with the plugins that add to the page, for the people of `populate`: Olga, who owns it, and Ben and Rex."""
     server = Server(data, "memory", SETTINGS)
     server.start()
     return server
@@ -66,8 +66,24 @@ def populate(browser: Browser, server: Server) -> None:
     expect(olga.page.get_by_test_id("pinned")).to_be_visible()
     upload(olga)
     report(olga, "@olga hello")  # whose notice would cover what is clicked next
+    block(browser, server, olga)
     for person in (olga, ben):
         person.context.close()
+
+
+def block(browser: Browser, server: Server, blocker: Person) -> None:
+    """Rex says something in the open room, and is blocked."""
+    rex = Person(browser, server.url)
+    account = {"username": "rex", "name": "Rex", "password": PASSWORD}
+    made = rex.context.request.post(f"{server.url}/api/v1/register", data=account)
+    assert made.status == 201, made.text()
+    room = rex.become_member("Garden")
+    message = {"client_id": "folded", "body": "Nobody wants your tomatoes."}
+    posted = rex.context.request.post(f"{rex.rooms}/{room}/messages", data=message)
+    assert posted.status == 201, posted.text()
+    blocks = f"{server.url}/api/v1/me/blocks/{made.json()['user']['id']}"
+    assert blocker.context.request.put(blocks, data={}).status == 200
+    rex.context.close()
 
 
 def report(person: Person, text: str) -> None:
@@ -220,7 +236,8 @@ class Tour:
         page.get_by_test_id("people").click()
         expect(page.get_by_test_id("members").locator("li").first).to_be_visible()
         yield "people"
-        page.get_by_test_id("members").get_by_test_id("ban").first.click()
+        page.get_by_test_id("members").get_by_test_id("person-menu").first.click()
+        page.get_by_test_id("ban").click()
         expect(page.get_by_test_id("ban-dialog")).to_be_visible()
         yield "ban"
         page.keyboard.press("Escape")

@@ -6,5 +6,6 @@ export const PAGES = [
   ["appearance", "settings.appearance", async () => (await import("./appearance.js")).appearancePage],
   ["security", "settings.security", async () => (await import("./security.js")).securityPage],
   ["sessions", "account.sessions", async () => (await import("./sessions.js")).sessionsPage],
+  ["blocked", "settings.blocked", async () => (await import("./blocked.js")).blockedPage],
   ["notifications", "settings.notifications", async () => (await import("./notifications.js")).notificationsPage],
 ];
