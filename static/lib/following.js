@@ -101,8 +101,9 @@ export class Following {
     const [rooms] = await Promise.all([this.#allRooms(), this.#blocks.load()]);
     // Another epoch is another log: the same seq would name another event there.
     const changed = this.epoch !== null && this.epoch !== epoch;
-    const stale = changed ? this.#store.joined().filter(({ loaded }) => loaded) : [];
-    for (const { id } of stale) this.#store.forgetMessages(id);
+    const before = changed ? this.#store.joined() : [];
+    const stale = before.filter(({ loaded }) => loaded);
+    for (const { id } of before) this.#store.forgetMessages(id);
     this.epoch = epoch;
     this.#store.applySnapshot(rooms);
     // A page loaded anew is as good as what was kept, and costs less than all that came since.

@@ -14,6 +14,7 @@ const STEWARDS = new Set(["owner", "admin"]); // of a room, or of the server
 const LEFT_MESSAGES = 150; // kept of a room that was left, around where one read
 const LEFT_ROOMS = 20; // of which messages are kept; those left before them load again
 const KEPT_NOTES = 20;
+const LATELY = 50; // messages that an answer or a marker may be older than
 
 /** The fields of a room that the page uses, from the server's description of it. */
 function described(said) {
@@ -29,6 +30,7 @@ function freshRoom() {
     mentions: 0,
     lastSeq: null, // last event seen: where the next subscription resumes
     countedTo: 0, // the server's unread count covers the log up to here
+    lately: [], // the last messages that were counted here, `{seq, author, isMention}`
     ...noMessages(),
     restored: false, // the messages are those of an earlier visit, and the server has not been asked since
     opened: false, // somebody looks at it, or did
@@ -131,8 +133,9 @@ export class RoomsStore extends EventTarget {
     const known = this.rooms.get(said.id);
     const room = Object.assign(known ?? freshRoom(), described(said));
     room.read = said.read ?? room.read;
-    room.unread = said.unread ?? 0;
-    room.mentions = said.mentions ?? 0;
+    const later = this.#counted(room, Math.max(room.head, room.read)); // they came while the server counted
+    room.unread = (said.unread ?? 0) + later.length;
+    room.mentions = (said.mentions ?? 0) + later.filter(({ isMention }) => isMention).length;
     room.countedTo = room.head;
     room.prefers = this.prefers(room.id);
     if (!room.joined) Object.assign(room, { lastSeq: null, unread: 0, mentions: 0 });
@@ -190,7 +193,7 @@ export class RoomsStore extends EventTarget {
   forgetMessages(id) {
     const room = this.rooms.get(id);
     if (!room) return;
-    Object.assign(room, noMessages(), { lastSeq: null, place: null, restored: false });
+    Object.assign(room, noMessages(), { lastSeq: null, lately: [], place: null, restored: false });
     this.#changed(id);
   }
 
@@ -319,8 +322,15 @@ export class RoomsStore extends EventTarget {
     room.typing.delete(event.author.id);
     addNew(room, message, room.held);
     if (this.#isIgnored(event.author) || event.seq <= room.countedTo || event.seq <= room.read) return;
+    const isMention = event.mentions?.includes(this.me?.id) ?? false;
+    room.lately = [...room.lately, { seq: event.seq, author: event.author, isMention }].slice(-LATELY);
     room.unread += 1;
-    if (event.mentions?.includes(this.me?.id)) room.mentions += 1;
+    if (isMention) room.mentions += 1;
+  }
+
+  /** The messages after a seq that were counted here. */
+  #counted(room, seq) {
+    return room.lately.filter((message) => message.seq > seq && !this.#isIgnored(message.author));
   }
 
   /** An answer to me alone about a message; no other client has it. */
@@ -343,8 +353,9 @@ export class RoomsStore extends EventTarget {
   #readTo(room, seq) {
     if (seq < room.read) return;
     room.read = seq;
-    const later = room.messages.filter((message) => message.seq > seq && !this.#isIgnored(message.author));
-    room.unread = seq >= room.head ? 0 : Math.min(room.unread, later.length);
+    const here = room.messages.filter((message) => message.seq > seq && !this.#isIgnored(message.author));
+    const later = Math.max(here.length, this.#counted(room, seq).length); // of a room that was not opened, none is here
+    room.unread = seq >= room.head ? 0 : Math.min(room.unread, later);
     if (room.unread === 0) room.mentions = 0;
   }
 

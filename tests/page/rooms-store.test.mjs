@@ -146,6 +146,33 @@ test("reading on another device counts down here", () => {
   assert.equal(store.room("r").lastSeq, 10);
 });
 
+test("what came after a marker, or while the server counted, stays unread, in a room that was never opened too", () => {
+  store.applyEvent(posted(11, "@aya", BEN, { mentions: ["me"] }));
+  store.applyEvent(posted(12));
+  store.applyEvent({ ev: "read", room: "r", seq: 10 });
+  const { read, unread, mentions } = store.room("r");
+  assert.deepEqual([read, unread, mentions], [10, 2, 1]);
+  store.applySnapshot([listed({ head: 10, read: 10, unread: 0 })]);
+  assert.deepEqual([store.room("r").unread, store.room("r").mentions], [2, 1]);
+  store.applySnapshot([listed({ head: 11, read: 10, unread: 1, mentions: 1 })]);
+  assert.deepEqual([store.room("r").unread, store.room("r").mentions], [2, 1]);
+  store.applySnapshot([listed({ head: 11, read: 12, unread: 0 })]); // both were read meanwhile
+  assert.deepEqual([store.room("r").unread, store.room("r").mentions], [0, 0]);
+  store.applyEvent(posted(13));
+  store.block(new Set([BEN.id]));
+  store.applySnapshot([listed({ head: 12, read: 12, unread: 0 })]);
+  assert.equal(store.room("r").unread, 0);
+});
+
+test("of the messages that were counted here a few are remembered, and none of another log", () => {
+  for (let seq = 11; seq <= 100; seq++) store.applyEvent(posted(seq));
+  store.applyEvent({ ev: "read", room: "r", seq: 20 });
+  assert.equal(store.room("r").unread, 50);
+  store.forgetMessages("r");
+  store.applySnapshot([listed({ head: 3, read: 0, unread: 3 })]);
+  assert.equal(store.room("r").unread, 3);
+});
+
 test("a change tells whether nothing but a marker or somebody who types is another", () => {
   const told = [];
   store.addEventListener("change", ({ detail }) => told.push([detail.room, detail.only]));

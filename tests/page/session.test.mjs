@@ -109,6 +109,20 @@ test("knows whom one blocks before messages are there, follows it, and tells of 
   assert.equal(store.blocked.size, 0);
 });
 
+test("what was counted of another log does not count, in a room that was never opened too", async () => {
+  const { connection, store } = await opened();
+  const rooms = (head, unread) => ({ rooms: [{ id: "s", name: "S", kind: "public", head, read: 0, unread, mentions: 0 }] });
+  connection.answers.rooms = () => rooms(10, 10);
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  connection.says("event", posted(11, { room: "s" }));
+  assert.equal(store.room("s").unread, 11);
+  connection.answers.rooms = () => rooms(3, 3);
+  connection.says("hello", { epoch: "e2" });
+  await settled();
+  assert.equal(store.room("s").unread, 3);
+});
+
 test("what is blocked by oneself counts, and numbers are asked for again", async (context) => {
   const { connection, store, session } = await opened();
   context.mock.timers.enable({ apis: ["setTimeout"] });
