@@ -188,7 +188,7 @@ from chatserver.model import (
     read_event,
 )
 from chatserver.parts import Button, Field, Form, Menu, Option, Parts, TextPart
-from chatserver.roomlog.redaction import redact, redacted
+from chatserver.roomlog.redaction import cleared, redact, redacted
 from chatserver.roomlog.room import Room
 from chatserver.runtime.clock import text_of as time_text
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
@@ -444,6 +444,7 @@ __all__ = [
     "__version__",
     "address_network",
     "blob_answer",
+    "cleared",
     "cursor_of",
     "demand_blob_key",
     "from_extra",

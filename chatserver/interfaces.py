@@ -231,6 +231,13 @@ class Store(Protocol):
         event, do not change, and repeating a call does no harm. After an error some may be redacted.
         """
 
+    async def clear(self, room: str, seqs: Sequence[int]) -> None:
+        """Remove all contents of these events from the log, durably; every read then gives them without.
+
+        The events keep their places and all else: see `chatserver.cleared`. For rooms that are deleted. Seqs without
+        an event change nothing, and repeating a call does no harm. After an error some may be cleared.
+        """
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         """The newest `limit` posted messages with seq < `before` (None: of all), ascending."""
 
@@ -307,7 +314,10 @@ class Store(Protocol):
         """
 
     async def drop_index(self, room: str, slot: int, first: int) -> None:
-        """Remove the room's pages whose slot and first are both lower than these."""
+        """Remove the room's pages whose slot and first are both lower than these.
+
+        They are at most 2^31 - 1 and 2^63 - 1.
+        """
 
     # -- records: small values under (space, key), for sessions, accounts, markers, plugins --
     #

@@ -1,7 +1,7 @@
 """Redaction: events go out without texts and data that an edit or a deletion has replaced.
 
 Stores do it as they read a log for people (`interfaces.Store.shown`). The log keeps these texts and data, and
-so do exact copies of it: backups and moves.
+so do exact copies of it: backups and moves. Of a deleted room the log keeps no contents (`cleared`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,17 @@ from typing import TypeVar
 
 import msgspec
 
-from chatserver.model import NO_DATA, AnyEvent, MessageEdited, MessagePosted
+from chatserver.model import (
+    NO_DATA,
+    AnyEvent,
+    Ban,
+    MemberLeft,
+    MessageEdited,
+    MessagePosted,
+    PluginEvent,
+    RoomChanged,
+    UnknownEvent,
+)
 
 Said = TypeVar("Said", bound=MessagePosted | MessageEdited)
 
@@ -21,6 +31,25 @@ def redacted(event: Said) -> Said:
     return msgspec.structs.replace(
         event, body="", mentions=(), data=NO_DATA, data_text="", redacted=True
     )
+
+
+def cleared(event: AnyEvent) -> AnyEvent:
+    """The event without anything that somebody wrote; the same event if it has nothing of the kind.
+
+    Left are its place, kind, author and time, and what it changes: the message, the member, their role, a reaction.
+    """
+    match event:
+        case MessagePosted() | MessageEdited():
+            return redacted(event)
+        case RoomChanged() if event.name is not None or event.topic:
+            return msgspec.structs.replace(event, name=None, topic="")
+        case MemberLeft() if event.ban is not None and event.ban.reason:
+            return msgspec.structs.replace(event, ban=Ban(until=event.ban.until))
+        case PluginEvent() if event.payload is not None:
+            return msgspec.structs.replace(event, payload=None)
+        case UnknownEvent() if event.fields:
+            return msgspec.structs.replace(event, fields={})
+    return event
 
 
 def redact(events: list[AnyEvent], seqs: Iterable[int]) -> None:

@@ -6,15 +6,20 @@ from typing import Any
 from chatserver import (
     AnyEvent,
     Appended,
+    Ban,
     Conflict,
+    MemberLeft,
     MessageDeleted,
     MessageEdited,
     PinAdded,
+    PluginEvent,
     ReactionAdded,
     Store,
+    UserRef,
+    cleared,
     redacted,
 )
-from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, posted
+from chatserver.testing.samples import AT, TRICKY_TEXTS, described, event, joined, posted
 
 
 def talk(room: str) -> list[AnyEvent]:
@@ -41,6 +46,18 @@ def talk(room: str) -> list[AnyEvent]:
         event(MessageEdited, room, 8, message=first, body="third"),
         event(PinAdded, room, 9, message=first),
         event(MessageDeleted, room, 10, message=first),
+    ]
+
+
+def eventful(room: str) -> list[AnyEvent]:
+    """A log with an event of each kind that has contents, and of others."""
+    user = UserRef("u2", "Ben")
+    return [
+        *talk(room),
+        event(MemberLeft, room, 11, user=user, ban=Ban(reason="spam", until=AT)),
+        event(PluginEvent, room, 12, type="poll.closed", payload={"question": "Tea?"}),
+        described(room, 13, name="Tea", topic="Tea, and nothing else"),
+        event(PinAdded, room, 14, message=f"{room}-4"),
     ]
 
 
@@ -117,6 +134,48 @@ class RedactionContract:
         seqs = [each.seq for each in log[1:]]
         await store.redact("r", seqs)
         assert await store.read("r", 0, len(log)) == without_texts(log, *seqs)
+
+    async def test_cleared_events_keep_their_places_and_lose_their_contents(
+        self, store: Store
+    ) -> None:
+        log, other = eventful("r"), eventful("q")
+        await store.append([*log, *other])
+        seqs = [each.seq for each in log]
+        await store.clear("r", [3, 4])
+        kept = [cleared(each) if each.seq in (3, 4) else each for each in log]
+        assert await store.read("r", 0, 100) == kept
+        for _ in range(2):
+            await store.clear("r", [*seqs, 500, -1, 0])
+        kept = [cleared(each) for each in log]
+        assert await store.read("r", 0, 100) == kept
+        assert await store.messages("r", None, 10) == kept[2:4]
+        assert await store.shown([("r", 0)], 100) == [without_texts(kept, 3, 4, 5, 7, 8)]
+        assert await store.rooms(["r"]) == {"r": kept[12]}
+        assert await store.read("q", 0, 100) == other
+
+    async def test_what_is_cleared_is_found_as_before(self, store: Store) -> None:
+        log = eventful("r")
+        await store.append(log)
+        await store.clear("r", [each.seq for each in log])
+        sent: Any = log[3]
+        key = (sent.author.id, sent.client_id)
+        assert await store.repeats([key]) == {key: cleared(sent)}
+        again = posted("r", 15, body="again", client_id=sent.client_id)
+        assert await store.append([again]) == Appended(0, Conflict.CLIENT_ID)
+        changes = await store.changes({"r": ["r-3", "r-4"]})
+        assert [each.seq for each in changes] == [6, 7, 8, 9, 10, 14]
+        assert {each.user.id: each.seq for each in await store.members(["r"])} == {"u2": 11}
+        assert [each.seq for each in await store.memberships("u2")] == [11]
+        assert await store.public_rooms("", 10) == [cleared(log[12])]
+        assert (await store.unread("u2", {"r": 0}))["r"] == (2, 0)
+
+    async def test_clearing_nothing_does_no_harm(self, store: Store) -> None:
+        log = eventful("r")
+        await store.append(log)
+        for seqs in ([], [2, 6, 9, 10, 14], [500, -1, 0]):
+            await store.clear("r", seqs)
+        await store.clear("none", [1, 2])
+        assert await store.read("r", 0, 100) == log
 
     async def test_another_node_and_the_next_start_see_it(
         self, store: Store, other: Store, make_store: Callable[[], Store]

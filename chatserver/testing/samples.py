@@ -73,10 +73,14 @@ def joined(room: str, seq: int, member: str, role: RoomRole = RoomRole.MEMBER) -
 
 
 def described(
-    room: str, seq: int, kind: RoomKind = RoomKind.PUBLIC, name: str | None = "Room"
+    room: str,
+    seq: int,
+    kind: RoomKind = RoomKind.PUBLIC,
+    name: str | None = "Room",
+    topic: str = "",
 ) -> RoomChanged:
     """A room's description."""
-    return RoomChanged(room=room, seq=seq, at=AT, author=user(), name=name, kind=kind)
+    return RoomChanged(room=room, seq=seq, at=AT, author=user(), name=name, kind=kind, topic=topic)
 
 
 def event(kind: Callable[..., T], room: str, seq: int, **fields: Any) -> T:

@@ -29,6 +29,7 @@ from chatserver import (
     StartupError,
     Tally,
     Unread,
+    cleared,
     message_seq,
     redact,
     redacted,
@@ -136,6 +137,19 @@ class MemoryStore:
             elif isinstance(event, MessageEdited):
                 log[seq - 1] = gone = redacted(event)
                 changes = self._changes[room][event.message]
+                changes[changes.index(event)] = gone
+
+    async def clear(self, room: str, seqs: Sequence[int]) -> None:
+        log = self._rooms.get(room, [])
+        for seq in seqs:
+            if not 0 < seq <= len(log):
+                continue
+            event, gone = log[seq - 1], cleared(log[seq - 1])
+            log[seq - 1] = gone
+            if isinstance(gone, MessagePosted):
+                self._sent[gone.author.id, gone.client_id] = gone
+            elif isinstance(event, MessageEdited) and isinstance(gone, MessageEdited):
+                changes = self._changes[room][gone.message]
                 changes[changes.index(event)] = gone
 
     def _is_replaced(self, event: AnyEvent) -> bool:

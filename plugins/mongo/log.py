@@ -22,6 +22,7 @@ from chatserver import (
     StoreUnavailable,
     Tally,
     Unread,
+    cleared,
     message_seq,
     redacted,
 )
@@ -148,6 +149,20 @@ class MongoLog:
         changes = [
             ReplaceOne({"room": room, "seq": each.seq}, documents.document(redacted(each)))
             for each in texts
+        ]
+        if changes:
+            await self._database.run(self._events.bulk_write(changes, ordered=False))
+
+    async def clear(self, room: str, seqs: Sequence[int]) -> None:
+        if not seqs:
+            return
+        query = {"room": room, "seq": {"$in": list(seqs)}}
+        found = await self._database.find(self._events, query, [])
+        pairs = [(event, cleared(event)) for event in documents.events(found, AnyEvent)]
+        changes = [
+            ReplaceOne({"room": room, "seq": new.seq}, documents.document(new))
+            for old, new in pairs
+            if new is not old
         ]
         if changes:
             await self._database.run(self._events.bulk_write(changes, ordered=False))

@@ -144,6 +144,13 @@ class PostgresLog:
             kept = statements.redacted_bodies(body for (body,) in found)
             await self._database.fetch(statements.REDACT, name, *kept)
 
+    async def clear(self, room: str, seqs: Sequence[int]) -> None:
+        name = room.encode()
+        found = await self._database.fetch(statements.EVENTS_AT, name, list(seqs))
+        changed = statements.cleared_bodies(body for (body,) in found)
+        if changed[0]:
+            await self._database.fetch(statements.REDACT, name, *changed)
+
     async def shown(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
         if len(wanted) == 1:
             parts = [await self.read(*wanted[0], limit)]

@@ -15,6 +15,7 @@ from chatserver import (
     MessageEdited,
     MessagePosted,
     RoomChanged,
+    cleared,
     read_event,
     redacted,
 )
@@ -174,6 +175,8 @@ WHERE room = $1 AND seq = ANY($2::bigint[])
     AND (client_id IS NOT NULL OR substring(body, 1, 22) = {_EDITED})
 """  # noqa: S608 - as above
 
+EVENTS_AT = "SELECT body FROM events WHERE room = $1 AND seq = ANY($2::bigint[])"
+
 REDACT = """
 UPDATE events SET body = given.body, mentions = NULL
 FROM unnest($2::bigint[], $3::bytea[]) AS given (seq, body)
@@ -185,6 +188,13 @@ def redacted_bodies(bodies: Iterable[bytes]) -> tuple[list[int], list[bytes]]:
     """The seqs of these events, and their bodies without texts."""
     events = [redacted(_said.decode(body)) for body in bodies]
     return [event.seq for event in events], [_encode(event) for event in events]
+
+
+def cleared_bodies(bodies: Iterable[bytes]) -> tuple[list[int], list[bytes]]:
+    """The seqs of those of these events that have contents, and their bodies without."""
+    found = [(event, cleared(event)) for event in events(any_event, bodies)]
+    kept = [new for old, new in found if new is not old]
+    return [event.seq for event in kept], [_encode(event) for event in kept]
 
 
 # Bodies are JSON in bytes, which PostgreSQL cannot always parse: NUL, or letters that the database's encoding

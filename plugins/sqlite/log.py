@@ -80,6 +80,14 @@ class SqliteLog:
                 lambda connection: rows.redact_stored(connection, number, wanted)
             )
 
+    async def clear(self, room: str, seqs: Sequence[int]) -> None:
+        numbers = await self._known({room})
+        if numbers and seqs:
+            number, wanted = numbers[room], list(seqs)
+            await self._database.write(
+                lambda connection: rows.clear_stored(connection, number, wanted)
+            )
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         end = queries.ANY_SEQ if before is None else before
         newest = await self._of_room(room, MessagePosted, queries.MESSAGES, end, max(limit, 0))

@@ -173,6 +173,12 @@ def texts_at(count: int) -> str:
             AND (client_id IS NOT NULL OR substr(event, 1, {PREFIX}) = {_EDITED})"""
 
 
+@cache
+def events_at(count: int) -> str:
+    """The events at these seqs of a room."""
+    return events(f"SELECT event FROM events WHERE room = ? AND seq IN ({places(count)})")
+
+
 def _of_asked(columns: str, *kinds: str) -> str:
     """A query for changes of these kinds to the message named by `asked`."""
     return f"""

@@ -16,6 +16,7 @@ from chatserver import (
     MessagePosted,
     RoomChanged,
     RoomKind,
+    cleared,
     read_event,
     redact,
     redacted,
@@ -126,6 +127,17 @@ def redact_stored(connection: sqlite3.Connection, room: int, seqs: Sequence[int]
         connection.executemany(
             "UPDATE events SET mentions = NULL, event = ? WHERE room = ? AND seq = ?",
             [(_encode(redacted(each)).decode(), room, each.seq) for each in kept],
+        )
+
+
+def clear_stored(connection: sqlite3.Connection, room: int, seqs: Sequence[int]) -> None:
+    """Remove the contents of these events."""
+    for part in queries.parts(seqs):
+        (found,) = connection.execute(queries.events_at(len(part)), (room, *part)).fetchone()
+        kept = [(each, cleared(each)) for each in decoded(found, AnyEvent)]
+        connection.executemany(
+            "UPDATE events SET mentions = NULL, event = ? WHERE room = ? AND seq = ?",
+            [(_encode(new).decode(), room, new.seq) for old, new in kept if new is not old],
         )
 
 

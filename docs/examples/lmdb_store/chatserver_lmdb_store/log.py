@@ -46,6 +46,9 @@ class LmdbLog(Base):
     async def redact(self, room: str, seqs: Sequence[int]) -> None:
         await self._write(lambda view: writing.redact(view, room, seqs))
 
+    async def clear(self, room: str, seqs: Sequence[int]) -> None:
+        await self._write(lambda view: writing.clear(view, room, seqs))
+
     # -- events ------------------------------------------------------------------------------------
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:

@@ -13,8 +13,8 @@ from chatserver import (
     MessagePosted,
     RoomChanged,
     RoomKind,
+    cleared,
     message_seq,
-    redacted,
 )
 from chatserver_lmdb_store import changes
 from chatserver_lmdb_store.events import decoded, encode
@@ -77,11 +77,21 @@ def _mark_replaced(view: View, room: bytes, event: MessageEdited | MessageDelete
 
 def redact(view: View, room: str, seqs: Sequence[int]) -> None:
     """Remove the texts of those of these events that have one."""
+    _rewrite(view, room, seqs, (MessagePosted, MessageEdited))
+
+
+def clear(view: View, room: str, seqs: Sequence[int]) -> None:
+    """Remove the contents of these events."""
+    _rewrite(view, room, seqs, object)
+
+
+def _rewrite(view: View, room: str, seqs: Sequence[int], kinds: type | tuple[type, ...]) -> None:
     for own in view.rooms([room]).values():
         for place in {own + seq(at) for at in seqs}:
             text = view.get("events", place)
             event = None if text is None else decoded(text, AnyEvent)
-            if isinstance(event, MessagePosted | MessageEdited):
-                view.put("events", place, encode(redacted(event)))
+            if event is None or not isinstance(event, kinds):
+                continue
+            view.put("events", place, encode(cleared(event)))
             if isinstance(event, MessagePosted):  # the author stays, the mentioned users go
                 view.put("posted", place, view.number_for(USERS, event.author.id.encode()))
