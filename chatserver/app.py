@@ -145,6 +145,7 @@ class Server:
             *self._backups(loaded),
             *blob_jobs(self.service.blobs),
             (EXPIRED, Sweep(self.store, clock).job()),
+            ("rooms", self.service.rooms.deletion.job()),
         ]
         guard = self.hooks.guard
         self.jobs = Jobs(jobs, self.store, guard, self._leases, self.measures, clock)

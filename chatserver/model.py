@@ -203,6 +203,8 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
     """The room's complete description from here on. The first event of every room.
 
     An `archived` room is kept for reading: nothing is posted, changed, or joined there. `posting` says who may write.
+    A `deleted` room exists for nobody any more, and has lost its contents; such a description is private, archived
+    and without a name, so that servers and clients that do not know the field hide the room.
     """
 
     name: str | None
@@ -210,6 +212,7 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
     topic: str = ""
     archived: bool = False
     posting: Posting = Posting.EVERYONE
+    deleted: bool = False
 
 
 class PluginEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag="plugin.event"):

@@ -285,6 +285,12 @@ class Archive(Op, frozen=True, kw_only=True, tag="archive"):
     archived: bool = True
 
 
+class DeleteRoom(Op, frozen=True, kw_only=True, tag="delete_room"):
+    """Delete a room for good, with all its contents. For its owners; not for direct rooms."""
+
+    room: Id
+
+
 class Join(Op, frozen=True, kw_only=True, tag="join"):
     """Join a public room."""
 
@@ -427,6 +433,7 @@ AnyOp = (
     | Create
     | Change
     | Archive
+    | DeleteRoom
     | Join
     | Leave
     | Invite

@@ -129,6 +129,7 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "create": RoomView,
     "change": Changed,
     "archive": Changed,
+    "delete_room": Changed,
     "join": RoomView,
     "leave": Empty,
     "invite": Empty,

@@ -1,13 +1,13 @@
 """The hub: the connections of this node, and handing durable events to those that follow their room."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from chatserver.delivery.channel import Channels, tell
 from chatserver.delivery.outlet import Outlet
 from chatserver.delivery.subscriber import News, Subscriber
-from chatserver.model import MemberLeft, User
+from chatserver.model import MemberLeft, RoomChanged, User
 from chatserver.roomlog.room import Advance, Room
 from chatserver.runtime.measure import Measures
 
@@ -121,7 +121,7 @@ class Hub:
     def deliver(self, room: Room, advance: Advance) -> None:
         """Hand the events by which a room has just advanced to its listeners. Never raises.
 
-        A user who left still gets all events up to that one, and none after.
+        A user who left still gets all events up to that one, and none after; so does everybody in a deleted room.
         """
         if advance.replaced:
             try:
@@ -131,13 +131,15 @@ class Hub:
         channel = self.channels.existing(room)
         if channel is not None:
             channel.hand_out(advance)
-            left = advance.events[-1]
-            if isinstance(left, MemberLeft):
-                self._let_go(room, left.user.id)
+            last = advance.events[-1]
+            if isinstance(last, MemberLeft):
+                self._let_go(room, self.of_user(last.user.id))
+            elif isinstance(last, RoomChanged) and last.deleted:
+                self._let_go(room, [each for mine in self._users.values() for each in mine])
 
-    def _let_go(self, room: Room, user: str) -> None:
-        """End the feeds of a member who has left, unless they may still read the room."""
-        for subscriber in self.of_user(user):
+    def _let_go(self, room: Room, subscribers: Sequence[Subscriber]) -> None:
+        """End the feeds of those who may not read the room any more."""
+        for subscriber in subscribers:
             if any(feed.room is room for feed in subscriber.feeds):
                 subscriber.lose(room)
 

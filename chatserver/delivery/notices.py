@@ -22,10 +22,14 @@ class RoomRemoved(
     tag="room.removed",
     omit_defaults=True,
 ):
-    """Tells a user's connections that the user is in a room no longer; with a `ban`, and may not come back."""
+    """Tells a user's connections that the user is in a room no longer; with a `ban`, and may not come back.
+
+    `deleted`: the room is gone for everybody.
+    """
 
     room: str
     ban: Ban | None = None
+    deleted: bool = False
 
 
 class ReadMoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="read"):

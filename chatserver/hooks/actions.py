@@ -96,6 +96,12 @@ class RoomArchive(Action, frozen=True, kw_only=True):
     archived: bool
 
 
+class RoomDelete(Action, frozen=True, kw_only=True):
+    """The user deletes a room for good, with all its contents."""
+
+    room: str
+
+
 class RoomJoin(Action, frozen=True, kw_only=True):
     """The user joins a public room."""
 

@@ -105,6 +105,11 @@ class Room:
         member = self.members.get(user)
         return member.role if member else None
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the room exists for nobody any more; it has no members."""
+        return self.description is not None and self.description.deleted
+
     def ban_of(self, user: str) -> MemberLeft | None:
         """The event that keeps the user out of the room now, by its `ban`."""
         event = self.bans.get(user)
@@ -138,7 +143,8 @@ class Room:
     def advance(self, events: Sequence[AnyEvent], tail_events: int) -> Iterator[Advance]:
         """Apply events, ascending, and yield them in parts; `tail_events` are kept at least.
 
-        A part ends with a `MemberLeft`, so that its events can be handed out before the user is let go.
+        A part ends with a `MemberLeft`, so that its events can be handed out before the user is let go. The event
+        that deletes the room is a part of its own.
         Events at or below the head are skipped. At a gap, or if memory is short, the room is marked stale:
         the rest has to be read from the store later.
         """
@@ -149,15 +155,21 @@ class Room:
             if event.seq > self.head + 1:
                 self.stale = True
                 break
+            ends_room = isinstance(event, RoomChanged) and event.deleted
+            if ends_room and part.events:
+                yield part
+                part = Advance(self.head, [], [])
             try:
                 if isinstance(event, MessageEdited | MessageDeleted):
                     part.replaced.extend(self._replaced_by(event))
+                elif ends_room:
+                    part.replaced.append((1, event.seq))
                 self.apply(event, tail_events)
             except MemoryError:
                 self.stale = True
                 break
             part.events.append(event)
-            if isinstance(event, MemberLeft):
+            if ends_room or isinstance(event, MemberLeft):
                 yield part
                 part = Advance(self.head, [], [])
         if part.events:
@@ -183,10 +195,17 @@ class Room:
             self._texts = {id: seq for id, seq in known if abs(seq) > self.tail_from}
         self.tail.append(event)
         self.head = event.seq
+        if isinstance(event, RoomChanged) and event.deleted:
+            self.tail, self.tail_from = [event], event.seq - 1
+            self._recent = None
 
     def apply_state(self, event: MemberEvent | RoomChanged) -> None:
         if isinstance(event, RoomChanged):
             self.description = event
+            if event.deleted:
+                self.members, self.bans = {}, {}
+        elif self.is_deleted:
+            return
         elif isinstance(event, MemberLeft):
             self.members.pop(event.user.id, None)
             if event.ban is not None:

@@ -29,6 +29,7 @@
     commands/                  commands of plugins, such as `/invite @bob`
     rooms.py, membership.py    rooms; events that change their members and descriptions
     bans.py                    who is kept out of a room
+    deletion.py                deleting rooms for good, with all that is in them
     invitations.py             limits of memberships
     roomlist.py, public.py     the list of a user's rooms; public rooms
     history.py, search.py      reading messages and events

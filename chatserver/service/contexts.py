@@ -6,7 +6,7 @@ import msgspec
 
 from chatserver.errors import ChatError
 from chatserver.interfaces import Store
-from chatserver.model import Message
+from chatserver.model import Message, MessagePosted
 
 SPACE = "interactions"  # of records
 CONTEXT_BYTES = 4096
@@ -37,7 +37,7 @@ class Contexts:
         value = await self._store.get(SPACE, _key(message.author.id, message.client_id))
         return None if value is None else msgspec.json.decode(value)
 
-    async def forget(self, message: Message) -> None:
+    async def forget(self, message: Message | MessagePosted) -> None:
         """Drop the context of a message that is deleted."""
         await self._store.delete(SPACE, _key(message.author.id, message.client_id))
 

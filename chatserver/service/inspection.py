@@ -40,9 +40,13 @@ class Inspection:
         self._user, self._address = user, address
 
     async def rooms(self, after: str, limit: int) -> list[Inspected]:
-        """Rooms of every kind by ascending id > `after`."""
+        """Rooms of every kind by ascending id > `after`. Deleted ones are nowhere here."""
         self._tell("rooms")
-        return await self._rooms(await self._store.list_rooms(after, limit))
+        found: list[Inspected] = []
+        while len(found) < limit and (ids := await self._store.list_rooms(after, limit)):
+            found += await self._rooms(ids)
+            after = ids[-1]
+        return found[:limit]
 
     async def find_rooms(
         self, text: str, after: str = "", limit: int = 50
@@ -79,6 +83,8 @@ class Inspection:
 
         Replaced texts are redacted for staff as for everybody; if one is needed, it is in a backup.
         """
+        if not await self._rooms([room]):
+            return []
         (found,) = await self._store.shown([(room, after)], limit)
         if found:
             self._tell("events", room=room)
@@ -86,6 +92,8 @@ class Inspection:
 
     async def members(self, room: str, after: str, limit: int) -> list[MemberEvent]:
         """The newest event of each present or former member of the room, by ascending user id > `after`."""
+        if not await self._rooms([room]):
+            return []
         found = [event for event in await self._store.members([room]) if event.user.id > after]
         if found:
             self._tell("members", room=room)
@@ -155,7 +163,9 @@ class Inspection:
     async def _rooms(self, rooms: Sequence[str]) -> list[Inspected]:
         heads, described = await self._store.heads(rooms), await self._store.rooms(rooms)
         return [
-            Inspected(room, heads[room], described.get(room)) for room in rooms if room in heads
+            Inspected(room, heads[room], description)
+            for room in rooms
+            if room in heads and not ((description := described.get(room)) and description.deleted)
         ]
 
     def _tell(self, what: Sight, *, room: str | None = None, of: str | None = None) -> None:

@@ -25,6 +25,7 @@ class Right(StrEnum):
     CHANGE = "change"  # name, topic, and who may write
     APPOINT = "appoint"  # give roles
     ARCHIVE = "archive"  # end all writing in the room, and permit it again
+    DELETE_ROOM = "delete_room"  # for good, with all its contents
     INTERACT = "interact"  # use buttons, menus and forms of messages
 
 
@@ -33,12 +34,20 @@ _PARTICIPANT = frozenset(
 )
 _MEMBER = _PARTICIPANT | {Right.LEAVE, Right.INVITE}
 _ADMIN = _MEMBER | {Right.PIN, Right.MODERATE, Right.CHANGE}
-_OWNER = _ADMIN | {Right.APPOINT, Right.ARCHIVE}
+_OWNER = _ADMIN | {Right.APPOINT, Right.ARCHIVE, Right.DELETE_ROOM}
 _VISITOR = frozenset({Right.READ, Right.JOIN, Right.INTERACT})
-_STEWARD = frozenset({Right.PIN, Right.MODERATE, Right.CHANGE, Right.APPOINT, Right.ARCHIVE})
+_STEWARD = frozenset(
+    {
+        *(Right.PIN, Right.MODERATE, Right.CHANGE, Right.APPOINT),
+        *(Right.ARCHIVE, Right.DELETE_ROOM),
+    }
+)
 # In an archived room. Messages can still be deleted, and members removed: what must go has to go.
 _ARCHIVED = frozenset(
-    {Right.READ, Right.LEAVE, Right.DELETE, Right.MODERATE, Right.APPOINT, Right.ARCHIVE}
+    {
+        *(Right.READ, Right.LEAVE, Right.DELETE, Right.MODERATE),
+        *(Right.APPOINT, Right.ARCHIVE, Right.DELETE_ROOM),
+    }
 )
 # Only with the right to moderate, if that is how the room is set. A reply is a message as any other.
 _WRITING = frozenset({Right.POST, Right.EDIT})
@@ -97,7 +106,7 @@ def _by_roles(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> froz
 def rights(user: User, room: Room) -> frozenset[Right]:
     """All rights of a user in a room, as it is now."""
     described = room.description
-    if described is None or user.disabled:
+    if described is None or described.deleted or user.disabled:
         return _NOTHING
     role = room.role(user.id)
     if role is None and room.bans and room.ban_of(user.id) is not None:

@@ -1,4 +1,4 @@
-"""Rooms and their members: making, finding, archiving, joining, inviting, removing, roles, read markers."""
+"""Rooms and their members: making, finding, archiving, deleting, joining, inviting, removing, roles, read markers."""
 
 import hashlib
 import heapq
@@ -37,6 +37,7 @@ from chatserver.service.accounts import Accounts
 from chatserver.service.bans import Bans
 from chatserver.service.blocks import Blocks
 from chatserver.service.changes import Changes
+from chatserver.service.deletion import RoomDeletion
 from chatserver.service.found import found_by
 from chatserver.service.invitations import Invitations
 from chatserver.service.lookup import members_named
@@ -100,6 +101,7 @@ class RoomService:
         self._membership = Membership(log, hub, self._markers, self._lists, limits)
         self._invitations = Invitations(store, limits)
         self.bans = Bans(self._membership, accounts, changes, hooks, clock)
+        self.deletion = RoomDeletion(store, cache, log, hub, self._membership, hooks, clock)
         self._changes = changes
         changes.watch("room", self._recheck)
 
@@ -113,7 +115,7 @@ class RoomService:
         """
         remembered = self._cache.loaded(room)
         if remembered is not None and (user is None or remembered.role(user.id) is not None):
-            return remembered
+            return _existing(remembered)
         while True:
             known = await self._cache.load(room)
             if known is None:
@@ -121,7 +123,7 @@ class RoomService:
             if known is remembered or self._cache.loaded(room) is not known:
                 await self._log.refresh([known])
             if self._cache.known(room) is known:  # not dropped from memory meanwhile
-                return known
+                return _existing(known)
 
     async def get_many(self, rooms: Sequence[str]) -> dict[str, Room]:
         """Those of the rooms that exist, in step with the store. Checks no rights."""
@@ -129,7 +131,7 @@ class RoomService:
         await self._log.refresh(
             room for name, room in found.items() if not self._cache.loaded(name)
         )
-        return found
+        return {name: room for name, room in found.items() if not room.is_deleted}
 
     def describe(self, user: User, room: Room) -> RoomView:
         """One room without the user's read position. Raises `ChatError` without the right to read."""
@@ -361,6 +363,16 @@ class RoomService:
         await self._tell_nodes(room)
         return seq
 
+    async def delete(self, user: User, room: Room) -> int:
+        """Delete a room for good, with all its contents; returns the seq of its last description.
+
+        Raises `ChatError` room.not_found, and room.forbidden, also for a direct room.
+        """
+        seq = await self.deletion.delete(user, room)
+        self._public.forget()
+        await self._tell_nodes(room)
+        return seq
+
     # -- membership ----------------------------------------------------------------------------------
 
     async def join(self, user: User, room: Room) -> None:
@@ -506,6 +518,13 @@ class RoomService:
             if room.role(member.id) is None:
                 await self._membership.admit(user, room, member, RoomRole.MEMBER)
         return room
+
+
+def _existing(room: Room) -> Room:
+    """The room, unless it is deleted: then it raises room.not_found."""
+    if room.is_deleted:
+        raise ChatError("room.not_found")
+    return room
 
 
 def _cleaned(action: Described) -> Described:

@@ -241,6 +241,7 @@ class Service:
 
     async def stop(self) -> None:
         await cancel_or_name(self._tasks)  # before the store closes, which they use
+        await self.rooms.deletion.stop()
         await self.outbox.stop()
         await self.commands.stop()
         await self.log.drain()

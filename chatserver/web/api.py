@@ -390,6 +390,9 @@ class OneRoom(RoomHandler):
         await self.service.rooms.change(user, found, given.name, given.topic, given.posting)
         self.reply(await self.view(user, found))
 
+    async def delete(self, room: str) -> None:
+        self.reply({"seq": await self.service.rooms.delete(*await self.asked(room))})
+
 
 class Archived(RoomHandler):
     async def put(self, room: str) -> None:

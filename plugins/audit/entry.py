@@ -42,6 +42,7 @@ class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str | None = None
     visibility: str | None = None  # of a room: public, private, direct
     archived: bool = False
+    deleted: bool = False
     posting: str | None = None  # in a room: who may write, if not everyone
     banned: bool = False
     until: str | None = None  # the end of a ban
@@ -138,6 +139,7 @@ def event_entry(event: AnyEvent) -> bytes:
             role=getattr(event, "role", None),
             visibility=getattr(event, "kind", None),
             archived=getattr(event, "archived", False),
+            deleted=getattr(event, "deleted", False),
             posting=_posting(event),
             banned=ban is not None,
             until=None if ban is None else ban.until,

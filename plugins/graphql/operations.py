@@ -140,9 +140,10 @@ class Listener(Subscriber):
     def _lost(self, room: Room) -> None:
         if self.user is not None and may_read(self.user, room):
             return
+        gone = ChatError("room.not_found") if room.is_deleted else ChatError("room.forbidden", LOST)
         for feed in list(self.feeds):
             if feed.room is room:
-                cast("OperationFeed", feed).lose(ChatError("room.forbidden", LOST))
+                cast("OperationFeed", feed).lose(gone)
 
 
 class Operation:

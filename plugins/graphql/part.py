@@ -212,6 +212,7 @@ def own_part() -> GraphQLPart:
             "Mutation.inviteMember": room_changes.invite_member,
             "Mutation.removeMember": room_changes.remove_member,
             "Mutation.setRoomArchived": room_changes.set_room_archived,
+            "Mutation.deleteRoom": room_changes.delete_room,
             "Mutation.banMember": room_changes.ban_member,
             "Mutation.liftBan": room_changes.lift_ban,
             "Mutation.setMemberRole": room_changes.set_member_role,

@@ -6,10 +6,10 @@
 const PARTICIPANT = ["read", "post", "edit", "delete", "react", "interact"];
 const MEMBER = [...PARTICIPANT, "leave", "invite"];
 const ADMIN = [...MEMBER, "pin", "moderate", "change"];
-const OWNER = [...ADMIN, "appoint", "archive"];
+const OWNER = [...ADMIN, "appoint", "archive", "delete_room"];
 const VISITOR = ["read", "join", "interact"];
-const STEWARD = ["pin", "moderate", "change", "appoint", "archive"];
-const ARCHIVED = ["read", "leave", "delete", "moderate", "appoint", "archive"]; // what an archived room leaves
+const STEWARD = ["pin", "moderate", "change", "appoint", "archive", "delete_room"];
+const ARCHIVED = ["read", "leave", "delete", "moderate", "appoint", "archive", "delete_room"]; // what an archived room leaves
 const WRITING = ["post", "edit"]; // take the right to moderate in a room where only moderators write
 const BY_ROLE = { member: MEMBER, admin: ADMIN, owner: OWNER };
 const RANK = { member: 1, admin: 2, owner: 3 };

@@ -305,6 +305,7 @@ export default {
   "why.text.long": "検索する文章は {most} 文字以内で入力してください。",
   "why.text.empty": "検索する言葉を入力してください。",
   "why.text.form": "検索する文章に使えない文字があります。",
+  "why.room.direct": "ダイレクトメッセージは削除できません。",
   "why.members.direct": "ダイレクトメッセージは 2 人で行います。",
   "why.members.count": "このルームのメンバー数は上限に達しています。",
   "why.rooms.count": "このユーザーが参加できるルーム数の上限に達しています。",

@@ -8,7 +8,16 @@ from itertools import product
 import pytest
 
 from chatserver.errors import ChatError
-from chatserver.model import Posting, RoomKind, RoomRole, ServerRole, User
+from chatserver.model import (
+    MemberJoined,
+    Posting,
+    RoomChanged,
+    RoomKind,
+    RoomRole,
+    ServerRole,
+    User,
+    UserRef,
+)
 from chatserver.roomlog.room import Room
 from chatserver.service.preferences import PreferencesChange
 from chatserver.service.rights import Right, demand, outranks, rights, room_rights
@@ -21,25 +30,26 @@ LETTERS = {
     "r": Right.READ, "j": Right.JOIN, "l": Right.LEAVE, "p": Right.POST, "e": Right.EDIT,
     "d": Right.DELETE, "a": Right.REACT, "n": Right.PIN, "i": Right.INVITE, "m": Right.MODERATE,
     "c": Right.CHANGE, "o": Right.APPOINT, "v": Right.ARCHIVE, "x": Right.INTERACT,
+    "z": Right.DELETE_ROOM,
 }  # fmt: skip
 
-# on the server | in the room: nobody | member       | admin           | owner
+# on the server | in the room: nobody  | member         | admin            | owner
 TABLE = """
 public
-    owner       | r j n m c o v x     | rpedalinmcovx | rpedalinmcovx   | rpedalinmcovx
-    admin       | r j n m c o v x     | rpedalinmcovx | rpedalinmcovx   | rpedalinmcovx
-    member      | r j x               | rpeda l i x   | rpeda l i nmc x | rpeda l i nmc ov x
-    guest       | -                   | rpeda l x     | rpeda l x       | rpeda l x
+    owner       | r j n m c o vz x     | rpedalinmcovzx | rpedalinmcovzx   | rpedalinmcovzx
+    admin       | r j n m c o vz x     | rpedalinmcovzx | rpedalinmcovzx   | rpedalinmcovzx
+    member      | r j x                | rpeda l i x    | rpeda l i nmc x  | rpeda l i nmc ovz x
+    guest       | -                    | rpeda l x      | rpeda l x        | rpeda l x
 private
-    owner       | -                   | rpedalinmcx   | rpedalinmcx     | rpedalinmcovx
-    admin       | -                   | rpedalinmcx   | rpedalinmcx     | rpedalinmcovx
-    member      | -                   | rpeda l i x   | rpeda l i nmc x | rpeda l i nmc ov x
-    guest       | -                   | rpeda l x     | rpeda l x       | rpeda l x
+    owner       | -                    | rpedalinmcx    | rpedalinmcx      | rpedalinmcovzx
+    admin       | -                    | rpedalinmcx    | rpedalinmcx      | rpedalinmcovzx
+    member      | -                    | rpeda l i x    | rpeda l i nmc x  | rpeda l i nmc ovz x
+    guest       | -                    | rpeda l x      | rpeda l x        | rpeda l x
 direct
-    owner       | -                   | rpeda n x     | rpeda n x       | rpeda n x
-    admin       | -                   | rpeda n x     | rpeda n x       | rpeda n x
-    member      | -                   | rpeda n x     | rpeda n x       | rpeda n x
-    guest       | -                   | rpeda n x     | rpeda n x       | rpeda n x
+    owner       | -                    | rpeda n x      | rpeda n x        | rpeda n x
+    admin       | -                    | rpeda n x      | rpeda n x        | rpeda n x
+    member      | -                    | rpeda n x      | rpeda n x        | rpeda n x
+    guest       | -                    | rpeda n x      | rpeda n x        | rpeda n x
 """
 IN_ROOM = (None, RoomRole.MEMBER, RoomRole.ADMIN, RoomRole.OWNER)
 
@@ -72,7 +82,7 @@ def test_rights(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> No
 def test_rights_in_an_archived_room(
     server: ServerRole, kind: RoomKind, role: RoomRole | None
 ) -> None:
-    left = {LETTERS[each] for each in "rldmov"}
+    left = {LETTERS[each] for each in "rldmovz"}
     assert room_rights(server, kind, role, archived=True) == table()[server, kind, role] & left
 
 
@@ -93,6 +103,21 @@ def test_a_disabled_user_has_no_right() -> None:
     user = User(id="u", username="u", name="u", role=ServerRole.OWNER, at="", disabled=True)
     with pytest.raises(ChatError, match=r"room\.not_found"):
         demand(user, room, Right.READ)
+
+
+def test_nobody_has_a_right_in_a_deleted_room() -> None:
+    room, at = Room("r"), "2026-01-01T00:00:00.000Z"
+    ada = UserRef("u", "Ada")
+    first = {"room": "r", "at": at, "author": ada, "kind": RoomKind.PUBLIC, "name": "Lounge"}
+    joined = MemberJoined(room="r", seq=2, at=at, author=ada, user=ada, role=RoomRole.OWNER)
+    room.apply(RoomChanged(seq=1, **first), 10)
+    room.apply(joined, 10)
+    owner = User(id="u", username="u", name="u", role=ServerRole.OWNER, at="")
+    assert rights(owner, room)
+    room.apply(RoomChanged(seq=3, deleted=True, **first), 10)
+    assert not rights(owner, room)
+    with pytest.raises(ChatError, match=r"room\.not_found"):
+        demand(owner, room, Right.DELETE_ROOM)
 
 
 # -- through the service ----------------------------------------------------------------------------
@@ -162,6 +187,7 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
         "appoint": lambda s, u, r: s.rooms.appoint(u, r, other, RoomRole.OWNER),
         "change": lambda s, u, r: s.rooms.change(u, r, "mine", None),
         "archive": lambda s, u, r: s.rooms.archive(u, r, True),
+        "delete room": lambda s, u, r: s.rooms.delete(u, r),
         "mark read": lambda s, u, r: s.rooms.mark_read(u, r, 1),
         "prefer": lambda s, u, r: s.preferences.set(u, r, PreferencesChange(muted=True)),
         "page": lambda s, u, r: s.history.page(u, r),

@@ -20,6 +20,7 @@ CHANGE = "mutation ($input: %s!) { %s(input: $input) { seq room { head } } }"
 IN_A_ROOM = {
     "changeRoom": ("ChangeRoomInput", {"name": "New"}, "room { id }"),
     "setRoomArchived": ("SetRoomArchivedInput", {"archived": True}, "seq"),
+    "deleteRoom": ("RoomInput", {}, "roomId seq"),
     "inviteMember": ("MemberInput", {"userId": "USER"}, "room { id }"),
     "removeMember": ("MemberInput", {"userId": "USER"}, "room { id }"),
     "banMember": ("BanMemberInput", {"userId": "USER"}, "seq"),
@@ -78,7 +79,7 @@ async def test_a_room_one_may_not_see_is_not_there(
 
 
 @pytest.mark.parametrize(
-    "name", ["changeRoom", "setRoomArchived", "removeMember", "banMember", "liftBan", "setMemberRole", "editMessage", "deleteMessage", "pinMessage", "unpinMessage"]
+    "name", ["changeRoom", "setRoomArchived", "deleteRoom", "removeMember", "banMember", "liftBan", "setMemberRole", "editMessage", "deleteMessage", "pinMessage", "unpinMessage"]
 )  # fmt: skip
 async def test_changes_that_a_member_may_not_make(people: People, name: str) -> None:
     ada, bob = await people("Ada", "Bob")

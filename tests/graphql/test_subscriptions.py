@@ -21,7 +21,7 @@ VIEWERS = """subscription ($room: ID!) { roomEvents(roomId: $room) {
   ... on MessagePosted { message { viewer } } } }"""
 MINE = """subscription { userEvents { __typename
   ... on RoomAdded { roomId room { name } }
-  ... on RoomRemoved { roomId }
+  ... on RoomRemoved { roomId deleted }
   ... on ReadMoved { roomId seq }
   ... on PreferencesChanged { roomId preferences { favourite section muted unread } }
   ... on AccountPreferencesChanged { changes { key value } }
@@ -36,6 +36,12 @@ SET_STATUS = """mutation ($input: SetStatusInput!) {
 def token(asker: Asker) -> str:
     assert asker.person is not None
     return asker.person.token
+
+
+async def delete(ada: Asker, room: str) -> None:
+    text = "mutation ($input: RoomInput!) { deleteRoom(input: $input) { roomId seq } }"
+    done = await ada.ask(text, input={"roomId": room})
+    assert done["deleteRoom"]["roomId"] == room
 
 
 async def in_room(ada: Asker, room: str, bob: Asker) -> None:
@@ -440,10 +446,30 @@ async def test_the_user_is_told(server: Running, people: People) -> None:
             row = {"id": dora.id, "name": "dora", "username": dora.username}
             assert listed == ([row] if blocked else [])
         await remove(ada, room, bob)
-        assert await told() == {"__typename": "RoomRemoved", "roomId": room}
+        removed = {"__typename": "RoomRemoved", "roomId": room, "deleted": False}
+        assert await told() == removed
+        gone = await ada.make_room("Attic", "PRIVATE", bob.id)
+        assert (await told())["roomId"] == gone
+        await delete(ada, gone)
+        assert await told() == {"__typename": "RoomRemoved", "roomId": gone, "deleted": True}
         speaker.complete("1")
         await ada.make_room("Cellar", "PRIVATE", bob.id)
         await speaker.silent("1")
+
+
+async def test_those_who_follow_a_deleted_room_see_its_end(server: Running, people: People) -> None:
+    ada, bob = await people("ada", "bob")
+    room = await ada.make_room("Attic", "PRIVATE", bob.id)
+    text = """subscription ($room: ID!) { roomEvents(roomId: $room) {
+      __typename ... on RoomChanged { name topic deleted } } }"""
+    async with Speaker(server.port) as speaker:
+        await speaker.init(token(bob))
+        speaker.subscribe("1", text, room=room)
+        await speaker.run("{ __typename }")
+        await delete(ada, room)
+        last = {"__typename": "RoomChanged", "name": None, "topic": "", "deleted": True}
+        assert await speaker.data("1") == {"roomEvents": last}
+        assert await speaker.error_code("1") == "room.not_found"
 
 
 async def test_the_order_is_kept_where_one_thing_takes_longer(

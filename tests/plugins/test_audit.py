@@ -80,6 +80,17 @@ async def test_a_line_says_who_may_write_from_then_on_if_not_everyone(tmp_path: 
     assert [entry.get("posting") for entry in written] == [None, "moderators"]
 
 
+async def test_a_line_says_that_a_room_is_deleted(tmp_path: Path) -> None:
+    plugin = AuditPlugin(AuditPlugin.Config(), data=tmp_path)
+    await plugin.startup()
+    for seq, deleted in enumerate((False, True), 1):
+        event = RoomChanged(**head(seq), name=None, kind=RoomKind.PRIVATE, deleted=deleted)
+        await plugin.on_event(event)
+    await plugin.shutdown()
+    written = lines(tmp_path / "audit.log")
+    assert [entry.get("deleted") for entry in written] == [None, True]
+
+
 async def test_every_event_login_and_look_is_logged_without_texts(tmp_path: Path) -> None:
     plugin = AuditPlugin(AuditPlugin.Config(events="all"), data=tmp_path / "audit")
     await plugin.startup()

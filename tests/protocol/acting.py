@@ -32,6 +32,7 @@ from chatserver import (
     RoomBan,
     RoomChange,
     RoomCreate,
+    RoomDelete,
     RoomInvite,
     RoomJoin,
     RoomKind,
@@ -281,6 +282,14 @@ CASES = {
         http=lambda s: ("PUT", f"/api/v1/rooms/{s.room}/archived", {"archived": True}),
         mutation=lambda s: ("setRoomArchived", {"roomId": s.room, "archived": True}),
         inside=in_room(lambda s, service, user, room: service.rooms.archive(user, room, True)),
+        needs="moderator",
+    ),
+    "delete_room": Case(
+        RoomDelete,
+        op=lambda s: ("delete_room", {"room": s.room}),
+        http=lambda s: ("DELETE", f"/api/v1/rooms/{s.room}", None),
+        mutation=lambda s: ("deleteRoom", {"roomId": s.room}),
+        inside=in_room(lambda s, service, user, room: service.rooms.delete(user, room)),
         needs="moderator",
     ),
     "join": Case(

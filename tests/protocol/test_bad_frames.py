@@ -143,6 +143,7 @@ VALID: dict[str, dict[str, Any]] = {
     "create": {"name": "n", "kind": "public", "topic": "t", "members": []},
     "change": {"room": "r", "name": "n", "topic": "t", "posting": "moderators"},
     "archive": {"room": "r", "archived": True},
+    "delete_room": {"room": "r"},
     "join": {"room": "r"},
     "leave": {"room": "r"},
     "invite": {"room": "r", "user": "u"},

@@ -155,6 +155,9 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         await a.ok("invite", **here, user=ben.id)
         await b.ok("leave", **here)
         await a.ok("unsub", rooms=[room])
+        gone = (await a.ok("create", name="Shed", members=[ben.id]))["id"]
+        await b.ok("sub", rooms={gone: None})
+        await a.ok("delete_room", room=gone)
         await b.ok("rooms")
         await b.error("nonsense")
         await b.error("history", room="nowhere")
@@ -337,6 +340,8 @@ def requests(
     yield "POST", f"{room}/commands", {"text": "/shrug", "client_id": "shrug"}
     yield "POST", f"{room}/commands", {"text": "/help", "client_id": "help"}
     yield "POST", f"{room}/leave", None
+    yield "POST", "/api/v1/rooms", {"name": "Shed"}
+    yield "DELETE", f"/api/v1/rooms/{last['id']}", None
     yield "POST", "/api/v1/logout", None
 
 

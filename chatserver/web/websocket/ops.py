@@ -195,6 +195,11 @@ async def archive(client: Client, user: User, op: p.Archive) -> None:
     client.say(op.id, {"seq": await client.service.rooms.archive(user, room, op.archived)})
 
 
+async def delete_room(client: Client, user: User, op: p.DeleteRoom) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    client.say(op.id, {"seq": await client.service.rooms.delete(user, room)})
+
+
 async def join(client: Client, user: User, op: p.Join) -> None:
     rooms = client.service.rooms
     room = await rooms.get(op.room, user)
@@ -299,6 +304,7 @@ RUN: dict[type[p.Op], Run] = {
     p.Create: create,
     p.Change: change,
     p.Archive: archive,
+    p.DeleteRoom: delete_room,
     p.Join: join,
     p.Leave: leave,
     p.Invite: invite,

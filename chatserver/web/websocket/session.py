@@ -268,7 +268,7 @@ class Session:
         if self.user is not None and may_read(self.user, room):
             return
         self.subscriber.leave(room)
-        self.subscriber.say(encode(RoomRemoved(room=room.id)))
+        self.subscriber.say(encode(RoomRemoved(room=room.id, deleted=room.is_deleted)))
 
     def _too_fast(self, op: AnyOp | PluginOp, wait: float) -> None:
         self._strikes += 1

@@ -18,6 +18,11 @@ class LeaveRoomPayload(NamedTuple):
     room_id: str
 
 
+class DeleteRoomPayload(NamedTuple):
+    room_id: str
+    seq: int
+
+
 class TypingPayload(NamedTuple):
     room_id: str
 
@@ -42,6 +47,12 @@ async def set_room_archived(parent: object, info: Any, input: Given) -> ChangePa
     room = await room_of(asking, given.room_id)
     seq = await asking.service.rooms.archive(asking.user, room, given.archived)
     return ChangePayload(seq, describe(asking, room))
+
+
+async def delete_room(parent: object, info: Any, input: Given) -> DeleteRoomPayload:
+    asking, given = asked(info, input, inputs.OneRoom)
+    room = await room_of(asking, given.room_id)
+    return DeleteRoomPayload(room.id, await asking.service.rooms.delete(asking.user, room))
 
 
 async def join_room(

@@ -174,6 +174,7 @@ async def call_every_address(
     await ask("DELETE", f"{rooms}/{private}/members/{other}", headers=owner)
     await ask("POST", f"{rooms}/{private}/members", json={"user": other}, headers=owner)
     await ask("POST", f"{rooms}/{private}/leave", headers=member)
+    await ask("DELETE", f"{rooms}/{private}", headers=owner)
 
     messages = f"{one}/messages"
     for client_id in (
@@ -352,6 +353,7 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     await _mutate(traffic, member, "leaveRoom", "{ __typename }", roomId=new)
     await _mutate(traffic, member, "joinRoom", ROOM, roomId=new)
     await ask(f'mutation {{ joinRoom(roomId: "{new}") {ROOM} }}', member)
+    await _mutate(traffic, owner, "deleteRoom", "{ seq }", roomId=new)
     await _mutate(traffic, owner, "markRead", "{ seq }", roomId=room, seq=1)
     section = "Tea' OR 1=1 -- <b>"
     await _mutate(traffic, owner, "setRoomPreferences", ROOM, roomId=room, section=section)
