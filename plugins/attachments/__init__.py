@@ -23,6 +23,7 @@ from chatserver import (
     Records,
     Reply,
     Request,
+    RoomChanged,
     Route,
     User,
     hookimpl,
@@ -31,6 +32,7 @@ from chatserver import (
 NAME = "attachments"
 PATH = "/api/v1/rooms/{room}/messages/{message}/files/{blob}"
 MOST_FILES = 10  # in one message
+PAGE = 500  # records at once
 HELD = "held/"  # keys of records: the ids of a message's blobs that the plugin refers to
 _encode = msgspec.json.encode
 
@@ -105,7 +107,7 @@ class AttachmentsPlugin:
             Consumer(
                 name=f"{NAME}.references",
                 handle=keeper.handle,
-                kinds=("message.posted", "message.edited", "message.deleted"),
+                kinds=("message.posted", "message.edited", "message.deleted", "room.changed"),
                 start="beginning",
                 attempts=None,  # a reference that is not made loses a file
             )
@@ -174,6 +176,14 @@ class Keeper:
                 await self._hold(event.message, _ids(event))
             elif isinstance(event, MessageDeleted):
                 await self._hold(event.message, [])
+            elif isinstance(event, RoomChanged) and event.deleted:
+                await self._release_all(event.room)
+
+    async def _release_all(self, room: str) -> None:
+        """Release the blobs of all messages of a room that is deleted."""
+        while rows := await self._records.scan(f"{HELD}{room}-", limit=PAGE):
+            for key, _ in rows:
+                await self._hold(key.removeprefix(HELD), [])
 
     async def _hold(self, message: str, wanted: Sequence[str]) -> None:
         """Refer to these blobs for a message, and release its others. A repeat changes nothing."""

@@ -14,7 +14,7 @@ class KafkaPlugin:
     """One consumer of the log, which writes through one producer."""
 
     Config = settings.Config
-    powers = chatserver.Powers(network=("configured", "discovered"), service=("rooms.get",))
+    powers = chatserver.Powers(network=("configured", "discovered"), service=("rooms.get_many",))
 
     def __init__(self, config: settings.Config) -> None:
         self._config = config

@@ -40,7 +40,8 @@ class Export:
             await self._producer.send(topic, room.encode(), [record_of(each) for each in events])
 
     async def _is_wanted(self, room: str) -> bool:
-        description = (await self._service.rooms.get(room)).description
+        found = (await self._service.rooms.get_many([room])).get(room)  # none if it is deleted
+        description = found.description if found is not None else None
         return description is not None and description.kind in self._config.room_kinds
 
 

@@ -108,8 +108,7 @@ class ReportsPlugin:
             await self._book.forget(change.user)
 
     async def _tidy(self) -> None:
-        assert self._book is not None
-        await self._book.tidy()
+        await self._opened().tidy()
 
     def _opened(self) -> Desk:
         assert self._desk is not None

@@ -5,7 +5,7 @@ moderators manages to do; then it is moved among the settled ones. Whoever meets
 these two steps moves it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 
 import msgspec
@@ -140,6 +140,26 @@ class Book:
         for place, (key, row) in enumerate(rows):
             if place < too_many or _settled_at(_case(row)) < oldest:
                 await self._records.delete(key)
+
+    # -- deleted rooms ---------------------------------------------------------------------------
+
+    async def rooms(self) -> set[str]:
+        """The rooms of all cases."""
+        return {case.room for _, case in await self._cases()}
+
+    async def forget_rooms(self, rooms: Container[str]) -> None:
+        """Remove the cases of these rooms."""
+        for key, case in await self._cases():
+            if case.room in rooms:
+                await self._records.delete(key)
+
+    async def _cases(self) -> list[tuple[str, Case]]:
+        """All cases, with their keys."""
+        rows = [
+            *await self._records.scan(OPEN, limit=self._most_open),
+            *await self._records.scan(SETTLED, limit=2 * self._most_settled),
+        ]
+        return [(key, _case(row)) for key, row in rows]
 
     # -- what users have reported ----------------------------------------------------------------
 

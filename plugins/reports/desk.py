@@ -197,7 +197,15 @@ class Desk:
         cases = await (
             self._book.open_cases(room) if state is State.OPEN else self._book.settled_cases(room)
         )
-        return [each for each in cases if each.author.id != user.id]
+        rooms = await self._service.rooms.get_many(sorted({each.room for each in cases}))
+        return [each for each in cases if each.author.id != user.id and each.room in rooms]
+
+    async def tidy(self) -> None:
+        """Remove the cases of rooms that are deleted, and settled ones whose time is over."""
+        named = sorted(await self._book.rooms())
+        left = await self._service.rooms.get_many(named)
+        await self._book.forget_rooms({room for room in named if room not in left})
+        await self._book.tidy()
 
     async def _demand_queue(self, user: User, address: str | None, room: str) -> Room | None:
         """The room, whose queue the user may see; None if staff asks for a room that is gone."""

@@ -21,6 +21,7 @@ class WebhooksPlugin:
             "accounts.get",
             "messages.post",
             "rooms.get",
+            "rooms.get_many",
             "rooms.join",
         ),
     )

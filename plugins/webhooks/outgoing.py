@@ -106,7 +106,8 @@ class Sender:
         self._resolver.close()
 
     async def _is_public(self, room: str) -> bool:
-        description = (await self._service.rooms.get(room)).description
+        found = (await self._service.rooms.get_many([room])).get(room)  # none if it is deleted
+        description = found.description if found is not None else None
         return description is not None and description.kind is RoomKind.PUBLIC
 
     async def _post(self, event: AnyEvent) -> None:

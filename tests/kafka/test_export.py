@@ -50,6 +50,19 @@ async def test_rooms_that_are_not_public_stay_inside(
         assert reader.of(private.id) == []
 
 
+async def test_a_deleted_room_stays_inside_and_holds_up_nothing(
+    tmp_path: Path, broker: Broker, topic: str
+) -> None:
+    async with chat(tmp_path, broker, topic=topic) as made, reading(broker, topic) as reader:
+        room, public = await made.room(), await made.room()
+        last = await made.post(room)
+        await reader.until(room.id, last)
+        await made.server.service.rooms.delete(made.user, room)
+        await reader.until(public.id, await made.post(public))
+        await until(made.is_done)
+        assert "room.changed" not in {event["ev"] for event in reader.events(room.id)[1:]}
+
+
 async def test_kinds_of_rooms_and_of_events_are_picked(
     tmp_path: Path, broker: Broker, topic: str
 ) -> None:

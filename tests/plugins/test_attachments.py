@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -116,6 +117,28 @@ async def test_a_file_is_kept_as_long_as_its_message_shows_it(tmp_path: Path) ->
             return not await store.scan("plugin/attachments", HELD)
 
         await until(is_forgotten)
+
+
+async def test_files_of_a_deleted_room_are_released(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        blobs = [await s.file(s.ada) for _ in range(3)]
+        elsewhere = await s.file(s.ada)
+        for blob in blobs:
+            await s.post(blob)
+        lasting = await s.service.rooms.create(s.ada, RoomKind.PRIVATE, "Other")
+        data = {"attachments": {"files": [{"blob": elsewhere}]}}
+        await s.service.messages.post(s.ada, lasting, "other", "Look", data=data)
+        for blob in (*blobs, elsewhere):
+            await until(partial(s.is_held, blob))
+        await s.service.rooms.delete(s.ada, s.room)
+
+        async def are_released() -> bool:
+            return not any([await s.is_held(blob) for blob in blobs])
+
+        await until(are_released)
+        held = await s.service.store.scan("plugin/attachments", HELD)
+        assert [key.startswith(f"{HELD}{lasting.id}-") for key, _ in held] == [True]
+        assert await s.is_held(elsewhere)
 
 
 async def test_readers_of_the_message_get_the_file_and_others_do_not(tmp_path: Path) -> None:

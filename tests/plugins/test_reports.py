@@ -453,6 +453,38 @@ async def test_reports_of_a_deleted_account_go_with_it() -> None:
             assert scene.ada.id not in str(await space.scan(name, ""))
 
 
+async def test_reports_of_a_deleted_room_are_shown_to_nobody_and_removed() -> None:
+    async with running("reports", clock=FakeClock()) as chat:
+        scene = await Scene.set(chat)
+        await scene.report(scene.ada)
+        lasting = await scene.rob.create_room("Other", members=[scene.mallory, scene.ada])
+        other = (await scene.mallory.post(lasting, "Buy that!")).id
+        for message, room in ((scene.message, scene.room), (other, lasting)):
+            settled = (await scene.mallory.post(room, "Buy this, too!")).id
+            for reported in (settled, message):
+                body = {"room": room.id, "message": reported, "reason": "spam"}
+                await scene.ada.http("POST", PATH, body)
+            (case,) = [
+                each["id"]
+                for each in await scene.queue(scene.olga, room=room.id)
+                if each["message"] == settled
+            ]
+            await settle(scene.rob, case)
+        await chat.service.rooms.delete(scene.rob.user, scene.room)
+        for state in ("open", "settled"):
+            answer = await scene.olga.http("GET", f"{PATH}?state={state}")
+            assert [each["room"] for each in answer.json["reports"]] == [lasting.id]
+        count = await scene.olga.http("GET", f"{PATH}/count")
+        assert count.json["open"] == 1
+        await chat.clock.advance(3601)
+
+        async def are_gone() -> bool:
+            rows = await chat.service.store.scan("plugin/reports", "")
+            return [scene.room.id in key for key, _ in rows] == [False, False]
+
+        await until(are_gone)
+
+
 async def reporters(scene: Scene) -> list[str]:
     (shown,) = await scene.queue(scene.rob)
     return [each["by"]["name"] for each in shown["reports"]]

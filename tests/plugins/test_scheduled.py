@@ -194,6 +194,19 @@ async def test_one_who_may_not_post_any_more_is_told_why(
         assert await bodies(chat, ada, room) == ["Hello"]
 
 
+async def test_nothing_is_posted_into_a_deleted_room() -> None:
+    async with running("scheduled", clock=FakeClock()) as chat:
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        room = await ada.create_room("Lounge", members=[bob])
+        assert (await schedule(chat, bob, room)).status == 201
+        await chat.service.rooms.delete(ada.user, room)
+        await chat.clock.advance(WEEK)
+        (shown,) = await waiting(bob)
+        assert (shown["state"], shown["error"]["code"]) == ("failed", "room.not_found")
+        again = await schedule(chat, bob, room, client_id="c2")
+        assert (again.status, again.json["error"]["code"]) == (404, "room.not_found")
+
+
 async def test_plugins_check_it_when_it_is_posted() -> None:
     settings = {"plugin.wordfilter.words": ["bad"]}
     async with running("scheduled", "wordfilter", settings=settings, clock=FakeClock()) as chat:

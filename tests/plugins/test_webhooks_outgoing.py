@@ -47,6 +47,19 @@ async def test_rooms_that_are_not_public_stay_inside(tmp_path: Path, receiver: R
         assert receiver.seqs(private.id) == []
 
 
+async def test_a_deleted_room_stays_inside_and_holds_up_nothing(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    async with chat(tmp_path, receiver, events=["room.changed", "member.left"]) as made:
+        room, public = await made.room(), await made.room()
+        await until(lambda: receiver.seqs(room.id) == [1])
+        await made.server.service.rooms.delete(made.user, room)
+        last = await made.server.service.rooms.change(made.user, public, "New", None)
+        await until(lambda: receiver.seqs(public.id)[-1:] == [last])
+        await until(lambda: made.is_done())
+        assert receiver.seqs(room.id) == [1]
+
+
 @pytest.mark.parametrize("status", [500, 302, 404, 204])
 async def test_a_refused_delivery_is_tried_again(
     tmp_path: Path, receiver: Receiver, status: int
