@@ -30,7 +30,7 @@ QUALITY = 35  # of WebP, in percent: all pictures together take less than 2 MB o
 # Views that look like another one.
 LEFT_OUT = {
     *("list-without-hits", "sign-in-refused", "room-actions", "room-edit", "room-menu"),
-    *("room-archived", "section", "ban"),
+    *("room-archived", "section", "ban", "delete-room"),
 }
 
 ROOM = "Harvest festival"

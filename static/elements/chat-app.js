@@ -52,6 +52,7 @@ class ChatApp extends View {
     this.listen(session, "ready", () => this.#route());
     this.listen(session, "message", ({ detail }) => this.#announce(detail));
     this.listen(session, "banned", ({ detail }) => tellError({ code: "room.banned", detail }));
+    this.listen(session, "deleted", ({ detail }) => void this.#onDeleted(detail));
     this.listen(session, "note", ({ detail }) => this.#say(detail.room, detail.text));
     this.listen(window, "online", () => connection.wake());
     this.listen(window, "offline", () => connection.offline());
@@ -164,6 +165,13 @@ class ChatApp extends View {
 
   #announce({ room, message }) {
     this.#say(room, t("message.announce", { name: message.author.name, body: message.body }));
+  }
+
+  /** A room exists no more: whoever has it open sees the list, and the reader is told. */
+  async #onDeleted({ room, name }) {
+    if (this.#room === room) this.#room = null;
+    if (this.#active() === room) this.#go(null);
+    (await loaded(import("./room-deleted.js")))?.tellDeleted(name);
   }
 
   #say(room, text) {

@@ -25,10 +25,10 @@ class NoticeList extends View {
     });
   }
 
-  /** Shows a text about something that failed; the same one is there once. */
-  tell(text) {
+  /** Shows a text about something that failed, or only happened; the same one is there once. */
+  tell(text, kind = "failed") {
     for (const row of this.querySelectorAll(".notice-row.failed")) if (row.textContent === text) row.remove();
-    this.#add([h("p", { dir: "auto" }, text)], "failed");
+    this.#add([h("p", { dir: "auto" }, text)], kind);
   }
 
   /** Closes the newest notice. Returns false if there is none. */

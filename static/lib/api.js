@@ -157,6 +157,11 @@ export class Api {
     return this.#call("PUT", `/api/v1/rooms/${encodeURIComponent(room)}/archived`, { archived });
   }
 
+  /** Deletes a room for good, for everybody. */
+  deleteRoom(room) {
+    return this.#call("DELETE", `/api/v1/rooms/${encodeURIComponent(room)}`);
+  }
+
   /** The state of the installation, as `chatserver status --json` has it. */
   status() {
     return this.#call("GET", "/api/v1/admin/status");

@@ -3,6 +3,7 @@
 import { PAGE } from "./history.js";
 import { isEvent } from "./shapes.js";
 import { RequestError } from "./socket.js";
+import { roomTitle } from "./titles.js";
 
 const ROOMS_PER_FRAME = 500; // keeps a sub frame far below the server's frame limit
 const RESUME_AGAIN_MS = 2_000;
@@ -139,6 +140,8 @@ export class Following {
     if (event.ev === "room.added" || event.ev === "room.removed") {
       void this.refreshRooms().catch(() => {});
       if (event.ban) this.#fire("banned", { room: event.room, ban: event.ban });
+      const gone = event.deleted && this.#store.drop(event.room); // told once, however often it is said
+      if (gone) this.#fire("deleted", { room: event.room, name: roomTitle(gone) });
       return;
     }
     if (event.ev === "presence") {

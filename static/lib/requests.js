@@ -150,6 +150,11 @@ export class Requests extends EventTarget {
     await this.#connection.request("archive", { room, archived });
   }
 
+  /** Deletes a room for good, for everybody. */
+  async deleteRoom(room) {
+    await this.#connection.request("delete_room", { room });
+  }
+
   async invite(room, user) {
     await this.#connection.request("invite", { room, user });
   }

@@ -123,6 +123,15 @@ export class RoomsStore extends EventTarget {
     return found;
   }
 
+  /** A room was deleted: it leaves the list at once. Returns it, or null if it is not there. */
+  drop(id) {
+    const room = this.rooms.get(id);
+    if (!room) return null;
+    this.#forget(id);
+    this.#changed(null);
+    return room;
+  }
+
   /** The room is gone, and so is what was to be sent to it. */
   #forget(id) {
     this.rooms.get(id).attached.clear();

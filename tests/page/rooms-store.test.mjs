@@ -208,6 +208,15 @@ test("a room is archived from its event on, and restored by the next one", () =>
   assert.equal(store.room("r").archived, false);
 });
 
+test("a deleted room leaves the list at once, with its name, and only once", () => {
+  const changes = [];
+  store.addEventListener("change", ({ detail }) => changes.push(detail.room));
+  store.applyEvent({ ev: "room.changed", room: "r", seq: 11, name: null, kind: "private", archived: true, deleted: true });
+  changes.length = 0;
+  assert.equal(store.drop("r").name, "Room");
+  assert.deepEqual([store.joined(), store.drop("r"), changes], [[], null, [null]]);
+});
+
 test("who may write is everyone, unless an event or the list says otherwise", () => {
   assert.equal(store.room("r").posting, "everyone");
   store.applyEvent({ ev: "room.changed", room: "r", seq: 11, name: "r", kind: "public", posting: "moderators" });

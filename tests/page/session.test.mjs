@@ -624,3 +624,31 @@ test("an answer that names no rooms is asked for again, and messages that are no
   await session.loadNewest("r");
   assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [9, 10]);
 });
+
+test("a room that is deleted leaves the list at once, and is told of once, with its name", async () => {
+  const { connection, session, store } = await opened();
+  const told = [];
+  session.addEventListener("deleted", ({ detail }) => told.push(detail));
+  connection.answers.rooms = () => ({ rooms: [] });
+  connection.says("event", { ev: "room.changed", room: "r", seq: 11, name: null, kind: "private", archived: true, deleted: true });
+  for (let each = 0; each < 2; each += 1) connection.says("event", { ev: "room.removed", room: "r", deleted: true });
+  assert.deepEqual(store.joined(), []);
+  connection.says("event", { ev: "room.removed", room: "elsewhere", deleted: true });
+  await settled();
+  assert.deepEqual(told, [{ room: "r", name: "Room" }]);
+});
+
+test("a room that one was removed from is no deleted one", async () => {
+  const { connection, session } = await opened();
+  const told = [];
+  session.addEventListener("deleted", ({ detail }) => told.push(detail));
+  connection.says("event", { ev: "room.removed", room: "r" });
+  await settled();
+  assert.deepEqual(told, []);
+});
+
+test("a room is deleted by its own operation", async () => {
+  const { connection, session } = await opened();
+  await session.deleteRoom("r");
+  assert.deepEqual(connection.of("delete_room"), [{ op: "delete_room", room: "r" }]);
+});

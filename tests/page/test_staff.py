@@ -205,6 +205,26 @@ def test_staff_archives_and_restores_a_public_room(
     expect(kim.page.get_by_test_id("composer")).to_be_visible()
 
 
+def test_staff_deletes_a_public_room(person: PersonFactory, server: Server, owner: Person) -> None:
+    lee = person(server).sign_up("lee", "Lee")
+    lee.create_room("Nobody's")
+    lee.create_room("Lasting")
+    page = owner.page
+    opened(page, "all-rooms")
+    page.get_by_test_id("rooms-search").fill("nobody's")
+    page.get_by_test_id("rooms-search").press("Enter")
+    found = page.get_by_test_id("all-room")
+    expect(found).to_have_count(1)
+    found.get_by_test_id("all-room-delete").click()
+    page.get_by_test_id("delete-room-name").fill("Nobody's")
+    page.get_by_test_id("delete-room-do").click()
+    expect(found).to_have_count(0)
+    expect(page.get_by_test_id("delete-room-dialog")).to_have_count(0)
+    expect(lee.page.get_by_test_id("notice-row")).to_have_text("The room “Nobody's” was deleted.")
+    expect(lee.page.get_by_test_id("room").filter(has_text="Nobody's")).to_have_count(0)
+    expect(lee.page.get_by_test_id("room-title")).to_have_text("Lasting")
+
+
 def test_staff_sees_health_backups_and_storage(server: Server, owner: Person) -> None:
     page = owner.page
 

@@ -229,6 +229,11 @@ class Tour:
             panel = page.get_by_test_id("room-panel")
             expect(panel).to_be_visible()
             yield f"room-panel-{index + 1}"
+            if panels.nth(index).get_attribute("data-testid") == "place-room-settings":
+                panel.get_by_test_id("room-delete").click()
+                expect(page.get_by_test_id("delete-room-dialog")).to_be_visible()
+                yield "delete-room"
+                page.keyboard.press("Escape")
             panel.locator("header button").click()
 
     def _dialogs(self) -> Iterator[str]:

@@ -11,6 +11,7 @@ import { roomTitle } from "../../lib/titles.js";
 import { avatar } from "../avatar.js";
 import { askBan } from "../ban-dialog.js";
 import { botMark } from "../bot-mark.js";
+import { askDeletion } from "../delete-room-dialog.js";
 import { ask } from "../dialogs.js";
 import "../later-texts.js";
 import { leaveRoom } from "../leave-room.js";
@@ -54,7 +55,7 @@ function sections(element, view) {
   const onChange = ({ detail }) => detail.place === "room.settings/v1" && draw();
   places.addEventListener("change", onChange);
   draw();
-  const shown = [may.has("change") && about(view), (may.has("appoint") || may.has("moderate")) && members(view, may), parts, may.has("archive") && archiving(view), may.has("leave") && leave(view)];
+  const shown = [may.has("change") && about(view), (may.has("appoint") || may.has("moderate")) && members(view, may), parts, may.has("archive") && archiving(view), may.has("leave") && leave(view), may.has("delete_room") && deleting(view)];
   element.append(h("div", { class: "stack room-settings" }, ...shown.filter(Boolean)));
   return () => places.removeEventListener("change", onChange);
 }
@@ -172,6 +173,17 @@ function archiving({ session, store, room: id }) {
     h("p", { class: "muted" }, t(archived ? "room.archivedLead" : "room.archiveLead")),
     h("div", {}, h("button", { class: "quiet", type: "button", "data-testid": archived ? "room-restore" : "room-archive", onclick: () => void onclick() }, t(archived ? "room.restore" : "room.archive"))),
     fault,
+  );
+}
+
+/** To delete the room for good. */
+function deleting({ session, store, room: id }) {
+  const onclick = () => askDeletion(store.room(id).name, () => session.deleteRoom(id));
+  return h(
+    "section",
+    { class: "stack" },
+    h("p", { class: "muted" }, t("room.deleteLead")),
+    h("div", {}, h("button", { class: "danger", type: "button", "data-testid": "room-delete", onclick }, t("room.delete"))),
   );
 }
 

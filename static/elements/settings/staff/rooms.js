@@ -3,6 +3,7 @@
 import { h } from "../../../lib/dom.js";
 import { errorText, t } from "../../../lib/i18n.js";
 import { roomRights } from "../../../lib/rights.js";
+import { askDeletion } from "../../delete-room-dialog.js";
 import { ask } from "../../dialogs.js";
 import { listing, searchForm } from "../listing.js";
 import "../room-texts.js";
@@ -43,14 +44,21 @@ function row(room, mine, { api, me }) {
       button.disabled = false;
     }
   };
-  const may = roomRights(me.role, kind, mine?.role ?? null, archived).has("archive");
+  const remove = async () => {
+    await api.deleteRoom(id);
+    node.remove();
+  };
+  const held = roomRights(me.role, kind, mine?.role ?? null, archived);
+  const may = held.has("archive");
   const label = t(archived ? "room.restore" : "room.archive");
   const archive = may && h("button", { class: "quiet", type: "button", "aria-label": `${label}: ${shown}`, "data-testid": "all-room-archive", onclick: (event) => void onclick(event) }, label);
+  const deletion = held.has("delete_room") && h("button", { class: "quiet", type: "button", "aria-label": `${t("room.delete")}: ${shown}`, "data-testid": "all-room-delete", onclick: () => askDeletion(shown, remove) }, t("room.delete"));
   const node = h(
     "li",
     { "data-testid": "all-room", "data-room": id },
     h("span", { class: "row-main" }, h("strong", { dir: "auto" }, shown), h("small", { class: "muted row-more", dir: "auto" }, about), fault),
     archive,
+    deletion,
     open,
   );
   return node;
