@@ -333,6 +333,11 @@ def test_blocking_on_a_phone_in_japanese(person: PersonFactory, server: Server) 
     assert box["y"] >= 0
     assert box["y"] + box["height"] <= 740
     expect(menu.get_by_role("menuitem")).to_have_text(["参加を禁止…", "ブロック…"])
+    page.set_viewport_size({"width": 360, "height": 256})
+    page.get_by_test_id("people-dialog").evaluate("(dialog) => dialog.scrollBy(0, -200)")
+    expect(menu).not_to_be_visible()  # it does not stay where its person was
+    page.set_viewport_size(PHONE["viewport"])  # type: ignore[arg-type]
+    page.get_by_test_id("person-menu").tap()
     page.get_by_test_id("block").tap()
     expect(page.get_by_test_id("ask")).to_contain_text("をブロックしますか？")
     page.get_by_test_id("ask-yes").tap()
