@@ -122,8 +122,7 @@ class RoomDeletion:
         epoch = await installation.epoch(self._store)
         await self._begin_again(epoch)
         async for room, record in self._due():
-            if room not in self._tasks:
-                await self._advance(room, record, epoch)
+            await self._advance(room, record, epoch)
 
     async def settle(self) -> None:
         """Wait until this node has removed the contents of the rooms that it deleted."""

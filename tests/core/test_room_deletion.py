@@ -249,7 +249,7 @@ def test_a_room_in_memory_forgets_all_but_its_last_description() -> None:
 async def test_another_node_knows_within_a_moment() -> None:
     store = MemoryStore()
     second = make_service(store, config())
-    async with scene(store) as built, running(second):
+    async with scene(store, kind=RoomKind.PRIVATE) as built, running(second):
         there = await second.rooms.get(built.room.id, built.member)
         assert there.role(built.member.id) is not None
         await built.service.rooms.delete(built.owner, built.room)
