@@ -143,22 +143,19 @@ class Book:
 
     # -- deleted rooms ---------------------------------------------------------------------------
 
-    async def rooms(self) -> set[str]:
-        """The rooms of all cases."""
-        return {case.room for _, case in await self._cases()}
+    async def settled_rooms(self) -> set[str]:
+        """The rooms of all settled cases."""
+        return {case.room for _, case in await self._settled()}
 
-    async def forget_rooms(self, rooms: Container[str]) -> None:
-        """Remove the cases of these rooms."""
-        for key, case in await self._cases():
+    async def forget_settled(self, rooms: Container[str]) -> None:
+        """Remove the settled cases of these rooms."""
+        for key, case in await self._settled():
             if case.room in rooms:
                 await self._records.delete(key)
 
-    async def _cases(self) -> list[tuple[str, Case]]:
-        """All cases, with their keys."""
-        rows = [
-            *await self._records.scan(OPEN, limit=self._most_open),
-            *await self._records.scan(SETTLED, limit=2 * self._most_settled),
-        ]
+    async def _settled(self) -> list[tuple[str, Case]]:
+        """All settled cases, with their keys."""
+        rows = await self._records.scan(SETTLED, limit=2 * self._most_settled)
         return [(key, _case(row)) for key, row in rows]
 
     # -- what users have reported ----------------------------------------------------------------

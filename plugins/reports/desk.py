@@ -194,17 +194,22 @@ class Desk:
             self._service.administration.demand(user, address)
         else:
             await self._demand_queue(user, address, room)
-        cases = await (
-            self._book.open_cases(room) if state is State.OPEN else self._book.settled_cases(room)
-        )
-        rooms = await self._service.rooms.get_many(sorted({each.room for each in cases}))
-        return [each for each in cases if each.author.id != user.id and each.room in rooms]
+        if state is State.OPEN:
+            cases = await self._book.open_cases(room)
+        else:
+            cases = await self._book.settled_cases(room)
+            rooms = await self._service.rooms.get_many(sorted({each.room for each in cases}))
+            cases = [each for each in cases if each.room in rooms]
+        return [each for each in cases if each.author.id != user.id]
 
     async def tidy(self) -> None:
-        """Remove the cases of rooms that are deleted, and settled ones whose time is over."""
-        named = sorted(await self._book.rooms())
+        """Remove settled cases whose time is over, and those of deleted rooms.
+
+        Open ones stay: staff of the server sees them, whoever deletes the room.
+        """
+        named = sorted(await self._book.settled_rooms())
         left = await self._service.rooms.get_many(named)
-        await self._book.forget_rooms({room for room in named if room not in left})
+        await self._book.forget_settled({room for room in named if room not in left})
         await self._book.tidy()
 
     async def _demand_queue(self, user: User, address: str | None, room: str) -> Room | None:

@@ -453,7 +453,7 @@ async def test_reports_of_a_deleted_account_go_with_it() -> None:
             assert scene.ada.id not in str(await space.scan(name, ""))
 
 
-async def test_reports_of_a_deleted_room_are_shown_to_nobody_and_removed() -> None:
+async def test_of_a_deleted_room_staff_has_the_open_reports_alone() -> None:
     async with running("reports", clock=FakeClock()) as chat:
         scene = await Scene.set(chat)
         await scene.report(scene.ada)
@@ -471,17 +471,29 @@ async def test_reports_of_a_deleted_room_are_shown_to_nobody_and_removed() -> No
             ]
             await settle(scene.rob, case)
         await chat.service.rooms.delete(scene.rob.user, scene.room)
-        for state in ("open", "settled"):
+
+        async def shown(state: str) -> list[Any]:
             answer = await scene.olga.http("GET", f"{PATH}?state={state}")
-            assert [each["room"] for each in answer.json["reports"]] == [lasting.id]
+            found: list[Any] = answer.json["reports"]
+            return found
+
+        assert [each["room"] for each in await shown("settled")] == [lasting.id]
         count = await scene.olga.http("GET", f"{PATH}/count")
-        assert count.json["open"] == 1
+        assert count.json["open"] == 2
         await chat.clock.advance(3601)
 
         async def are_gone() -> bool:
-            rows = await chat.service.store.scan("plugin/reports", "")
-            return [scene.room.id in key for key, _ in rows] == [False, False]
+            rows = await chat.service.store.scan("plugin/reports", "settled/")
+            return [lasting.id in key for key, _ in rows] == [True]
 
+        await until(are_gone)
+        # Who owned the room cannot hide what was reported by deleting it.
+        assert {each["room"] for each in await shown("open")} == {scene.room.id, lasting.id}
+        (left,) = (each for each in await shown("open") if each["room"] == scene.room.id)
+        assert (left["body"], left["steps"]) == ("Buy this!", ["lock"])
+        assert (await settle(scene.olga, left["id"], steps=["lock"])).status == 200
+        assert [each["room"] for each in await shown("open")] == [lasting.id]
+        await chat.clock.advance(3601)
         await until(are_gone)
 
 
