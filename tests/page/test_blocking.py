@@ -238,7 +238,8 @@ def test_a_direct_room_with_somebody_blocked_offers_to_unblock_instead_of_writin
     has_focus(page, "room-menu")
     expect(messages(page).first).to_contain_text(FOLDED)
     messages(page).first.focus()
-    expect(page.locator(".actions")).to_have_count(0)
+    expect(page.locator(".actions button")).to_have_count(1)
+    expect(page.get_by_role("button", name="Report message")).to_be_visible()
     messages(page).last.focus()
     expect(page.locator(".actions button")).to_have_count(1)  # one's own can be deleted
     page.get_by_test_id("room-menu").click()
