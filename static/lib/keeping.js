@@ -45,8 +45,8 @@ export class Keeping {
   }
 
   #note(room) {
-    if (this.#me === null) return;
     this.#changed.add(room);
+    if (this.#me === null) return; // kept once the server has said who reads
     this.#timer ??= setTimeout(() => void this.flush(), EVERY_MS);
   }
 

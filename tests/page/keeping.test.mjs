@@ -109,8 +109,7 @@ test("what changes is kept once somebody is known, and nothing after the session
   await keeping.flush(); // the log is not known yet
   assert.deepEqual(written, []);
   epoch = "e";
-  store.addNote("r", { command: "/x", text: "y" });
-  await keeping.flush();
+  await keeping.flush(); // what changed before anybody was known, too
   await keeping.flush(); // nothing has changed since
   assert.deepEqual(written, [["me", ["r"]]]);
   store.addNote("r", { command: "/x", text: "y" });
