@@ -144,6 +144,10 @@ export function formatDay(at, now = new Date()) {
   return format({ weekday: "short", month: "long", day: "numeric", year }).format(at);
 }
 
+export function formatDate(at) {
+  return format({ dateStyle: "long" }).format(at);
+}
+
 export function formatFull(at) {
   return format({ dateStyle: "full", timeStyle: "medium" }).format(at);
 }

@@ -1,7 +1,7 @@
 /** Those whom the reader blocks, since when, and the way to end it. It follows what happens in other places. */
 
 import { h } from "../../lib/dom.js";
-import { formatFull, t } from "../../lib/i18n.js";
+import { formatDate, t } from "../../lib/i18n.js";
 import { avatar } from "../avatar.js";
 import "../later-texts.js";
 import { Attempts } from "./attempts.js";
@@ -29,7 +29,7 @@ export function blockedPage({ api, session, store }) {
         { class: "row-main" },
         h("strong", { dir: "auto" }, name),
         h("small", { class: "muted row-more", dir: "auto" }, `@${username}`),
-        at && h("small", { class: "muted row-more" }, t("account.since", { time: formatFull(new Date(at)) })),
+        at && h("small", { class: "muted row-more" }, t("account.since", { time: formatDate(new Date(at)) })),
       ),
       h("button", { class: "quiet", type: "button", "aria-label": `${label}: ${name}`, "data-testid": "blocked-end", onclick: () => void unblock() }, label),
     );
