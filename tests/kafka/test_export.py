@@ -22,12 +22,14 @@ async def test_events_of_a_room_are_in_one_partition_in_order(
         lasts = [await made.post(room, 40) for room in rooms]
         for room, last in zip(rooms, lasts, strict=True):
             await reader.until(room.id, last)
-            assert reader.seqs(room.id) == [*range(1, last + 1)]
+            assert reader.first(room.id) == [
+                *range(1, last + 1)
+            ]  # a slow broker may get some again
             assert len({record.partition for record in reader.of(room.id)}) == 1
         assert len({record.partition for record in reader.records}) > 1
-        assert [record.timestamp for record in reader.of(rooms[0].id)] == sorted(
-            record.timestamp for record in reader.of(rooms[0].id)
-        )
+        times = dict(zip(reader.seqs(rooms[0].id), reader.of(rooms[0].id), strict=True))
+        found = [times[seq].timestamp for seq in sorted(times)]
+        assert found == sorted(found)
         record, event = reader.of(rooms[0].id)[-1], reader.events(rooms[0].id)[-1]
         log = await made.server.service.history.events(made.user, rooms[0], lasts[0] - 1, 1)
         assert (event["ev"], event["room"], event["id"]) == (
