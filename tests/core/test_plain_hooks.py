@@ -34,6 +34,7 @@ CREATE = RoomCreate(kind=RoomKind.PUBLIC, name="tea", topic="", members=())
 QUERY = SearchQuery(text="tea", room=None)
 ROOM = FoundRoom(id="a", name="a", kind=RoomKind.PUBLIC, topic="", joined=True)
 DEADLINE = 0.05
+PATIENT = Policy(deadline=60.0)  # nothing takes so long, on the busiest machine
 
 
 def plain(
@@ -213,6 +214,10 @@ def raising(error: BaseException) -> Callable[[Draft], None]:
     return check
 
 
+def asked_too(draft: Draft) -> Refusal:
+    return Refusal("asked, too")
+
+
 async def forgotten(draft: Draft) -> None:
     """What a wrapper returns that does not await it."""
 
@@ -232,10 +237,10 @@ FAULTS: dict[str, tuple[Callable[..., Any], str]] = {
 @pytest.mark.parametrize("how", FAULTS)
 async def test_a_failure_refuses_and_is_counted(how: str, logged: list[str]) -> None:
     function, reason = FAULTS[how]
+    policy = Policy(deadline=DEADLINE) if how == "late" else PATIENT
     hooks, measures = calling(
-        plain("check_message", function, "draft"),
-        plain("check_message", lambda draft: Refusal("asked, too"), "draft", plugin="next"),
-        deadline_seconds=DEADLINE,
+        plain("check_message", function, "draft", policy=policy),
+        plain("check_message", asked_too, "draft", plugin="next"),
     )
     with pytest.raises(PluginFailed):
         await hooks.check_message(DRAFT, USER)
@@ -249,7 +254,7 @@ async def test_a_failure_that_may_pass_leaves_the_others_asked(how: str) -> None
     function, _ = FAULTS[how]
     hooks, measures = calling(
         plain("check_message", function, "draft", policy=Policy(passes=True)),
-        plain("check_message", lambda draft: Refusal("asked, too"), "draft", plugin="next"),
+        plain("check_message", asked_too, "draft", plugin="next", policy=PATIENT),
         deadline_seconds=DEADLINE,
     )
     with pytest.raises(ChatError, match="asked, too"):
@@ -282,9 +287,8 @@ async def test_its_own_deadline_holds() -> None:
     with pytest.raises(PluginFailed):
         await hooks.check_message(DRAFT, USER)
     assert errors(hooks) == {("p", "check_message", "timeout"): 1}
-    patient = Policy(deadline=60.0)
     hooks, _ = calling(
-        plain("check_message", late, "draft", policy=patient), deadline_seconds=DEADLINE
+        plain("check_message", late, "draft", policy=PATIENT), deadline_seconds=DEADLINE
     )
     await hooks.check_message(DRAFT, USER)
 
@@ -314,7 +318,7 @@ async def test_the_breaker_stops_calls_for_who_makes_it_fail_alone() -> None:
 async def test_an_open_breaker_lets_pass_what_may_pass_and_others_are_asked() -> None:
     hooks, _ = calling(
         plain("check_message", lambda draft: True, "draft", policy=Policy(passes=True)),
-        plain("check_message", lambda draft: Refusal("asked, too"), "draft", plugin="next"),
+        plain("check_message", asked_too, "draft", plugin="next"),
         breaker_failures=1,
     )
     for _ in range(2):
