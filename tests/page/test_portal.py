@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from playwright.sync_api import expect
@@ -12,6 +14,7 @@ from playwright.sync_api import expect
 from tests.docs.examples import EXAMPLES, found_path
 from tests.page.people import PersonFactory, Server
 from tests.servers import free_port
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
@@ -34,7 +37,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         cwd=EXAMPLES / "portal",
         env=os.environ | {"PYTHONPATH": path},
     )
+
+    def listens() -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=60):
+            return True
+        return False
+
     try:
+        wait_until(listens)
         server.start()
         yield server
         server.stop()
