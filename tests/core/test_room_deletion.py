@@ -174,6 +174,26 @@ async def test_its_members_are_in_no_room_by_then_and_may_make_others() -> None:
         assert (view.name, view.head) == (f"{SECRET} room", 2)
 
 
+async def test_others_have_their_turn_while_many_members_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deletion, "PAGE", 1)
+    turns, told = 0, []
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with scene() as built:
+        monkeypatch.setattr(built.service.hub, "tell_user", lambda *given: told.append(turns))
+        others = asyncio.create_task(take_turns())
+        await built.service.rooms.delete(built.owner, built.room)
+        others.cancel()
+    assert len(set(told)) == len(told) == 2
+
+
 async def test_a_direct_room_is_not_deleted() -> None:
     async with scene() as built:
         rooms = built.service.rooms
@@ -365,15 +385,15 @@ async def test_a_node_that_stops_leaves_the_rest_to_the_job() -> None:
 
 @pytest.mark.virtual_time
 async def test_it_makes_way_for_sends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deletion, "PAGE", 2)
+    monkeypatch.setattr(deletion, "EVENTS", 2)
     async with scene() as built:
         service, room = built.service, built.room
-        await service.rooms.delete(built.owner, room)
-        pages = len(await service.store.read(room.id, 0, 1000)) / 2
         monkeypatch.setattr(service.log, "is_pressed", lambda: True)
         began = asyncio.get_running_loop().time()
+        await service.rooms.delete(built.owner, room)
         await service.rooms.deletion.settle()
         took = asyncio.get_running_loop().time() - began
+        pages = len(await service.store.read(room.id, 0, 1000)) / 2
         assert took >= pages * deletion.PRESSED_SECONDS
 
 
