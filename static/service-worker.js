@@ -63,7 +63,10 @@ async function leave() {
 }
 
 async function fresh(request) {
-  const answer = await fetch(request, { signal: AbortSignal.timeout(FRESH_MS) }).catch(() => null);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), FRESH_MS);
+  const answer = await fetch(request, { signal: late.signal }).catch(() => null);
+  clearTimeout(timer); // what has begun to arrive may take its time
   return answer?.ok ? answer : kept(SHELL, request);
 }
 

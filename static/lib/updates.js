@@ -17,6 +17,7 @@ export class Updates extends EventTarget {
   #reload;
   /** @type {ServiceWorkerRegistration | null} */
   #registration = null;
+  #isRefused = false; // by the browser: asked again with the next look for a version
   #build = "";
   #wasControlled = false;
   #isTaking = false;
@@ -38,25 +39,32 @@ export class Updates extends EventTarget {
     this.#wasControlled = Boolean(before);
     this.#container.addEventListener("controllerchange", () => void this.#onTakenOver());
     if (this.#container.controller !== before) void this.#onTakenOver();
+    await this.#register();
+  }
+
+  async #register() {
+    this.#isRefused = false;
     try {
       this.#watch(await this.#container.register(SCRIPT, { scope: "/", updateViaCache: "none" }));
     } catch (error) {
+      this.#isRefused = true;
       console.info("service worker:", error); // storage may be blocked; the page works without
     }
   }
 
   /** Looks for a new version, at most once a minute: the server may have been replaced. */
   check(now = Date.now()) {
-    if (!this.#registration || now - this.#checkedAt < CHECK_EVERY_MS) return;
+    if (!(this.#registration || this.#isRefused) || now - this.#checkedAt < CHECK_EVERY_MS) return;
     this.#checkedAt = now;
-    this.#registration.update().catch(() => {}); // no network, or one that is not to be kept: this one goes on
+    if (this.#isRefused) void this.#register();
+    else this.#registration?.update().catch(() => {}); // no network, or one that is not to be kept: this one goes on
   }
 
   /** Shows the new version. */
   take() {
     const waiting = this.#registration?.waiting;
     this.#isTaking = true;
-    if (waiting) waiting.postMessage(TAKE_OVER);
+    if (waiting) haveTakeOver(waiting);
     else this.#reload(); // another window had it take over
   }
 
@@ -76,7 +84,7 @@ export class Updates extends EventTarget {
   /** After a reload, this page may be of the version that waits. */
   async #offer(worker) {
     if (!this.#container.controller) return; // the first version, for which nobody has to be asked
-    if ((await buildOf(worker)) === this.#build) worker.postMessage(TAKE_OVER);
+    if ((await buildOf(worker)) === this.#build) haveTakeOver(worker);
     else this.#say();
   }
 
@@ -92,6 +100,13 @@ export class Updates extends EventTarget {
     if (this.#isTaking) this.#reload();
     else if (!isFirst && (await buildOf(this.#container.controller)) !== this.#build) this.#say();
   }
+}
+
+/** Asked again until it does: a worker that is being started may lose what it is told. */
+function haveTakeOver(worker) {
+  const ask = () => (worker.state === "installed" ? worker.postMessage(TAKE_OVER) : clearInterval(asking));
+  const asking = setInterval(ask, ASK_AGAIN_MS);
+  ask();
 }
 
 /** The version of a worker; it never resolves if the worker is gone. One that is being started may lose a question. */

@@ -39,6 +39,7 @@ class Container extends EventTarget {
   }
 
   takenOverBy(worker) {
+    worker.becomes("activating");
     this.controller = worker;
     this.dispatchEvent(new Event("controllerchange"));
   }
@@ -77,7 +78,8 @@ test("the first version takes over without a word and without a reload", async (
   assert.deepEqual(first.told, []);
 });
 
-test("a new version is offered, and takes over when it is wanted", async () => {
+test("a new version is offered, and takes over when it is wanted", async (context) => {
+  context.mock.timers.enable({ apis: ["setInterval"] });
   const container = new Container();
   container.controller = new Worker("1");
   const { updates, seen } = await started(container);
@@ -115,10 +117,12 @@ test("a window whose reader was not asked goes on, and reloads when its reader w
   assert.equal(seen.reloads, 1);
 });
 
-test("a page that is of the waiting version already, by a reload, has it take over", async () => {
+test("a page that is of the waiting version already, by a reload, has it take over", async (context) => {
+  context.mock.timers.enable({ apis: ["setInterval"] });
   const container = new Container();
   container.controller = new Worker("1");
   const waiting = new Worker("2");
+  waiting.becomes("installed");
   container.registration.waiting = waiting;
   const { seen } = await started(container, "2");
   await settled();
@@ -176,6 +180,44 @@ test("a worker that loses a question is asked again, until it answers or is gone
   gone.becomes("redundant");
   context.mock.timers.tick(20_000);
   assert.equal(asked, 1);
+});
+
+test("a worker that loses what it is told is told again, until it takes over", async (context) => {
+  context.mock.timers.enable({ apis: ["setInterval"] });
+  const container = new Container();
+  container.controller = new Worker("1");
+  const { updates } = await started(container, "2");
+  const second = new Worker("2");
+  container.finds(second);
+  second.becomes("installed"); // the page is of its version already
+  await settled();
+  context.mock.timers.tick(5000);
+  assert.deepEqual(second.told, ["take-over", "take-over"]);
+  second.becomes("activating");
+  context.mock.timers.tick(20_000);
+  assert.equal(second.told.length, 2);
+  const third = new Worker("3");
+  container.finds(third);
+  third.becomes("installed");
+  container.registration.waiting = third;
+  await settled();
+  updates.take();
+  context.mock.timers.tick(5000);
+  assert.deepEqual(third.told, ["take-over", "take-over"]);
+});
+
+test("a browser that refused to keep the page is asked again later", async (test) => {
+  test.mock.method(console, "info", () => {});
+  const container = new Container();
+  const register = container.register.bind(container);
+  container.register = () => Promise.reject(new DOMException("timed out", "AbortError"));
+  const { updates } = await started(container);
+  container.register = register;
+  for (const now of [1_000_000, 1_030_000, 1_061_000]) {
+    updates.check(now);
+    await settled();
+  }
+  assert.deepEqual([container.registered.length, container.registration.updates], [1, 1]);
 });
 
 test("a version that took over before anybody looked is offered", async () => {

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 
-def until(page: Page, function: str, argument: Any = None) -> None:
-    """Ask again until the function, of JavaScript, returns something true."""
-    for _ in range(600):
+def until(page: Page, function: str, argument: Any = None, *, tries: int = 600) -> None:
+    """Ask again until the function, of JavaScript, returns something true; ten times a second at most."""
+    for _ in range(tries):
         if page.evaluate(function, argument):
             return
         page.wait_for_timeout(100)
