@@ -9,6 +9,11 @@ ARGS ?=
 IMAGE ?= chatserver
 # Several processes share the tests, by module or class; what takes long begins first.
 SHARED = --dist loadscope --no-loadscope-reorder
+# The tests that have a target of their own. `make test` runs all others.
+PAGE = tests/page tests/browser
+DOCS = tests/docs tests/backup tests/drill
+FAULTS = tests/faults tests/handover
+DEPLOY = tests/operation
 
 # deploy/make-venv says if it is no program. The server is told of it, tests find it on the PATH.
 ifdef MONGOD
@@ -21,8 +26,8 @@ endif
 # Tests start hundreds of servers and commands, each of which would compile the code anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-quick test-deploy observe bench autobahn fuzz faults lint format docs dist image sbom locks \
-	clean
+.PHONY: help run test test-page test-docs test-faults test-deploy test-all observe bench autobahn fuzz faults lint format \
+	docs dist image sbom locks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -31,18 +36,30 @@ run: ## start a server on http://localhost:4000, with its own MongoDB
 	@deploy/make-venv mongod graphiql
 	@exec .venv/bin/chatserver dev --port $(PORT) --data "$(DATA)" $(if $(MONGOD),--set "plugin.mongo.mongod=$(abspath $(MONGOD))") $(ARGS)
 
-test: test-quick ## run the whole test suite
-	@# These wait more than they work, and must not compete with tests that work.
-	.venv/bin/python -m pytest -n 4 $(SHARED) tests/faults tests/handover $(ARGS)
-
-test-quick: ## the same without the tests of faults and restarts
+test: ## run the tests of the server: under 15 minutes on two cores
 	@deploy/make-venv test
-	.venv/bin/python -m pytest -n auto $(SHARED) --ignore tests/faults --ignore tests/handover --ignore tests/operation $(ARGS)
+	.venv/bin/python -m pytest -n auto $(SHARED) $(addprefix --ignore ,$(PAGE) $(DOCS) $(FAULTS) $(DEPLOY)) $(ARGS)
+
+test-page: ## run those of the page, in Chromium and node
+	@deploy/make-venv test
+	@# A browser works on several cores: more of them at once only keep each other waiting.
+	.venv/bin/python -m pytest -n 3 $(SHARED) $(PAGE) $(ARGS)
+
+test-docs: ## run every command and example of docs/, and the tests of backups
+	@deploy/make-venv test
+	.venv/bin/python -m pytest -n auto $(SHARED) $(DOCS) $(ARGS)
+
+test-faults: ## run those of faults and restarts
+	@deploy/make-venv test
+	@# These wait more than they work, and must not compete with tests that work.
+	.venv/bin/python -m pytest -n 4 $(SHARED) $(FAULTS) $(ARGS)
 
 test-deploy: ## run the files of deploy/ with the tools they are for (Debian, root)
 	@deploy/make-venv test
 	@deploy/make-tools
-	.venv/bin/python -m pytest -n 2 $(SHARED) tests/operation $(ARGS)
+	.venv/bin/python -m pytest -n 2 $(SHARED) $(DEPLOY) $(ARGS)
+
+test-all: test test-page test-docs test-faults test-deploy ## run them all, as .ci/run does
 
 observe: ## start Prometheus and Alertmanager beside `make run`
 	@exec deploy/observe/beside --server $(PORT) $(ARGS)
