@@ -17,6 +17,7 @@ from chatserver.config.settings import describe, type_text
 from chatserver.delivery.notices import (
     AccountPreferencesChanged,
     BlockChanged,
+    PluginNotice,
     PluginsChanged,
     PreferencesChanged,
     PresenceNow,
@@ -155,6 +156,7 @@ PASSING: tuple[type[msgspec.Struct], ...] = (
     BlockChanged,
     RoomAdded,
     RoomRemoved,
+    PluginNotice,
     PluginsChanged,
 )
 NOTICES: tuple[type[msgspec.Struct], ...] = (Hello, Lagging, Drain)

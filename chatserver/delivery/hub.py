@@ -1,15 +1,17 @@
 """The hub: the connections of this node, and handing durable events to those that follow their room."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from chatserver.delivery.channel import Channels, tell
 from chatserver.delivery.outlet import Outlet
 from chatserver.delivery.subscriber import News, Subscriber
-from chatserver.model import MemberLeft, RoomChanged, User
+from chatserver.model import MemberLeft, RoomChanged, ServerRole, User
 from chatserver.roomlog.room import Advance, Room
 from chatserver.runtime.measure import Measures
+
+TOLD_AT_ONCE = 500  # connections in one turn of the loop
 
 
 class Connection(Protocol):
@@ -39,6 +41,7 @@ class OtherNodes(Protocol):
     def tell_room(self, payload: Any) -> None: ...
     def tell_user(self, user: str, payload: Any) -> None: ...
     def tell_companions(self, user: str, payload: Any) -> None: ...
+    def tell_everybody(self, payload: Any, roles: Collection[ServerRole]) -> None: ...
 
 
 class Hub:
@@ -185,13 +188,32 @@ class Hub:
             if not subscriber.is_lagging:
                 tell(subscriber, news)
 
-    def tell_everybody_here(self, payload: Any) -> None:
-        """Send a notice once to every signed-in connection on this node."""
-        news = News(payload)
-        for subscribers in list(self._users.values()):
-            for subscriber in list(subscribers):
-                if not subscriber.is_lagging:
-                    tell(subscriber, news)
+    def tell_everybody(self, payload: Any, roles: Collection[ServerRole] = ()) -> None:
+        """Send a notice once to each connection of users with one of these roles; of all users, if none is named.
+
+        On other nodes too; connections that lag miss it.
+        """
+        self.tell_everybody_here(payload, roles)
+        if self._other_nodes is not None:
+            self._other_nodes.tell_everybody(payload, roles)
+
+    def tell_everybody_here(self, payload: Any, roles: Collection[ServerRole] = ()) -> None:
+        """As `tell_everybody`, on this node. Goes on in later turns of the loop if there are many connections."""
+        everybody = [each for subscribers in self._users.values() for each in subscribers]
+        self._tell_some(News(payload), roles, everybody)
+
+    def _tell_some(
+        self, news: News, roles: Collection[ServerRole], waiting: list[Subscriber]
+    ) -> None:
+        for subscriber in waiting[-TOLD_AT_ONCE:]:
+            user = subscriber.user
+            if user is None or subscriber not in self._users.get(user.id, ()):
+                continue  # gone meanwhile
+            if (not roles or user.role in roles) and not subscriber.is_lagging:
+                tell(subscriber, news)
+        del waiting[-TOLD_AT_ONCE:]
+        if waiting:
+            asyncio.get_running_loop().call_soon(self._tell_some, news, roles, waiting)
 
     # -- end ---------------------------------------------------------------------------------------
 

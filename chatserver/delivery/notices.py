@@ -1,5 +1,7 @@
 """Notices to connections that are in no log."""
 
+from typing import Any
+
 import msgspec
 
 from chatserver.model import Ban, RoomKind, Status, UserRef
@@ -90,6 +92,14 @@ class PluginsChanged(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="plugins.changed"
 ):
     """Tells that commands, parts of the page or ways to sign in may have come or gone: ask for them again."""
+
+
+class PluginNotice(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="plugin.notice"):
+    """Tells what a plugin wants told now, under a `name` of its own. Whoever has no connection misses it."""
+
+    plugin: str
+    name: str
+    payload: Any = None
 
 
 class Mentioned(msgspec.Struct, frozen=True, kw_only=True):

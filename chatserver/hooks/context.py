@@ -1,12 +1,14 @@
 """The parts of a running server that plugins get."""
 
+import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
 from chatserver.blobs.plugin import PluginBlobs
+from chatserver.delivery.notices import PluginNotice
 from chatserver.hooks.actions import Action
 from chatserver.hooks.timing import ExpiringRecords, Timers, WallClock
 from chatserver.hooks.types import Actor, Decision, GraphQLPart
@@ -17,6 +19,8 @@ from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
 
 BOT_NAME_CHARS = 100
+NOTICE_BYTES = 4096  # of a notice's payload, as JSON
+_NOTICE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ResultT = TypeVar("ResultT")
 ActionT = TypeVar("ActionT", bound=Action)
 
@@ -86,6 +90,31 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
                 plugin=self.plugin, by=by, room=room, message=message, author=author, steps=steps
             )
         )
+
+    def tell(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        user: str | None = None,
+        roles: Collection[ServerRole] = (),
+    ) -> None:
+        """Send a notice to clients that are connected now, to any node: of one user (id), of all, or of users with one of `roles`.
+
+        On the page, `page.hear(name, …)` gets it; other clients get the event `plugin.notice`. It is in no log:
+        whoever is away or reads too slowly misses it, so it should say that something is to be looked at, not
+        what. `name` has 1 to 64 of `a-z 0-9 _ -`, `payload` at most NOTICE_BYTES as JSON; else `ValueError`.
+        """
+        if not _NOTICE_NAME.fullmatch(name):
+            raise ValueError(f"a notice cannot be named {name!r}")
+        size = len(msgspec.json.encode(payload))
+        if size > NOTICE_BYTES:
+            raise ValueError(f"a notice has at most {NOTICE_BYTES} bytes of JSON, not {size}")
+        notice = PluginNotice(plugin=self.plugin, name=name, payload=payload)
+        if user is None:
+            self.service.hub.tell_everybody(notice, roles)
+        else:
+            self.service.hub.tell_user(user, notice)
 
     async def bot(self, name: str, shown: str | None = None) -> User:
         """The account of a machine, marked as `bot` wherever it is shown; nobody can sign in to it.

@@ -60,7 +60,8 @@ class Powers(msgspec.Struct, frozen=True, kw_only=True):
     `secrets` holds the environment variables with secrets that it reads. Secret settings show by their names.
     `service` holds the parts of the service that it uses, whole (`rooms`) or by the method (`messages.post`). The
     shorter ways of `Context` count as these: `context.messages` and `context.blobs` as the parts of that name, `claim`
-    as `claims.add`, `release` as `claims.release`, `bot` as `accounts.bot`.
+    as `claims.add`, `release` as `claims.release`, `bot` as `accounts.bot`, `tell` as `hub.tell_user` or
+    `hub.tell_everybody`.
     """
 
     network: tuple[str, ...] = ()

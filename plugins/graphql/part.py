@@ -45,6 +45,7 @@ USER_EVENTS = (
     chatserver.Mentioned,
     chatserver.StatusChanged,
     chatserver.BlockChanged,
+    chatserver.PluginNotice,
 )
 MESSAGE_CHANGES = LOG_ENTRIES[1:7]
 COSTS = {

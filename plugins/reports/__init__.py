@@ -63,6 +63,7 @@ class ReportsPlugin:
     powers = Powers(
         service=(
             *("accounts.get", "accounts.set_disabled", "administration.demand", "history.message"),
+            *("hub.tell_everybody", "hub.tell_user"),
             *("messages.delete", "rooms.bans", "rooms.describe", "rooms.get", "rooms.get_many"),
         )
     )

@@ -17,6 +17,7 @@ from chatserver import (
     ReportSettle,
     Room,
     RoomKind,
+    ServerRole,
     User,
     UserRef,
     is_staff,
@@ -98,7 +99,9 @@ class Desk:
             is_full = len(found.reports) >= REPORTS_PER_MESSAGE
             return found if is_full and not found.report_of(user.id) else found.with_report(report)
 
-        return Made(await self._book.report(room.id, message.id, user.id, change))
+        made = Made(await self._book.report(room.id, message.id, user.id, change))
+        self._tell_staff()
+        return made
 
     async def own(self, user: User) -> Sequence[OwnReport]:
         """What the user has reported in the last 30 days, newest first."""
@@ -161,7 +164,14 @@ class Desk:
         settled = await self._book.settle(case, settlement)
         by = Actor(user=user.id, address=address)
         self._context.decided(by, found.room, found.message, found.author.id, steps)
+        self._tell_staff()
+        for report in settled.reports:
+            self._context.tell("settled", user=report.by.id)
         return _view(settled, ())
+
+    def _tell_staff(self) -> None:
+        """Tell those who see the whole queue that it has changed."""
+        self._context.tell("queue", roles=(ServerRole.OWNER, ServerRole.ADMIN))
 
     async def _take(
         self,

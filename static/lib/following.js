@@ -164,6 +164,10 @@ export class Following {
       this.#statuses.applyEvent(event);
       return;
     }
+    if (event.ev === "plugin.notice") {
+      this.#fire("heard", { notice: event });
+      return;
+    }
     if (event.ev === "plugins.changed") {
       this.#fire("plugins", {});
       return;

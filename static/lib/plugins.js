@@ -71,8 +71,12 @@ export class Plugins {
     return part !== null && this.#loaded.get(plugin) !== part;
   }
 
-  #follow(plugin, part, name, listener) {
-    if (typeof listener !== "function") throw new TypeError("follow: the listener has to be a function");
+  /**
+   * Listens to the session for the plugin, until the part goes or the function that is returned is called. `begin(tell,
+   * end)` adds the listeners, with the options `end`.
+   */
+  #listen(plugin, part, listener, begin) {
+    if (typeof listener !== "function") throw new TypeError("the listener has to be a function");
     if (this.#isGone(plugin, part)) return () => {};
     const end = new AbortController();
     part?.followed.add(end);
@@ -83,13 +87,25 @@ export class Plugins {
         complain(plugin, error);
       }
     };
+    begin(tell, end);
+    return () => end.abort();
+  }
+
+  #follow(plugin, name, tell, end) {
     const noted = ({ detail: { event } }) => {
       const { type, room, seq, at, author, payload = null } = event;
       if (type === `${plugin}.${name}`) void tell({ room, missed: false, seq, at, author, payload });
     };
     this.#session.addEventListener("noted", noted, end);
     this.#session.addEventListener("missed", ({ detail: { room } }) => void tell({ room, missed: true }), end);
-    return () => end.abort();
+  }
+
+  #hear(plugin, name, tell, end) {
+    const heard = ({ detail: { notice } }) => {
+      if (notice.plugin === plugin && notice.name === name) void tell({ missed: false, payload: notice.payload });
+    };
+    this.#session.addEventListener("heard", heard, end);
+    this.#session.addEventListener("ready", () => void tell({ missed: true, payload: null }), end);
   }
 
   /**
@@ -118,7 +134,9 @@ export class Plugins {
       /** Calls an address of this server as the signed-in user, with JSON. */
       request: (method, path, body) => this.#api.call(method, path, body),
       /** Calls `listener` with each event `PLUGIN.name` ([live](#live)); returns a function that ends that. */
-      follow: (name, listener) => this.#follow(plugin, part, name, listener),
+      follow: (name, listener) => this.#listen(plugin, part, listener, (tell, end) => this.#follow(plugin, name, tell, end)),
+      /** Calls `listener` with each [notice](#notices) `name`, and when some may have been missed; returns a function that ends that. */
+      hear: (name, listener) => this.#listen(plugin, part, listener, (tell, end) => this.#hear(plugin, name, tell, end)),
       /** Shows a room of the reader, and in it the message with this `seq`, which may be left out. */
       show: (room, seq = null) => {
         if (!store.room(room)) return;

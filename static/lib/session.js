@@ -4,8 +4,8 @@
  *
  * Fires "status" ({status, code}), "ready" ({}: the store is up to date), "signed-out" ({reason, redirect}), "message"
  * ({room, message}: new, from others whom one does not block), "noted" ({event}: a plugin's), "missed" ({room}: events
- * of it were lost), "banned" ({room, ban}: the reader), "deleted" ({room, name}: for everybody), "plugins" ({}: commands
- * and parts of the page may have come or gone), and what Requests fires.
+ * of it were lost), "heard" ({notice}: a plugin's), "banned" ({room, ban}: the reader), "deleted" ({room, name}: for
+ * everybody), "plugins" ({}: commands and parts of the page may have come or gone), and what Requests fires.
  */
 
 import { Blocks } from "./blocks.js";

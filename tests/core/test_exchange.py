@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from chatserver.cluster.bus.envelopes import (
 )
 from chatserver.cluster.bus.hints import FETCH_EVENTS
 from chatserver.cluster.installation import bus_key
-from chatserver.delivery.notices import RoomRemoved, TypingNow
+from chatserver.delivery.notices import PluginNotice, RoomRemoved, TypingNow
 from chatserver.interfaces import BUS_FRAME_BYTES
 from chatserver.model import ServerRole, UserRef
 from chatserver.runtime.measure import Counter
@@ -74,6 +75,22 @@ async def test_more_than_one_query_holds_comes_at_once() -> None:
         start = built.room.head
         await built.post(2 * FETCH_EVENTS + 10, on=built.second)
         await built.expect(reader, start)
+
+
+async def test_what_a_plugin_tells_reaches_the_other_nodes() -> None:
+    async with scene(Wire()) as built:
+        member = await built.member("member")
+        admin = msgspec.structs.replace(built.owner, role=ServerRole.ADMIN)
+        readers = [await built.reader(user=user) for user in (admin, member)]
+        said = [PluginNotice(plugin="p", name=name, payload={"n": 1}) for name in "abc"]
+        hub = built.second.hub
+        hub.tell_everybody(said[0])
+        hub.tell_everybody(said[1], (member.role,))
+        hub.tell_user(built.owner.id, said[2])
+        a, b, c = (msgspec.to_builtins(each) for each in said)
+        await soon(lambda: c in readers[0].pipe.received and b in readers[1].pipe.received)
+        heard = [[each for each in reader.pipe.received if each in (a, b, c)] for reader in readers]
+        assert heard == [[a, c], [a, b]]
 
 
 async def test_readers_of_the_log_are_told_of_all_rooms_on_all_nodes() -> None:

@@ -8,10 +8,11 @@ from typing import NoReturn
 import msgspec
 import pytest
 
-from chatserver.delivery.notices import TypingNow
+from chatserver.delivery import hub
+from chatserver.delivery.notices import PluginNotice, TypingNow
 from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW
-from chatserver.model import AnyEvent, UserRef
+from chatserver.model import AnyEvent, ServerRole, UserRef
 from chatserver.roomlog.room import Room
 from chatserver.testing.samples import posted
 from tests.core.clients import Reader
@@ -245,6 +246,32 @@ async def test_ephemeral_news_is_for_those_at_the_head() -> None:
         said = msgspec.to_builtins(typing)
         heard = [said in reader.pipe.received for reader in (slow, quick, self_)]
         assert heard == [False, True, False]
+
+
+async def test_everybody_is_told_or_those_with_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "TOLD_AT_ONCE", 1)
+    async with scene() as built:
+        admin = msgspec.structs.replace(built.owner, role=ServerRole.ADMIN)
+        member = await built.member("member")
+        readers = [await built.reader(user=user) for user in (admin, member) * 3]
+        slow, gone = readers[2], readers[3]
+        slow.pipe.stuck = True
+        for _ in range(20):
+            await built.post(1)
+        notices = [PluginNotice(plugin="p", name=name) for name in ("all", "some")]
+        everybody, some = (msgspec.to_builtins(each) for each in notices)
+        built.first.hub.tell_everybody(notices[0])
+        built.first.hub.tell_everybody(notices[1], (ServerRole.OWNER, ServerRole.ADMIN))
+        gone.close()
+        await built.expect(readers[0], built.room.head - 20)
+        slow.drain()
+        await built.expect(slow, built.room.head - 20)
+        heard = [
+            [each for each in reader.pipe.received if each in (everybody, some)]
+            for reader in readers
+        ]
+        both, one = [everybody, some], [everybody]
+        assert heard == [both, one, [], [], both, one]
 
 
 async def test_a_removed_member_gets_no_later_event() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chatserver import ServerRole, StoreUnavailable
+from chatserver import PluginNotice, ServerRole, StoreUnavailable
 from chatserver.app import Server
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import PLUGINS, People, Start
@@ -28,6 +28,7 @@ MINE = """subscription { userEvents { __typename
   ... on Mentioned { roomId messageId seq author { name username } }
   ... on StatusChanged { userId status { emoji text until } }
   ... on BlockChanged { userId blocked }
+  ... on PluginNotice { plugin name payload }
   ... on StreamGap { head epoch } } }"""
 SET_STATUS = """mutation ($input: SetStatusInput!) {
   setStatus(input: $input) { user { status { emoji text until } } } }"""
@@ -445,6 +446,14 @@ async def test_the_user_is_told(server: Running, people: People) -> None:
             listed = (await bob.ask("{ myBlocks { id name username } }"))["myBlocks"]
             row = {"id": dora.id, "name": "dora", "username": dora.username}
             assert listed == ([row] if blocked else [])
+
+        async def tell(server: Server) -> None:
+            said = PluginNotice(plugin="coin", name="tossed", payload={"side": [1]})
+            server.service.hub.tell_everybody(said)
+
+        await server.run(tell)
+        said = {"plugin": "coin", "name": "tossed", "payload": {"side": [1]}}
+        assert await told() == {"__typename": "PluginNotice", **said}
         await remove(ada, room, bob)
         removed = {"__typename": "RoomRemoved", "roomId": room, "deleted": False}
         assert await told() == removed

@@ -150,6 +150,32 @@ test("a module follows its plugin's own events, and is told where some were lost
   assert.deepEqual(heard.slice(5), []);
 });
 
+test("a module hears its plugin's notices, and is told where some may have been missed", async () => {
+  const session = new EventTarget();
+  const told = (notice) => session.dispatchEvent(new CustomEvent("heard", { detail: { notice: { ev: "plugin.notice", ...notice } } }));
+  plugins = new Plugins({ places, api: {}, connection: {}, session, store, styles: { append() {} } });
+  const heard = [];
+  let end;
+  const hearing = { default: (page) => {
+    end = page.hear("changed", (said) => heard.push(said));
+    page.hear("changed", ({ missed }) => heard.push(missed));
+    assert.throws(() => page.hear("changed"), TypeError);
+  } };
+  await plugins.load([part("game", "/game.js")], async () => hearing);
+  told({ plugin: "game", name: "changed", payload: { count: [2] } });
+  told({ plugin: "game", name: "other", payload: 1 });
+  told({ plugin: "other", name: "changed", payload: 1 });
+  session.dispatchEvent(new CustomEvent("ready", { detail: {} }));
+  assert.deepEqual(heard, [{ missed: false, payload: { count: [2] } }, false, { missed: true, payload: null }, true]);
+  assert.throws(() => heard[0].payload.count.push(3), TypeError);
+  end();
+  told({ plugin: "game", name: "changed", payload: null });
+  assert.deepEqual(heard.slice(4), [false]);
+  await plugins.load([]);
+  told({ plugin: "game", name: "changed", payload: null });
+  assert.deepEqual(heard.slice(5), []);
+});
+
 test("a module shows a room of the reader, at a message if it says which", () => {
   const wanted = [];
   globalThis.location = { hash: "" };

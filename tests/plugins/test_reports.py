@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatserver import ChatError, Room, RoomKind, RoomRole, hookimpl
+from chatserver import ChatError, Room, RoomKind, RoomRole, ServerRole, hookimpl
 from chatserver.testing.clock import FakeClock
 from chatserver.testing.running import Answer, Chat, Person, running
 from chatserver_plugins.memory import MemoryPlugin, MemoryStore
@@ -305,6 +305,25 @@ async def test_reporters_are_told_once_that_somebody_looked_and_nothing_else() -
         # The message is there no more; another one can be reported at any time.
         scene.message = (await scene.mallory.post(scene.room, "Buy that!")).id
         assert (await scene.report(scene.ada)).status == 201
+
+
+async def test_staff_and_reporters_are_told_that_there_is_something_to_look_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running("reports") as chat:
+        scene = await Scene.set(chat)
+        told: list[tuple[str, object]] = []
+        hub = chat.service.hub
+        monkeypatch.setattr(
+            hub, "tell_everybody", lambda notice, roles: told.append((notice.name, set(roles)))
+        )
+        monkeypatch.setattr(hub, "tell_user", lambda user, notice: told.append((notice.name, user)))
+        await scene.report(scene.ada)
+        staff = ("queue", {ServerRole.OWNER, ServerRole.ADMIN})
+        assert told == [staff]
+        (shown,) = await scene.queue(scene.rob)
+        await settle(scene.rob, shown["id"])
+        assert told[1:] == [staff, ("settled", scene.ada.id)]
 
 
 async def test_a_person_makes_so_many_reports_a_day() -> None:

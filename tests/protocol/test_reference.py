@@ -208,6 +208,7 @@ def definition(frame: dict[str, Any], names: dict[int, str]) -> str:
         "presence": "PresenceNow",
         "status": "StatusChanged",
         "blocked": "BlockChanged",
+        "plugin.notice": "PluginNotice",
         "read": "ReadMoved",
         "preferences": "PreferencesChanged",
         "account.preferences": "AccountPreferencesChanged",

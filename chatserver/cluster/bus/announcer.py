@@ -5,7 +5,7 @@ entry in a dict. Nothing depends on them: events whose announcement is lost are 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from loguru import logger
@@ -16,6 +16,7 @@ from chatserver.cluster.bus.envelopes import (
     InRoom,
     Item,
     OfCompanions,
+    OfEverybody,
     OfMention,
     OfUser,
     UserChanged,
@@ -24,7 +25,7 @@ from chatserver.cluster.bus.envelopes import (
 from chatserver.delivery.notices import Mentioned
 from chatserver.errors import BusUnavailable
 from chatserver.interfaces import Bus
-from chatserver.model import AnyEvent
+from chatserver.model import AnyEvent, ServerRole
 from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.measure import Measures
 
@@ -86,6 +87,10 @@ class Announcer:
     def tell_companions(self, user: str, payload: Any) -> None:
         """Send a change of a user's status to those on other nodes who see them."""
         self.say(OfCompanions(user, payload))
+
+    def tell_everybody(self, payload: Any, roles: Collection[ServerRole]) -> None:
+        """Send a payload to all connections to other nodes, or to those of users with one of these roles."""
+        self.say(OfEverybody(list(roles), payload))
 
     def say(self, item: Item) -> None:
         """Send an item to all other nodes."""

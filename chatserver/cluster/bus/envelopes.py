@@ -17,6 +17,7 @@ from chatserver.delivery.notices import (
     AccountPreferencesChanged,
     BlockChanged,
     Mentioned,
+    PluginNotice,
     PreferencesChanged,
     ReadMoved,
     RoomAdded,
@@ -25,6 +26,7 @@ from chatserver.delivery.notices import (
     TypingNow,
 )
 from chatserver.interfaces import BUS_FRAME_BYTES
+from chatserver.model import ServerRole
 
 SEAL_BYTES = 16
 SEAL_DIGITS = 2 * SEAL_BYTES
@@ -67,6 +69,7 @@ class OfUser(Item, frozen=True, array_like=True, tag="told"):
         | PreferencesChanged
         | AccountPreferencesChanged
         | BlockChanged
+        | PluginNotice
     )
 
 
@@ -82,6 +85,13 @@ class OfCompanions(Item, frozen=True, array_like=True, tag="status"):
 
     user: Id
     news: StatusChanged
+
+
+class OfEverybody(Item, frozen=True, array_like=True, tag="everybody"):
+    """A notice for all connections, or for those of users with one of these roles."""
+
+    roles: list[ServerRole]
+    news: PluginNotice
 
 
 class Moved(Item, frozen=True, array_like=True, tag="moved"):
@@ -111,7 +121,7 @@ class Part(Item, frozen=True, array_like=True, tag="part"):
 
 
 OnlineItem = Moved | Beat | Ask | Part
-AnyItem = Head | UserChanged | InRoom | OfUser | OfMention | OfCompanions | OnlineItem
+AnyItem = Head | UserChanged | InRoom | OfUser | OfMention | OfCompanions | OfEverybody | OnlineItem
 
 
 class Frame(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from chatserver.cluster.bus.envelopes import (
     Moved,
     NotOurs,
     OfCompanions,
+    OfEverybody,
     OfMention,
     OfUser,
     Part,
@@ -116,5 +117,7 @@ class Exchange:
                 self._hub.tell_user_here(user, news)
             case OfCompanions(user, news):
                 self._hub.tell_companions_here(user, news)
+            case OfEverybody(roles, news):
+                self._hub.tell_everybody_here(news, roles)
             case Moved() | Beat() | Ask() | Part():
                 self._online.heard(node, item, asyncio.get_running_loop().time())

@@ -71,10 +71,15 @@ export function show(page, element, { room = null, told = () => {} }) {
     tally().catch(() => {});
   }
 
-  const timer = setInterval(() => document.hidden || tally().catch(() => {}), COUNT_MS);
+  const recount = () => document.hidden || tally().catch(() => {});
+  const timer = room && setInterval(recount, COUNT_MS); // staff of the server is told, moderators of a room are not
+  const end = page.hear("queue", recount);
   element.append(make("p", { className: "muted", textContent: page.t("queueLead") }), make("div", { className: "reports-head" }, state, count), fault, list, said, more);
   void begin();
-  return () => clearInterval(timer);
+  return () => {
+    clearInterval(timer);
+    end();
+  };
 }
 
 function item(page, report, settled) {

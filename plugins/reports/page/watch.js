@@ -1,8 +1,7 @@
-/** What has become of one's reports, and for staff how many wait: asked again and again, as long as somebody looks. */
+/** What has become of one's reports, and for staff how many wait: asked when the server tells that it has changed. */
 
 import { TEXTS } from "./texts.js";
 
-const LOOK_MS = 60_000;
 let isWaiting = true; // for a report of the reader's to be looked at; from earlier days, too
 
 /** A report was made: its end is to be told. */
@@ -29,12 +28,10 @@ export function watch(page, told) {
     isWaiting = (await page.call("own")).reports.some(({ state }) => state === "open");
   }
 
-  async function look() {
-    if (document.hidden || !page.me()) return;
-    if (isWaiting) await thank().catch(() => {});
-    if (["owner", "admin"].includes(page.me()?.role)) await count().catch(() => {});
-  }
+  const lookAtOwn = () => thank().catch(() => {});
+  const lookAtAll = () => ["owner", "admin"].includes(page.me()?.role) && count().catch(() => {});
 
-  setInterval(() => void look(), LOOK_MS);
-  return look();
+  page.hear("settled", ({ missed }) => (isWaiting || !missed) && lookAtOwn());
+  page.hear("queue", lookAtAll);
+  return Promise.all([lookAtOwn(), lookAtAll()]);
 }
