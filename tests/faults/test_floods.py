@@ -56,8 +56,8 @@ class World:
         limits = tomllib.loads(PRODUCTION.read_text())["limits"]
         given = {f"limits__{key}": value for key, value in limits.items()}
         plugins = {"plugins__enabled": "sqlite,password,metrics,graphql"}
-        # Where many tests share two cores, a write may wait long for its turn.
-        given["delivery__append_seconds"] = 60
+        # Where many tests share two cores, a write, and a query of GraphQL, may wait long for its turn.
+        given["delivery__append_seconds"] = given["plugins__deadline_seconds"] = 60
         # Hashing costs what it does in production, but the accounts are made at once.
         hashing = {"plugin__password__memory_kib": 19456, "plugin__password__passes": 2}
         given["limits__registrations_per_hour"] = 0
