@@ -100,7 +100,8 @@ class Desk:
             return found if is_full and not found.report_of(user.id) else found.with_report(report)
 
         made = Made(await self._book.report(room.id, message.id, user.id, change))
-        self._tell_staff()
+        if made.new:  # a person makes only so many a day; changes are not counted
+            self._tell_staff()
         return made
 
     async def own(self, user: User) -> Sequence[OwnReport]:

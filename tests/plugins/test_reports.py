@@ -321,6 +321,9 @@ async def test_staff_and_reporters_are_told_that_there_is_something_to_look_at(
         await scene.report(scene.ada)
         staff = ("queue", {ServerRole.OWNER, ServerRole.ADMIN})
         assert told == [staff]
+        for reason in ("other", "spam", "other"):  # changes are not counted, so nobody is told
+            await scene.report(scene.ada, reason)
+        assert told == [staff]
         (shown,) = await scene.queue(scene.rob)
         await settle(scene.rob, shown["id"])
         assert told[1:] == [staff, ("settled", scene.ada.id)]
