@@ -95,7 +95,7 @@ class PluginsChanged(
 
 
 class PluginNotice(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="plugin.notice"):
-    """Tells what a plugin wants told now, under a `name` of its own. Whoever has no connection misses it."""
+    """Tells something of a plugin, which gives it a `name`. A client that is not connected misses it."""
 
     plugin: str
     name: str

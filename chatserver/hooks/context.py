@@ -99,11 +99,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         user: str | None = None,
         roles: Collection[ServerRole] = (),
     ) -> None:
-        """Send a notice to clients that are connected now, to any node: of one user (id), of all, or of users with one of `roles`.
+        """Send a notice to connected clients, on all nodes: of one user (id), of users with one of `roles`, or of all.
 
-        On the page, `page.hear(name, …)` gets it; other clients get the event `plugin.notice`. It is in no log:
-        whoever is away or reads too slowly misses it, so it should say that something is to be looked at, not
-        what. `name` has 1 to 64 of `a-z 0-9 _ -`, `payload` at most NOTICE_BYTES as JSON; else `ValueError`.
+        On the page, `page.hear(name, …)` gets it; other clients get the event `plugin.notice`. It is in no log: a
+        client that is away or reads too slowly misses it. So let it say that something has changed, and let
+        clients ask for what stands now. `name` has 1 to 64 of `a-z 0-9 _ -`, `payload` at most NOTICE_BYTES as JSON; else `ValueError`.
         """
         if not _NOTICE_NAME.fullmatch(name):
             raise ValueError(f"a notice cannot be named {name!r}")
