@@ -5,6 +5,7 @@
  */
 
 import { h, LOGO } from "../lib/dom.js";
+import { drawSoon } from "../lib/drawing.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import { countOf } from "../lib/unread.js";
@@ -30,6 +31,7 @@ class ChatApp extends View {
   #list;
   #main;
   #announcer;
+  #unsaid = []; // texts for the announcer
   #notices;
   #titled = null; // the timer of the title
 
@@ -176,9 +178,15 @@ class ChatApp extends View {
 
   #say(room, text) {
     if (room !== this.#active()) return;
-    this.#announcer.append(h("p", {}, text));
-    while (this.#announcer.childElementCount > ANNOUNCED) this.#announcer.firstChild.remove();
+    this.#unsaid = [...this.#unsaid, text].slice(-ANNOUNCED);
+    drawSoon(this.#sayAll);
   }
+
+  #sayAll = () => {
+    this.#announcer.append(...this.#unsaid.map((text) => h("p", {}, text)));
+    this.#unsaid = [];
+    while (this.#announcer.childElementCount > ANNOUNCED) this.#announcer.firstChild.remove();
+  };
 
   #onKey(event) {
     if (event.isComposing || event.defaultPrevented || document.querySelector("dialog[open]")) return;

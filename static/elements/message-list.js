@@ -143,9 +143,10 @@ class MessageList extends View {
   /** Neither a marker nor somebody who types changes a row. What is about to be drawn at the end is read: it never counts. */
   #onChange(only) {
     if (only === "read") this.#showJump(this.#rows.follows, this.store.room(this.#id).unread);
-    if (only !== null) return;
+    if (only !== null && only !== "event") return;
     this.#markRead();
-    this.redraw();
+    if (only === "event") this.redrawSoon();
+    else this.redraw();
   }
 
   // -- rows

@@ -18,7 +18,7 @@ class NotKept extends View {
     this.#onStatus();
     this.listen(this.session, "status", () => this.#onStatus());
     this.listen(window, "offline", () => this.#onStatus());
-    this.listen(this.store, "change", ({ detail }) => (detail.room === null || detail.room === this.dataset.room) && this.redraw());
+    this.listen(this.store, "change", ({ detail }) => (detail.room === null || detail.room === this.dataset.room) && this.redrawSoon());
     this.redraw(); // a screen reader says what comes into a status that it knows already
   }
 

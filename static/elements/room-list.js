@@ -7,6 +7,7 @@
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
+import { drawSoon } from "../lib/drawing.js";
 import { currentLanguage, t } from "../lib/i18n.js";
 import { isStaff } from "../lib/rights.js";
 import { ARCHIVED, groupOf, groupsOf, OTHER } from "../lib/sections.js";
@@ -43,6 +44,12 @@ class RoomList extends View {
   #me;
   #observer; // of the ends of groups that have more rows
   #stop = null; // the row that Tab goes to
+  #changed = new Set(); // ids of rooms whose rows are to be drawn
+  #drawChanged = () => {
+    const ids = [...this.#changed];
+    this.#changed.clear();
+    if (this.isConnected) this.#drawRows(ids);
+  };
   #pressed = false;
   #stale = false; // something changed while a button of the mouse was pressed
 
@@ -91,7 +98,7 @@ class RoomList extends View {
       this.#pressed = true;
     });
     for (const type of ["pointerup", "pointercancel", "blur"]) this.listen(window, type, () => this.#released());
-    this.listen(this.store, "change", ({ detail }) => this.#onChange(detail.room));
+    this.listen(this.store, "change", ({ detail }) => this.#onChange(detail));
     this.listen(this.session.preferences.account, "change", () => this.redraw());
     this.listen(this.session.statuses, "change", ({ detail }) => detail.users.has(this.store.me.id) && this.redraw());
   }
@@ -274,10 +281,21 @@ class RoomList extends View {
   }
 
   /** A message changes one row alone; rooms that come, go, or have another name change the list. */
-  #onChange(id) {
-    const room = id === null ? null : this.store.room(id);
-    if (room && !this.#drawRow(room)) this.redraw();
-    else if (!room) this.redraw();
+  #onChange({ room, only }) {
+    if (room === null) this.redraw();
+    else if (only === "event") this.#drawRowSoon(room);
+    else if (only !== "typing") this.#drawRows([room]);
+  }
+
+  #drawRowSoon(room) {
+    this.#changed.add(room);
+    drawSoon(this.#drawChanged);
+  }
+
+  #drawRows(ids) {
+    const rooms = ids.map((id) => this.store.room(id));
+    const isWhole = rooms.map((room) => room && this.#drawRow(room)).every(Boolean);
+    if (!isWhole) this.redraw();
   }
 
   /** Brings the row of a room up to date. Returns false if it belongs elsewhere in the list. */

@@ -81,6 +81,7 @@ class RoomView extends View {
     this.#shown = null;
     this.listen(this.store, "change", ({ detail }) => {
       if (detail.room === null || (detail.room === this.room && detail.only === null)) this.redraw();
+      else if (detail.room === this.room && detail.only === "event") this.redrawSoon();
     });
     this.listen(this.session, "ready", () => this.#open());
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("room.") && this.#showAdded());

@@ -9,7 +9,7 @@ class TypingLine extends View {
 
   build() {
     this.dataset.testid = "typing";
-    this.listen(this.store, "change", ({ detail }) => detail.room === this.dataset.room && detail.only !== "read" && this.redraw());
+    this.listen(this.store, "change", ({ detail }) => detail.room === this.dataset.room && detail.only !== "read" && this.redrawSoon());
     this.listen(this.store, "blocked", () => this.redraw());
   }
 

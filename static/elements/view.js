@@ -1,8 +1,11 @@
 /** The base of the elements: listeners that end with the element, and drawing at most once a frame. */
 
+import { drawSoon } from "../lib/drawing.js";
+
 export class View extends HTMLElement {
   #listeners = null;
   #frame = null;
+  #drawIfShown = () => this.isConnected && this.draw();
 
   connectedCallback() {
     this.#listeners = new AbortController();
@@ -40,5 +43,9 @@ export class View extends HTMLElement {
       this.#frame = null;
       this.draw();
     });
+  }
+
+  redrawSoon() {
+    drawSoon(this.#drawIfShown);
   }
 }

@@ -288,7 +288,7 @@ export class RoomsStore extends EventTarget {
     room.lastSeq = event.seq;
     room.head = Math.max(room.head, event.seq);
     this.#applyLogged(room, event);
-    this.#changed(room.id);
+    this.#changed(room.id, "event");
     return "applied";
   }
 
@@ -398,7 +398,7 @@ export class RoomsStore extends EventTarget {
 
   /**
    * @param {string | null} room
-   * @param {"typing" | "read" | null} only
+   * @param {"event" | "typing" | "read" | null} only what changed it: an event of its log, or of those beside it
    */
   #changed(room, only = null) {
     this.dispatchEvent(new CustomEvent("change", { detail: { room, only } }));

@@ -173,7 +173,7 @@ test("of the messages that were counted here a few are remembered, and none of a
   assert.equal(store.room("r").unread, 3);
 });
 
-test("a change tells whether nothing but a marker or somebody who types is another", () => {
+test("a change tells what it came from: the log, a marker, somebody who types", () => {
   const told = [];
   store.addEventListener("change", ({ detail }) => told.push([detail.room, detail.only]));
   store.applyEvent({ ev: "typing", room: "r", user: BEN });
@@ -181,7 +181,7 @@ test("a change tells whether nothing but a marker or somebody who types is anoth
   store.applyEvent(posted(11));
   store.markRead("r");
   store.applySnapshot([listed()]);
-  assert.deepEqual(told, [["r", "typing"], ["r", "read"], ["r", null], ["r", "read"], [null, null]]);
+  assert.deepEqual(told, [["r", "typing"], ["r", "read"], ["r", "event"], ["r", "read"], [null, null]]);
 });
 
 test("typing ends with time, or with the message", () => {
