@@ -7,6 +7,7 @@
 import { h, qrCode } from "../lib/dom.js";
 import { errorText, stepText, t } from "../lib/i18n.js";
 import { canUsePasskeys, passkeyAnswer, passkeyProblem } from "../lib/passkeys.js";
+import "./account-texts.js";
 import { View } from "./view.js";
 
 const INPUTS = {

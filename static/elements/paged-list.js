@@ -5,6 +5,7 @@
 
 import { h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
+import "./later-texts.js";
 import { bars } from "./skeleton.js";
 
 const ASK_AFTER_MS = 200; // without a key

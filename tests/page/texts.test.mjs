@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import "../../static/elements/account-texts.js";
 import { clientId } from "../../static/lib/ids.js";
 import { chooseLanguage, currentLanguage, directionOf, errorText, formatDay, formatTime, preferred, said, startLanguage, t } from "../../static/lib/i18n.js";
 import { segments } from "../../static/lib/linkify.js";
+import accountEn from "../../static/texts/account/en.js";
+import accountJa from "../../static/texts/account/ja.js";
 import commonEn from "../../static/texts/en.js";
 import commonJa from "../../static/texts/ja.js";
 import roomEn from "../../static/texts/room/en.js";
@@ -14,8 +17,8 @@ import laterEn from "../../static/texts/later/en.js";
 import laterJa from "../../static/texts/later/ja.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
-const en = { ...commonEn, ...roomEn, ...staffEn, ...laterEn };
-const ja = { ...commonJa, ...roomJa, ...staffJa, ...laterJa };
+const en = { ...commonEn, ...accountEn, ...roomEn, ...staffEn, ...laterEn };
+const ja = { ...commonJa, ...accountJa, ...roomJa, ...staffJa, ...laterJa };
 const own = (texts) => Object.keys(texts).filter((key) => !/^(error|why|step)\./.test(key)).sort();
 
 test("both languages have the same texts with the same places to fill in", () => {

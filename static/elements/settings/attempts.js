@@ -5,6 +5,7 @@
 
 import { h } from "../../lib/dom.js";
 import { errorText, said, t } from "../../lib/i18n.js";
+import "../account-texts.js";
 import "../later-texts.js";
 
 export class Attempts {

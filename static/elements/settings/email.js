@@ -2,6 +2,7 @@
 
 import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
+import "../account-texts.js";
 import "../later-texts.js";
 
 /** `form`, and `offer`, which shows it where the server sends mail: elsewhere an address is of no use. */

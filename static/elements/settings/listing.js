@@ -2,6 +2,7 @@
 
 import { h } from "../../lib/dom.js";
 import { errorText, t } from "../../lib/i18n.js";
+import "../later-texts.js";
 
 /**
  * `load(after)` resolves with `{items, after}`, where `after` is null on the last page; `row(item)` makes an `li`.

@@ -2,6 +2,7 @@
 
 import { h } from "../../lib/dom.js";
 import { formatFull, said, t } from "../../lib/i18n.js";
+import "../account-texts.js";
 import "../later-texts.js";
 import "./account-parts.js";
 import { Attempts } from "./attempts.js";

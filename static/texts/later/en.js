@@ -135,4 +135,8 @@ export default {
   "people.invite": "People you know",
   "people.inviteName": "Invite {name}",
   "message.privately": "Message {name} privately",
+  "search.do": "Search",
+  "search.busy": "Searching…",
+  "search.none": "Nothing found.",
+  "search.more": "Show more",
 };

@@ -182,4 +182,8 @@ export default {
   "error.timer.dead_letters": "実行を断念したタイマーがあります。",
   "error.timer.idle": "タイマーを実行しているノードがありません。",
   "error.timer.late": "タイマーの実行が大きく遅れています。",
+  "why.plugin.provides": "サーバーはこのプラグインの上で動いています。設定ファイルを変更して再起動してください。",
+  "why.settings.values": "設定の値を確認してください。",
+  "why.plugin.targets": "バックアップの保存先がこのプラグインを使っています。設定ファイルを変更して再起動してください。",
+  "why.plugin.factor": "このプラグインは二段階認証を求めています。設定ファイルを変更して再起動してください。",
 };

@@ -2,6 +2,7 @@
 
 import { h } from "../../../lib/dom.js";
 import { formatFull, t } from "../../../lib/i18n.js";
+import "../../account-texts.js";
 import { ask } from "../../dialogs.js";
 import "../../later-texts.js";
 import { copyField } from "../copy-field.js";

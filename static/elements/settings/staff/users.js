@@ -3,6 +3,7 @@
 import { h } from "../../../lib/dom.js";
 import { t } from "../../../lib/i18n.js";
 import { isStaff, rulesAccount } from "../../../lib/rights.js";
+import "../../account-texts.js";
 import { avatar } from "../../avatar.js";
 import { Attempts } from "../attempts.js";
 import { check, field, form } from "../form.js";
