@@ -83,6 +83,7 @@ function signedIn(user) {
   languageChosen = false;
   session.start(user);
   keeping.start(user);
+  void plugins.meet(user);
   void show();
 }
 
@@ -146,6 +147,7 @@ async function confirmUser(asking) {
   if (user && user.id === store.me?.id) {
     session.renamed(user);
     keeping.start(user);
+    void plugins.meet(user);
   } else if (user) signedIn(user);
   else if (store.me) session.expire();
   else {

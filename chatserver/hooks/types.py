@@ -457,12 +457,15 @@ class PagePart(msgspec.Struct, frozen=True, kw_only=True):
 
     All files below `folder` are served under /plugins/NAME/, each version under an address of its own, for
     browsers to keep. The page imports each of `modules` (paths below `folder`), and calls its default export
-    with the interface that docs/plugins/page.md describes. `styles` are style sheets.
+    with the interface that docs/plugins/page.md describes. `styles` are style sheets. `staff_modules` are loaded
+    as `modules` are, for owners and admins of the server alone: for pages that nobody else sees. What others must
+    not know is kept from them by the server: anybody may ask for the files.
     """
 
     folder: Path
-    modules: tuple[str, ...]
+    modules: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
+    staff_modules: tuple[str, ...] = ()
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

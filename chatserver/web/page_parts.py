@@ -22,6 +22,7 @@ class ListedPart(msgspec.Struct, frozen=True):
     plugin: str
     modules: list[str]
     styles: list[str]
+    staff_modules: list[str]
 
 
 class PageParts(BaseHandler):
@@ -38,7 +39,7 @@ def addresses(parts: Sequence[tuple[str, PagePart]], *, debug: bool) -> list[Add
     listed: list[ListedPart] = []
     found: list[Address] = [(r"/api/v1/page", PageParts, "/api/v1/page", {"listed": listed})]
     for plugin, part in parts:
-        for path in (*part.modules, *part.styles):
+        for path in (*part.modules, *part.styles, *part.staff_modules):
             if not (part.folder / path).is_file():
                 raise StartupError(
                     f"plugin {plugin}: register_page: there is no {path} in {part.folder}"
@@ -51,6 +52,7 @@ def addresses(parts: Sequence[tuple[str, PagePart]], *, debug: bool) -> list[Add
                 plugin,
                 [kept + path for path in part.modules],
                 [kept + path for path in part.styles],
+                [kept + path for path in part.staff_modules],
             )
         )
         found.append((re.escape(base) + "(.+)", FileHandler, f"{base}FILE", {"files": files}))

@@ -89,7 +89,7 @@ class AuditPlugin:
     @hookimpl
     def register_page(self) -> PagePart:
         folder = Path(__file__).parent / "page"
-        return PagePart(folder=folder, modules=("audit.js",))
+        return PagePart(folder=folder, staff_modules=("audit.js",))
 
     @hookimpl
     async def startup(self) -> None:

@@ -1,6 +1,7 @@
 /** Loads the modules of plugins, and gives each the interface by which it works in the page. */
 
 import { currentLanguage, errorText, said } from "./i18n.js";
+import { isStaff } from "./rights.js";
 
 const VERSION = 1;
 
@@ -13,6 +14,7 @@ export class Plugins {
   #styles;
   #notices;
   #loaded = new Map(); // parts by plugin
+  #isForStaff = false;
 
   /** `styles` is where style sheets are added: the document's head. */
   constructor({ places, api, connection, session, store, styles, notices }) {
@@ -30,10 +32,16 @@ export class Plugins {
    * that fails leaves the others and the page as they are.
    */
   async load(parts, importing = fromThisServer) {
-    const wanted = new Map(parts.map((part) => [part.plugin, part]));
+    const wanted = new Map(parts.map((part) => [part.plugin, filesOf(part)]));
     for (const [plugin, part] of this.#loaded)
-      if (!isSame(part, wanted.get(plugin))) this.#unload(plugin, part);
+      if (part.files !== wanted.get(plugin)) this.#unload(plugin, part);
     await Promise.all(parts.filter(({ plugin }) => !this.#loaded.has(plugin)).map((part) => this.#loadOne(part, importing)));
+  }
+
+  /** Who reads: the modules for staff are loaded for owners and admins of the server alone. */
+  async meet({ role }) {
+    this.#isForStaff = isStaff(role);
+    await Promise.all([...this.#loaded].map(([plugin, part]) => this.#beginStaff(plugin, part)));
   }
 
   #unload(plugin, part) {
@@ -48,14 +56,26 @@ export class Plugins {
     for (const end of part.followed) end.abort();
   }
 
-  async #loadOne({ plugin, modules, styles }, importing) {
+  async #loadOne(listed, importing) {
+    const { plugin, modules, styles, staff_modules: staff = [] } = listed;
     const links = styles.map((url) => Object.assign(document.createElement("link"), { rel: "stylesheet", href: url }));
     this.#styles.append(...links);
-    const part = { modules, styles, links, followed: new Set() };
+    const part = { files: filesOf(listed), staff, importing, links, followed: new Set(), isForStaff: false };
     this.#loaded.set(plugin, part);
+    await this.#begin(plugin, part, modules);
+    await this.#beginStaff(plugin, part);
+  }
+
+  async #beginStaff(plugin, part) {
+    if (!this.#isForStaff || part.isForStaff || this.#isGone(plugin, part)) return;
+    part.isForStaff = true;
+    await this.#begin(plugin, part, part.staff);
+  }
+
+  async #begin(plugin, part, modules) {
     try {
       for (const url of modules) {
-        const { default: begin } = await importing(url);
+        const { default: begin } = await part.importing(url);
         if (this.#loaded.get(plugin) !== part) return; // it went while it was loading
         if (typeof begin !== "function") throw new TypeError(`${url} has no function as its default export`);
         await begin(this.interfaceOf(plugin, part));
@@ -165,8 +185,9 @@ export class Plugins {
   }
 }
 
-function isSame(part, other) {
-  return other !== undefined && String([part.modules, part.styles]) === String([other.modules, other.styles]);
+/** By which two lists of parts are compared. */
+function filesOf({ modules, styles, staff_modules: staff = [] }) {
+  return JSON.stringify([modules, styles, staff]);
 }
 
 /** The page's own files may come from elsewhere (`server.static_url`), those of plugins do not. */

@@ -120,6 +120,38 @@ test("a part that goes while it is loading puts nothing anywhere", async () => {
   assert.deepEqual(places.in("message.actions/v1"), []);
 });
 
+test("modules for staff are loaded when the reader is known to be staff, and once", async () => {
+  const asked = [];
+  const importing = async (url) => asked.push(url) && putting(url.slice(1, -3));
+  const shown = () => places.in("message.actions/v1").map(({ key }) => key);
+  const forStaff = { ...part("a", "/own.js"), staff_modules: ["/staff.js"] };
+  await plugins.load([forStaff], importing);
+  await plugins.meet({ role: "member" });
+  assert.deepEqual(shown(), ["a.own"]);
+  await plugins.meet({ role: "admin" });
+  await plugins.meet({ role: "owner" });
+  assert.deepEqual(shown(), ["a.own", "a.staff"]);
+  await plugins.load([forStaff, { ...part("b"), staff_modules: ["/more.js"] }], importing);
+  assert.deepEqual(asked, ["/own.js", "/staff.js", "/more.js"]);
+  await plugins.load([part("a", "/own.js")], importing);
+  assert.deepEqual(shown(), ["a.own"]);
+  await plugins.meet({ role: "member" });
+  await plugins.load([forStaff], importing);
+  assert.deepEqual(shown(), ["a.own"]);
+});
+
+test("of a part that went meanwhile nothing more is loaded for staff", async () => {
+  const asked = [];
+  let loaded;
+  const importing = (url) => asked.push(url) && new Promise((resolve) => { loaded = () => resolve(putting()); });
+  await plugins.meet({ role: "owner" });
+  const loading = plugins.load([{ ...part("a", "/own.js"), staff_modules: ["/staff.js"] }], importing);
+  await plugins.load([], importing);
+  loaded();
+  await loading;
+  assert.deepEqual(asked, ["/own.js"]);
+});
+
 test("a module follows its plugin's own events, and is told where some were lost", async () => {
   const session = new EventTarget();
   const noted = (type, seq, more) => session.dispatchEvent(new CustomEvent("noted", { detail: { event: { ev: "plugin.event", type, room: "r", seq, at: "now", author: { id: "ben" }, ...more } } }));

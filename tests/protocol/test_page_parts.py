@@ -26,7 +26,7 @@ def settings(folder: Path, returned: str) -> dict[str, object]:
     (folder / "plugins").mkdir()
     (folder / "plugins" / "mine.py").write_text(PLUGIN.replace("RETURNED", returned))
     page = folder / "page"
-    (page / "lib").mkdir(parents=True)
+    (page / "lib").mkdir(parents=True, exist_ok=True)
     (page / "a.js").write_text("export default () => {};")
     (page / "lib/b.js").write_text("export const b = 1;")
     (page / "a.css").write_text("p {}")
@@ -39,12 +39,16 @@ def settings(folder: Path, returned: str) -> dict[str, object]:
 
 async def test_parts_are_listed_and_their_files_served(start: Start, tmp_path: Path) -> None:
     page = tmp_path / "page"
-    part = f"PagePart(folder=Path({str(page)!r}), modules=('a.js',), styles=('a.css',))"
+    page.mkdir()
+    (page / "staff.js").write_text("export default () => {};")
+    files = "modules=('a.js',), styles=('a.css',), staff_modules=('staff.js',)"
+    part = f"PagePart(folder=Path({str(page)!r}), {files})"
     server = start(settings(tmp_path, part))
     answer = await server.http("GET", "/api/v1/page")
     (listed,) = answer.json()["parts"]
     assert listed["plugin"] == "mine"
     (module,), (style,) = listed["modules"], listed["styles"]
+    assert listed["staff_modules"] == [module.replace("a.js", "staff.js")]
     for address, kind in (
         (module, "text/javascript; charset=utf-8"),
         (module.replace("a.js", "lib/b.js"), "text/javascript; charset=utf-8"),
@@ -71,6 +75,7 @@ async def test_without_parts_the_list_is_empty(start: Start) -> None:
     ("returned", "words"),
     [
         ("PagePart(folder=Path('/nowhere'), modules=('a.js',))", "there is no a.js in /nowhere"),
+        ("PagePart(folder=Path('/nowhere'), staff_modules=('s.js',))", "there is no s.js in"),
         ("[]", "plugin mine: register_page returned list, not PagePart"),
     ],
 )

@@ -1,4 +1,4 @@
-/** The audit log as a page of the server's settings; what it shows is loaded when it is opened, by staff alone. */
+/** The audit log as a page of the server's settings, for staff alone; what it shows is loaded when it is opened. */
 
 const LABEL = { en: "Audit log", ja: "監査ログ" };
 
