@@ -585,6 +585,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "scheduled",
             "slash_commands",
             "reports",
+            "announcements",
             "disk_blobs",
             "uploads",
             "attachments",

@@ -7,6 +7,7 @@
 import { h, LOGO } from "../lib/dom.js";
 import { drawSoon } from "../lib/drawing.js";
 import { t } from "../lib/i18n.js";
+import { frozen } from "../lib/plugins.js";
 import { roomTitle } from "../lib/titles.js";
 import { countOf } from "../lib/unread.js";
 import "./connection-status.js";
@@ -18,6 +19,7 @@ import { tellError } from "./toasts.js";
 import { View } from "./view.js";
 
 const TITLE_MS = 100; // a message in the open room is read by then
+const LINES = "page.lines/v1";
 const ANNOUNCED = 20; // messages kept for the screen reader
 
 class ChatApp extends View {
@@ -29,6 +31,7 @@ class ChatApp extends View {
   notices;
   #room = null; // the last one that was open, to go back to
   #list;
+  #lines; // of plugins
   #main;
   #announcer;
   #unsaid = []; // texts for the announcer
@@ -41,7 +44,11 @@ class ChatApp extends View {
     this.#main = h("main", { class: "main" });
     this.#announcer = h("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "data-testid": "announcer" });
     this.#notices = h("notice-list", { notices });
-    this.append(h("connection-status", { session, store, connection }), this.#list, this.#main, this.#announcer, this.#notices);
+    this.#lines = h("div");
+    const top = h("div", { class: "page-top" }, h("connection-status", { session, store, connection }), this.#lines);
+    this.append(top, this.#list, this.#main, this.#announcer, this.#notices);
+    this.#showLines();
+    this.listen(this.places, "change", ({ detail }) => detail.place === LINES && this.#showLines());
     this.listen(this.#list, "room-chosen", ({ detail }) => this.#go(detail.room));
     this.listen(this.#list, "message-chosen", ({ detail }) => this.#goTo(detail));
     this.listen(this, "search-wanted", () => this.#list.search());
@@ -65,6 +72,11 @@ class ChatApp extends View {
     for (const type of ["known", "change"]) this.listen(account, type, () => void this.#tellOwner());
     this.listen(account, "refused", ({ detail }) => tellError(detail.error));
     void this.#tellOwner();
+  }
+
+  #showLines() {
+    const context = Object.freeze({ user: frozen(this.store.me) });
+    this.#lines.replaceChildren(...this.places.in(LINES).map((item) => h("plugin-place", { item, context })));
   }
 
   /**

@@ -32,6 +32,8 @@ const FIELDS = {
   "account.parts/v1": PART,
   // {user}: as a page of the server's settings, for owners and admins of the server alone
   "admin.page/v1": PART,
+  // {user}: as a line above the page
+  "page.lines/v1": { id: "string", mount: "function" },
   // {title, body, room, message, plugin}: nowhere: it changes notifications or holds them back
   "notifications/v1": { id: "string", filter: "function" },
 };

@@ -125,7 +125,9 @@ export class Plugins {
       if (notice.plugin === plugin && notice.name === name) void tell({ missed: false, payload: notice.payload });
     };
     this.#session.addEventListener("heard", heard, end);
-    this.#session.addEventListener("ready", () => void tell({ missed: true, payload: null }), end);
+    const missed = () => void tell({ missed: true, payload: null });
+    this.#session.addEventListener("ready", missed, end);
+    if (this.#session.status === "open") missed();
   }
 
   /**

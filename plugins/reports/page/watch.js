@@ -33,5 +33,4 @@ export function watch(page, told) {
 
   page.hear("settled", ({ missed }) => (isWaiting || !missed) && lookAtOwn());
   page.hear("queue", lookAtAll);
-  return Promise.all([lookAtOwn(), lookAtAll()]);
 }
