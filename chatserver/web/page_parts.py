@@ -1,5 +1,6 @@
 """The parts of the page that plugins bring: their files, and the list from which the page loads them."""
 
+import gzip
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ import msgspec
 from chatserver.errors import StartupError
 from chatserver.hooks.types import PagePart
 from chatserver.web.base import BaseHandler
-from chatserver.web.files import Files
+from chatserver.web.files import Files, takes_gzip
 from chatserver.web.pages import FileHandler
 
 # Path, handler, name for metrics, and further attributes of the handler's class.
@@ -28,16 +29,23 @@ class ListedPart(msgspec.Struct, frozen=True):
 class PageParts(BaseHandler):
     """GET /api/v1/page"""
 
-    listed: Sequence[ListedPart] = ()
+    listed = b""
+    packed = b""  # with gzip
 
     async def get(self) -> None:
-        self.reply({"parts": self.listed})
+        self.set_header("Content-Type", "application/json")
+        self.set_header("Vary", "Accept-Encoding")
+        if takes_gzip(self.request.headers.get("Accept-Encoding", "")):
+            self.set_header("Content-Encoding", "gzip")
+            self.finish(self.packed)
+        else:
+            self.finish(self.listed)
 
 
 def addresses(parts: Sequence[tuple[str, PagePart]], *, debug: bool) -> list[Address]:
     """The list's address, and that of each part's files. Raises `StartupError` if a file is missing."""
     listed: list[ListedPart] = []
-    found: list[Address] = [(r"/api/v1/page", PageParts, "/api/v1/page", {"listed": listed})]
+    found: list[Address] = []
     for plugin, part in parts:
         for path in (*part.modules, *part.styles, *part.staff_modules):
             if not (part.folder / path).is_file():
@@ -56,4 +64,6 @@ def addresses(parts: Sequence[tuple[str, PagePart]], *, debug: bool) -> list[Add
             )
         )
         found.append((re.escape(base) + "(.+)", FileHandler, f"{base}FILE", {"files": files}))
-    return found
+    answer = msgspec.json.encode({"parts": listed})
+    forms = {"listed": answer, "packed": gzip.compress(answer, mtime=0)}
+    return [(r"/api/v1/page", PageParts, "/api/v1/page", forms), *found]

@@ -127,7 +127,7 @@ export class Plugins {
     this.#session.addEventListener("heard", heard, end);
     const missed = () => void tell({ missed: true, payload: null });
     this.#session.addEventListener("ready", missed, end);
-    if (this.#session.status === "open") missed();
+    if (this.#session.isReady) missed();
   }
 
   /**

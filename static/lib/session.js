@@ -23,6 +23,7 @@ const AUTH_CLOSES = new Set([4401, 4451]);
 
 export class Session extends Requests {
   status = "idle";
+  isReady = false; // the store is up to date, as long as the connection lasts
   preferences;
   statuses;
   blocks;
@@ -198,12 +199,14 @@ export class Session extends Requests {
   #onReady() {
     for (const { id } of this.#store.joined()) this.#sending.placeRefused(id);
     this.statuses.refresh();
+    this.isReady = true;
     this.#fire("ready", {});
     this.outbox.flush();
   }
 
   #onStatus({ status, code }) {
     this.status = status;
+    this.isReady &&= status === "open";
     if (status === "waiting" || status === "stopped" || (status === "connecting" && this.#knows === "yes")) this.#knows = "no";
     this.#fire("status", { status, code });
     if (status !== "waiting" && status !== "stopped") return;

@@ -14,6 +14,7 @@ from tests.fuzz.findings import Findings
 # On the server that is attacked, beside those that every server has.
 PLUGINS = (
     *("disk_blobs", "uploads", "attachments", "totp", "invites", "scheduled", "reports"),
+    "announcements",
     *("slash_commands", "shortcodes", "choices"),
 )
 METHODS = ("password", "totp", "invite", "nothing")
@@ -128,6 +129,8 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("GET", f"/api/v1/reports?room={target.room}&after={_quoted(rng)}")
     verdict = {"steps": rng.choice(([], ["delete"], ["x"])), "note": values.text(rng)}
     await caller.call("POST", f"/api/v1/reports/{_quoted(rng)}/settle", verdict)
+    announced = {"text": text, "tone": "info", "until": rng.choice((None, values.text(rng)))}
+    await caller.call("PUT", "/api/v1/announcement", announced)
     await caller.call("POST", "/api/v1/invites", {"uses": 1, "days": 1, "rooms": [target.room]})
 
 

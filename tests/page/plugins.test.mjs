@@ -203,6 +203,9 @@ test("a module hears its plugin's notices, and is told where some may have been 
   end();
   told({ plugin: "game", name: "changed", payload: null });
   assert.deepEqual(heard.slice(4), [false]);
+  session.isReady = true; // who begins later is told at once to read what stands
+  plugins.interfaceOf("late").hear("changed", ({ missed }) => heard.push(["late", missed]));
+  assert.deepEqual(heard.splice(5), [["late", true]]);
   await plugins.load([]);
   told({ plugin: "game", name: "changed", payload: null });
   assert.deepEqual(heard.slice(5), []);

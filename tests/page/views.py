@@ -16,6 +16,7 @@ PLUGINS = [
         "attachments",
         "invites",
         "reports",
+        "announcements",
         "totp",
         "wordfilter",
         "choices",
@@ -28,7 +29,14 @@ SETTINGS = {
     "plugin.wordfilter.words": '["plugh"]',
 }
 # Settings whose links appear when staff's part of the page and plugins' modules have been loaded.
-LOADED_LATER = ("plugins", "scheduled.list", "audit.log", "invites.list", "reports.queue")
+LOADED_LATER = (
+    "plugins",
+    "scheduled.list",
+    "audit.log",
+    "invites.list",
+    "reports.queue",
+    "announcements.board",
+)
 LONG = "An address https://example.org/with/a/very/long/path/that-has-to-break-somewhere-or-else and a text. "
 
 

@@ -505,6 +505,7 @@ SETTINGS = {
         "scheduled",
         "invites",
         "reports",
+        "announcements",
         "totp",
         "passkeys",
         "disk_blobs",

@@ -56,6 +56,8 @@ OTHER_ROUTES = {
     ("PUT", "/api/v1/me/email"),
     ("POST", "/api/v1/email/confirm"),
     ("POST", "/api/v1/plugins/{plugin}"),  # what operators decide
+    ("PUT", "/api/v1/announcement"),
+    ("DELETE", "/api/v1/announcement"),
     ("POST", "/graphql"),  # its mutations are told apart below
 }
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
@@ -69,8 +71,10 @@ OTHER_MUTATIONS |= {
     "renewRecoveryCodes",
 }
 OTHER_MUTATIONS |= {"seeSettledReports", "blockUser", "unblockUser"}
+OTHER_MUTATIONS |= {"announce", "clearAnnouncement"}
 OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports.own"}  # of plugins
-OTHER_OPERATIONS |= {"reports.seen"}
+OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
+OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,9 @@ async def test_parts_are_listed_and_their_files_served(start: Start, tmp_path: P
     server = start(settings(tmp_path, part))
     answer = await server.http("GET", "/api/v1/page")
     (listed,) = answer.json()["parts"]
+    assert answer.headers["content-encoding"] == "gzip"
+    plain = await server.http("GET", "/api/v1/page", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers and plain.json() == answer.json()
     assert listed["plugin"] == "mine"
     (module,), (style,) = listed["modules"], listed["styles"]
     assert listed["staff_modules"] == [module.replace("a.js", "staff.js")]

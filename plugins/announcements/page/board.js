@@ -43,12 +43,14 @@ export async function show(page, element) {
     state.textContent = page.t(announcement ? (end ? "standsUntil" : "stands") : "none", { time: end });
   }
 
-  /** Another admin may have changed it: what is being written here stays. */
+  /** Begins with what stands. What another admin announces later leaves alone what is being written here. */
   async function read() {
     const { announcement } = await page.request("GET", ADDRESS);
     tell(announcement);
-    if (announcement && !text.value) text.value = announcement.text;
-    if (announcement) tone.value = announcement.tone;
+    if (!announcement) return;
+    text.value = announcement.text;
+    tone.value = announcement.tone;
+    until.value = announcement.until ? localTime(new Date(announcement.until)) : "";
   }
 
   form.onsubmit = (event) => {
@@ -70,6 +72,11 @@ export async function show(page, element) {
 
 function labelled(label, field) {
   return make("label", { className: "field" }, make("span", { textContent: label }), field);
+}
+
+/** As a field for a time has it, in the time zone of the reader. */
+function localTime(at) {
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 function timeText(page, at) {

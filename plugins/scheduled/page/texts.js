@@ -1,10 +1,7 @@
 /** The texts of the page's part. */
 export const TEXTS = {
   en: {
-    hour: "Send in an hour",
-    morning: "Send tomorrow morning",
     at: "Send at a time…",
-    list: "Scheduled messages",
     done: "The message will be sent later",
     noData: "A message with attachments cannot be sent later.",
     none: "No messages are scheduled.",
@@ -17,10 +14,7 @@ export const TEXTS = {
     close: "Close",
   },
   ja: {
-    hour: "1 時間後に送信",
-    morning: "明日の朝に送信",
     at: "日時を指定して送信…",
-    list: "予約したメッセージ",
     done: "メッセージを予約しました",
     noData: "添付のあるメッセージは予約できません。",
     none: "予約したメッセージはありません。",

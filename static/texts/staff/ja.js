@@ -186,4 +186,8 @@ export default {
   "why.settings.values": "設定の値を確認してください。",
   "why.plugin.targets": "バックアップの保存先がこのプラグインを使っています。設定ファイルを変更して再起動してください。",
   "why.plugin.factor": "このプラグインは二段階認証を求めています。設定ファイルを変更して再起動してください。",
+  "why.announcement.empty": "お知らせの本文を入力してください。",
+  "why.announcement.long": "お知らせは {most} 文字以内で入力してください。",
+  "why.until.form": "終了日時の形式が正しくありません。",
+  "why.until.past": "終了日時にはこれからの日時を指定してください。",
 };
