@@ -17,6 +17,7 @@ from chatserver import (
     ReportSettle,
     Room,
     RoomKind,
+    RoomRole,
     ServerRole,
     User,
     UserRef,
@@ -38,6 +39,7 @@ from chatserver_plugins.reports.cases import (
 )
 
 PAGE, MOST = 20, 100  # reports on a page: usual, and at most
+MOST_TOLD = 100  # moderators of a room, of a new report there
 
 
 class CaseView(Case, frozen=True, kw_only=True):
@@ -102,6 +104,7 @@ class Desk:
         made = Made(await self._book.report(room.id, message.id, user.id, change))
         if made.new:  # a person makes only so many a day; changes are not counted
             self._tell_staff()
+            self._tell_moderators(room, message.author.id)
         return made
 
     async def own(self, user: User) -> Sequence[OwnReport]:
@@ -173,6 +176,18 @@ class Desk:
     def _tell_staff(self) -> None:
         """Tell those who see the whole queue that it has changed."""
         self._context.tell("queue", roles=(ServerRole.OWNER, ServerRole.ADMIN))
+
+    def _tell_moderators(self, room: Room, author: str) -> None:
+        """Tell those who see the queue of the room that a report has come; nobody sees reports of their own messages."""
+        if room.description is None or room.description.kind is RoomKind.DIRECT:
+            return  # nobody moderates there
+        moderators = [
+            user
+            for user, member in room.members.items()
+            if member.role in (RoomRole.OWNER, RoomRole.ADMIN) and user != author
+        ]
+        for user in moderators[:MOST_TOLD]:
+            self._context.tell("room", {"room": room.id}, user=user)
 
     async def _take(
         self,

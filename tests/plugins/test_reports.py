@@ -320,13 +320,26 @@ async def test_staff_and_reporters_are_told_that_there_is_something_to_look_at(
         monkeypatch.setattr(hub, "tell_user", lambda user, notice: told.append((notice.name, user)))
         await scene.report(scene.ada)
         staff = ("queue", {ServerRole.OWNER, ServerRole.ADMIN})
-        assert told == [staff]
+        moderator = ("room", scene.rob.id)
+        assert told == [staff, moderator]
         for reason in ("other", "spam", "other"):  # changes are not counted, so nobody is told
             await scene.report(scene.ada, reason)
-        assert told == [staff]
+        assert told == [staff, moderator]
         (shown,) = await scene.queue(scene.rob)
         await settle(scene.rob, shown["id"])
-        assert told[1:] == [staff, ("settled", scene.ada.id)]
+        assert told[2:] == [staff, ("settled", scene.ada.id)]
+        told.clear()
+        scene.message = (await scene.rob.post(scene.room, "I own the room")).id
+        await scene.report(scene.ada)
+        assert told == [staff]
+        # Who opened a direct room owns it, and moderates nothing there.
+        scene.room = await chat.service.rooms.create(
+            scene.ada.user, RoomKind.DIRECT, None, members=[scene.mallory.id]
+        )
+        scene.message = (await scene.mallory.post(scene.room, "Buy this!")).id
+        told.clear()
+        await scene.report(scene.ada)
+        assert told == [staff]
 
 
 async def test_a_person_makes_so_many_reports_a_day() -> None:

@@ -1,4 +1,4 @@
-/** What has become of one's reports, and for staff how many wait: asked when the server tells that it has changed. */
+/** What has become of one's reports, and how many wait, for those who moderate: asked when the server tells of it. */
 
 import { TEXTS } from "./texts.js";
 
@@ -31,6 +31,13 @@ export function watch(page, told) {
   const lookAtOwn = () => thank().catch(() => {});
   const lookAtAll = () => ["owner", "admin"].includes(page.me()?.role) && count().catch(() => {});
 
+  /** In a room that I moderate. */
+  async function tellOf({ room }) {
+    const { open: waiting } = await page.request("GET", `/api/v1/reports/count?${new URLSearchParams({ room })}`);
+    if (waiting) await page.notify({ title: page.t("reports"), body: page.t("waiting", { count: waiting }), room });
+  }
+
+  page.hear("room", ({ payload }) => payload && tellOf(payload).catch(() => {}));
   page.hear("settled", ({ missed }) => (isWaiting || !missed) && lookAtOwn());
   page.hear("queue", lookAtAll);
 }
