@@ -586,6 +586,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "slash_commands",
             "reports",
             "announcements",
+            "emoji",
             "disk_blobs",
             "uploads",
             "attachments",

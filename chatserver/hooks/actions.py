@@ -306,6 +306,19 @@ class InviteRemove(Action, frozen=True, kw_only=True):
     invite: str
 
 
+class EmojiAdd(Action, frozen=True, kw_only=True):
+    """The user adds a picture of this media type to the server's own emoji."""
+
+    name: str
+    media_type: str
+
+
+class EmojiRemove(Action, frozen=True, kw_only=True):
+    """The user removes one of the server's own emoji."""
+
+    name: str
+
+
 class AccountLock(Action, frozen=True, kw_only=True):
     """The user, of the staff, locks an account (id) out, or lets it in again."""
 

@@ -15,6 +15,7 @@ from tests.fuzz.findings import Findings
 PLUGINS = (
     *("disk_blobs", "uploads", "attachments", "totp", "invites", "scheduled", "reports"),
     "announcements",
+    "emoji",
     *("slash_commands", "shortcodes", "choices"),
 )
 METHODS = ("password", "totp", "invite", "nothing")
@@ -131,6 +132,10 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("POST", f"/api/v1/reports/{_quoted(rng)}/settle", verdict)
     announced = {"text": text, "tone": "info", "until": rng.choice((None, values.text(rng)))}
     await caller.call("PUT", "/api/v1/announcement", announced)
+    emoji = {"name": rng.choice(("party", values.word(rng))), "picture": values.word(rng)}
+    await caller.call("POST", "/api/v1/emoji", emoji)
+    await caller.call("DELETE", f"/api/v1/emoji/{_quoted(rng)}")
+    await caller.call("GET", f"/api/v1/emoji/{_quoted(rng)}/{_quoted(rng)}")
     await caller.call("POST", "/api/v1/invites", {"uses": 1, "days": 1, "rooms": [target.room]})
 
 

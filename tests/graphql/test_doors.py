@@ -49,6 +49,7 @@ FIELDS = {
     "announcements.clear": "Mutation.clearAnnouncement",
     "PUT /api/v1/announcement": "Mutation.announce",
     "DELETE /api/v1/announcement": "Mutation.clearAnnouncement",
+    "emoji.list": "Query.emoji",
     "reports.list": "Query.reports",
     "reports.count": "Query.openReports",
     "reports.own": "Query.ownReports",

@@ -99,13 +99,17 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         ],
         [field("steps", "/api/v1/reports/06h1-2-3/settle"), field("note", "/api/v1/reports")],
     ),
-    "9590290": (
+    "9590285": (
         [field("text", "/api/v1/announcement", "PUT")],
         [field("until", "/api/v1/announcement", "PUT"), field("text", "/api/v1/invites")],
     ),
     "9590280": (
         [field("text", "/api/v1/me/status", "PUT")],
         [field("until", "/api/v1/me/status", "PUT"), field("text", "/api/v1/me", "PATCH")],
+    ),
+    "9590290": (
+        [field("picture", "/api/v1/emoji")],
+        [field("name", "/api/v1/emoji"), field("picture", "/api/v1/reports")],
     ),
     "9590250": (
         [

@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
 from chatserver import (
     AccountLock,
     Action,
+    EmojiAdd,
+    EmojiRemove,
     Interact,
     InviteCreate,
     InviteRemove,
@@ -50,12 +54,22 @@ from chatserver import (
     WebhookPost,
 )
 from chatserver.hooks.login import Identity
+from chatserver_plugins.emoji.book import PREFIX, Entry
 from tests.protocol.running import PASSWORD, Person, Running
 
 HOOK_ROOM = "0123456789abcdefghjk"
 HOOK_TOKEN = "the token of the hook"
 TUS = {"Tus-Resumable": "1.0.0"}
 ADDING = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+PICTURE = "R0lGODlhAQABAAAAADs="  # the head of a GIF, and its end
+THERE = Entry(
+    blob="0" * 32,
+    media_type="image/gif",
+    width=1,
+    height=1,
+    by="",
+    at="2026-01-02T03:04:05Z",
+)
 LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
 
 Actor = Literal["member", "owner", "admin", "bot"]
@@ -230,6 +244,22 @@ CASES = {
         mutation=lambda s: ("removeInvite", {"inviteId": "0123456789abcdef"}),
         needs="staff",
         via="invites",
+    ),
+    "add an emoji": Case(
+        EmojiAdd,
+        op=lambda s: ("emoji.add", {"name": "new", "picture": PICTURE}),
+        http=lambda s: ("POST", "/api/v1/emoji", {"name": "new", "picture": PICTURE}),
+        mutation=lambda s: ("addEmoji", {"name": "new", "picture": PICTURE}),
+        needs="staff",
+        via="emoji",
+    ),
+    "remove an emoji": Case(
+        EmojiRemove,
+        op=lambda s: ("emoji.remove", {"name": "there"}),
+        http=lambda s: ("DELETE", "/api/v1/emoji/there", None),
+        mutation=lambda s: ("removeEmoji", {"name": "there"}),
+        needs="staff",
+        via="emoji",
     ),
     "report a message": Case(
         MessageReport,
@@ -506,6 +536,7 @@ SETTINGS = {
         "invites",
         "reports",
         "announcements",
+        "emoji",
         "totp",
         "passkeys",
         "disk_blobs",
@@ -573,6 +604,11 @@ async def built(judged: Running, actor: Actor) -> Scene:
         lambda server: server.service.store.scan("plugin/reports", f"open/{scene.room}/")
     )
     scene = scene._replace(report=json.loads(rows[0][1])["id"])
+    await judged.run(
+        lambda server: server.service.store.put(
+            "plugin/emoji", f"{PREFIX}there", msgspec.json.encode(THERE)
+        )
+    )
     if actor != "bot":
         waiting = {"client_id": "waiting", "room": scene.room, "body": "later", "at": LATER}
         assert (await acting.http("POST", "/api/v1/scheduled", waiting)).is_success

@@ -71,4 +71,5 @@ def route_of(case: Case) -> tuple[str, str] | None:
     path = path.partition("?")[0]
     for known in ("/invites", "/me/passkeys"):
         path = path.replace(f"{known}/0123456789abcdef", f"{known}/{{id}}")
+    path = path.replace("/emoji/there", "/emoji/{name}")
     return method, path.replace("/bans/{member}", "/bans/{ban}")

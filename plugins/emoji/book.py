@@ -1,0 +1,79 @@
+"""The emoji of the server in the store, the same on all nodes: a record for each name."""
+
+import msgspec
+
+from chatserver import ChatError, Meaning, Records
+
+PREFIX = "emoji/"
+TAKEN = Meaning(409, "never", "There is an emoji of this name already.")
+NOT_FOUND = Meaning(404, "refresh", "There is no emoji of this name.")
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An emoji: the blob (id) with its picture, the id of the user who added it, and when (RFC 3339)."""
+
+    blob: str
+    media_type: str
+    width: int
+    height: int
+    by: str
+    at: str
+
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.Decoder(Entry).decode
+
+
+class Book:
+    """All emoji, at most `most`."""
+
+    def __init__(self, records: Records, most: int) -> None:
+        self._records, self._most = records, most
+
+    async def all(self) -> dict[str, Entry]:
+        """The emoji by name, in the order of their names."""
+        rows = await self._records.scan(PREFIX, limit=self._most)
+        return {key.removeprefix(PREFIX): _decode(row) for key, row in rows}
+
+    async def find(self, name: str) -> Entry:
+        """Raises `ChatError` emoji.not_found."""
+        found = await self._records.get(PREFIX + name)
+        if found is None:
+            raise ChatError("emoji.not_found", meaning=NOT_FOUND)
+        return _decode(found)
+
+    async def demand_space(self, name: str, by: str | None, most_by: int) -> None:
+        """Raise `ChatError` emoji.taken, or limit.count if there are too many, or too many of the user `by` (id).
+
+        `by` is None for somebody who may fill the server.
+        """
+        known = await self.all()
+        if name in known:
+            raise _taken(name)
+        if len(known) >= self._most:
+            raise _too_many(self._most)
+        if by is not None and sum(each.by == by for each in known.values()) >= most_by:
+            raise _too_many(most_by)
+
+    async def add(self, name: str, entry: Entry) -> None:
+        """Raises `ChatError` emoji.taken."""
+        if not await self._records.add(PREFIX + name, _encode(entry)):
+            raise _taken(name)
+
+    async def remove(self, name: str, entry: Entry) -> None:
+        """Raises `ChatError` emoji.not_found, also if it is another one of the name by now."""
+        if not await self._records.delete(PREFIX + name, _encode(entry)):
+            raise ChatError("emoji.not_found", meaning=NOT_FOUND)
+
+
+def _taken(name: str) -> ChatError:
+    detail: dict[str, object] = {"field": "emoji", "reason": "taken", "name": name}
+    return ChatError("emoji.taken", detail=detail, meaning=TAKEN)
+
+
+def _too_many(most: int) -> ChatError:
+    return ChatError(
+        "limit.count",
+        f"There are at most {most} emoji: remove some.",
+        detail={"field": "emoji", "reason": "count", "most": most},
+    )

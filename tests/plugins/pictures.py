@@ -1,0 +1,46 @@
+"""Small pictures of every kind, made byte by byte."""
+
+import struct
+import zlib
+
+
+def png(width: int = 8, height: int = 8, rgb: tuple[int, int, int] = (200, 60, 20)) -> bytes:
+    """A picture of one colour that any browser shows."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = (b"\0" + bytes(rgb) * width) * height
+    parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def gif(width: int, height: int) -> bytes:
+    """The head of a GIF, and its end."""
+    return b"GIF89a" + struct.pack("<HHBBB", width, height, 0, 0, 0) + b";"
+
+
+def jpeg(width: int, height: int, before: bytes = b"") -> bytes:
+    """A JPEG up to its frame header; `before` stands in front of that."""
+    frame = struct.pack(">BHHB", 8, height, width, 1) + b"\x01\x11\0"
+    return (
+        b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\1\0\1\0\0"
+        + before
+        + (b"\xff\xc0" + struct.pack(">H", 2 + len(frame)) + frame)
+    )
+
+
+def webp(kind: bytes, width: int, height: int) -> bytes:
+    """The head of a WebP: `VP8 ` is lossy, `VP8L` lossless, `VP8X` extended."""
+    data = {
+        b"VP8 ": b"\0\0\0\x9d\x01\x2a" + struct.pack("<HH", width, height),
+        b"VP8L": b"\x2f" + struct.pack("<I", (width - 1) | (height - 1) << 14) + b"\0" * 5,
+        b"VP8X": b"\0\0\0\0"
+        + (width - 1).to_bytes(3, "little")
+        + (height - 1).to_bytes(3, "little"),
+    }[kind]
+    chunk = kind + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
