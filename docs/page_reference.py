@@ -8,12 +8,20 @@ from since import since
 
 LIBRARY = Path(__file__).parents[1] / "static/lib"
 SHAPE = re.compile(r"^const (\w+) = (\{.*\});$", re.M)
-PLACE = re.compile(r"^  // (\{[\w, ]+\}): (.+)\n  \"([a-z.]+/v\d+)\": (.+),$", re.M)
+PLACE = re.compile(r"^  // (\{[\w, ]*\}): (.+)\n  \"([a-z.]+/v\d+)\": (.+),$", re.M)
 NAMED = re.compile(r'^  "([a-z.]+/v\d+)":', re.M)
 MEMBER = re.compile(
     r"^      /\*\* (.+) \*/\n      (\w+)(?:,|: (?:async )?(\(.*?\)) =>|: [A-Z])", re.M
 )
-FIELDS = ("label", "icon", "run", "take", "mount", "filter")  # in the order of the table
+FIELDS = (
+    "label",
+    "icon",
+    "run",
+    "take",
+    "mount",
+    "pictures",
+    "filter",
+)  # in the order of the table
 
 
 def place_names() -> list[str]:

@@ -1,6 +1,7 @@
 """Emoji of the server's own: small pictures with names, in messages and as reactions."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -9,6 +10,7 @@ from chatserver import (
     Context,
     GraphQLPart,
     Operation,
+    PagePart,
     Powers,
     Route,
     Settings,
@@ -76,6 +78,11 @@ class EmojiPlugin:
     @hookimpl
     def register_graphql(self) -> Sequence[GraphQLPart]:
         return [part(self._opened)]
+
+    @hookimpl
+    def register_page(self) -> PagePart:
+        folder = Path(__file__).parent / "page"
+        return PagePart(folder=folder, modules=("emoji.js",))
 
     def _opened(self) -> Desk:
         assert self._desk is not None

@@ -51,10 +51,11 @@ class EmojiView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmojiList(msgspec.Struct, frozen=True, kw_only=True):
-    """All emoji by name, and whether the reader may add some."""
+    """All emoji by name, whether the reader may add some, and the most bytes of a picture."""
 
     emoji: Sequence[EmojiView]
     may_add: bool
+    largest_bytes: int
 
 
 class Desk:
@@ -76,6 +77,7 @@ class Desk:
         return EmojiList(
             emoji=[_view(name, entry, people.get(entry.by)) for name, entry in known.items()],
             may_add=is_staff(user) or self._is_member_who_may(user),
+            largest_bytes=self._largest,
         )
 
     async def add(self, user: User, address: str | None, given: NewEmoji) -> EmojiView:

@@ -4,6 +4,7 @@
  */
 
 import { h, icon } from "../lib/dom.js";
+import { pictured } from "../lib/emoji.js";
 import { errorText, formatFull, formatTime, t } from "../lib/i18n.js";
 import { segments } from "../lib/linkify.js";
 import { frozen } from "../lib/plugins.js";
@@ -45,12 +46,12 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded }, { 
       h(
         "div",
         { class: "message-content", id: `${id}-text` },
-        !folded && (message.reply_to || message.reply_to_unsent) && quote(quoted ?? (message.quoted && { ...message.quoted, author: me }), quoteFolded),
-        folded ? fold() : body(message, shown.length > 0 && message.body === message.data_text),
+        !folded && (message.reply_to || message.reply_to_unsent) && quote(quoted ?? (message.quoted && { ...message.quoted, author: me }), quoteFolded, places),
+        folded ? fold() : body(message, shown.length > 0 && message.body === message.data_text, places),
       ),
       !message.deleted && !folded && messageParts(message, session),
       ...shown,
-      reactions(message, me),
+      reactions(message, me, places),
       delay(message),
       failure(message),
     ),
@@ -68,17 +69,17 @@ function fold() {
   return h("p", { class: "message-body folded" }, t("message.folded"), h("button", { class: "link", type: "button", "data-do": "unfold", "data-testid": "unfold" }, t("message.unfold")));
 }
 
-function quote(message, folded) {
+function quote(message, folded, places) {
   if (!message) return h("p", { class: "quote" }, t("message.replyGone"));
   const text = folded ? t("message.folded") : message.deleted ? t("message.deleted") : message.body;
-  return h("p", { class: "quote" }, h("strong", { dir: "auto" }, message.author.name), h("span", { dir: "auto" }, text));
+  return h("p", { class: "quote" }, h("strong", { dir: "auto" }, message.author.name), h("span", { dir: "auto" }, ...withPictures(text, places)));
 }
 
 /** `repeats`: the text says no more than what plugins show below it, as the names of attached files do. */
-function body(message, repeats) {
+function body(message, repeats, places) {
   if (message.deleted) return h("p", { class: "message-body deleted" }, t("message.deleted"));
-  const parts = repeats ? [] : segments(message.body).map(({ text, href }) =>
-    href ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text) : text,
+  const parts = repeats ? [] : segments(message.body).flatMap(({ text, href }) =>
+    href ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text) : withPictures(text, places),
   );
   const edited = message.edited_at && h("small", { class: "edited" }, t("message.edited"));
   const pinned = message.pinned && h("small", { class: "edited", "data-testid": "pinned" }, t("message.pinned"));
@@ -86,7 +87,12 @@ function body(message, repeats) {
   return h("p", { class: "message-body", dir: "auto", "data-testid": "message-body" }, ...parts, edited, pinned);
 }
 
-function reactions(message, me) {
+/** A text as nodes: emoji of plugins are pictures in it. */
+function withPictures(text, places) {
+  return pictured(text, places).map(({ text: alt, src }) => (src ? h("img", { class: "emoji-picture", src, alt, title: alt }) : alt));
+}
+
+function reactions(message, me, places) {
   const given = Object.entries(message.reactions ?? {});
   if (given.length === 0) return null;
   const chips = given.map(([emoji, users]) =>
@@ -101,7 +107,8 @@ function reactions(message, me) {
         "data-do": "react",
         "data-emoji": emoji,
       },
-      `${emoji} ${users.length}`,
+      ...withPictures(emoji, places),
+      ` ${users.length}`,
     ),
   );
   return h("div", { class: "chips" }, ...chips);

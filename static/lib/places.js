@@ -20,6 +20,8 @@ const FIELDS = {
   "message.actions/v1": BUTTON,
   // {message, data}: below the text of messages that carry data named `id`
   "message.data/v1": { id: "string", mount: "function" },
+  // {}: in place of `:name:` in messages and reactions: the address of the picture for each name
+  "message.emoji/v1": { id: "string", pictures: "object" },
   // {room}: in the room's head
   "room.actions/v1": BUTTON,
   // {room}: as a button in the room's head that opens a panel
@@ -92,7 +94,7 @@ function checked(plugin, place, item) {
   // A text is a label as well; a function gives it in the language of the moment.
   const given = { ...item, label: typeof item?.label === "string" ? () => item.label : item?.label };
   for (const [name, kind] of Object.entries(fields))
-    if (typeof given[name] !== kind || given[name] === "") throw new TypeError(`${place}: ${name} has to be a ${kind}`);
+    if (typeof given[name] !== kind || !given[name]) throw new TypeError(`${place}: ${name} has to be a ${kind}`);
   for (const name of Object.keys(given.when ?? {}))
     if (!CONDITIONS.includes(name)) throw new TypeError(`${place}: there is no condition ${name}; there are ${CONDITIONS.join(", ")}`);
   return Object.freeze({ ...given, plugin, key: `${plugin}.${given.id}` });

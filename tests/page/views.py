@@ -1,12 +1,14 @@
 """Every view of the page, one after the other, for checks that have to see all of them."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, WebSocketRoute, expect
 
 from tests.page.people import PASSWORD, Person, Server
+from tests.plugins.pictures import png
 
 PLUGINS = [
     *("memory", "password", "metrics", "audit", "scheduled", "slash_commands", "shortcodes"),
@@ -17,6 +19,7 @@ PLUGINS = [
         "invites",
         "reports",
         "announcements",
+        "emoji",
         "totp",
         "wordfilter",
         "choices",
@@ -36,6 +39,7 @@ LOADED_LATER = (
     "invites.list",
     "reports.queue",
     "announcements.board",
+    "emoji.list",
 )
 LONG = "An address https://example.org/with/a/very/long/path/that-has-to-break-somewhere-or-else and a text. "
 
@@ -60,7 +64,8 @@ def populate(browser: Browser, server: Server) -> None:
     ben.join_room("Garden")
     olga.open_room("Garden")
     olga.say("The tomatoes are ripe.")
-    olga.say(LONG * 3)
+    add_emoji(olga)
+    olga.say(f"{LONG * 3} :party:")
     ben.say("choose")
     ben.say("@olga hello, will you have some?")
     ben.sees("@olga hello, will you have some?")
@@ -92,6 +97,13 @@ def block(browser: Browser, server: Server, blocker: Person) -> None:
     blocks = f"{server.url}/api/v1/me/blocks/{made.json()['user']['id']}"
     assert blocker.context.request.put(blocks, data={}).status == 200
     rex.context.close()
+
+
+def add_emoji(person: Person) -> None:
+    given = {"name": "party", "picture": b64encode(png(48, 48)).decode()}
+    url = person.page.url.partition("/#")[0]
+    added = person.context.request.post(f"{url}/api/v1/emoji", data=given)
+    assert added.status == 201, added.text()
 
 
 def report(person: Person, text: str) -> None:

@@ -72,6 +72,7 @@ async def test_staff_adds_an_emoji_that_all_see_until_it_is_removed() -> None:
         await add(olga, "arr_-9")
         listed = (await ada.http("GET", PATH)).json
         assert listed["emoji"][1] == view and listed["may_add"] is False
+        assert listed["largest_bytes"] == 256 * 1024
         assert await names(ada) == ["arr_-9", "party"]
         assert (await olga.http("GET", PATH)).json["may_add"] is True
         removed = await olga.http("DELETE", f"{PATH}/party")

@@ -1,0 +1,102 @@
+"""The server's own emoji on the page: staff adds and removes them, all see them in messages and as reactions."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from tests.page.people import Person, PersonFactory, Server
+from tests.plugins.pictures import gif, png
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    plugins = ["memory", "password", "disk_blobs", "emoji", "shortcodes"]
+    settings = {"plugins.enabled": json.dumps(plugins)}
+    server = Server(tmp_path_factory.mktemp("emoji"), "memory", settings)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def owner(server: Server, browser: object) -> Iterator[Person]:
+    olga = Person(browser, server.url).sign_up("olga", "Olga")  # type: ignore[arg-type]
+    yield olga
+    assert olga.complaints() == []
+    olga.context.close()
+
+
+def picture(name: str, content: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "image/png", "buffer": content}
+
+
+def to_emoji(page: Page) -> None:
+    page.get_by_test_id("account").click()
+    page.get_by_test_id("settings-emoji.list").click()
+    expect(page.get_by_label("Picture")).to_be_visible()
+
+
+def add(page: Page, file: FilePayload, name: str | None = None) -> None:
+    page.get_by_label("Picture").set_input_files(file)
+    if name is not None:
+        page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Add emoji").click()
+
+
+def test_an_emoji_is_seen_by_all_as_soon_as_it_is_there_and_until_it_goes(
+    server: Server, owner: Person, person: PersonFactory
+) -> None:
+    aya = person(server).sign_up("aya", "Aya")
+    aya.create_room("Lounge")
+    aya.say("Hooray :party-time: `:party-time:` :unknown:")
+    body = aya.page.get_by_test_id("message-body")
+    shown = body.get_by_role("img", name=":party-time:")
+    expect(body).to_have_text("Hooray :party-time: `:party-time:` :unknown:")
+    expect(shown).to_have_count(0)
+    page = owner.page
+    to_emoji(page)
+    add(page, picture("Party Time.png", png(64, 64)))
+    expect(page.get_by_text(":party-time: is there now.")).to_be_visible()
+    expect(shown).to_have_count(1)
+    assert shown.evaluate("img => img.decode().then(() => img.naturalWidth)") == 64
+    expect(shown).to_have_attribute("title", ":party-time:")
+    expect(body).to_have_text("Hooray  `:party-time:` :unknown:")
+    aya.page.reload()  # it is in the list that the page reads
+    expect(shown).to_have_count(1)
+    row = page.get_by_role("listitem").filter(has_text=":party-time:")
+    expect(row).to_contain_text("Olga")
+    row.get_by_role("button", name="Remove: party-time").click()
+    dialog = page.get_by_role("dialog", name="Remove :party-time:?")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(row).to_be_visible()
+    row.get_by_role("button", name="Remove: party-time").click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text(":party-time: is gone.")).to_be_visible()
+    expect(row).to_have_count(0)
+    expect(body).to_have_text("Hooray :party-time: `:party-time:` :unknown:")
+    page.get_by_test_id("settings-close").click()
+
+
+def test_what_does_not_fit_is_made_smaller_or_refused_with_the_reason(owner: Person) -> None:
+    owner.expected += ["409 .Conflict.*/api/v1/emoji", "400 .Bad Request.*/api/v1/emoji"]
+    page = owner.page
+    to_emoji(page)
+    add(page, picture("wide.png", png(1024, 256)))
+    expect(page.get_by_text(":wide: is there now.")).to_be_visible()
+    shown = page.get_by_role("listitem").filter(has_text=":wide:").locator("img")
+    assert shown.evaluate("img => img.decode().then(() => img.naturalWidth)") == 128
+    alert = page.get_by_role("alert")
+    add(page, picture("wide.png", png()))
+    expect(alert).to_have_text("There is an emoji of this name already.")
+    moving: FilePayload = {"name": "big.gif", "mimeType": "image/gif", "buffer": gif(600, 8)}
+    add(page, moving, "big")
+    expect(alert).to_contain_text("expected at most 512 pixels a side")
+    add(page, picture("x.png", b"<svg/>"), "nothing")
+    expect(alert).to_contain_text("expected a PNG, GIF, WebP or JPEG")
+    page.get_by_label("Look for an emoji").fill("wi")
+    expect(page.get_by_role("listitem").filter(has_text=":wide:")).to_be_visible()
+    page.get_by_label("Look for an emoji").fill("none")
+    expect(page.get_by_text("There is none of this name.")).to_be_visible()
+    page.get_by_test_id("settings-close").click()
