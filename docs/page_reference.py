@@ -19,6 +19,7 @@ FIELDS = (
     "run",
     "take",
     "mount",
+    "list",
     "pictures",
     "filter",
 )  # in the order of the table

@@ -93,7 +93,6 @@ class AttachmentsPlugin:
         return PagePart(
             folder=Path(__file__).parent / "page",
             modules=("attachments.js", *uploads),
-            styles=("attachments.css",),
         )
 
     @hookimpl

@@ -31,7 +31,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ShortcodesPlugin:
     """Rewrites new and edited messages, and topics of rooms, before they are checked and stored.
 
-    The page gets a button that shows all emoji.
+    The page offers all emoji where one chooses some.
     """
 
     class Config(Settings, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ class ShortcodesPlugin:
     @hookimpl
     def register_page(self) -> PagePart:
         folder = Path(__file__).parent / "page"
-        return PagePart(folder=folder, modules=("picker.js",), styles=("picker.css",))
+        return PagePart(folder=folder, modules=("shortcodes.js",))
 
     async def _list(self, user: User, nothing: Nothing) -> object:
         return {"emoji": self._table}

@@ -1,14 +1,16 @@
-/** Suggestions for a name that is being typed in a message: `@` members of the room, `#` rooms. */
+/** Suggestions for a name that is being typed in a message: `@` members of the room, `#` rooms, `:` emoji. */
 
 import { plain, roomTitle } from "../lib/titles.js";
 
 const ASK_AFTER_MS = 150; // without a key
 const MOST = 8;
-const NAME = /(?:^|[\s(（「])([@#])([\p{L}\p{M}\p{N}_.-]{0,32})$/u; // that ends at the cursor
+// That ends at the cursor. Of an emoji two letters: `:D` is none.
+const NAME = /(?:^|[\s(（「])([@#]|:(?=[a-z0-9][a-z0-9_-]))([\p{L}\p{M}\p{N}_.-]{0,32})$/u;
 
 export class ComposerNames {
   #session;
   #store;
+  #places;
   #room;
   #list;
   #field;
@@ -16,9 +18,10 @@ export class ComposerNames {
   #timer = null;
 
   /** `list` is a suggestion-list, `field` the text area. */
-  constructor({ session, store, room, list, field }) {
+  constructor({ session, store, places, room, list, field }) {
     this.#session = session;
     this.#store = store;
+    this.#places = places;
     this.#room = room;
     this.#list = list;
     this.#field = field;
@@ -66,11 +69,20 @@ export class ComposerNames {
   }
 
   async #ask(begun) {
-    const { items } = await this.#session.findMembers(this.#room, begun.typed).catch(() => ({ items: [] }));
+    const options = await (begun.sign === ":" ? this.#emoji(begun.typed) : this.#members(begun.typed)).catch(() => []);
     const now = document.activeElement === this.#field && this.#atCursor();
     if (begun !== this.#begun || now?.typed !== begun.typed) return; // it was sent, or changed, meanwhile
+    this.#show(begun, options);
+  }
+
+  async #emoji(typed) {
+    return (await import("./emoji-choice.js")).suggestedEmoji(this.#places, typed, this.#field);
+  }
+
+  async #members(typed) {
+    const { items } = await this.#session.findMembers(this.#room, typed);
     const others = items.filter(({ id, username }) => username && id !== this.#store.me?.id);
-    this.#show(begun, others.map(({ name, username }) => ({ text: `@${username}`, label: `@${username}`, about: name })));
+    return others.map(({ name, username }) => ({ text: `@${username}`, label: `@${username}`, about: name }));
   }
 
   #rooms(typed) {

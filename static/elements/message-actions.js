@@ -1,6 +1,7 @@
 /** The bar of what one can do with a message. There is one at a time, in the row that somebody points at or is in. */
 
 import { h, icon, ICONS } from "../lib/dom.js";
+import { hasEmoji } from "../lib/emoji.js";
 import { t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { frozen } from "../lib/plugins.js";
@@ -33,6 +34,7 @@ export function messageActions({ message, me, mayPin, places, room, isClosed }) 
       const label = t("message.react", { emoji });
       return h("button", { type: "button", class: "emoji", title: label, "aria-label": label, "data-do": "react", "data-emoji": emoji }, emoji);
     }),
+    hasEmoji(places) && button(t("message.reactMore"), ICONS.face, "choose"),
     ...ofPlugins,
     may.has("post") && button(t("message.reply"), ICONS.reply, "reply"),
     mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin"),

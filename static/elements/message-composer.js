@@ -8,6 +8,7 @@
 import { dataOf } from "../lib/attached.js";
 import { asMessage, asTyped, isCommand } from "../lib/commands.js";
 import { h, icon, ICONS } from "../lib/dom.js";
+import { hasEmoji } from "../lib/emoji.js";
 import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { roomTitle } from "../lib/titles.js";
@@ -15,6 +16,7 @@ import { frozen } from "../lib/plugins.js";
 import { chips } from "./composer-chips.js";
 import { ComposerCommands } from "./composer-commands.js";
 import { ComposerNames } from "./composer-names.js";
+import { loaded } from "./loaded.js";
 import { attempt, placeButton } from "./plugin-place.js";
 import "./send-menu.js";
 import { LIST_ID } from "./suggestion-list.js";
@@ -76,10 +78,10 @@ class MessageComposer extends View {
       void this.#submit();
     };
     this.#added = h("div", { class: "composer-added" });
-    this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("composer.") && this.draw());
+    this.listen(this.places, "change", ({ detail }) => /^composer|emoji/.test(detail.place) && this.draw());
     const suggestions = h("suggestion-list");
     this.#commands = new ComposerCommands({ session: this.session, room: this.dataset.room, list: suggestions });
-    this.#names = new ComposerNames({ session: this.session, store: this.store, room: this.dataset.room, list: suggestions, field: this.#text });
+    this.#names = new ComposerNames({ session: this.session, store: this.store, places: this.places, room: this.dataset.room, list: suggestions, field: this.#text });
     this.listen(suggestions, "chosen", ({ detail }) => this.#take(detail.text));
     this.listen(suggestions, "active", ({ detail }) => this.#setActive(detail.id));
     this.listen(this.#text, "blur", () => this.#closeSuggestions());
@@ -102,6 +104,14 @@ class MessageComposer extends View {
     const items = this.places.in("composer.buttons/v1").filter((item) => applies(item, { room, me: this.store.me }));
     const context = () => this.#contextOf({ text: this.#text.value, insert: (text) => this.#insert(text) });
     this.#added.replaceChildren(...items.map((item) => placeButton(item, context, { class: "round" })));
+    if (!hasEmoji(this.places)) return;
+    const label = t("emoji");
+    this.#added.append(h("button", { type: "button", class: "round", title: label, "aria-label": label, "data-testid": "emoji", onclick: () => void this.#chooseEmoji() }, icon(ICONS.face)));
+  }
+
+  async #chooseEmoji() {
+    const emoji = await (await loaded(import("./emoji-choice.js")))?.chooseEmoji(this.places, this.#text);
+    if (emoji) this.#insert(emoji);
   }
 
   /** What an item of the composer gets. */

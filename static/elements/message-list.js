@@ -10,6 +10,7 @@ import { reactedBy } from "../lib/rooms-store.js";
 import { Timeline } from "../lib/timeline.js";
 import { covers, nearest } from "../lib/window.js";
 import { ask } from "./dialogs.js";
+import { loaded } from "./loaded.js";
 import { messageActions } from "./message-actions.js";
 import { carryOver } from "./message-parts.js";
 import { messageRow } from "./message-row.js";
@@ -434,6 +435,8 @@ class MessageList extends View {
         return store.dropNote(this.#id, note.id);
       case "react":
         return done(session.react(message.room, message.id, emoji, !reactedBy(message, emoji).includes(store.me.id)));
+      case "choose":
+        return done(this.#choose(message));
       case "pin":
         return done(session.pin(message.room, message.id, !message.pinned));
       case "delete":
@@ -445,6 +448,12 @@ class MessageList extends View {
       default:
         return this.dispatchEvent(new CustomEvent(what, { detail: { message } }));
     }
+  }
+
+  /** Reacts with an emoji that is chosen from all. */
+  async #choose({ room, id }) {
+    const emoji = await (await loaded(import("./emoji-choice.js")))?.chooseEmoji(this.places, this);
+    if (emoji) await this.session.react(room, id, emoji, true);
   }
 
   async #remove(message, key) {

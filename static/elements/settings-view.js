@@ -8,6 +8,7 @@ import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { frozen } from "../lib/plugins.js";
 import { isStaff } from "../lib/rights.js";
+import "./later-texts.js";
 import { labelOf } from "./plugin-place.js";
 import { PAGES } from "./settings/pages.js";
 import { View } from "./view.js";

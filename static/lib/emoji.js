@@ -21,6 +21,11 @@ export function pictured(text, places) {
   return found;
 }
 
+/** Whether there are emoji to choose from. */
+export function hasEmoji(places) {
+  return ["message.emoji/v1", "composer.emoji/v1"].some((place) => places.in(place).length);
+}
+
 function pictureOf(name, items) {
   return items.find(({ pictures }) => Object.hasOwn(pictures, name))?.pictures[name];
 }

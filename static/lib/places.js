@@ -12,6 +12,8 @@ const PART = { id: "string", label: "function", mount: "function" };
 const FIELDS = {
   // {room, text, insert, attach}: beside the text
   "composer.buttons/v1": BUTTON,
+  // {}: among the emoji to choose from, and suggested while a name is typed
+  "composer.emoji/v1": { id: "string", list: "function" },
   // {room, files, attach}: nowhere: it gets what is pasted into the text or dropped on the room
   "composer.files/v1": { id: "string", take: "function" },
   // {room, text, reply_to, data, sent}: in a menu at the send button

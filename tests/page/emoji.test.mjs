@@ -37,6 +37,6 @@ test("without plugins, or without a colon, a text is one part", () => {
 });
 
 test("any text is read in time that grows with its length alone", () => {
-  const runs = Array.from({ length: 120 }, (_, length) => "`".repeat(length + 1) + ":x").join(" ");
+  const runs = Array.from({ length: 120 }, (_, length) => `${"`".repeat(length + 1)}:x`).join(" ");
   for (const text of ["`".repeat(8_000), "` `` ".repeat(1_600), ":".repeat(8_000), ":party".repeat(1_400), runs]) shown(text);
 });

@@ -1,6 +1,8 @@
 """The server's own emoji on the page: staff adds and removes them, all see them in messages and as reactions."""
 
 import json
+import re
+from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
@@ -77,6 +79,66 @@ def test_an_emoji_is_seen_by_all_as_soon_as_it_is_there_and_until_it_goes(
     expect(row).to_have_count(0)
     expect(body).to_have_text("Hooray :party-time: `:party-time:` :unknown:")
     page.get_by_test_id("settings-close").click()
+
+
+def test_one_is_chosen_for_a_message_and_as_a_reaction(
+    server: Server, owner: Person, person: PersonFactory
+) -> None:
+    given = {"name": "wavy", "picture": b64encode(png(32, 32)).decode()}
+    added = owner.context.request.post(f"{server.url}/api/v1/emoji", data=given)
+    assert added.status == 201
+    ben = person(server).sign_up("ben", "Ben")
+    page = ben.page
+    ben.create_room("Chosen")
+    composer = page.get_by_test_id("composer")
+    composer.fill("Bye ")
+    page.get_by_test_id("emoji").click()
+    picker = page.get_by_role("dialog", name="Emoji")
+    picker.get_by_role("searchbox").fill("nothing like it")
+    expect(picker).to_contain_text("There is none of this name.")
+    picker.get_by_role("searchbox").fill("wavy")
+    picker.get_by_role("searchbox").press("Enter")
+    expect(picker).to_have_count(0)
+    expect(composer).to_have_value("Bye :wavy:")
+    composer.press("Enter")
+    message = page.get_by_test_id("message")
+    expect(message.get_by_role("img", name=":wavy:")).to_have_count(1)
+    message.focus()
+    message.get_by_role("button", name="React with another emoji").press("Enter")
+    picker.get_by_role("button", name="wavy").click()
+    reaction = message.get_by_test_id("reaction")
+    expect(reaction).to_have_text(" 1")
+    expect(reaction.locator("img")).to_have_attribute("alt", ":wavy:")
+    expect(reaction).to_have_attribute("aria-label", re.compile(":wavy:"))
+    reaction.click()
+    expect(reaction).to_have_count(0)
+    message.focus()
+    message.get_by_role("button", name="React with another emoji").press("Enter")
+    page.keyboard.press("Escape")
+    expect(picker).to_have_count(0)
+    expect(reaction).to_have_count(0)
+    for typed, shown in (
+        (":w", ""),
+        (":D", ""),
+        (" :wav", ":wavy:"),
+        (":avy", ""),
+        (":smi", "😄 :smile:"),
+    ):
+        composer.fill("")
+        composer.press_sequentially(typed)
+        options = page.get_by_test_id("suggestion")
+        if shown:
+            expect(options.first).to_contain_text(shown)
+        else:
+            expect(options).to_have_count(0)
+    composer.press("Enter")
+    expect(composer).to_have_value("😄 ")
+    composer.press_sequentially(":wavy")
+    expect(page.get_by_test_id("suggestion").locator("img")).to_be_visible()
+    composer.press("Tab")
+    expect(composer).to_have_value("😄 :wavy: ")
+    removed = owner.context.request.delete(f"{server.url}/api/v1/emoji/wavy")
+    assert removed.status == 200
 
 
 def test_what_does_not_fit_is_made_smaller_or_refused_with_the_reason(owner: Person) -> None:

@@ -50,6 +50,11 @@ def dropped(page: Page) -> Locator:
     return page.locator("message-composer")
 
 
+def completed(page: Page) -> Locator:
+    page.get_by_test_id("composer").press_sequentially(":fa")
+    return page.locator("message-composer")
+
+
 def sent_later(page: Page) -> Locator:
     page.get_by_test_id("composer").fill("later")
     page.get_by_test_id("send-menu").click()
@@ -109,6 +114,7 @@ USES: dict[str, Callable[[Page], Locator]] = {
     "account.parts/v1": in_account,
     "admin.page/v1": in_settings("admin-page-v1"),
     "composer.buttons/v1": in_composer("composer-buttons-v1"),
+    "composer.emoji/v1": completed,
     "composer.files/v1": dropped,
     "composer.send/v1": sent_later,
     "message.actions/v1": at_a_message,

@@ -114,7 +114,7 @@ def test_an_emoji_is_looked_for_and_written(adding: Server, person: PersonFactor
     aya.create_room("Emoji")
     composer = aya.page.get_by_test_id("composer")
     composer.fill("Well done ")
-    aya.page.get_by_test_id("place-shortcodes.emoji").click()
+    aya.page.get_by_test_id("emoji").click()
     picker = aya.page.get_by_role("dialog", name="Emoji")
     picker.get_by_role("searchbox").fill("nothing like it")
     expect(picker).to_contain_text("There is none of this name.")

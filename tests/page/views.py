@@ -63,9 +63,9 @@ def populate(browser: Browser, server: Server) -> None:
     ben.create_room("Open to all")
     ben.join_room("Garden")
     olga.open_room("Garden")
-    olga.say("The tomatoes are ripe.")
     add_emoji(olga)
-    olga.say(f"{LONG * 3} :party:")
+    olga.say("The tomatoes are ripe.")
+    olga.say(LONG * 3)
     ben.say("choose")
     ben.say("@olga hello, will you have some?")
     ben.sees("@olga hello, will you have some?")
@@ -78,6 +78,7 @@ def populate(browser: Browser, server: Server) -> None:
     olga.page.get_by_test_id("message").filter(has_text="tomatoes").get_by_test_id("pin").click()
     expect(olga.page.get_by_test_id("pinned")).to_be_visible()
     upload(olga)
+    react(olga, "tomatoes", "party")
     report(olga, "@olga hello")  # whose notice would cover what is clicked next
     block(browser, server, olga)
     for person in (olga, ben):
@@ -114,6 +115,14 @@ def report(person: Person, text: str) -> None:
     dialog.get_by_label("Something else").check()
     dialog.get_by_role("button", name="Send report").press("Enter")
     expect(dialog).to_have_count(0)
+
+
+def react(person: Person, text: str, emoji: str) -> None:
+    message = person.page.get_by_test_id("message").filter(has_text=text)
+    message.focus()
+    message.get_by_test_id("choose").press("Enter")
+    person.page.get_by_role("dialog").get_by_role("button", name=emoji, exact=True).press("Enter")
+    expect(message.get_by_role("img", name=f":{emoji}:")).to_be_visible()
 
 
 def upload(person: Person) -> None:
@@ -231,6 +240,10 @@ class Tour:
         page.get_by_test_id("composer").fill("/")
         expect(page.get_by_role("listbox")).to_be_visible()
         yield "room-commands"
+        page.get_by_test_id("composer").fill("")
+        page.get_by_test_id("composer").press_sequentially(":par")
+        expect(page.get_by_test_id("suggestion").first).to_be_visible()
+        yield "room-emoji"
         page.get_by_test_id("composer").fill("Later")
         page.get_by_test_id("send-menu").click()
         yield "room-send-menu"
@@ -279,6 +292,11 @@ class Tour:
         theirs.get_by_test_id("place-reports.report").press("Enter")
         expect(page.locator(".reports-dialog")).to_be_visible()
         yield "report"
+        page.keyboard.press("Escape")
+        theirs.focus()
+        theirs.get_by_test_id("choose").press("Enter")
+        expect(page.get_by_test_id("emoji-picker")).to_be_visible()
+        yield "emoji"
         page.keyboard.press("Escape")
         self._to_list()
         page.get_by_test_id("user-menu").click()

@@ -1,5 +1,8 @@
 /** Files of messages: pictures are shown, others are links. */
 
+// Set by themselves: a sheet would cost everybody a request before the first message is read.
+const LINK = { display: "inline-block", margin: "4px 0", marginInlineEnd: "8px" };
+const PICTURE = { maxWidth: "min(100%, 320px)", maxHeight: "240px", borderRadius: "8px" };
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 
 export default function begin(page) {
@@ -15,8 +18,11 @@ function shown(page, message, { blob, name = "", media_type: kind = "", size = 0
   const path = ["api", "v1", "rooms", message.room, "messages", message.id, "files", blob].map(encodeURIComponent);
   const href = `/${path.join("/")}`;
   const link = Object.assign(document.createElement("a"), { href, target: "_blank", rel: "noopener", className: "attachment" });
+  Object.assign(link.style, LINK);
   if (PICTURES.has(kind)) {
-    link.append(Object.assign(document.createElement("img"), { src: href, alt: name, loading: "lazy" }));
+    const picture = Object.assign(document.createElement("img"), { src: href, alt: name, loading: "lazy" });
+    Object.assign(picture.style, PICTURE);
+    link.append(picture);
   } else {
     link.textContent = `${name || blob} (${sizeText(page, size)})`;
   }

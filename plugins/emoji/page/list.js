@@ -27,7 +27,7 @@ export function show(page, element) {
     fault,
     make("div", {}, submit),
   );
-  const filter = make("input", { type: "search", placeholder: page.t("filter"), ariaLabel: page.t("filter"), autocomplete: "off", dir: "ltr", oninput: draw });
+  const filter = make("input", { className: "emoji-filter", type: "search", placeholder: page.t("filter"), ariaLabel: page.t("filter"), autocomplete: "off", dir: "ltr", oninput: draw });
   const list = make("ul", { className: "emoji-list" });
   const state = make("p", { className: "muted", role: "status", tabIndex: -1 });
   const again = make("button", { type: "button", className: "quiet", textContent: page.t("again"), hidden: true, onclick: () => void read() });

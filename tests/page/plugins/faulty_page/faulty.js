@@ -1,9 +1,10 @@
 const ICON = "M1 1h2";
-const FUNCTIONS = { button: "run", part: "mount", files: "take", filter: "filter" };
+const FUNCTIONS = { button: "run", part: "mount", files: "take", list: "list", filter: "filter" };
 const KINDS = {
   "account.parts/v1": "part",
   "admin.page/v1": "part",
   "composer.buttons/v1": "button",
+  "composer.emoji/v1": "list",
   "composer.files/v1": "files",
   "composer.send/v1": "button",
   "message.actions/v1": "button",
