@@ -115,7 +115,7 @@ function row(page, { name, url, by, at }, remove) {
 /** Whether the emoji is to be removed. */
 async function confirmed(page, { name }) {
   const title = make("h2", { id: "emoji-remove", textContent: page.t("removeTitle", { name }) });
-  const dialog = make("dialog", { className: "dialog" });
+  const dialog = make("dialog", { className: "dialog emoji-question" });
   dialog.setAttribute("aria-labelledby", title.id);
   const close = make("button", { type: "button", className: "quiet", textContent: page.t("cancel"), onclick: () => dialog.close() });
   const remove = make("button", { type: "button", className: "primary danger", textContent: page.t("remove"), onclick: () => dialog.close("remove") });
