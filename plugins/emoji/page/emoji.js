@@ -36,5 +36,4 @@ export default function begin(page) {
     changes[payload.name] = payload.url;
     return show();
   });
-  read().catch(() => {}); // without a connection it is read once there is one
 }
