@@ -364,6 +364,9 @@ class Records(Protocol):
     async def get(self, key: str) -> bytes | None:
         """The value, or None."""
 
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values of these keys, fetched together; unknown keys are left out."""
+
     async def put(self, key: str, value: bytes) -> None:
         """Set the value, durably."""
 

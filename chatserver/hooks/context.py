@@ -97,9 +97,12 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         payload: Any = None,
         *,
         user: str | None = None,
+        companions: bool = False,
         roles: Collection[ServerRole] = (),
     ) -> None:
         """Send a notice to connected clients, on all nodes: of one user (id), of users with one of `roles`, or of all.
+
+        With `companions`, those of everybody who follows a room with the user get it, too.
 
         On the page, `page.hear(name, …)` gets it; other clients get the event `plugin.notice`. It is in no log: a
         client that is away or reads too slowly misses it. So let it say that something has changed, and let
@@ -113,6 +116,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         notice = PluginNotice(plugin=self.plugin, name=name, payload=payload)
         if user is None:
             self.service.hub.tell_everybody(notice, roles)
+        elif companions:
+            self.service.hub.tell_companions(user, notice)
         else:
             self.service.hub.tell_user(user, notice)
 

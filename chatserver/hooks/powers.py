@@ -38,6 +38,7 @@ PARTS = frozenset(
             "outbox",
             "overview",
             "own_emails",
+            "people",
             "ping",
             "plugin_events",
             "preferences",
@@ -60,8 +61,8 @@ class Powers(msgspec.Struct, frozen=True, kw_only=True):
     `secrets` holds the environment variables with secrets that it reads. Secret settings show by their names.
     `service` holds the parts of the service that it uses, whole (`rooms`) or by the method (`messages.post`). The
     shorter ways of `Context` count as these: `context.messages` and `context.blobs` as the parts of that name, `claim`
-    as `claims.add`, `release` as `claims.release`, `bot` as `accounts.bot`, `tell` as `hub.tell_user` or
-    `hub.tell_everybody`.
+    as `claims.add`, `release` as `claims.release`, `bot` as `accounts.bot`, `tell` as `hub.tell_user`,
+    `hub.tell_companions` or `hub.tell_everybody`.
     """
 
     network: tuple[str, ...] = ()

@@ -1,5 +1,7 @@
 """A plugin's own space among a store's records."""
 
+from collections.abc import Sequence
+
 from chatserver.interfaces import RECORD_KEY_BYTES, Store
 
 
@@ -16,6 +18,9 @@ class Space:
 
     async def get(self, key: str) -> bytes | None:
         return await self._store.get(self._space, key)
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return await self._store.get_many(self._space, keys)
 
     async def put(self, key: str, value: bytes) -> None:
         check_key(key)

@@ -33,7 +33,8 @@
     invitations.py             limits of memberships
     roomlist.py, public.py     the list of a user's rooms; public rooms
     history.py, search.py      reading messages and events
-    found.py, lookup.py        users as others find them; members by a part of their name
+    found.py, people.py        users as others find them; those of whom a user may know
+    lookup.py                  members by a part of their name
     blocks.py                  whom users want nothing of
     statuses.py                what users say of themselves for a while
     preferences.py, account_preferences.py

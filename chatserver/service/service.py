@@ -59,6 +59,7 @@ from chatserver.service.mail.own import OwnEmails
 from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
 from chatserver.service.overview import Overview
+from chatserver.service.people import People
 from chatserver.service.plugin_events import PluginEvents
 from chatserver.service.preferences import Preferences
 from chatserver.service.presence import TICK_SECONDS, Presence
@@ -153,7 +154,8 @@ class Service:
             self.blocks,
             clock,
         )
-        self.statuses = Statuses(self.accounts, self.rooms, hooks, self.hub, clock)
+        self.people = People(self.accounts, self.rooms, hooks)
+        self.statuses = Statuses(self.accounts, self.people, hooks, self.hub, clock)
         self.contexts = Contexts(store)
         self.messages = Messages(
             store,

@@ -15,12 +15,11 @@ from chatserver.errors import ChatError
 from chatserver.hooks.actions import ProfileChange
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.types import Actor
-from chatserver.model import ServerRole, Status, User
+from chatserver.model import Status, User
 from chatserver.runtime.clock import Clock, text_of, unix_time
 from chatserver.runtime.rate import Bucket, too_fast
 from chatserver.service.accounts import Accounts
-from chatserver.service.found import found_by
-from chatserver.service.rooms import RoomService
+from chatserver.service.people import People
 from chatserver.service.texts import clean_status_emoji, clean_status_text
 
 ASKED = 200  # users at once
@@ -38,9 +37,9 @@ class Statuses:
     """Sets statuses, and finds those of others."""
 
     def __init__(
-        self, accounts: Accounts, rooms: RoomService, hooks: HookCalls, hub: Hub, clock: Clock
+        self, accounts: Accounts, people: People, hooks: HookCalls, hub: Hub, clock: Clock
     ) -> None:
-        self._accounts, self._rooms = accounts, rooms
+        self._accounts, self._people = accounts, people
         self._hooks, self._hub, self._clock = hooks, hub, clock
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
@@ -69,15 +68,7 @@ class Statuses:
         wanted = list(dict.fromkeys(others))
         if len(wanted) > ASKED:
             raise ChatError("limit.count", f"At most {ASKED} users can be asked for at once.")
-        if user.role is ServerRole.GUEST:
-            rooms = await self._rooms.joined(user)
-            wanted = [
-                other
-                for other in wanted
-                if other == user.id or any(room.role(other) is not None for room in rooms)
-            ]
-        known = await self._accounts.get_many(wanted)
-        found = await found_by(self._hooks, user, [each for each in known.values() if each.status])
+        found = await self._people.known_to(user, wanted)
         return StatusList({each.id: each.status for each in found if each.status})
 
     def _cleaned(self, action: ProfileChange) -> ProfileChange:

@@ -10,7 +10,7 @@
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -35,6 +35,9 @@ class KeptRecords:
 
     async def get(self, key: str) -> bytes | None:
         return self.values.get(key)
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return {key: self.values[key] for key in keys if key in self.values}
 
     async def put(self, key: str, value: bytes) -> None:
         self.values[key] = value

@@ -82,15 +82,17 @@ async def test_what_a_plugin_tells_reaches_the_other_nodes() -> None:
         member = await built.member("member")
         admin = msgspec.structs.replace(built.owner, role=ServerRole.ADMIN)
         readers = [await built.reader(user=user) for user in (admin, member)]
-        said = [PluginNotice(plugin="p", name=name, payload={"n": 1}) for name in "abc"]
+        said = [PluginNotice(plugin="p", name=name, payload={"n": 1}) for name in "abcd"]
         hub = built.second.hub
         hub.tell_everybody(said[0])
         hub.tell_everybody(said[1], (member.role,))
         hub.tell_user(built.owner.id, said[2])
-        a, b, c = (msgspec.to_builtins(each) for each in said)
-        await soon(lambda: c in readers[0].pipe.received and b in readers[1].pipe.received)
-        heard = [[each for each in reader.pipe.received if each in (a, b, c)] for reader in readers]
-        assert heard == [[a, c], [a, b]]
+        hub.tell_companions(member.id, said[3])
+        a, b, c, d = (msgspec.to_builtins(each) for each in said)
+        await soon(lambda: all(d in reader.pipe.received for reader in readers))
+        all_ = (a, b, c, d)
+        heard = [[each for each in reader.pipe.received if each in all_] for reader in readers]
+        assert heard == [[a, c, d], [a, b, d]]
 
 
 async def test_readers_of_the_log_are_told_of_all_rooms_on_all_nodes() -> None:

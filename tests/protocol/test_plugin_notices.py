@@ -26,14 +26,24 @@ async def heard(client: Client) -> list[Frame]:
 
 async def test_one_user_some_or_all_are_told(server: Running) -> None:
     owner, member = await server.person("owner"), await server.person("member")
-    async with owner.connect() as first, owner.connect() as second, member.connect() as third:
-        clients = (first, second, third)
+    other = await server.person("other")
+    given = {"name": "Lounge", "members": [member.id]}
+    room = (await owner.http("POST", "/api/v1/rooms", given)).json()["id"]
+    async with (
+        owner.connect() as first,
+        owner.connect() as second,
+        member.connect() as third,
+        other.connect() as fourth,
+    ):
+        clients = (first, second, third, fourth)
+        await second.ok("sub", rooms={room: None})
         for fields, expected in (
-            ({}, (True, True, True)),
-            ({"user": member.id}, (False, False, True)),
-            ({"user": ""}, (False, False, False)),
-            ({"roles": ["owner", "admin"]}, (True, True, False)),
-            ({"user": owner.id, "letters": 4094}, (True, True, False)),
+            ({}, (True, True, True, True)),
+            ({"user": member.id}, (False, False, True, False)),
+            ({"user": member.id, "companions": True}, (False, True, True, False)),
+            ({"user": ""}, (False, False, False, False)),
+            ({"roles": ["owner", "admin"]}, (True, True, False, False)),
+            ({"user": owner.id, "letters": 4094}, (True, True, False, False)),
         ):
             assert await third.ok("bell.ring", **fields) == {}
             told = {

@@ -85,7 +85,7 @@ class Announcer:
         self.say(kind(user, payload))
 
     def tell_companions(self, user: str, payload: Any) -> None:
-        """Send a change of a user's status to those on other nodes who see them."""
+        """Send a payload to those on other nodes who see the user."""
         self.say(OfCompanions(user, payload))
 
     def tell_everybody(self, payload: Any, roles: Collection[ServerRole]) -> None:

@@ -84,7 +84,7 @@ class OfCompanions(Item, frozen=True, array_like=True, tag="status"):
     """A notice for a user, and for those who follow a room with them."""
 
     user: Id
-    news: StatusChanged
+    news: StatusChanged | PluginNotice
 
 
 class OfEverybody(Item, frozen=True, array_like=True, tag="everybody"):

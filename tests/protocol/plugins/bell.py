@@ -9,11 +9,14 @@ class Ring(msgspec.Struct, frozen=True):
     name: str = "rung"
     letters: int = 1
     user: str | None = None
+    companions: bool = False
     roles: list[chatserver.ServerRole] = msgspec.field(default_factory=list)
 
 
 class Plugin:
-    powers = chatserver.Powers(service=("hub.tell_everybody", "hub.tell_user"))
+    powers = chatserver.Powers(
+        service=("hub.tell_companions", "hub.tell_everybody", "hub.tell_user")
+    )
 
     def __init__(self, config: chatserver.Settings) -> None:
         pass
@@ -22,7 +25,13 @@ class Plugin:
     def register_operations(self, context: chatserver.Context) -> list[chatserver.Operation]:
         async def ring(user: chatserver.User, ring: Ring) -> object:
             try:
-                context.tell(ring.name, "x" * ring.letters, user=ring.user, roles=ring.roles)
+                context.tell(
+                    ring.name,
+                    "x" * ring.letters,
+                    user=ring.user,
+                    companions=ring.companions,
+                    roles=ring.roles,
+                )
             except ValueError as error:
                 return {"refused": str(error)}
             return {}
