@@ -587,6 +587,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "reports",
             "announcements",
             "emoji",
+            "pictures",
             "disk_blobs",
             "uploads",
             "attachments",

@@ -67,6 +67,13 @@ class ProfileChange(Action, frozen=True, kw_only=True):
     status: Status | None = None
 
 
+class PictureChange(Action, frozen=True, kw_only=True):
+    """The user sets or removes the profile picture of an account (id): their own, or, removing it, another's."""
+
+    account: str
+    removes: bool
+
+
 class RoomCreate(Action, frozen=True, kw_only=True):
     """The user makes a room with these members (ids) besides. A direct room has no name."""
 

@@ -146,6 +146,7 @@ Deed: TypeAlias = Literal[
     "unlocked",
     "renamed",
     "status",
+    "picture",
     "deleted",
 ]
 

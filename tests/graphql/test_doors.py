@@ -55,6 +55,7 @@ FIELDS = {
     "reports.own": "Query.ownReports",
     "reports.seen": "Mutation.seeSettledReports",
     "POST /api/v1/reports/own/seen": "Mutation.seeSettledReports",
+    "pictures.of": "User.picture",
 }
 BYTES = "The bytes of a file go by HTTP: GraphQL carries JSON."
 BROWSER = "Another server leads the browser here, which is no client of GraphQL."
@@ -72,6 +73,7 @@ EXCEPTIONS = {
     "POST /api/v1/uploads": BYTES,
     "PATCH /api/v1/uploads/{upload}": BYTES,
     "DELETE /api/v1/uploads/{upload}": BYTES,
+    "PUT /api/v1/me/picture": BYTES,
     "POST /hooks/ci": "A program asks with the token of its hook, not a user.",
     "POST /api/v1/plugins/{plugin}": SWITCHING,
     "POST /api/v1/admin/claims/release": SWITCHING,

@@ -25,6 +25,7 @@ from chatserver import (
     MessageSend,
     PasswordChange,
     PasswordReset,
+    PictureChange,
     Pin,
     ProfileChange,
     React,
@@ -55,6 +56,7 @@ from chatserver import (
 )
 from chatserver.hooks.login import Identity
 from chatserver_plugins.emoji.book import PREFIX, Entry
+from tests.plugins.samples import png
 from tests.protocol.running import PASSWORD, Person, Running
 
 HOOK_ROOM = "0123456789abcdefghjk"
@@ -230,6 +232,26 @@ CASES = {
         ProfileChange,
         http=lambda s: ("DELETE", "/api/v1/me/status", None),
         mutation=lambda s: ("setStatus", {"text": ""}),
+    ),
+    "set a picture": Case(
+        PictureChange,
+        http=lambda s: ("PUT", "/api/v1/me/picture", None, {"content": png()}),
+        via="pictures",
+    ),
+    "remove one's own picture": Case(
+        PictureChange,
+        op=lambda s: ("pictures.remove", {}),
+        http=lambda s: ("DELETE", "/api/v1/me/picture", None),
+        mutation=lambda s: ("removePicture", {"userId": s.actor.id}),
+        via="pictures",
+    ),
+    "remove the picture of another": Case(
+        PictureChange,
+        op=lambda s: ("pictures.remove", {"user": s.outsider.id}),
+        http=lambda s: ("DELETE", f"/api/v1/users/{s.outsider.id}/picture", None),
+        mutation=lambda s: ("removePicture", {"userId": s.outsider.id}),
+        needs="staff",
+        via="pictures",
     ),
     "make an invitation": Case(
         InviteCreate,
@@ -537,6 +559,7 @@ SETTINGS = {
         "reports",
         "announcements",
         "emoji",
+        "pictures",
         "totp",
         "passkeys",
         "disk_blobs",

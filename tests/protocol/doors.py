@@ -72,4 +72,5 @@ def route_of(case: Case) -> tuple[str, str] | None:
     for known in ("/invites", "/me/passkeys"):
         path = path.replace(f"{known}/0123456789abcdef", f"{known}/{{id}}")
     path = path.replace("/emoji/there", "/emoji/{name}")
+    path = path.replace("/users/{member}/picture", "/users/{user}/picture")
     return method, path.replace("/bans/{member}", "/bans/{ban}")

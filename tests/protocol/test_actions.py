@@ -76,6 +76,7 @@ OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports
 OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
 OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
 OTHER_OPERATIONS |= {"reports.seen", "emoji.list"}
+OTHER_OPERATIONS |= {"reports.seen", "pictures.of"}
 
 
 @pytest.fixture(scope="module")

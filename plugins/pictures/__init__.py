@@ -1,0 +1,65 @@
+"""Users set a profile picture, which others see in place of their initials."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from chatserver import (
+    AccountChange,
+    Context,
+    GraphQLPart,
+    Operation,
+    Powers,
+    Route,
+    Settings,
+    hookimpl,
+)
+from chatserver_plugins.pictures.desk import Desk
+from chatserver_plugins.pictures.graphql import part
+from chatserver_plugins.pictures.operations import operations
+from chatserver_plugins.pictures.routes import routes
+
+
+class PicturesPlugin:
+    """Needs a plugin that provides blobs; without one, setting a picture is refused with blob.none."""
+
+    class Config(Settings, frozen=True, kw_only=True):
+        most_kb: Annotated[
+            int,
+            msgspec.Meta(description="Largest picture, in units of 1,000 bytes.", ge=8, le=1000),
+        ] = 128
+
+    powers = Powers(
+        service=(
+            *("accounts.get", "accounts.tell", "administration.demand"),
+            *("blobs.get", "blobs.refer", "blobs.release", "blobs.reply", "blobs.take"),
+            *("hub.tell_companions", "people.known_to"),
+        )
+    )
+
+    def __init__(self, config: Config) -> None:
+        self._most_bytes = config.most_kb * 1000
+        self._desk: Desk | None = None
+
+    @hookimpl
+    def register_routes(self, context: Context) -> Sequence[Route]:
+        self._desk = Desk(context)
+        return routes(self._opened, context.blobs, self._most_bytes)
+
+    @hookimpl
+    def register_operations(self) -> Sequence[Operation]:
+        return operations(self._opened)
+
+    @hookimpl
+    def register_graphql(self) -> Sequence[GraphQLPart]:
+        return [part(self._opened)]
+
+    @hookimpl
+    async def on_account(self, change: AccountChange) -> None:
+        if change.what == "deleted":
+            await self._opened().forget(change.user)
+
+    def _opened(self) -> Desk:
+        assert self._desk is not None
+        return self._desk

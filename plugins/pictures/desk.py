@@ -1,0 +1,157 @@
+"""What users do with pictures, at whatever door, and the rights that it needs."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from urllib.parse import quote
+
+from chatserver import (
+    Actor,
+    Blob,
+    Bucket,
+    ChatError,
+    Context,
+    PictureChange,
+    User,
+    too_fast,
+)
+from chatserver_plugins.pictures.album import Album
+from chatserver_plugins.pictures.formats import Picture, Unreadable, read_picture
+
+ASKED = 100  # users at once
+MOST_SIDE = 1024  # pixels: shown at 36, and on a profile at some 200 of a sharp screen
+LEAST_RATIO = 0.9  # of the shorter side to the longer: what a circle of it shows is nearly all
+PER_SECOND, BURST = 1 / 30, 10.0  # changes by one user: each is told to everybody in their rooms
+USERS = 20_000  # whose rate is remembered; the oldest are forgotten first
+WORDS = {
+    "kind": "A picture is a PNG, JPEG or WebP that does not move.",
+    "broken": "This picture is broken.",
+    "large": f"A picture has at most {MOST_SIDE:,} pixels a side.",
+    "square": "A picture is square: no side is more than a tenth longer than the other.",
+}
+
+
+class Desk:
+    """Takes pictures, tells where they are, and removes them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._service = context, context.service
+        self._blobs, self._album = context.blobs, Album(context)
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    async def of(self, user: User, others: Sequence[str]) -> Mapping[str, str]:
+        """The addresses of pictures of users (ids), as far as `user` may know of them; others are left out.
+
+        Raises `ChatError` limit.count for more than ASKED.
+        """
+        if len(others) > ASKED:
+            raise ChatError("limit.count", f"At most {ASKED} users can be asked for at once.")
+        shown = await self._album.of(others)
+        if not shown:
+            return {}
+        known = await self._service.people.known_to(user, list(shown))
+        return {each.id: _address(each.id, shown[each.id]) for each in known}
+
+    async def addresses(self, users: Sequence[str]) -> Mapping[str, str]:
+        """The addresses of pictures of users (ids) whom their reader knows already, however many."""
+        return {user: _address(user, blob) for user, blob in (await self._album.of(users)).items()}
+
+    async def show(self, user: str, blob: str) -> Blob:
+        """The picture at an address. Raises `ChatError` blob.not_found unless it is the user's present one."""
+        if (await self._album.of([user])).get(user) != blob:
+            raise ChatError("blob.not_found")
+        return await self._blobs.get(blob)
+
+    def demand_turn(self, user: User) -> None:
+        """Count a change of one's own picture. Raises `ChatError` limit.rate."""
+        bucket = self._buckets.setdefault(user.id, Bucket(PER_SECOND, BURST))
+        self._buckets.move_to_end(user.id)
+        if len(self._buckets) > USERS:
+            self._buckets.popitem(last=False)
+        if wait := bucket.take():
+            raise too_fast(wait)
+
+    async def set(self, user: User, content: bytes, address: str | None) -> str:
+        """Give the user this picture; returns its address. The same one again changes nothing.
+
+        Raises `ChatError` request.invalid, action.refused, and what `blobs.take` raises.
+        """
+        picture = _checked(content)
+        before = (await self._album.of([user.id])).get(user.id)
+        if before is not None and await self._is(before, picture):
+            return _address(user.id, before)
+        await self._context.allow(PictureChange(account=user.id, removes=False), user)
+        kind = picture.media_type
+        blob = await self._blobs.take(
+            user.id,
+            _once(picture.content),
+            name=f"picture.{kind.removeprefix('image/')}",
+            media_type=kind,
+            size=len(picture.content),
+        )
+        await self._album.show(user.id, blob.id)
+        self._tell(user, Actor(user=user.id, address=address), _address(user.id, blob.id))
+        return _address(user.id, blob.id)
+
+    async def remove(self, user: User, account: str | None, address: str | None) -> None:
+        """Remove one's own picture, or that of an account (id), which staff of the server may; there need be none.
+
+        Raises `ChatError` user.forbidden, auth.address, user.not_found, action.refused, limit.rate.
+        """
+        theirs = user
+        if account is None or account == user.id:
+            self.demand_turn(user)
+        else:
+            self._service.administration.demand(user, address)
+            theirs = await self._service.accounts.get(account)
+        await self._context.allow(PictureChange(account=theirs.id, removes=True), user)
+        if await self._album.show(theirs.id, None) is not None:
+            self._tell(theirs, Actor(user=user.id, address=address), None)
+
+    async def forget(self, user: str) -> None:
+        """The account is deleted: its picture goes, and those who see its name are told."""
+        if await self._album.show(user, None) is not None:
+            self._say(user, None)
+
+    async def _is(self, blob: str, picture: Picture) -> bool:
+        try:
+            known = await self._blobs.get(blob)
+        except ChatError:  # its content is gone
+            return False
+        return known.sha256 == hashlib.sha256(picture.content).hexdigest()
+
+    def _tell(self, user: User, by: Actor, picture: str | None) -> None:
+        self._service.accounts.tell("picture", user, by)
+        self._say(user.id, picture)
+
+    def _say(self, user: str, picture: str | None) -> None:
+        payload = {"user": user, "picture": picture}
+        self._context.tell("changed", payload, user=user, companions=True)
+
+
+def _checked(content: bytes) -> Picture:
+    """Raises `ChatError` request.invalid."""
+    try:
+        picture = read_picture(content)
+    except Unreadable as error:
+        raise _invalid(error.reason) from error
+    sides = (picture.width, picture.height)
+    if max(sides) > MOST_SIDE:
+        raise _invalid("large")
+    if min(sides) < LEAST_RATIO * max(sides):
+        raise _invalid("square")
+    return picture
+
+
+def _invalid(reason: str) -> ChatError:
+    return ChatError(
+        "request.invalid", WORDS[reason], detail={"field": "picture", "reason": reason}
+    )
+
+
+def _address(user: str, blob: str) -> str:
+    return f"/api/v1/users/{quote(user, safe='')}/picture/{blob}"
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
