@@ -19,6 +19,7 @@ from chatserver.service.live import Live
 from chatserver.service.login.logins import Logins
 from chatserver.service.messages import Messages
 from chatserver.service.passwords import Passwords
+from chatserver.service.people import People
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.presence import Presence
 from chatserver.service.rooms import RoomService
@@ -38,6 +39,7 @@ PARTS: dict[str, type[Any]] = {
     "search": Search,
     "following": Following,
     "connections": Connections,
+    "people": People,
     "presence": Presence,
     "typing": Typing,
     "claims": Claims,
