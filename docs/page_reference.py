@@ -21,6 +21,7 @@ FIELDS = (
     "mount",
     "list",
     "pictures",
+    "picture",
     "filter",
 )  # in the order of the table
 

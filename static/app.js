@@ -128,6 +128,7 @@ async function follow() {
 }
 
 places.addEventListener("change", ({ detail }) => detail.place === "composer.files/v1" && session.outbox.flush());
+places.addEventListener("change", ({ detail }) => detail.place === "avatars/v1" && import("./elements/avatar-pictures.js").then((part) => part.drawPictures(places), () => {}));
 session.addEventListener("plugins", () => setTimeout(loadParts, Math.random() * PARTS_MS));
 
 function loadParts() {

@@ -1,6 +1,7 @@
 """Users set a profile picture, which others see in place of their initials."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -10,6 +11,7 @@ from chatserver import (
     Context,
     GraphQLPart,
     Operation,
+    PagePart,
     Powers,
     Route,
     Settings,
@@ -54,6 +56,10 @@ class PicturesPlugin:
     @hookimpl
     def register_graphql(self) -> Sequence[GraphQLPart]:
         return [part(self._opened)]
+
+    @hookimpl
+    def register_page(self) -> PagePart:
+        return PagePart(folder=Path(__file__).parent / "page", modules=("pictures.js",))
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:

@@ -4,6 +4,7 @@ import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import { signsOf } from "../lib/unread.js";
+import { avatar } from "./avatar.js";
 import { showStatus } from "./status-mark.js";
 
 const KIND_ICON = { public: ICONS.hash, private: ICONS.lock, direct: ICONS.person };
@@ -15,11 +16,11 @@ export function roomItem(room) {
 }
 
 /** `choose(key)` is called on a click. */
-export function makeRoomRow({ key, room }, choose) {
+export function makeRoomRow({ key, title, room }, choose) {
   const button = h(
     "button",
     { type: "button", class: "room", tabindex: "-1", "data-key": key, "data-room": key, "data-testid": "room", onclick: () => choose(key) },
-    icon(room.archived ? ICONS.archive : (KIND_ICON[room.kind] ?? ICONS.hash)),
+    room.other ? avatar({ id: room.other, name: title }) : icon(room.archived ? ICONS.archive : (KIND_ICON[room.kind] ?? ICONS.hash)),
     h("span", { class: "room-name", dir: "auto" }),
   );
   return h("li", {}, button);

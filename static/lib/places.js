@@ -30,12 +30,18 @@ const FIELDS = {
   "room.panels/v1": { ...PART, icon: "string" },
   // {room}: in the panel of the room's settings
   "room.settings/v1": PART,
+  // {id}: upon the initials of the user `id`, if it gives an address, now or later
+  "avatars/v1": { id: "string", picture: "function" },
+  // {user}: in the profile of the user's own settings
+  "profile.parts/v1": PART,
   // {user}: as a page of the user's own settings
   "settings.page/v1": PART,
   // {attempt}: with the ways to sign in, in the user's own settings
   "account.parts/v1": PART,
   // {user}: as a page of the server's settings, for owners and admins of the server alone
   "admin.page/v1": PART,
+  // {user}: in what staff of the server sees of an account
+  "admin.user/v1": PART,
   // {user}: as a line above the page
   "page.lines/v1": { id: "string", mount: "function" },
   // {title, body, room, message, plugin}: nowhere: it changes notifications or holds them back

@@ -151,6 +151,8 @@ export class Plugins {
       relabel: () => {
         for (const place of ["settings.page/v1", "admin.page/v1"]) this.#places.relabel(place);
       },
+      /** Asks the plugin's items for the pictures of all people again. */
+      redrawPictures: () => this.#places.relabel("avatars/v1"),
       /** Calls the plugin's own operation `PLUGIN.name` ([operations](requests.md#operations)). */
       call: (name, fields = {}) => this.#connection.request(`${plugin}.${name}`, fields),
       /** Calls an address of this server as the signed-in user, with JSON. */

@@ -95,10 +95,19 @@ def in_head(name: str, shown: str) -> Callable[[Page], Locator]:
     return use
 
 
-def in_account(page: Page) -> Locator:
-    page.get_by_test_id("account").click()
-    page.get_by_test_id("settings-security").click()
-    return page.locator("account-parts")
+def in_parts(name: str) -> Callable[[Page], Locator]:
+    def use(page: Page) -> Locator:
+        page.get_by_test_id("account").click()
+        page.get_by_test_id(f"settings-{name}").click()
+        return page.locator("plugin-parts")
+
+    return use
+
+
+def of_an_account(page: Page) -> Locator:
+    shown = in_parts("users")(page)
+    page.get_by_test_id("user-more").locator("summary").first.click()
+    return shown.first
 
 
 def in_settings(name: str) -> Callable[[Page], Locator]:
@@ -111,8 +120,9 @@ def in_settings(name: str) -> Callable[[Page], Locator]:
 
 
 USES: dict[str, Callable[[Page], Locator]] = {
-    "account.parts/v1": in_account,
+    "account.parts/v1": in_parts("security"),
     "admin.page/v1": in_settings("admin-page-v1"),
+    "admin.user/v1": of_an_account,
     "composer.buttons/v1": in_composer("composer-buttons-v1"),
     "composer.emoji/v1": completed,
     "composer.files/v1": dropped,
@@ -120,6 +130,8 @@ USES: dict[str, Callable[[Page], Locator]] = {
     "message.actions/v1": at_a_message,
     "message.data/v1": of_a_message,
     "notifications/v1": told,
+    "page.lines/v1": lambda page: page.locator(".page-top"),
+    "profile.parts/v1": in_parts("profile"),
     "room.actions/v1": in_head("faulty.room-actions-v1", ".room-head"),
     "room.panels/v1": in_head("faulty.room-panels-v1", ".room-panel"),
     "room.settings/v1": in_head("room-settings", ".room-panel"),
@@ -140,7 +152,17 @@ DATA_ALONE = {"message.emoji/v1"}  # nothing in it is called
 
 
 def test_each_place_is_tried() -> None:
-    assert set(PLACES) == USES.keys() | DATA_ALONE
+    assert set(PLACES) == USES.keys() | DATA_ALONE | {"avatars/v1"}
+
+
+def test_a_picture_that_fails_is_named_and_initials_stay(
+    owner: Person, person: PersonFactory, server: Server
+) -> None:
+    aya = person(server)
+    aya.expected.append("plugin faulty: Error: broken on purpose")
+    with aya.page.expect_console_message(lambda told: "plugin faulty:" in told.text):
+        aya.sign_up("aya-drawn", "Aya")
+    expect(aya.page.locator(".side-foot .avatar")).to_have_text("A")
 
 
 @pytest.mark.parametrize("place", USES)
@@ -161,7 +183,7 @@ def test_a_fault_stays_in_its_place_and_can_be_tried_again(
         USES[place](page)
     expect(page.locator("html")).to_have_attribute("data-worked", re.compile(re.escape(place)))
     expect(fault).to_have_count(0)
-    if "page/" in place or place == "account.parts/v1":
+    if place.startswith(("account", "admin", "profile", "settings")):
         expect(shown).to_contain_text("It works now.")
         page.get_by_test_id("settings-close").click()
     owner.say(f"after {place}")

@@ -1,11 +1,13 @@
-/** One's own name, and the language of the page. */
+/** One's own name, what plugins add to it, and the language of the page. */
 
 import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
+import { frozen } from "../../lib/plugins.js";
 import { languageSelect } from "../language-select.js";
 import { Attempts } from "./attempts.js";
+import { pluginParts } from "./plugin-parts.js";
 
-export function profilePage({ api, session, store }) {
+export function profilePage({ api, session, store, places }) {
   const { username, name } = store.me;
   const attempts = new Attempts(api);
   const input = h("input", { name: "name", value: name || username, required: true, maxlength: "80", dir: "auto", autocomplete: "name", "data-testid": "profile-name" });
@@ -27,6 +29,7 @@ export function profilePage({ api, session, store }) {
       h("label", { class: "field" }, h("span", {}, t("settings.name")), input),
       h("div", {}, h("button", { class: "primary", type: "submit", "data-testid": "profile-save" }, t("settings.save"))),
     ),
+    pluginParts(places, "profile.parts/v1", { user: frozen(store.me) }),
     h("div", { class: "field" }, h("span", { "aria-hidden": "true" }, t("language")), languageSelect()),
     attempts.node,
   );

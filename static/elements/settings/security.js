@@ -4,9 +4,9 @@ import { h } from "../../lib/dom.js";
 import { formatFull, said, t } from "../../lib/i18n.js";
 import "../account-texts.js";
 import "../later-texts.js";
-import "./account-parts.js";
 import { Attempts } from "./attempts.js";
 import { emailForm } from "./email.js";
+import { pluginParts } from "./plugin-parts.js";
 
 export function securityPage({ api, store, places }) {
   const attempts = new Attempts(api);
@@ -24,7 +24,7 @@ export function securityPage({ api, store, places }) {
   const linked = h("ul", { class: "rows", "data-testid": "identities" });
   const buttons = h("div", { class: "stack" });
   const methods = h("section", { class: "stack" }, h("h3", {}, t("settings.methods")), linked, buttons);
-  const parts = h("account-parts", { class: "stack", places, attempt: (action) => attempts.run(action) });
+  const parts = pluginParts(places, "account.parts/v1", { attempt: (action) => attempts.run(action) });
 
   async function draw() {
     const [{ identities, has_password: has }, others] = await Promise.all([api.identities(), api.loginMethods("link")]);

@@ -177,4 +177,8 @@ export default {
   "why.text.long": "検索する文章は {most} 文字以内で入力してください。",
   "why.text.empty": "検索する言葉を入力してください。",
   "why.text.form": "検索する文章に使えない文字があります。",
+  "why.picture.kind": "PNG、JPEG、WebP の静止画を選んでください。",
+  "why.picture.broken": "この画像は壊れています。",
+  "why.picture.large": "画像は縦横とも 1,024 ピクセル以内にしてください。",
+  "why.picture.square": "画像は正方形にしてください。",
 };

@@ -2,20 +2,22 @@
 
 import { h } from "../../../lib/dom.js";
 import { formatFull, t } from "../../../lib/i18n.js";
+import { frozen } from "../../../lib/plugins.js";
 import "../../account-texts.js";
 import { ask } from "../../dialogs.js";
 import "../../later-texts.js";
 import { copyField } from "../copy-field.js";
 import { check, field, form } from "../form.js";
 import { listing } from "../listing.js";
+import { pluginParts } from "../plugin-parts.js";
 import { sessionRow } from "../sessions.js";
 
 /** `rules` tells whether the reader may decide who gets into the account of `user`. */
-export function userPanel({ api, attempts, user, rules }) {
+export function userPanel({ api, attempts, user, rules, places }) {
   const since = h("p", { class: "muted" }, t("admin.since", { time: formatFull(new Date(user.at)) }));
   const parts = [since, sessions({ api, attempts, user, rules })];
   if (rules) parts.push(reset({ api, attempts, user }), password({ api, attempts, user }));
-  parts.push(email({ api, attempts, user, rules }));
+  parts.push(email({ api, attempts, user, rules }), pluginParts(places, "admin.user/v1", { user: frozen(user) }));
   return h("div", { class: "stack row-panel" }, ...parts);
 }
 

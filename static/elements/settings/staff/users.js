@@ -12,7 +12,7 @@ import { userPanel } from "./user-panel.js";
 
 const ROLES = ["owner", "admin", "member", "guest"];
 
-export function usersPage({ api, store }) {
+export function usersPage({ api, store, places }) {
   const { me } = store;
   const attempts = new Attempts(api);
   const find = searchForm({ label: t("admin.find"), testid: "users-search", search: () => list.reload() });
@@ -72,7 +72,7 @@ export function usersPage({ api, store }) {
     const panel = h("div", { class: "stack" });
     const rules = user.id !== me.id && rulesAccount(me.role, user.role);
     const ontoggle = ({ currentTarget }) => {
-      if (currentTarget.open && !panel.firstChild) panel.append(userPanel({ api, attempts, user, rules }));
+      if (currentTarget.open && !panel.firstChild) panel.append(userPanel({ api, attempts, user, rules, places }));
     };
     return h("details", { class: "row-details", "data-testid": "user-more", ontoggle }, h("summary", { "aria-label": `${t("admin.more")}: ${user.name}` }, t("admin.more")), panel);
   }

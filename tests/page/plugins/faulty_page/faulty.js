@@ -1,8 +1,10 @@
 const ICON = "M1 1h2";
-const FUNCTIONS = { button: "run", part: "mount", files: "take", list: "list", filter: "filter" };
+const FUNCTIONS = { button: "run", part: "mount", files: "take", list: "list", filter: "filter", picture: "picture" };
 const KINDS = {
   "account.parts/v1": "part",
   "admin.page/v1": "part",
+  "admin.user/v1": "part",
+  "avatars/v1": "picture",
   "composer.buttons/v1": "button",
   "composer.emoji/v1": "list",
   "composer.files/v1": "files",
@@ -10,6 +12,8 @@ const KINDS = {
   "message.actions/v1": "button",
   "message.data/v1": "part",
   "notifications/v1": "filter",
+  "page.lines/v1": "part",
+  "profile.parts/v1": "part",
   "room.actions/v1": "button",
   "room.panels/v1": "part",
   "room.settings/v1": "part",

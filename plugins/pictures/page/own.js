@@ -1,0 +1,90 @@
+/** One's own picture in the settings: chosen, dropped or pasted, cut to a square, saved and removed. */
+
+import { Cutter } from "./cutter.js";
+import { button, make, shown, styled } from "./make.js";
+import { TEXTS } from "./texts.js";
+
+const OWN = "/api/v1/me/picture";
+
+/** Fills the part; returns what ends it. */
+export async function showOwn(page, element) {
+  page.texts(TEXTS);
+  styled();
+  const view = make("div", { className: "pictures-view" });
+  const said = make("p", { className: "muted" });
+  const fault = make("p", { className: "form-error" });
+  said.role = "status";
+  fault.role = "alert";
+  const file = make("input", { type: "file", accept: "image/*", hidden: true, onchange: () => void take(file.files[0]) });
+  file.dataset.testid = "picture-file";
+  const end = new AbortController();
+
+  /** Shows a refusal; `done` is said if there is none. */
+  async function attempt(action, done = "") {
+    said.textContent = fault.textContent = "";
+    try {
+      await action();
+      said.textContent = done;
+    } catch (error) {
+      fault.textContent = typeof error.code === "string" ? page.errorText(error) : page.t("unreadable");
+    }
+  }
+
+  function show(url) {
+    const choose = button("choose", page.t("choose"), () => file.click());
+    const remove = button("remove", page.t("remove"), () => void attempt(() => removed(), page.t("removed")));
+    remove.hidden = !url;
+    view.replaceChildren(shown(page, url), make("div", { className: "pictures-buttons" }, choose, remove), make("p", { className: "muted", textContent: page.t("drop") }));
+    return choose;
+  }
+
+  async function removed() {
+    await page.request("DELETE", OWN);
+    show(null).focus();
+  }
+
+  async function take(chosen) {
+    file.value = "";
+    if (!chosen) return;
+    await attempt(async () => {
+      const cutter = new Cutter(page, await createImageBitmap(chosen));
+      const save = button("save", page.t("save"), () => void attempt(() => saved(cutter), page.t("saved")), "primary");
+      const cancel = button("cancel", page.t("cancel"), () => void attempt(async () => (await present()).focus()));
+      view.replaceChildren(cutter.node, make("div", { className: "pictures-buttons" }, save, cancel));
+      save.focus();
+    });
+  }
+
+  async function saved(cutter) {
+    const { picture } = await put(await cutter.blob());
+    show(picture).focus();
+  }
+
+  /** Shows what stands now. */
+  async function present() {
+    const { id } = page.me();
+    const { pictures } = await page.call("of", { users: [id] });
+    return show(pictures[id]);
+  }
+
+  const given = (event, items) => {
+    const [picture] = [...items].filter(({ type }) => type.startsWith("image/"));
+    if (!picture || event.defaultPrevented) return;
+    event.preventDefault();
+    void take(picture);
+  };
+  element.addEventListener("dragover", (event) => event.preventDefault());
+  element.addEventListener("drop", (event) => given(event, event.dataTransfer.files));
+  document.addEventListener("paste", (event) => given(event, event.clipboardData.files), end);
+  element.append(view, file, fault, said);
+  await present();
+  return () => end.abort();
+}
+
+/** Sends the picture; rejects with the refusal. */
+async function put(blob) {
+  const answer = await fetch(OWN, { method: "PUT", body: blob }).catch(() => null);
+  const told = await answer?.json().catch(() => null);
+  if (answer?.ok && told) return told;
+  throw Object.assign(new Error("refused"), told?.error ?? { code: "connection.lost" });
+}
