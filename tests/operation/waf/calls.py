@@ -1,11 +1,14 @@
 """One request to each address of the HTTP API, each operation of GraphQL and each page, with odd but legal values."""
 
+import base64
 import secrets
 from typing import Any
 from urllib.parse import quote
 
 from tests.operation.waf.traffic import PASSWORD, Traffic
+from tests.plugins.samples import JPEG, WEBP, png
 
+PICTURE = base64.b64encode(png(64, 64)).decode()
 ODD_NAMES = (
     *(
         "ada-lovelace",
@@ -158,6 +161,19 @@ async def call_every_address(
     said = {"emoji": "🏖️", "text": "'; DROP TABLE users -- <b>", "until": "2040-01-01T12:00:00Z"}
     await ask("PUT", "/api/v1/me/status", json=said, headers=owner)
     await ask("DELETE", "/api/v1/me/status", headers=owner)
+    await ask("POST", "/api/v1/emoji", json={"name": "party", "picture": PICTURE}, headers=owner)
+    await ask("GET", "/api/v1/emoji", headers=owner)
+    await ask("DELETE", "/api/v1/emoji/party", headers=owner)
+    announced = {"text": "'; DROP TABLE users -- <b>", "until": "2040-01-01T12:00:00Z"}
+    await ask("PUT", "/api/v1/announcement", json=announced, headers=owner)
+    await ask("GET", "/api/v1/announcement", headers=owner)
+    await ask("DELETE", "/api/v1/announcement", headers=owner)
+    for kind, content in (("png", png(200, 200)), ("jpeg", JPEG), ("webp", WEBP)):
+        headers = {**owner, "Content-Type": f"image/{kind}"}
+        await ask("PUT", "/api/v1/me/picture", content=content, headers=headers)
+    await ask("GET", "/api/v1/pictures", params={"users": other}, headers=owner)
+    await ask("DELETE", "/api/v1/me/picture", headers=owner)
+    await ask("DELETE", f"/api/v1/users/{other}/picture", headers=owner)
     chosen = {"values": {"page.turned.1": "<b>'; cat /etc/passwd", "page.theme": None}}
     await ask("PATCH", "/api/v1/me/preferences", json=chosen, headers=owner)
     for method, path in (("PUT", f"/{other}"), ("GET", ""), ("DELETE", f"/{other}")):
