@@ -3,6 +3,7 @@
 import hashlib
 import posixpath
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from loguru import logger
@@ -85,6 +86,12 @@ class JoinedPage:
             b'src="/static/%s"' % entries[0], b'src="/static/%s%s"' % (FOLDER.encode(), entries[0])
         )
 
+    def _sheets_beside(self, names: list[str]) -> Iterator[str]:
+        """All sheets in the folders of these. Joined scripts look for those that are loaded later beside themselves."""
+        for folder in {posixpath.dirname(name) for name in names}:
+            for path in (self._root / folder).glob("*.css"):
+                yield posixpath.join(folder, path.name)
+
     def _join_sheets(self) -> None:
         names = [name.decode() for name in _SHEET.findall(self.page)]
         try:
@@ -102,6 +109,8 @@ class JoinedPage:
             b"/* %s */\n%s" % (posixpath.basename(name).encode(), _BLANK.sub(b"", sheet))
             for name, sheet in zip(names, sheets, strict=True)
         )
+        for later in sorted({*self._sheets_beside(names)} - {*names}):
+            self.files[FOLDER + later] = _BLANK.sub(b"", (self._root / later).read_bytes())
         one = b'<link rel="stylesheet" href="/static/%s">\n    ' % SHEET.encode()
         at = _SHEET.search(self.page)
         if at is not None:

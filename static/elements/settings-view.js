@@ -10,6 +10,7 @@ import { frozen } from "../lib/plugins.js";
 import { isStaff } from "../lib/rights.js";
 import "./later-texts.js";
 import { labelOf } from "./plugin-place.js";
+import "./settings-sheet.js";
 import { PAGES } from "./settings/pages.js";
 import { View } from "./view.js";
 

@@ -16,6 +16,7 @@ import { ask } from "../dialogs.js";
 import "../later-texts.js";
 import { leaveRoom } from "../leave-room.js";
 import { labelOf } from "../plugin-place.js";
+import "../settings-sheet.js";
 import { bans } from "./bans.js";
 import { field, form } from "./form.js";
 import { listing } from "./listing.js";

@@ -1,5 +1,6 @@
 /** The pages for staff of the server; each is loaded when it is opened. Nobody else loads this file. */
 
+import "../../settings-sheet.js";
 import { ownerCard } from "./owner-card.js";
 import "./texts.js";
 
