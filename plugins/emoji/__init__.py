@@ -16,7 +16,7 @@ from chatserver import (
     Settings,
     hookimpl,
 )
-from chatserver_plugins.emoji.book import Book
+from chatserver_plugins.emoji.book import MOST, Book
 from chatserver_plugins.emoji.desk import Adders, Desk
 from chatserver_plugins.emoji.graphql import part
 from chatserver_plugins.emoji.operations import operations
@@ -37,14 +37,14 @@ class EmojiPlugin:
             int, msgspec.Meta(description="Largest picture, in KiB.", ge=1, le=1024)
         ] = 256
         most: Annotated[
-            int, msgspec.Meta(description="Most emoji of the server.", ge=1, le=5000)
+            int, msgspec.Meta(description="Most emoji of the server.", ge=1, le=MOST)
         ] = 1000
         most_by_member: Annotated[
             int,
             msgspec.Meta(
                 description="Most emoji that one member has added, if members may add some.",
                 ge=1,
-                le=5000,
+                le=MOST,
             ),
         ] = 20
 

@@ -5,6 +5,7 @@ import msgspec
 from chatserver import ChatError, Meaning, Records
 
 PREFIX = "emoji/"
+MOST = 5000  # that a server can be set to have
 TAKEN = Meaning(409, "never", "There is an emoji of this name already.")
 NOT_FOUND = Meaning(404, "refresh", "There is no emoji of this name.")
 
@@ -25,14 +26,14 @@ _decode = msgspec.json.Decoder(Entry).decode
 
 
 class Book:
-    """All emoji, at most `most`."""
+    """All emoji. There are at most `most`, or more if that was a larger number before."""
 
     def __init__(self, records: Records, most: int) -> None:
         self._records, self._most = records, most
 
     async def all(self) -> dict[str, Entry]:
         """The emoji by name, in the order of their names."""
-        rows = await self._records.scan(PREFIX, limit=self._most)
+        rows = await self._records.scan(PREFIX, limit=MOST)
         return {key.removeprefix(PREFIX): _decode(row) for key, row in rows}
 
     async def find(self, name: str) -> Entry:

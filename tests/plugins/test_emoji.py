@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from chatserver import ChatError, ServerRole
+from chatserver.hooks.records import Space, space_of
 from chatserver.testing.running import Answer, Chat, Person, running
+from chatserver_plugins.emoji.book import Book
 from chatserver_plugins.emoji.pictures import Picture, inspect
 from tests.plugins.pictures import gif, jpeg, png, webp
 
@@ -238,6 +240,28 @@ async def test_others_than_staff_are_refused() -> None:
             assert refused.value.code == "user.forbidden"
 
 
+async def test_who_is_of_the_staff_no_more_removes_nothing() -> None:
+    async with scene() as (chat, _, _, ben):
+        await chat.service.accounts.set_role("ben", ServerRole.ADMIN)
+        await add(ben)
+        await chat.service.accounts.set_role("ben", ServerRole.MEMBER)
+        assert error(await ben.http("DELETE", f"{PATH}/party"))[:2] == (403, "user.forbidden")
+        assert await names(ben) == ["party"]
+
+
+async def test_another_picture_under_a_name_outlives_the_removal_of_the_one_before() -> None:
+    async with scene() as (chat, olga, _, _):
+        book = Book(Space(chat.service.store, space_of("emoji")), most=10)
+        await add(olga)
+        before = await book.find("party")
+        await olga.http("DELETE", f"{PATH}/party")
+        await add(olga)
+        with pytest.raises(ChatError) as refused:
+            await book.remove("party", before)
+        assert refused.value.code == "emoji.not_found"
+        assert await names(olga) == ["party"]
+
+
 async def test_members_may_add_a_few_where_the_server_lets_them() -> None:
     async with scene(adders="members", most_by_member=2) as (chat, olga, ada, ben):
         for name in ("one", "two"):
@@ -258,13 +282,15 @@ async def test_members_may_add_a_few_where_the_server_lets_them() -> None:
 
 
 async def test_the_server_has_so_many_emoji() -> None:
-    async with scene(most=2) as (_, olga, ada, _):
+    async with scene(most=2) as (chat, olga, ada, _):
         await add(olga, "one")
         await add(olga, "two")
         full = error(await add(olga, "three"))
         assert full == (409, "limit.count", {"field": "emoji", "reason": "count", "most": 2})
         assert error(await add(olga, "two"))[1] == "emoji.taken"
         assert await names(ada) == ["one", "two"]
+        smaller = Book(Space(chat.service.store, space_of("emoji")), most=1)
+        assert list(await smaller.all()) == ["one", "two"]  # none is hidden by a new setting
 
 
 async def test_staff_elsewhere_is_refused() -> None:
