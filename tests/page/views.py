@@ -16,6 +16,7 @@ PLUGINS = [
         "disk_blobs",
         "uploads",
         "attachments",
+        "pictures",
         "invites",
         "reports",
         "announcements",
@@ -79,6 +80,8 @@ def populate(browser: Browser, server: Server) -> None:
     expect(olga.page.get_by_test_id("pinned")).to_be_visible()
     upload(olga)
     react(olga, "tomatoes", "party")
+    answer = ben.context.request.put(f"{ben.url}/api/v1/me/picture", data=png())
+    assert answer.ok, answer.text()
     report(olga, "@olga hello")  # whose notice would cover what is clicked next
     block(browser, server, olga)
     for person in (olga, ben):
@@ -327,6 +330,10 @@ class Tour:
             page.goto(f"{self.person.url}/{href}")
             expect(page.locator("#settings-title")).to_be_visible()
             page.wait_for_load_state("networkidle")
+            if href.endswith("=profile"):  # what cuts a picture has more to see than what shows it
+                given = {"name": "me.png", "mimeType": "image/png", "buffer": png(300, 200)}
+                page.get_by_test_id("picture-file").set_input_files(given)  # type: ignore[arg-type]
+                expect(page.get_by_test_id("picture-canvas")).to_be_visible()
             yield f"settings-{href.partition('=')[2]}"
             if href.endswith("=plugins"):
                 row = page.get_by_test_id("plugin-wordfilter")

@@ -97,7 +97,7 @@ def test_another_kind_is_refused(content: bytes) -> None:
         png()[:-4],
         png().replace(b"\x80", b"\x81", 1)[:-1],
         png()[:8] + png_chunk(b"IEND", b""),
-        png()[:8] + png_chunk(b"IHDR", bytes(12)),
+        png()[:8] + png_chunk(b"IHDR", bytes(3) + b"\1" + bytes(3) + b"\1") + png()[33:],
         png()[:40] + b"\0" + png()[41:],  # another checksum
         png(extra=[(b"tEXt", b"")] * MOST_PARTS),
         sized_jpeg(16, 0),
@@ -105,9 +105,9 @@ def test_another_kind_is_refused(content: bytes) -> None:
         JPEG[: JPEG.index(b"\xff\xda")] + b"\xff\xd9",  # no scan
         JPEG[:2] + JPEG[JPEG.index(b"\xff\xda") :],  # no frame
         JPEG[:2] + JPEG[JPEG.index(b"\xff\xc0") : JPEG.index(b"\xff\xc4")] + JPEG[2:],  # two frames
-        JPEG[:2] + b"\xff\xfe\x00\x01" + JPEG[2:],
+        JPEG[:2] + b"\xff\xdb\x00\x01" + JPEG[5:],
         JPEG[:2] + b"\xff\xd0" + JPEG[2:],
-        JPEG[:2] + b"\xff\x00" + JPEG[2:],
+        JPEG[:2] + b"\xff\x00\x00\x02" + JPEG[2:],
         JPEG[:2] + b"!" + JPEG[2:],
         jpeg(*[(0xFE, b"")] * MOST_PARTS),
         WEBP[:-2],
@@ -115,6 +115,7 @@ def test_another_kind_is_refused(content: bytes) -> None:
         webp_with([(b"what", b"")] * MOST_PARTS),
         WEBP[:24] + b"\x10" + WEBP[25:],  # a canvas of another size
         WEBP[:41] + b"\0" + WEBP[42:],  # no start code
+        WEBP[:38] + bytes((WEBP[38] | 1,)) + WEBP[39:],  # no key frame
         lossless_webp(8, 8).replace(b"\x2f", b"\x2e"),
         JPEG[:2] + b"\xff" * 128_000,
     ],

@@ -13,6 +13,7 @@ import pytest
 from chatserver import ChatError, PluginBlobs, ServerRole
 from chatserver.hooks.records import Space, space_of
 from chatserver.testing.running import Chat, Person, running
+from chatserver_plugins.pictures import desk
 from chatserver_plugins.pictures.album import Album
 from chatserver_plugins.pictures.desk import ASKED, BURST
 from tests.plugins.samples import JPEG, WEBP, jpeg, png
@@ -74,6 +75,14 @@ async def built(*plugins: str, **settings: object) -> AsyncIterator[Scene]:
         yield await Scene.set(chat)
 
 
+def heard(scene: Scene) -> list[tuple[str, Any]]:
+    """What those who see a user are told from now on: the user, and what of them."""
+    said: list[tuple[str, Any]] = []
+    hub: Any = scene.chat.service.hub
+    hub.tell_companions = lambda user, news: said.append((user, news.payload))
+    return said
+
+
 def refusal(answer: httpx.Response) -> tuple[str, str | None]:
     error = answer.json()["error"]
     return error["code"], (error.get("detail") or {}).get("reason")
@@ -119,7 +128,7 @@ async def test_what_is_no_small_square_picture_is_refused() -> None:
             (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "kind"),
             (png()[:-1], "broken"),
             (png(1025, 1025), "large"),
-            (png(100, 89), "square"),
+            (png(1000, 899), "square"),
             (png(89, 100), "square"),
         ):
             answer = await scene.put(scene.ada, content, **{"Content-Type": "image/png"})
@@ -130,7 +139,8 @@ async def test_what_is_no_small_square_picture_is_refused() -> None:
 
 async def test_a_picture_that_is_nearly_square_and_as_large_as_can_be_is_taken() -> None:
     async with built("pictures", "disk_blobs", **{"plugin.pictures.most_kb": 8}) as scene:
-        await scene.set_picture(scene.ada, png(1024, 922))
+        await scene.set_picture(scene.ada, png(1000, 900))
+        await scene.set_picture(scene.ada, png(1024, 1024))
         fitting = png(extra=[(b"tEXt", bytes(8000 - len(png()) - 12))])
         assert len(fitting) == 8000
         await scene.set_picture(scene.ada, fitting)
@@ -138,12 +148,11 @@ async def test_a_picture_that_is_nearly_square_and_as_large_as_can_be_is_taken()
         assert (answer.status_code, refusal(answer)) == (413, ("request.too_large", None))
 
 
-async def test_changes_are_told_to_those_who_see_them_and_counted() -> None:
+async def test_changes_are_told_to_those_who_see_them_and_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with built() as scene:
-        said: list[tuple[str, Any]] = []
-        scene.chat.service.hub.tell_companions = lambda user, news: said.append(
-            (user, news.payload)
-        )  # type: ignore[method-assign]
+        said = heard(scene)
         first = await scene.set_picture(scene.ada)
         await scene.set_picture(scene.ada)  # the same
         assert (await scene.http("DELETE", OWN, scene.ada)).is_success
@@ -158,6 +167,9 @@ async def test_changes_are_told_to_those_who_see_them_and_counted() -> None:
         ):
             assert refusal(answer)[0] == "limit.rate"
         await scene.set_picture(scene.ben)  # one person's haste is nobody else's
+        monkeypatch.setattr(desk, "USERS", 1)
+        await scene.set_picture(scene.ben, png())  # of no more than so many it is remembered
+        await scene.set_picture(scene.ada)
 
 
 async def test_staff_removes_pictures_of_others_at_every_door() -> None:
@@ -188,6 +200,9 @@ async def test_own_pictures_are_removed_at_every_door() -> None:
     async with built() as scene:
         await scene.set_picture(scene.eve)
         await scene.eve.call("pictures.remove")
+        assert await scene.of(scene.eve, scene.eve) == {}
+        await scene.set_picture(scene.eve)
+        await scene.eve.call("pictures.remove", user=scene.eve.id)
         assert await scene.of(scene.eve, scene.eve) == {}
         picture = await scene.set_picture(scene.eve)
         assert await scene.query(scene.eve, "{ me { id picture } }") == {
@@ -255,12 +270,15 @@ async def test_the_picture_of_a_deleted_account_goes_with_it_and_that_of_a_locke
         picture = await scene.set_picture(scene.ada)
         await scene.chat.service.accounts.lock("ada", True)
         assert await scene.of(scene.ben, scene.ada) == {scene.ada.id: picture}
+        said = heard(scene)
         await scene.chat.service.accounts.retire("ada")
 
         async def is_gone() -> bool:
             return await scene.holders(picture) == []
 
         await until(is_gone)
+        await until(lambda: said)
+        assert said == [(scene.ada.id, {"user": scene.ada.id, "picture": None})]
         assert await scene.chat.service.store.scan("plugin/pictures", "") == []
         assert (await scene.http("GET", picture, scene.ben)).status_code == 404
 
@@ -272,6 +290,9 @@ async def test_plugins_may_refuse_a_picture_and_the_audit_log_names_who_changed_
     enabled = ("pictures", "disk_blobs", "prude")
     async with built(*enabled, **{"plugins.folder": str(tmp_path)}) as scene:
         assert refusal(await scene.put(scene.eve, WEBP))[0] == "action.refused"
+        picture = await scene.set_picture(scene.ben)
+        assert refusal(await scene.http("DELETE", OWN, scene.ben))[0] == "action.refused"
+        assert await scene.of(scene.ada, scene.ben) == {scene.ben.id: picture}
         await scene.set_picture(scene.ada)
         assert (
             await scene.http("DELETE", f"/api/v1/users/{scene.ada.id}/picture", scene.olga)
@@ -280,7 +301,8 @@ async def test_plugins_may_refuse_a_picture_and_the_audit_log_names_who_changed_
         async def noted() -> list[Any]:
             return (await scene.http("GET", "/noted", scene.olga)).json()  # type: ignore[no-any-return]
 
-        expected = [[scene.ada.id, scene.ada.id], [scene.ada.id, scene.olga.id]]
+        expected = [[one.id, one.id] for one in (scene.ben, scene.ada)]
+        expected.append([scene.ada.id, scene.olga.id])
         await until(lambda: _equals(noted, expected))
 
 
@@ -298,7 +320,7 @@ class Plugin:
 
     @chatserver.hookimpl(actions=(chatserver.PictureChange,))
     async def check_action(self, action, user):
-        if user.username == "eve" and not action.removes and action.account == user.id:
+        if user.username == ("ben" if action.removes else "eve") and action.account == user.id:
             return chatserver.Refusal("no")
 
     @chatserver.hookimpl
@@ -329,21 +351,18 @@ async def test_of_pictures_that_two_nodes_set_at_once_one_is_kept() -> None:
         )
         nodes: list[Any] = [Album(parts), Album(parts)]  # type: ignore[arg-type]
 
-        async def once(content: bytes) -> AsyncIterator[bytes]:
-            yield content
-
-        taken = [(await service.blobs.take("", once(b"%d" % number))).id for number in range(6)]
+        some = await taken(scene, 6)
 
         async def show(number: int) -> None:
-            await nodes[number % 2].show("someone", taken[number])
+            await nodes[number % 2].show("someone", some[number])
 
         await asyncio.gather(*map(show, range(6)))
         shown = (await nodes[0].of(["someone"]))["someone"]
-        held = [blob for blob in taken if await service.blobs.holders(blob)]
+        held = [blob for blob in some if await service.blobs.holders(blob)]
         assert held == [shown]
         assert await nodes[1].show("someone", None) == shown
         assert await nodes[0].of(["someone"]) == {}
-        assert not any([await service.blobs.holders(blob) for blob in taken])
+        assert not any([await service.blobs.holders(blob) for blob in some])
         assert await parts.records.get("someone") is None
 
 
@@ -356,3 +375,59 @@ async def test_what_a_crash_leaves_is_released_by_the_next_change() -> None:
         assert await scene.of(scene.olga, scene.olga) == {}
         await scene.set_picture(scene.olga)
         assert await scene.holders(lost) == []
+
+
+async def test_a_picture_whose_bytes_are_lost_can_be_set_again() -> None:
+    async with built() as scene:
+        lost = await scene.set_picture(scene.ada)
+        await scene.chat.service.blobs.purge(lost.rpartition("/")[2])
+        assert (await scene.http("GET", lost, scene.ben)).status_code == 404
+        again = await scene.set_picture(scene.ada)
+        assert again != lost and (await scene.http("GET", again, scene.ben)).content == WEBP
+
+
+class Meddled:
+    """An album's records and blobs, while another node changes what it is about to change."""
+
+    def __init__(self, scene: Scene) -> None:
+        service = scene.chat.service
+        self._blobs = PluginBlobs(service.blobs, "pictures")
+        self._space = Space(service.store, space_of("pictures"))
+        self.records, self.blobs = self, self
+        self.refer, self.get = self._blobs.refer, self._space.get
+        self.add, self.delete = self._space.add, self._space.delete
+        self.swaps = True
+        self.row: bytes | None = None  # that stands when something is released
+
+    async def swap(self, key: str, old: bytes, new: bytes) -> bool:
+        return self.swaps and await self._space.swap(key, old, new)
+
+    async def release(self, blob: str, key: str) -> None:
+        if self.row is not None:
+            await self._space.put(key, self.row)
+        await self._blobs.release(blob, key)
+
+
+async def test_a_picture_that_another_node_shows_again_keeps_its_reference() -> None:
+    async with built() as scene:
+        first, second = await taken(scene, 2)
+        parts: Any = Meddled(scene)
+        album = Album(parts)
+        await album.show("someone", first)
+        parts.row = b'{"shown":"%s","held":["%s"]}' % (first.encode(), first.encode())
+        await album.show("someone", second)
+        assert await scene.chat.service.blobs.holders(first) == ["plugin:pictures:someone"]
+        parts.swaps = False
+        with pytest.raises(ChatError) as refused:
+            await album.show("someone", second)
+        assert refused.value.code == "limit.rate"
+
+
+async def taken(scene: Scene, count: int) -> list[str]:
+    """Ids of blobs that nothing refers to."""
+
+    async def once(content: bytes) -> AsyncIterator[bytes]:
+        yield content
+
+    blobs = scene.chat.service.blobs
+    return [(await blobs.take("", once(b"%d" % number))).id for number in range(count)]

@@ -73,11 +73,11 @@ export async function showOwn(page, element) {
     event.preventDefault();
     void take(picture);
   };
+  await present(); // before anything can be chosen, which it would replace
   element.addEventListener("dragover", (event) => event.preventDefault());
   element.addEventListener("drop", (event) => given(event, event.dataTransfer.files));
   document.addEventListener("paste", (event) => given(event, event.clipboardData.files), end);
   element.append(view, file, fault, said);
-  await present();
   return () => end.abort();
 }
 
