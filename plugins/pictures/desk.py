@@ -50,7 +50,8 @@ class Desk:
         if not shown:
             return {}
         known = await self._service.people.known_to(user, list(shown))
-        return {each.id: _address(each.id, shown[each.id]) for each in known}
+        # A crash may have kept the plugin from hearing of a deletion.
+        return {each.id: _address(each.id, shown[each.id]) for each in known if not each.deleted}
 
     async def addresses(self, users: Sequence[str]) -> Mapping[str, str]:
         """The addresses of pictures of users (ids) whom their reader knows already, however many."""

@@ -281,6 +281,9 @@ async def test_the_picture_of_a_deleted_account_goes_with_it_and_that_of_a_locke
         assert said == [(scene.ada.id, {"user": scene.ada.id, "picture": None})]
         assert await scene.chat.service.store.scan("plugin/pictures", "") == []
         assert (await scene.http("GET", picture, scene.ben)).status_code == 404
+        row = b'{"shown":"left","held":["left"]}'  # as if the plugin had not heard of it
+        await scene.chat.service.store.put("plugin/pictures", scene.ada.id, row)
+        assert await scene.of(scene.ben, scene.ada) == {}
 
 
 async def test_plugins_may_refuse_a_picture_and_the_audit_log_names_who_changed_one(
