@@ -1,7 +1,7 @@
 """The announcement that stands, in the store; there is one at most."""
 
 import logging
-import secrets
+import uuid
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -79,7 +79,7 @@ class Board:
             text=text,
             tone=wanted.tone,
             until=until,
-            id=secrets.token_hex(8),
+            id=uuid.uuid4().hex,
             by=user.id,
             at=_text(self._now()),
         )

@@ -47,6 +47,12 @@ def picture(path: str, kind: str) -> bytes:
     return request("PUT", path, f"Content-Type: image/{kind}", body=body)
 
 
+def piece(path: str, kind: str = "application/offset+octet-stream") -> bytes:
+    """A part of a file, as large as the page sends them by tus."""
+    head = (f"Content-Type: {kind}", "Upload-Offset: 0", "Tus-Resumable: 1.0.0")
+    return request("PATCH", path, *head, body=ATTACK.encode() * (1_000_000 // len(ATTACK)))
+
+
 # Of each exception: requests that pass with it and not without, and like ones that are stopped all the same.
 EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
     "9590100": (
@@ -120,6 +126,10 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
     "9590295": (
         [picture("/api/v1/me/picture", kind) for kind in ("png", "jpeg", "webp")],
         [picture("/api/v1/me/picture", "svg+xml"), picture("/api/v1/me", "png")],
+    ),
+    "9590297": (
+        [piece("/api/v1/uploads/06h1w46y97wh380z0cja")],
+        [piece("/api/v1/uploads/06h1", "text/plain"), piece(f"{ROOM}/messages")],
     ),
     "9590250": (
         [
