@@ -7,9 +7,11 @@ export default function begin(page) {
       let turn = 0; // the last one counts, whichever answer comes last
       const hear = async ({ payload }) => {
         const own = ++turn;
-        const { announcement } = payload ?? (await page.call("current"));
+        const told = payload ?? (await page.call("current").catch(() => null)); // asked again with the next connection
+        if (told === null) return;
+        const { announcement } = told;
         const line = (announcement || element.firstChild) && (await import("./line.js"));
-        if (line && own === turn) await line.show(page, element, announcement, () => void hear({}).catch(() => {}));
+        if (line && own === turn) await line.show(page, element, announcement, () => void hear({}));
       };
       element.setAttribute("role", "status");
       const end = page.hear("changed", hear);

@@ -31,7 +31,7 @@ export default function begin(page) {
 
   page.place("admin.page/v1", { id: "list", label, mount });
   page.hear("changed", ({ missed, payload }) => {
-    if (missed) return read();
+    if (missed) return read().catch(() => {}); // without a connection it is read once there is one
     pictures = { ...pictures, [payload.name]: payload.url };
     changes[payload.name] = payload.url;
     return show();
