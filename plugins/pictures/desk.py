@@ -135,16 +135,16 @@ def _checked(content: bytes) -> Picture:
     try:
         picture = read_picture(content)
     except Unreadable as error:
-        raise _invalid(error.reason) from error
+        raise _refused_picture(error.reason) from error
     sides = (picture.width, picture.height)
     if max(sides) > MOST_SIDE:
-        raise _invalid("large")
+        raise _refused_picture("large")
     if min(sides) < LEAST_RATIO * max(sides):
-        raise _invalid("square")
+        raise _refused_picture("square")
     return picture
 
 
-def _invalid(reason: str) -> ChatError:
+def _refused_picture(reason: str) -> ChatError:
     return ChatError(
         "request.invalid", WORDS[reason], detail={"field": "picture", "reason": reason}
     )

@@ -363,7 +363,8 @@ class MessageList extends View {
       return;
     }
     this.#point(null);
-    this.#resting = setTimeout(() => this.#point(row), REST_MS);
+    const key = row?.dataset.key; // the row may be made anew meanwhile
+    this.#resting = setTimeout(() => this.#point(this.#rows.node(key) ?? null), REST_MS);
   }
 
   #point(row) {

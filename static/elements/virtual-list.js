@@ -100,8 +100,10 @@ export class VirtualList {
 
   /** Makes all rows anew. */
   remake() {
-    for (const { node } of this.#rows.values()) this.#drop(node);
-    this.#rows.clear();
+    for (const [key, { entry, node }] of this.#rows) {
+      this.#observer.unobserve(node);
+      this.#rows.set(key, { entry, node: this.#made(entry, this.#owner.replace(node, entry)) });
+    }
     this.#draw();
   }
 

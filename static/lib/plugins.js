@@ -4,6 +4,7 @@ import { currentLanguage, errorText, said } from "./i18n.js";
 import { isStaff } from "./rights.js";
 
 const VERSION = 1;
+const MISSED = { missed: true, payload: null };
 
 export class Plugins {
   #places;
@@ -15,6 +16,7 @@ export class Plugins {
   #notices;
   #loaded = new Map(); // parts by plugin
   #isForStaff = false;
+  #hearing = new Set(); // of notices: `{plugin, name, tell, signal}`
 
   /** `styles` is where style sheets are added: the document's head. */
   constructor({ places, api, connection, session, store, styles, notices }) {
@@ -25,6 +27,8 @@ export class Plugins {
     this.#store = store;
     this.#styles = styles;
     this.#notices = notices;
+    session?.addEventListener("heard", ({ detail }) => this.#tellHearing(detail.notice));
+    session?.addEventListener("ready", () => this.#tellHearing());
   }
 
   /**
@@ -120,14 +124,21 @@ export class Plugins {
     this.#session.addEventListener("missed", ({ detail: { room } }) => void tell({ room, missed: true }), end);
   }
 
-  #hear(plugin, name, tell, end) {
-    const heard = ({ detail: { notice } }) => {
-      if (notice.plugin === plugin && notice.name === name) void tell({ missed: false, payload: notice.payload });
-    };
-    this.#session.addEventListener("heard", heard, end);
-    const missed = () => void tell({ missed: true, payload: null });
-    this.#session.addEventListener("ready", missed, end);
-    if (this.#session.isReady) missed();
+  #hear(plugin, name, tell, { signal }) {
+    this.#hearing.add({ plugin, name, tell, signal });
+    if (this.#session.isReady) void tell(MISSED);
+  }
+
+  /**
+   * Tells those who hear the notice, or, without one, all that some may have been missed.
+   * @param {{plugin: string, name: string, payload: any} | null} notice
+   */
+  #tellHearing(notice = null) {
+    for (const one of this.#hearing) {
+      if (one.signal.aborted) this.#hearing.delete(one);
+      else if (!notice) void one.tell(MISSED);
+      else if (one.plugin === notice.plugin && one.name === notice.name) void one.tell({ missed: false, payload: notice.payload });
+    }
   }
 
   /**

@@ -256,4 +256,7 @@ export default {
   "why.at.past": "これからの日時を指定してください。",
   "why.at.far": "日時が先すぎます。",
   "why.changes.count": "このメッセージはこれ以上変更できません。",
+  "why.text.long": "検索する文章は {most} 文字以内で入力してください。",
+  "why.text.empty": "検索する言葉を入力してください。",
+  "why.text.form": "検索する文章に使えない文字があります。",
 };

@@ -4,6 +4,7 @@ import re
 from typing import get_args
 
 from chatserver_plugins.password.strength import Reason
+from chatserver_plugins.pictures.desk import WORDS
 from tests.docs.pages import ROOT
 
 DETAIL = re.compile(r'"field": "(\w+)", "reason": "(\w+)"')
@@ -22,6 +23,7 @@ def test_every_reason_has_a_text() -> None:
         said |= {".".join(found) for found in DETAIL.findall(source) + REFUSED.findall(source)}
         said |= {f"{field}.similar" for field in CLAIMED.findall(source)}
         said |= {f"at.{reason}" for reason in TIMES.findall(source)}
+    said |= {f"picture.{reason}" for reason in WORDS}
     # Two words of one name of a user; both fields are checked alike.
     said.add("username.scripts")
     said.add("name.scripts")

@@ -63,7 +63,7 @@ export async function showOwn(page, element) {
   /** Shows what stands now. */
   async function present() {
     const { id } = page.me();
-    const { pictures } = await page.call("of", { users: [id] });
+    const { pictures } = await page.request("GET", `/api/v1/pictures?${new URLSearchParams({ users: id })}`);
     return show(pictures[id]);
   }
 
