@@ -123,6 +123,7 @@ PROVOKED = {
 CASES = ",\n".join(f'"{name}": async () => {call}' for name, (call, *_) in PROVOKED.items())
 PROVOKE = """async ([call, room, message]) => {
   const { errorText } = await import("/static/lib/i18n.js");
+  await import("/static/elements/settings/security.js"); // where passwords are changed, with the texts of their refusals
   const { session, connection, api } = document.querySelector("chat-app");
   const run = { CASES };
   return run[call]().then(() => "nothing refused", errorText);
