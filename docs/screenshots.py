@@ -85,12 +85,16 @@ def _talk(browser: Browser, server: Server) -> None:
     people["olga"].open_room(ROOM)
     for author, text in CONVERSATION:
         people[author].post_over_http([text])
+    for person in people.values():
+        person.sees(CONVERSATION[-1][1])
     for text, emoji, names in REACTIONS:
         for name in names:
             row = _row(people[name].page, text)
             row.hover()
             row.get_by_role("button", name=emoji).first.click()
             expect(row.get_by_role("button", name=emoji, pressed=True)).to_be_visible()
+            for person in people.values():  # a reaction moves the rows above it
+                expect(_row(person.page, text).get_by_test_id("reaction")).not_to_have_count(0)
     row = _row(people["olga"].page, ANSWERED)
     row.hover()
     row.get_by_test_id("reply").click()
