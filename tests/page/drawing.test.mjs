@@ -33,20 +33,36 @@ test("what is drawn once is drawn with the next frame", () => {
   assert.equal(draw.mock.callCount(), 1);
 });
 
+test("a few changes are drawn at once, each with its frame", () => {
+  const draw = mock.fn();
+  for (let number = 1; number <= 5; number += 1) {
+    drawSoon(draw);
+    pass(FRAME_MS + 1);
+    assert.equal(draw.mock.callCount(), number);
+  }
+});
+
 test("a flood is drawn seven times a second at most, and its end is drawn", () => {
   const draw = mock.fn();
-  for (let moment = 0; moment < 1_000; moment += 5) {
-    drawSoon(draw);
-    pass(5);
-  }
-  const during = draw.mock.callCount();
-  assert.ok(during >= 5 && during <= 7, String(during));
+  const flood = (ms) => {
+    const before = draw.mock.callCount();
+    for (let moment = 0; moment < ms; moment += 5) {
+      drawSoon(draw);
+      pass(5);
+    }
+    return draw.mock.callCount() - before;
+  };
+  const first = flood(1_000);
+  assert.ok(first <= 5 + 7, String(first));
+  const later = flood(1_000);
+  assert.ok(later >= 5 && later <= 7, String(later));
   drawSoon(draw);
   pass(200);
-  assert.ok(draw.mock.callCount() > during);
   const atTheEnd = draw.mock.callCount();
-  pass(1_000);
+  assert.ok(atTheEnd > first + later);
+  pass(10_000);
   assert.equal(draw.mock.callCount(), atTheEnd);
+  assert.ok(flood(1_000) > 7); // whoever rested may begin at once again
 });
 
 test("all that changed is drawn in one frame", () => {

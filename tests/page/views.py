@@ -70,8 +70,11 @@ def populate(browser: Browser, server: Server) -> None:
     ben.say("choose")
     ben.say("@olga hello, will you have some?")
     ben.sees("@olga hello, will you have some?")
+    olga.sees("@olga hello, will you have some?")
     for person in (olga, ben):
         message = person.page.get_by_test_id("message").filter(has_text="tomatoes")
+        if person is ben:  # whose row moves with the reaction
+            expect(message.get_by_test_id("reaction")).to_be_visible()
         message.hover()
         message.get_by_role("button", name="👍").first.click()
         expect(message.get_by_test_id("reaction")).to_be_visible()
@@ -80,7 +83,7 @@ def populate(browser: Browser, server: Server) -> None:
     expect(olga.page.get_by_test_id("pinned")).to_be_visible()
     upload(olga)
     react(olga, "tomatoes", "party")
-    answer = ben.context.request.put(f"{ben.url}/api/v1/me/picture", data=png())
+    answer = ben.context.request.put(f"{ben.url}/api/v1/me/picture", data=png(64, 64))
     assert answer.ok, answer.text()
     report(olga, "@olga hello")  # whose notice would cover what is clicked next
     block(browser, server, olga)

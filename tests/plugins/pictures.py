@@ -5,7 +5,7 @@ import zlib
 
 
 def png(width: int = 8, height: int = 8, rgb: tuple[int, int, int] = (200, 60, 20)) -> bytes:
-    """A picture of one colour that any browser shows."""
+    """A sunset that any browser shows: from this colour above to a lighter one below, with a sun."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -13,9 +13,19 @@ def png(width: int = 8, height: int = 8, rgb: tuple[int, int, int] = (200, 60, 2
         )
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    rows = (b"\0" + bytes(rgb) * width) * height
+    rows = b"".join(b"\0" + _line(width, height, row, rgb) for row in range(height))
     parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _line(width: int, height: int, row: int, rgb: tuple[int, int, int]) -> bytes:
+    """The pixels of one line, three bytes each."""
+    sky = bytes(min(255, part + 120 * row // height) for part in rgb)
+    radius = min(width, height) / 4
+    across = (radius**2 - (row - height / 2) ** 2) ** 0.5 if abs(row - height / 2) < radius else 0
+    sun = round(across) * 2
+    left = (width - sun) // 2
+    return sky * left + b"\xff\xe6\x8c" * sun + sky * (width - left - sun)
 
 
 def gif(width: int, height: int) -> bytes:
