@@ -1,5 +1,6 @@
 """A server that writes to Kafka, in the process of the test."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from chatserver.config import load
 from chatserver.denial.refusal import Denial
 from chatserver.denial.server import DeniedServer, holding
 from tests.kafka.broker import Broker
+from tests.waiting import until
 
 
 class Chat:
@@ -67,3 +69,10 @@ async def chat(
     with holding(denial):
         async with DeniedServer(loaded, denial).opened() as server, server.working():
             yield Chat(server, await server.service.accounts.add(name, "a long password"))
+    await until(all_closed)
+
+
+def all_closed() -> bool:
+    """TLS needs a few more turns of the loop to end, for which aiokafka does not wait."""
+    transports = asyncio.get_running_loop()._transports.values()  # type: ignore[attr-defined]
+    return all(transport._sock is None for transport in transports)
