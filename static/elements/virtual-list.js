@@ -31,6 +31,7 @@ export class VirtualList {
   #scrolledAt = 0;
   #still = 0;
   #frame = 0;
+  #seen = 0; // the scrollTop that was known last
   #written = null; // the scrollTop that was set here
 
   /**
@@ -131,6 +132,7 @@ export class VirtualList {
 
   toEnd() {
     this.follows = true;
+    this.#seen = 0; // nobody leaves it any more
     this.#shift = 0;
     this.#scrolledAt = 0;
     this.#draw();
@@ -315,7 +317,7 @@ export class VirtualList {
   /** After any change: to the end, or so that what is held stands where it stood. */
   #keep() {
     if (this.follows) {
-      if (!this.#isTouched) this.#scrollTo(this.#scroller.scrollHeight);
+      if (!this.#isTouched && !this.#isLeaving) this.#scrollTo(this.#scroller.scrollHeight);
       this.#take();
       return;
     }
@@ -342,6 +344,11 @@ export class VirtualList {
     if (this.#shift > 0 && !this.#isTouched && this.#scroller.scrollTop < this.#scroller.clientHeight) this.#settle();
   }
 
+  /** Whether the reader has scrolled up from the end, of which no event has told yet. */
+  get #isLeaving() {
+    return this.#scroller.scrollTop < this.#seen - 1 && !this.isAtEnd;
+  }
+
   get #isScrolling() {
     return this.#isTouched || performance.now() - this.#scrolledAt < STILL_MS;
   }
@@ -359,9 +366,11 @@ export class VirtualList {
     const before = this.#scroller.scrollTop;
     this.#scroller.scrollTop = top;
     if (this.#scroller.scrollTop !== before) this.#written = this.#scroller.scrollTop;
+    this.#seen = this.#scroller.scrollTop;
   }
 
   #onScroll() {
+    this.#seen = this.#scroller.scrollTop;
     if (this.#scroller.scrollTop === this.#written) {
       this.#written = null; // not by the reader: all is in its place, unless a row is not as high as was thought
       if (this.#isMissing()) this.#onMoved();

@@ -146,3 +146,33 @@ def test_rows_that_move_under_a_pointer_that_rests_get_no_actions_until_they_res
     expect(last.locator(".actions")).to_be_visible()
     expect(page.locator("message-list .actions")).to_have_count(1)
     assert page.evaluate("window.bars") == [0, 3]
+
+
+RELABEL = "document.querySelector('chat-app').places.relabel('message.actions/v1')"
+
+
+def test_who_scrolls_up_stays_there_though_all_rows_are_made_anew_before_an_event_tells(
+    person: PersonFactory, filled: tuple[Server, str]
+) -> None:
+    server, _ = filled
+    page = at_the_end(person, server, "ben-leaves").page
+    up = "document.querySelector('[data-testid=scroller]').scrollTop = 0"
+    page.evaluate(f"() => {{ {up}; {RELABEL}; }}")
+    expect(page.get_by_test_id("jump")).to_be_visible()
+    page.get_by_test_id("jump").click()
+    expect(page.get_by_test_id("jump")).to_be_hidden()
+
+
+def test_the_focus_and_its_actions_outlast_rows_that_are_made_anew(
+    person: PersonFactory, filled: tuple[Server, str]
+) -> None:
+    server, _ = filled
+    page = at_the_end(person, server, "ben-stays").page
+    last = page.locator("message-list article").last
+    last.focus()
+    expect(last.locator(".actions")).to_be_visible()
+    last.evaluate("(row) => row.setAttribute('data-old', '')")
+    page.evaluate(RELABEL)
+    expect(page.locator("[data-old]")).to_have_count(0)
+    expect(last).to_be_focused()
+    expect(last.locator(".actions")).to_be_visible()
