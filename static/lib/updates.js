@@ -10,6 +10,7 @@ const SCRIPT = "/static/service-worker.js";
 const TAKE_OVER = "take-over";
 const CHECK_EVERY_MS = 60_000;
 const ASK_AGAIN_MS = 5_000;
+const TAKING_MS = 10_000; // browsers let a busy worker go on for minutes
 
 export class Updates extends EventTarget {
   available = false;
@@ -21,6 +22,7 @@ export class Updates extends EventTarget {
   #build = "";
   #wasControlled = false;
   #isTaking = false;
+  #taking = 0; // the timer of a version that does not take over
   #checkedAt = 0;
 
   constructor({ container, reload }) {
@@ -64,8 +66,12 @@ export class Updates extends EventTarget {
   take() {
     const waiting = this.#registration?.waiting;
     this.#isTaking = true;
-    if (waiting) haveTakeOver(waiting);
-    else this.#reload(); // another window had it take over
+    if (!waiting) {
+      this.#reload(); // another window had it take over
+      return;
+    }
+    haveTakeOver(waiting);
+    this.#taking = setTimeout(() => this.#reload(), TAKING_MS); // which asks the server first, whichever worker there is
   }
 
   #watch(registration) {
@@ -95,6 +101,7 @@ export class Updates extends EventTarget {
 
   /** Another window's reader may have wanted it: this window goes on with its own files until its reader does. */
   async #onTakenOver() {
+    clearTimeout(this.#taking);
     const isFirst = !this.#wasControlled;
     this.#wasControlled = true;
     if (this.#isTaking) this.#reload();

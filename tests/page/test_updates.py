@@ -23,6 +23,7 @@ KEPT = "async () => (await caches.keys()).filter((name) => name.startsWith('page
 
 # Chromium lets an old worker that is busy go on for five minutes, and looks each minute.
 LAME_DUCK_TRIES = 4_000
+LAME_DUCK_MS = 400_000
 NONE_WAITS = """async () => {
   const found = await navigator.serviceWorker.getRegistration();
   return found.active !== null && found.waiting === null && found.installing === null;
@@ -105,7 +106,7 @@ def test_a_new_version_waits_until_each_window_wants_it(site: Site, person: Pers
     offered(aya.page)
     expect(aya.page).to_have_title(re.compile("chatserver"))  # nothing happens unasked
     aya.page.get_by_test_id("update-now").click()
-    expect(aya.page).to_have_title(re.compile("Second"))
+    expect(aya.page).to_have_title(re.compile("Second"), timeout=LAME_DUCK_MS)
     assert aya.page.evaluate(BUILD) != first
     expect(aya.page.get_by_test_id("update-line")).to_be_empty()
     # The other window goes on as it is, still finds its files, and is offered the new version.
@@ -113,12 +114,12 @@ def test_a_new_version_waits_until_each_window_wants_it(site: Site, person: Pers
     assert other.evaluate(BUILD) == first
     assert other.evaluate("(url) => fetch(url).then((answer) => answer.text())", old) == content
     other.get_by_test_id("update-now").click()
-    expect(other).to_have_title(re.compile("Second"))
+    expect(other).to_have_title(re.compile("Second"), timeout=LAME_DUCK_MS)
     site.replace("Third")
     aya.connected()
     offered(aya.page)
     aya.page.get_by_test_id("update-now").click()
-    expect(aya.page).to_have_title(re.compile("Third"))
+    expect(aya.page).to_have_title(re.compile("Third"), timeout=LAME_DUCK_MS)
     expect(aya.page.get_by_test_id("update-line")).to_be_empty()
     until(aya.page, f"async () => (await ({KEPT})()).length === 2")
 
@@ -186,7 +187,7 @@ def test_a_server_for_development_keeps_nothing_and_ends_what_was_kept(
     site.settings["server.debug"] = "true"
     site.replace("Dev")
     aya.page.evaluate("navigator.serviceWorker.getRegistration().then((found) => found?.update())")
-    until(aya.page, f"async () => (await ({KEPT})()).length === 0")
+    until(aya.page, f"async () => (await ({KEPT})()).length === 0", tries=LAME_DUCK_TRIES)
     aya.page.reload()
     expect(aya.page).to_have_title(re.compile("Dev"))
 

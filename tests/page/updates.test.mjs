@@ -97,6 +97,27 @@ test("a new version is offered, and takes over when it is wanted", async (contex
   assert.equal(seen.reloads, 1);
 });
 
+test("a version that is kept from taking over is shown all the same, once", async (context) => {
+  context.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
+  const container = new Container();
+  container.controller = new Worker("1");
+  const { updates, seen } = await started(container);
+  const second = new Worker("2");
+  second.state = "installed";
+  container.registration.waiting = second;
+  updates.take();
+  context.mock.timers.tick(9_999);
+  assert.equal(seen.reloads, 0);
+  context.mock.timers.tick(1);
+  assert.equal(seen.reloads, 1);
+
+  const other = await started(container);
+  other.updates.take();
+  container.takenOverBy(second);
+  context.mock.timers.tick(20_000);
+  assert.equal(other.seen.reloads, 1);
+});
+
 test("a version that waits already is offered at the start", async () => {
   const container = new Container();
   container.controller = new Worker("1");
@@ -183,7 +204,7 @@ test("a worker that loses a question is asked again, until it answers or is gone
 });
 
 test("a worker that loses what it is told is told again, until it takes over", async (context) => {
-  context.mock.timers.enable({ apis: ["setInterval"] });
+  context.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
   const container = new Container();
   container.controller = new Worker("1");
   const { updates } = await started(container, "2");
