@@ -87,6 +87,6 @@ def test_an_announcement_ends_when_the_server_says_so_whatever_the_clock_of_the_
     page.evaluate(ANNOUNCE, {"text": "In a moment", "until": end.isoformat()})
     shown = page.locator(".announcement")
     expect(shown).to_have_text("In a moment×")
-    page.wait_for_timeout(3_000)  # the page has asked whether it has ended
+    page.wait_for_timeout(3_000)  # by its own clock it would have gone after one second
     expect(shown).to_be_visible()
     expect(shown).to_have_count(0, timeout=120_000)
