@@ -53,6 +53,8 @@ def leave_without_an_answer(browser: Browser) -> None:
 def test_a_request_that_a_test_left_without_an_answer_is_no_error_of_a_later_one(
     shared_chromium: SharedChromium, caplog: pytest.LogCaptureFixture
 ) -> None:
+    gc.collect()
+    caplog.clear()  # of what the tests before left, such as a driver's connections that were given up
     for _ in range(2):
         with shared_chromium.lent() as browser:
             leave_without_an_answer(browser)

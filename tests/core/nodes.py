@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from chatserver.config import Config, load
 from chatserver.errors import StoreUnavailable
 from chatserver.hooks.calls import HookCalls
@@ -131,6 +133,13 @@ def make_service(
     hooks = hook_calls(config, measures, calls)
     known = authenticator or NoPasswords()
     return Service(config, store, known, hooks, measures, bus=bus, clock=clock)
+
+
+def stop_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services that start from now on look for nothing in their store by the clock, only for whoever asks."""
+    for name in ("CLAIMS", "INDEX", "SIMILAR", "SWEEP"):
+        monkeypatch.setattr(f"chatserver.service.service.{name}_SECONDS", 1e9)
+    monkeypatch.setattr("chatserver.service.service.LOOK_SECONDS", 1e9)
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ from tests.core.loginmethods import (
     nodes,
     signed_in,
 )
-from tests.core.nodes import FaultyStore, NoPasswords
+from tests.core.nodes import FaultyStore, NoPasswords, stop_clocks
 
 FLOW = r"auth\.flow"
 RIGHT = {"name": "ada", "word": "sesame"}
@@ -323,7 +323,10 @@ class NeverRight(NoPasswords):
         return False
 
 
-async def test_names_that_exist_and_others_cost_the_same_calls_of_the_store() -> None:
+async def test_names_that_exist_and_others_cost_the_same_calls_of_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stop_clocks(monkeypatch)
     store = Watched()
     store.calls = []
     async with nodes(store=store, authenticator=NeverRight()) as (service,):
