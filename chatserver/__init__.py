@@ -7,6 +7,7 @@ from chatserver.blobs.serving import Answer as BlobAnswer
 from chatserver.blobs.serving import answer as blob_answer
 from chatserver.blobs.uploads import Upload, Uploads
 from chatserver.cluster.bus.link import BusLink
+from chatserver.config.settings import TableName
 from chatserver.delivery.encoding import text_frame
 from chatserver.delivery.notices import (
     AccountPreferencesChanged,
@@ -432,6 +433,7 @@ __all__ = [
     "Subscriber",
     "Suggested",
     "Suggestion",
+    "TableName",
     "Tally",
     "TargetError",
     "TextPart",

@@ -3,14 +3,22 @@
 import enum
 import re
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
-from chatserver.config.settings import describe, is_secret, type_parts
+from chatserver.config.settings import (
+    Setting,
+    is_secret,
+    named_tables,
+    top_settings,
+    type_parts,
+)
 from chatserver.localized import DEFAULT, Localized
 
-FieldKind: TypeAlias = Literal["boolean", "integer", "number", "text", "choice", "list", "table"]
+FieldKind: TypeAlias = Literal[
+    "boolean", "integer", "number", "text", "choice", "list", "map", "tables", "table"
+]
 # By the last word of a key's name, as in `drain_seconds`.
 UNITS = {"ms": "millisecond", "seconds": "second", "days": "day", "bytes": "byte"}
 UNITS |= {"percent": "percent", "kib": "KiB"}
@@ -21,14 +29,18 @@ _PLAIN: dict[Any, FieldKind] = {bool: "boolean", int: "integer", float: "number"
 class FieldForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The input for a value. Bounds of a list's items are left out; the server checks all.
 
-    `table` has no input: such a setting is changed in the configuration alone. `items` is the kind of a list's items,
-    and `choices` are those of a choice, or of a list of choices. Without `minimum`, numbers are above `above`, if that
-    is given; the same holds for `maximum` and `below`. `unit` is one of ECMA-402 (`second`), or KiB.
+    `items` is the kind of a list's items, and `choices` are those of a choice, or of a list of choices. A map has
+    `names` with `values`, and tables have `names` with `fields`; a `table` of another shape has no input: it is
+    changed in the configuration alone. Without `minimum`, numbers are above `above`, if that is given; the same
+    holds for `maximum` and `below`. `unit` is one of ECMA-402 (`second`), or KiB.
     """
 
     kind: FieldKind
     items: Literal["integer", "number", "text", "choice"] | None = None
     choices: list[str] = []
+    names: "FieldForm | None" = None
+    values: "FieldForm | None" = None
+    fields: list["TableField"] = []
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
@@ -40,32 +52,56 @@ class FieldForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_optional: bool = False  # null stands for nothing
 
 
-class FormField(NamedTuple):
+class FormField(msgspec.Struct, frozen=True, kw_only=True):
     """One key: its form, and its texts. `is_of_operator` says that it is changed on the machine alone."""
 
+    key: str
     form: FieldForm
     label: Localized
     description: Localized
+    is_secret: bool
     is_of_operator: bool
 
 
+class TableField(FormField, frozen=True, kw_only=True):
+    """One key of each of some tables. `default` is JSON, and null if the key is required."""
+
+    default: Any
+    is_required: bool
+
+
 def form_fields(kind: type[msgspec.Struct]) -> dict[str, FormField]:
-    """The keys of a settings struct that `describe` has on its first level, in the order of declaration.
+    """The keys of a settings struct on its first level, in the order of declaration.
 
     `Meta(title=…, description=…, extra={"ja": {"title": …, "description": …}})` gives the texts, and
     `extra={"operator": True}` keeps a setting to those who have the machine, as those of files always are.
     """
-    top = {field.name: field.type for field in msgspec.structs.fields(kind)}
     return {
-        setting.key: FormField(
-            form=_form(setting.key, top[setting.key]),
-            label=_text(top[setting.key], "title", setting.key),
-            description=_text(top[setting.key], "description", setting.description),
-            is_of_operator=is_of_operator(setting.key, top[setting.key]),
-        )
-        for setting in describe(kind)
-        if setting.key in top
+        setting.key: FormField(**_parts(setting, field)) for setting, field in top_settings(kind)
     }
+
+
+def _parts(setting: Setting, field: msgspec.structs.FieldInfo) -> dict[str, Any]:
+    return {
+        "key": setting.key,
+        "form": _form(setting.key, field.type),
+        "label": _text(field.type, "title", setting.key),
+        "description": _text(field.type, "description", setting.description),
+        "is_secret": is_secret(setting.key),
+        "is_of_operator": is_of_operator(setting.key, field.type),
+    }
+
+
+def table_fields(kind: type[msgspec.Struct]) -> list[TableField]:
+    """The keys of each of some tables, in the order of declaration."""
+    return [
+        TableField(
+            **_parts(setting, field),
+            default=None if field.required else msgspec.to_builtins(setting.default),
+            is_required=field.required,
+        )
+        for setting, field in top_settings(kind)
+    ]
 
 
 def is_of_operator(key: str, kind: Any) -> bool:
@@ -89,6 +125,8 @@ def _form(key: str, kind: Any) -> FieldForm:
         return FieldForm(kind="choice", choices=choices, is_optional=is_optional)
     if get_origin(base) in (list, tuple, set, frozenset):
         return _list(base, bounds, is_optional)
+    if get_origin(base) is dict:
+        return _map(base, is_optional)
     if base not in _PLAIN:
         return FieldForm(kind="table")
     unit = UNITS.get(key.rpartition("_")[2], "") if base in (int, float) else ""
@@ -105,6 +143,17 @@ def _list(base: Any, bounds: dict[str, Any], is_optional: bool) -> FieldForm:
     if kind is None or kind == "boolean":
         return FieldForm(kind="table")
     return FieldForm(kind="list", items=kind, choices=choices, is_optional=is_optional, **bounds)
+
+
+def _map(base: Any, is_optional: bool) -> FieldForm:
+    name, value = get_args(base)
+    names = _form("", name)
+    if (tables := named_tables(base)) is not None:
+        return FieldForm(kind="tables", names=names, fields=table_fields(tables.struct))
+    values = _form("", value)
+    if values.kind not in (*_PLAIN.values(), "choice"):
+        return FieldForm(kind="table")
+    return FieldForm(kind="map", names=names, values=values, is_optional=is_optional)
 
 
 def _choices(base: Any) -> list[str]:

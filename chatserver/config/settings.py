@@ -4,12 +4,24 @@ It does not depend on the core's sections (`sections.py`) or on the origin of ra
 """
 
 import difflib
+import enum
 import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
 import msgspec
 
@@ -19,6 +31,11 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 HIDDEN = "***"
 TABLES = dict[str, dict[str, Any]]  # raw sections, which are converted elsewhere
+# The name of a table among others, as in `dict[TableName, Provider]`.
+TableName: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", description="1 to 32 of a-z 0-9 _ -"),
+]
 _SECRET = re.compile(r"(?:^|_)(?:password|secret|token|key|uri)$")
 _USER_INFO = re.compile(r"(?<=://)\S*@")
 _SECRET_PARAMETER = re.compile(r"([?&][^=&\s]*(?:password|secret|token|key)[^=&\s]*=)[^&\s]*", re.I)
@@ -45,6 +62,21 @@ class Setting(NamedTuple):
     type: str
     default: Any
     description: str
+
+
+class NamedTables(NamedTuple):
+    """The types of tables that have names: of a name, and of a table."""
+
+    name: Any
+    struct: type[msgspec.Struct]
+
+    def wrong_name(self, name: str) -> str:
+        """What is wrong with a name; empty if it may be one."""
+        try:
+            msgspec.convert(name, self.name)
+        except ValueError:
+            return f"a name has {_description(self.name) or type_text(self.name)}, got {name!r}"
+        return ""
 
 
 def convert(raw: Mapping[str, Any], kind: type[T], where: Callable[[str], str] | str = "") -> T:
@@ -79,15 +111,22 @@ def describe(kind: type[msgspec.Struct], prefix: str = "") -> list[Setting]:
     Keys of named tables (`dict[str, Struct]`) contain NAME.
     """
     found: list[Setting] = []
-    for field in msgspec.structs.fields(kind):
-        key, inner = prefix + field.name, _named(field.type)
-        if inner is not None:
-            found += describe(inner, f"{key}.NAME.")
-        elif not _is_struct(field.type):
-            found.append(
-                Setting(key, type_text(field.type), _default(field), _description(field.type))
-            )
+    for setting, field in top_settings(kind):
+        if (inner := named_tables(field.type)) is not None:
+            found += describe(inner.struct, f"{prefix}{setting.key}.NAME.")
+        else:
+            found.append(setting._replace(key=prefix + setting.key))
     return found
+
+
+def top_settings(
+    kind: type[msgspec.Struct],
+) -> Iterator[tuple[Setting, msgspec.structs.FieldInfo]]:
+    """Each key of the first level with its field, in the order of declaration; nested structs are left out."""
+    for field in msgspec.structs.fields(kind):
+        if not _is_struct(field.type):
+            texts = type_text(field.type), _default(field), _description(field.type)
+            yield Setting(field.name, *texts), field
 
 
 def type_text(kind: Any) -> str:
@@ -99,6 +138,8 @@ def type_text(kind: Any) -> str:
         return "one of " + ", ".join(str(value) for value in get_args(base))
     if get_origin(base) in (list, tuple, frozenset, set):
         return "a list of " + type_text(get_args(base)[0]).removeprefix("a ")
+    if isinstance(base, type) and issubclass(base, enum.Enum):
+        return "one of " + ", ".join(str(each.value) for each in base)
     plain = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
     return plain.get(base, "a table") + _bounds(metas)
 
@@ -125,7 +166,7 @@ def _struct(
             problems.append(f"{where(path)}: unknown key{_suggestion(name, fields)}")
         elif _is_struct(fields[name].type):
             values[name] = _struct(value, fields[name].type, where, problems, path)
-        elif (inner := _named(fields[name].type)) is not None:
+        elif (inner := named_tables(fields[name].type)) is not None:
             values[name] = _named_tables(value, inner, where, problems, path)
         elif fields[name].type == TABLES:
             values[name] = value
@@ -146,13 +187,17 @@ def _struct(
 
 
 def _named_tables(
-    raw: Any, kind: type[T], where: Callable[[str], str], problems: list[str], prefix: str
-) -> dict[str, T | None]:
+    raw: Any, kind: NamedTables, where: Callable[[str], str], problems: list[str], prefix: str
+) -> dict[str, msgspec.Struct | None]:
+    if isinstance(raw, Text):
+        with suppress(ValueError):
+            raw = json.loads(raw)
     if not isinstance(raw, Mapping):
         problems.append(f"{where(prefix)}: expected a table, got {_shown(prefix, raw)}")
         return {}
+    problems += [f"{where(prefix)}: {wrong}" for name in raw if (wrong := kind.wrong_name(name))]
     return {
-        name: _struct(table, kind, where, problems, f"{prefix}.{name}")
+        name: _struct(table, kind.struct, where, problems, f"{prefix}.{name}")
         for name, table in raw.items()
     }
 
@@ -188,6 +233,12 @@ def _made(
 
 def converted(value: Any, kind: Any) -> Any:
     """A raw value as this type. Raises `ValueError` or `TypeError`."""
+    if (tables := named_tables(kind)) is not None:
+        problems: list[str] = []
+        found = _named_tables(value, tables, str, problems, "")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return found
     if isinstance(value, Text):
         return _from_text(str(value), kind)
     result = msgspec.convert(value, kind)
@@ -243,13 +294,13 @@ def _is_struct(kind: Any) -> bool:
     return isinstance(base, type) and issubclass(base, msgspec.Struct)
 
 
-def _named(kind: Any) -> type[msgspec.Struct] | None:
-    """The struct of named tables."""
+def named_tables(kind: Any) -> NamedTables | None:
+    """What `dict[str, Struct]` says of its tables; None for another type."""
     base, _ = type_parts(kind)
     if get_origin(base) is not dict or not _is_struct(get_args(base)[1]):
         return None
-    found: type[msgspec.Struct] = type_parts(get_args(base)[1])[0]
-    return found
+    name, table = get_args(base)
+    return NamedTables(name, type_parts(table)[0])
 
 
 def _bounds(metas: list[msgspec.Meta]) -> str:

@@ -45,12 +45,17 @@ class SettingsChange(msgspec.Struct, frozen=True, kw_only=True):
 NO_CHANGE = SettingsChange()
 
 
-class SettingProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """A setting that cannot have its value. `setting` is empty for a rule about several; `text` is for people."""
+class SettingProblem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A setting that cannot have its value. `setting` is empty for a rule about several; `text` is for people.
+
+    Of a setting with tables, `entry` is the name of one, and `field` the key in it; each is empty if it is not known.
+    """
 
     setting: str
-    reason: str  # unknown, twice, value, required, rule, or one of `Fixed`
+    reason: str  # unknown, twice, value, required, rule, name, or one of `Fixed`
     text: str
+    entry: str = ""
+    field: str = ""
 
 
 class Switched(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +95,9 @@ class SettingView(msgspec.Struct, frozen=True, kw_only=True):
     """A setting of a plugin as it is in use. `type`, `label` and `description` are for people.
 
     `value` and `default` are in TOML notation, secrets in them hidden; `default` is null if the key is required.
-    `current` and `usual` are JSON, and null for secrets and tables: the value in use, and the one that a reset leads to.
+    `current` and `usual` are JSON: the value in use, and the one that a reset leads to. They are null for secrets, and
+    for a `table`; tables with names are there without their secrets, and `secrets` has what may be shown of those that
+    are set, by the name of the table and the key.
     `is_stored` says that the store remembers a value, `source` where the one in use is from, and `origin` the file,
     variable or option that gives one. `fixed` says why it cannot be changed here.
     """
@@ -104,6 +111,7 @@ class SettingView(msgspec.Struct, frozen=True, kw_only=True):
     default: str | None
     current: Any
     usual: Any
+    secrets: Mapping[str, Mapping[str, str]] = {}
     is_secret: bool
     is_set: bool
     is_stored: bool

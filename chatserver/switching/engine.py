@@ -179,12 +179,12 @@ class Engine:
         again = self._again()
         if plugin not in discover(again.config):
             raise ChatError("request.not_found", f"There is no plugin {plugin}.")
-        known = self.settings_type(plugin).__struct_fields__ if stored else ()
+        kind = self.settings_type(plugin) if stored else None
         wanted = again.config.plugins.enabled
         order = [name for name in wanted if name in enabled or name == plugin]
         order += [name for name in (*enabled, plugin) if name not in order]
         sections = {name: table for name, table in config.plugin.items() if name != plugin}
-        sections[plugin] = section_of(again, plugin, known, stored)
+        sections[plugin] = section_of(again, plugin, kind, stored)
         return replace(config, plugins=replace(config.plugins, enabled=order), plugin=sections)
 
     def configured_names(self) -> Sequence[str]:
@@ -211,12 +211,11 @@ class Engine:
         if not self.is_on(plugin):
             return self.new_section(plugin, stored)
         found = self.set.config.plugin.get(plugin)
-        return found if isinstance(found, Section) else section_of(self.loaded, plugin, (), {})
+        return found if isinstance(found, Section) else section_of(self.loaded, plugin, None, {})
 
     def new_section(self, plugin: str, stored: Stored) -> Section:
         """The section that a plugin gets by a switch. Raises `ChatError` and `StartupError`."""
-        known = self.settings_type(plugin).__struct_fields__
-        return section_of(self._again(), plugin, known, stored)
+        return section_of(self._again(), plugin, self.settings_type(plugin), stored)
 
     def tell(self, switched: PluginSwitch) -> None:
         """Tell observers of a change for a plugin that is off."""

@@ -17,8 +17,8 @@ from chatserver.config.settings import (
     Table,
     convert,
     converted,
-    describe,
-    is_secret,
+    named_tables,
+    top_settings,
 )
 from chatserver.config.sources import kind_of
 from chatserver.config.text import hidden, toml_value
@@ -26,6 +26,7 @@ from chatserver.errors import ChatError, StartupError
 from chatserver.hooks.policy import FIELD_NAMES
 from chatserver.hooks.types import Settings
 from chatserver.service.switches import Fixed, SettingProblem, SettingsChange, SettingView
+from chatserver.switching import tables
 
 STORED_BYTES = 65536  # most of the settings of one plugin, as JSON
 STORE = "store"  # in messages, where a file has its path
@@ -48,27 +49,39 @@ class Section(Table):
         prefix: str,
     ) -> None:
         def found(key: str) -> str:
-            is_stored = key.removeprefix(prefix) in stored
+            is_stored = key.removeprefix(prefix).partition(".")[0] in stored
             return f"{STORE}: {key}" if is_stored else locate(key)
 
         super().__init__({**base, **stored}, found)
         self.base, self.stored, self.origin = base, stored, origin
 
 
-def section_of(loaded: Loaded, plugin: str, known: Collection[str], stored: Stored) -> Section:
-    """The section of a plugin with the store's settings, of which only those of `known` names are used."""
+def section_of(loaded: Loaded, plugin: str, kind: type[Settings] | None, stored: Stored) -> Section:
+    """The section of a plugin with the store's settings, of which those are used that `kind` has."""
+    fields = form_fields(kind) if kind is not None and stored else {}
     prefix = f"plugin.{plugin}."
     origin = {
         key.removeprefix(prefix).partition(".")[0]: label
         for key, label in loaded.origin.items()
         if key.startswith(prefix)
     }
+    base = loaded.config.plugin.get(plugin, {})
     used = {
-        key: value
+        key: _completed(key, value, base, fields)
         for key, value in stored.items()
-        if key in known and _given_by(origin.get(key)) is None
+        if key in fields and _given_by(origin.get(key)) is None
     }
-    return Section(loaded.config.plugin.get(plugin, {}), used, origin, loaded.where, prefix)
+    return Section(base, used, origin, loaded.where, prefix)
+
+
+def _completed(
+    key: str, value: Any, base: Mapping[str, Any], fields: Mapping[str, FormField]
+) -> Any:
+    """A stored value; tables with what they leave out, as the configuration has it."""
+    form = fields[key].form
+    return (
+        tables.completed(value, base.get(key, {}), form.fields) if form.kind == "tables" else value
+    )
 
 
 def changed(
@@ -86,26 +99,26 @@ def changed(
     has a `SettingProblem` for each wrong value, and limit.size.
     """
     fields = form_fields(kind)
-    problems = {
+    unchangeable = {
         key: problem
         for key in [*change.settings, *change.reset]
         if (problem := _not_changeable(key, fields, section, stored, change, is_operator))
     }
+    problems = list(unchangeable.values())
     after = {key: value for key, value in stored.items() if key not in change.reset}
     for key, value in change.settings.items():
-        if key in problems:
-            continue
-        try:
-            after[key] = _value(value, kind, key)
-        except (ValueError, TypeError):
-            expected = next(each.type for each in describe(kind) if each.key == key)
-            problems[key] = SettingProblem(setting=key, reason="value", text=f"expected {expected}")
+        if key not in unchangeable:
+            after[key], found = _to_store(
+                key, value, kind, fields[key], section, stored, is_operator
+            )
+            problems += found
     if not problems:
         after = {key: value for key, value in after.items() if key in fields}
         used = {key: value for key, value in after.items() if key not in _taken(section)}
-        problems = _problems_together({**section.base, **used}, kind)
+        laid = {key: _completed(key, value, section.base, fields) for key, value in used.items()}
+        problems = _problems_together({**section.base, **laid}, kind)
     if problems:
-        raise _invalid(plugin, list(problems.values()))
+        raise _invalid(plugin, problems)
     if len(msgspec.json.encode(after)) > STORED_BYTES:
         raise ChatError("limit.size")
     missing = object()
@@ -118,10 +131,14 @@ def changed(
 
 
 def _invalid(plugin: str, problems: Sequence[SettingProblem]) -> ChatError:
-    text = "; ".join(f"{each.setting}: {each.text}".removeprefix(": ") for each in problems)
+    text = "; ".join(f"{_place(each)}: {each.text}".removeprefix(": ") for each in problems)
     detail = {"field": "settings", "reason": "values", "plugin": plugin}
     found = msgspec.to_builtins(problems)
     return ChatError("plugin.invalid", text, detail={**detail, "problems": found})
+
+
+def _place(problem: SettingProblem) -> str:
+    return ".".join(part for part in (problem.setting, problem.entry, problem.field) if part)
 
 
 def views(
@@ -131,8 +148,7 @@ def views(
     values, usual, fields = _values(section, kind), _values(section.base, kind), form_fields(kind)
     return [
         _view(setting, fields[setting.key], values, usual, section, stored, is_operator)
-        for setting in describe(kind)
-        if setting.key in fields
+        for setting, _ in top_settings(kind)
     ]
 
 
@@ -145,21 +161,22 @@ def _view(
     stored: Stored,
     is_operator: bool,
 ) -> SettingView:
-    key, is_required = setting.key, setting.default is msgspec.NODEFAULT
-    is_hidden = is_secret(key) or field.form.kind == "table"
+    key, form, is_required = setting.key, field.form, setting.default is msgspec.NODEFAULT
     label = section.origin.get(key)
     default = None if is_required else msgspec.to_builtins(setting.default)
+    are_tables = form.kind == "tables"
     return SettingView(
         key=key,
         type=setting.type,
         label=field.label,
         description=field.description,
-        form=field.form,
+        form=form,
         value=toml_value(hidden(key, values[key])) if key in values else "",
         default=None if is_required else toml_value(hidden(key, default)),
-        current=None if is_hidden else values.get(key),
-        usual=None if is_hidden else usual.get(key),
-        is_secret=is_secret(key),
+        current=_shown(field, values.get(key)),
+        usual=_shown(field, usual.get(key)),
+        secrets=tables.secrets(values.get(key), form.fields) if are_tables else {},
+        is_secret=field.is_secret,
         is_set=bool(values.get(key)),
         is_stored=key in stored,
         source="store" if key in section.stored else kind_of(label) if label else "default",
@@ -167,6 +184,12 @@ def _view(
         fixed=_fixed(field, label, is_operator),
         group="failure" if key in FIELD_NAMES else "plugin",
     )
+
+
+def _shown(field: FormField, value: Any) -> Any:
+    if field.is_secret or field.form.kind == "table":
+        return None
+    return tables.shown(value, field.form.fields) if field.form.kind == "tables" else value
 
 
 def _values(raw: Mapping[str, Any], kind: type[Settings]) -> dict[str, Any]:
@@ -224,18 +247,34 @@ def _not_changeable(
         "environment": f"it is given by {label}",
         "command_line": "it is given on the server's command line",
         "table": "it is a table, which only the configuration can have",
-        "operator": "only the operator may change it, by `chatserver plugins set`",
+        "operator": tables.OPERATORS,
     }
     return SettingProblem(setting=key, reason=fixed, text=texts[fixed])
 
 
-def _value(value: Any, kind: type[Settings], key: str) -> Any:
-    """The value as it is stored. Raises `ValueError` or `TypeError`."""
-    wanted = next(field.type for field in msgspec.structs.fields(kind) if field.name == key)
-    return msgspec.to_builtins(converted(value, wanted))
+def _to_store(
+    key: str,
+    value: Any,
+    kind: type[Settings],
+    field: FormField,
+    section: Section,
+    stored: Stored,
+    is_operator: bool,
+) -> tuple[Any, list[SettingProblem]]:
+    """The value as it is stored, and what is wrong with it."""
+    setting, wanted = next(each for each in top_settings(kind) if each[0].key == key)
+    try:
+        if (named := named_tables(wanted.type)) is None:
+            return msgspec.to_builtins(converted(value, wanted.type)), []
+        known = tables.Known(section.base.get(key, {}), stored.get(key, {}))
+        fields = field.form.fields
+        return tables.to_store(key, value, known, named, fields, is_operator=is_operator)
+    except (ValueError, TypeError):
+        text = f"expected {setting.type}"
+        return None, [SettingProblem(setting=key, reason="value", text=text)]
 
 
-def _problems_together(raw: Mapping[str, Any], kind: type[Settings]) -> dict[str, SettingProblem]:
+def _problems_together(raw: Mapping[str, Any], kind: type[Settings]) -> list[SettingProblem]:
     """What is wrong with all values together: missing ones, and what the plugin demands of several."""
     try:
         convert(raw, kind, lambda key: key)
@@ -249,5 +288,5 @@ def _problems_together(raw: Mapping[str, Any], kind: type[Settings]) -> dict[str
             is_missing = text.startswith("required")
             reason = "required" if is_missing else "rule"
             found[key] = SettingProblem(setting=key, reason=reason, text=text)
-        return found
-    return {}
+        return list(found.values())
+    return []

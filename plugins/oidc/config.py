@@ -1,12 +1,11 @@
 """The settings: one table for each provider, under the name of its sign-in method."""
 
-import re
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from msgspec import Meta, field
 
-from chatserver import ServerRole, Settings
+from chatserver import ServerRole, Settings, TableName
 
 ICON = "M14 3v15l-4 2V5zM10 9c-4 .5-7 2.5-7 5.5S6 19.5 10 20M14 9c2.5.3 4.5 1 6 2l-1.5 1.5H21V9"
 # Signatures by a private key that only the provider has. HS256 and `none` are never accepted.
@@ -17,14 +16,16 @@ ALGORITHMS = (
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ClientAuth: TypeAlias = Literal["secret_basic", "secret_post", "none"]
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-
 
 class Provider(Settings, frozen=True, kw_only=True):
     """A provider of OpenID Connect, and this server as its client."""
 
     issuer: Annotated[
-        str, Meta(description="The provider's issuer, exactly as it calls itself: https://….")
+        str,
+        Meta(
+            description="The provider's issuer, exactly as it calls itself: https://….",
+            extra={"operator": True},
+        ),
     ]
     client_id: Annotated[
         str, Meta(description="Id of this server at the provider.", min_length=1, max_length=500)
@@ -123,14 +124,13 @@ class Provider(Settings, frozen=True, kw_only=True):
 
 
 class Config(Settings, frozen=True, kw_only=True):
-    providers: dict[str, Provider] = {}  # noqa: RUF012 - msgspec copies it
+    providers: Annotated[
+        dict[TableName, Provider], Meta(description="Providers with which people sign in, by name.")
+    ] = {}  # noqa: RUF012 - msgspec copies it
 
     def __post_init__(self) -> None:
-        for name in self.providers:
-            if not _NAME.fullmatch(name) or name == "password":
-                raise ValueError(
-                    f"providers: a name has 1 to 32 of a-z 0-9 _ -, and is not password: got {name!r}"
-                )
+        if "password" in self.providers:
+            raise ValueError("providers: the name password is that of signing in with a password")
 
 
 def is_trusted_address(text: str) -> bool:

@@ -1,13 +1,11 @@
 """The settings, with one table for each service, under its name."""
 
-import re
 from typing import Annotated
 
 from msgspec import Meta, field
 
-from chatserver import Settings, signing_key
+from chatserver import Settings, TableName, signing_key
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 UNIX = "unix:"
 
 
@@ -17,7 +15,8 @@ class Remote(Settings, frozen=True, kw_only=True):
     uri: Annotated[
         str,
         Meta(
-            description="Where it listens: http://…, https://…, or unix: and the path of a socket."
+            description="Where it listens: http://…, https://…, or unix: and the path of a socket.",
+            extra={"operator": True},
         ),
     ]
     secret: Annotated[
@@ -42,7 +41,8 @@ class Remote(Settings, frozen=True, kw_only=True):
         list[str],
         Meta(
             description="Program and arguments that the server starts, and restarts at most three times "
-            "an hour; empty: somebody else runs it."
+            "an hour; empty: somebody else runs it.",
+            extra={"operator": True},
         ),
     ] = field(default_factory=list)
 
@@ -55,9 +55,6 @@ class Remote(Settings, frozen=True, kw_only=True):
 class RemoteConfig(Settings, frozen=True, kw_only=True):
     """Services are asked in this order."""
 
-    services: dict[str, Remote] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in self.services:
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"services: {name!r} is no name: expected a-z, 0-9, _ and -")
+    services: Annotated[
+        dict[TableName, Remote], Meta(description="Services that answer hooks, by name.")
+    ] = field(default_factory=dict)

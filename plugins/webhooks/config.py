@@ -6,9 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from chatserver import Settings, signing_key
+from chatserver import Settings, TableName, signing_key
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _ROOM = re.compile(r"[0-9a-z]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -25,11 +24,17 @@ class Outgoing(Settings, frozen=True, kw_only=True):
         list[str], Meta(description="Kinds of events, such as message.posted; empty means all.")
     ] = field(default_factory=list)
     rooms: Annotated[
-        list[str], Meta(description="Ids of rooms, of any kind; empty means all public ones.")
+        list[str],
+        Meta(
+            description="Ids of rooms, of any kind; empty means all public ones.",
+            extra={"operator": True},
+        ),
     ] = field(default_factory=list)
     allowed_networks: Annotated[
         list[str],
-        Meta(description="Private networks that events may be posted to."),
+        Meta(
+            description="Private networks that events may be posted to.", extra={"operator": True}
+        ),
     ] = field(default_factory=list)
     ca_file: Annotated[
         str,
@@ -82,14 +87,14 @@ class Incoming(Settings, frozen=True, kw_only=True):
 
 
 class WebhooksConfig(Settings, frozen=True, kw_only=True):
-    outgoing: dict[str, Outgoing] = {}  # noqa: RUF012 - msgspec copies it
-    incoming: dict[str, Incoming] = {}  # noqa: RUF012
-
-    def __post_init__(self) -> None:
-        for key, hooks in (("outgoing", self.outgoing), ("incoming", self.incoming)):
-            for name in hooks:
-                if not _NAME.fullmatch(name):
-                    raise ValueError(f"{key}: a name has 1 to 32 of a-z 0-9 _ -, got {name!r}")
+    outgoing: Annotated[
+        dict[TableName, Outgoing],
+        Meta(description="Addresses to which events are posted, by name."),
+    ] = {}  # noqa: RUF012 - msgspec copies it
+    incoming: Annotated[
+        dict[TableName, Incoming],
+        Meta(description="Routes at which messages may be posted, by name."),
+    ] = {}  # noqa: RUF012
 
 
 def _check_rooms(key: str, rooms: list[str]) -> None:

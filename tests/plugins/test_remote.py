@@ -347,7 +347,7 @@ async def test_a_process_that_cannot_start_is_no_error_of_the_server() -> None:
     ("given", "words"),
     [
         (settings("fake", "ftp://x"), "uri: expected http://…"),
-        (settings("Fake Name", "unix:/x"), "'Fake Name' is no name"),
+        (settings("Fake Name", "unix:/x"), "a name has 1 to 32 of a-z 0-9 _ -, got 'Fake Name'"),
         (settings("fake", "https://x", ca_file="/nowhere"), "services.fake.ca_file"),
     ],
 )
