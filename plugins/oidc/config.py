@@ -130,7 +130,7 @@ class Config(Settings, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if "password" in self.providers:
-            raise ValueError("providers: the name password is that of signing in with a password")
+            raise ValueError("providers: a name has to be another one than password")
 
 
 def is_trusted_address(text: str) -> bool:
