@@ -93,15 +93,15 @@ def _parts(setting: Setting, field: msgspec.structs.FieldInfo) -> dict[str, Any]
 
 
 def table_fields(kind: type[msgspec.Struct]) -> list[TableField]:
-    """The keys of each of some tables, in the order of declaration."""
-    return [
-        TableField(
-            **_parts(setting, field),
-            default=None if field.required else msgspec.to_builtins(setting.default),
-            is_required=field.required,
-        )
-        for setting, field in top_settings(kind)
-    ]
+    """The keys of each of some tables, in the order of declaration. Tables within them are for the operator."""
+    found = []
+    for setting, field in top_settings(kind):
+        parts = _parts(setting, field)
+        if parts["form"].kind in ("tables", "table"):
+            parts |= {"form": FieldForm(kind="table"), "is_of_operator": True}
+        default = None if field.required else msgspec.to_builtins(setting.default)
+        found.append(TableField(**parts, default=default, is_required=field.required))
+    return found
 
 
 def is_of_operator(key: str, kind: Any) -> bool:

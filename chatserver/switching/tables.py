@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from chatserver.config.forms import TableField
-from chatserver.config.settings import NamedTables, Text, convert, hide
+from chatserver.config.settings import NamedTables, Text, convert, hide, top_settings
 from chatserver.errors import StartupError
 from chatserver.service.switches import SettingProblem
 
@@ -91,10 +91,10 @@ def to_store(
 
 
 def shown(tables: Any, fields: Sequence[TableField]) -> Any:
-    """Tables without their secrets."""
-    secret = {field.key for field in fields if field.is_secret}
+    """Tables without their secrets, and without tables within them, which may have some."""
+    unseen = {field.key for field in fields if field.is_secret or field.form.kind == "table"}
     return {
-        name: {key: value for key, value in table.items() if key not in secret}
+        name: {key: value for key, value in table.items() if key not in unseen}
         for name, table in (tables or {}).items()
     }
 
@@ -139,13 +139,16 @@ def _of_operator(
 
 
 def _problems(key: str, name: str, error: StartupError, kind: NamedTables) -> list[SettingProblem]:
+    types = {setting.key: setting.type for setting, _ in top_settings(kind.struct)}
     found = []
     for line in str(error).splitlines():
         place, _, text = line.partition(": ")
         field = place.partition(".")[0]
-        if field not in kind.struct.__struct_fields__:
+        if field not in types:
             field, text = "", line.removeprefix(": ")
-        reason = "required" if text.startswith("required") else "value" if field else "rule"
+        is_value = bool(field) and text.startswith(f"expected {types[field]}, got ")
+        is_missing = text.startswith("required")
+        reason = "required" if is_missing else "value" if is_value else "rule"
         found.append(_problem(key, name, field, reason, text))
     return found
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { bounds, changes, NoValue, read, typed } from "../../static/lib/setting-forms.js";
+import { bounds, changes, NoValue, read, typed, typedTable } from "../../static/lib/setting-forms.js";
 
 const KINDS = [
   [{ kind: "boolean" }, true, true],
@@ -22,6 +22,77 @@ test("what is typed becomes a value, and a value what would be typed", () => {
     assert.deepEqual(read(form, given), value);
     assert.deepEqual(typed(form, value), given);
   }
+});
+
+const SIGNS = { kind: "map", names: { kind: "text" }, values: { kind: "integer", minimum: 1 } };
+
+test("a map is read from its rows, of which those without anything are none", () => {
+  assert.deepEqual(typed(SIGNS, { a: 1, b: 2 }), [["a", "1"], ["b", "2"]]);
+  assert.deepEqual(read(SIGNS, [["a", "1"], ["", ""], ["b", "2"]]), { a: 1, b: 2 });
+  const flags = { kind: "map", values: { kind: "boolean" } };
+  assert.deepEqual(read(flags, [["a", true], ["", false]]), { a: true });
+  assert.deepEqual(Object.keys(read(SIGNS, [["__proto__", "1"]])), ["__proto__"]);
+});
+
+function wrongParts(form, given) {
+  try {
+    return read(form, given);
+  } catch (error) {
+    assert.ok(error instanceof NoValue);
+    return error.problems;
+  }
+}
+
+test("what is wrong in a map is named by its row", () => {
+  assert.deepEqual(wrongParts(SIGNS, [["a", "0"], ["", "1"], ["b", "1"], ["b", "2"], ["", "x"]]), [
+    { row: 0, field: "value", reason: "value" },
+    { row: 1, field: "name", reason: "required" },
+    { row: 3, field: "name", reason: "taken" },
+    { row: 4, field: "name", reason: "required" },
+  ]);
+});
+
+const field = (key, form, more = {}) => ({ key, form, default: null, is_secret: false, is_required: false, is_of_operator: false, ...more });
+const POSTS = {
+  kind: "tables",
+  names: { kind: "text" },
+  fields: [
+    field("uri", { kind: "text" }, { is_required: true, is_secret: true }),
+    field("room", { kind: "text" }, { is_required: true }),
+    field("rate", { kind: "number", above: 0 }, { default: 60 }),
+    field("signs", SIGNS, { default: {} }),
+    field("ca_file", { kind: "text" }, { default: "", is_of_operator: true }),
+  ],
+};
+
+test("a table shows its fields but for the operator's, and no secret", () => {
+  assert.deepEqual(typedTable(POSTS), { uri: "", room: "", rate: "60", signs: [] });
+  assert.deepEqual(typed(POSTS, { ci: { room: "r", rate: 5, ca_file: "/x" } }), [["ci", { uri: "", room: "r", rate: "5", signs: [] }]]);
+});
+
+test("of a table what is usual, and a secret that nobody typed, is left out", () => {
+  const given = { uri: "", room: "r", rate: "60", signs: [] };
+  assert.deepEqual(read(POSTS, [["ci", given]]), { ci: { room: "r" } });
+  assert.deepEqual(read(POSTS, [["ci", { ...given, uri: "https://x", rate: "5", signs: [["a", "1"]] }]]), {
+    ci: { uri: "https://x", room: "r", rate: 5, signs: { a: 1 } },
+  });
+});
+
+test("what is wrong in a table is named by its name and key", () => {
+  assert.deepEqual(wrongParts(POSTS, [["ci", { uri: "", room: "r", rate: "0", signs: [["a", "0"]] }]]), [
+    { entry: "ci", field: "rate", reason: "value", parts: [] },
+    { entry: "ci", field: "signs", reason: "value", parts: [{ row: 0, field: "value", reason: "value" }] },
+  ]);
+});
+
+test("tables are sent as a whole when one is added, changed or removed", () => {
+  const current = { ci: { room: "r", rate: 60, signs: {} } };
+  const one = { uri: "", room: "r", rate: "60", signs: [] };
+  const sent = (given) => changes([{ setting: { key: "posts", form: POSTS, current }, given, isReset: false }]).settings;
+  assert.deepEqual(sent([["ci", one]]), {});
+  assert.deepEqual(sent([]), { posts: {} });
+  assert.deepEqual(sent([["ci", one], ["new", { ...one, uri: "https://x" }]]), { posts: { ci: { room: "r" }, new: { uri: "https://x", room: "r" } } });
+  assert.deepEqual(sent([["ci", { ...one, uri: "https://y" }]]), { posts: { ci: { uri: "https://y", room: "r" } } });
 });
 
 test("spaces around lines and empty lines do not count", () => {
@@ -69,7 +140,7 @@ test("only what differs is sent", () => {
       input("kept", text, null, "", secret),
       input("replaced", text, null, "new", secret),
     ]),
-    { settings: { other: "b", emptied: "", on: true, replaced: "new" }, reset: ["back"], wrong: ["wrong"] },
+    { settings: { other: "b", emptied: "", on: true, replaced: "new" }, reset: ["back"], wrong: [{ setting: "wrong", reason: "value", parts: [] }] },
   );
 });
 

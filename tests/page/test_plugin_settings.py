@@ -20,6 +20,23 @@ from msgspec import Meta
 import chatserver
 
 
+class Post(chatserver.Settings, frozen=True, kw_only=True):
+    uri: Annotated[str, Meta(title="Address", max_length=100)]
+    secret: Annotated[str, Meta(min_length=8)]
+    per_minute: Annotated[float, Meta(title="Rate", gt=0)] = 60.0
+    is_quiet: Annotated[bool, Meta(title="Quiet")] = False
+    signs: dict[str, str] = {}
+    networks: Annotated[list[str], Meta(extra={"operator": True})] = []
+
+    def __post_init__(self):
+        if not self.uri.startswith("https://"):
+            raise ValueError("uri: expected https://…")
+
+
+class Door(chatserver.Settings, frozen=True, kw_only=True):
+    path_file: str
+
+
 class Plugin:
     class Config(chatserver.Settings, frozen=True, kw_only=True):
         count: Annotated[int, Meta(title="Count", description="How many.", ge=1, le=9)] = 3
@@ -29,6 +46,9 @@ class Plugin:
         api_token: str = ""
         list_file: str = ""
         port: int = 1
+        signs: Annotated[dict[str, Annotated[int, Meta(ge=1)]], Meta(title="Signs")] = {}
+        posts: Annotated[dict[chatserver.TableName, Post], Meta(title="Posts")] = {}
+        doors: dict[chatserver.TableName, Door] = {}
 
         def __post_init__(self):
             if self.mood == "lively" and not self.loud:
@@ -174,6 +194,77 @@ def test_secrets_are_replaced_unseen_and_what_is_given_elsewhere_is_fixed(owner:
     expect(password.get_by_test_id("settings-lead")).to_contain_text("and restart")
     expect(password.locator("input")).to_have_count(0)
     expect(password.get_by_test_id("settings-save")).to_be_hidden()
+
+
+def test_rows_of_a_map_are_added_changed_and_removed(owner: Person) -> None:
+    found = form(owner.page, "dials")
+    signs = setting(found, "signs")
+    names = signs.get_by_role("textbox", name="Name")
+    values = signs.get_by_role("spinbutton", name="Value")
+    for row, (name, value) in enumerate([("α", "1"), ("β", "0")]):
+        signs.get_by_test_id("setting-add").click()
+        expect(names.nth(row)).to_be_focused()
+        names.nth(row).fill(name)
+        values.nth(row).fill(value)
+    found.get_by_test_id("settings-save").click()
+    expect(values.nth(1)).to_be_focused()
+    expect(signs).to_contain_text("A whole number is needed. Allowed: at least 1.")
+    values.nth(1).fill("2")
+    expect(signs).not_to_contain_text("A whole number is needed.")
+    saved(found, "In use now: Signs.")
+    signs.get_by_role("button", name="Remove α").click()
+    expect(names).to_be_focused()
+    expect(signs).to_contain_text("not saved")
+    saved(found, "In use now: Signs.")
+    expect(names).to_have_value("β")
+    signs.get_by_test_id("setting-back").click()
+    saved(found, "In use now: Signs.")
+    expect(names).to_have_count(0)
+
+
+def test_tables_are_added_changed_and_removed_without_their_secrets(owner: Person) -> None:
+    found = form(owner.page, "dials")
+    posts = setting(found, "posts")
+    name = posts.get_by_role("textbox", name="Name of another one")
+    name.fill("Two words")
+    name.press("Enter")
+    expect(posts).to_contain_text("This cannot be a name here.")
+    expect(name).to_be_focused()
+    name.fill("ci")
+    name.press("Enter")
+    expect(name).to_have_value("")
+    table = posts.locator("[data-table=ci]")
+    address, secret = table.get_by_label("Address"), table.get_by_label("secret")
+    expect(address).to_be_focused()
+    address.fill("http://ci.example/?token=hush")
+    secret.fill("quite secret")
+    table.get_by_label("Rate").fill("0")
+    found.get_by_test_id("settings-save").click()
+    expect(table.get_by_label("Rate")).to_be_focused()
+    expect(table.locator("[data-fault=per_minute]")).to_have_text(
+        "A number is needed. Allowed: more than 0."
+    )
+    table.get_by_label("Rate").fill("5")
+    found.get_by_test_id("settings-save").click()  # the server's own rule
+    expect(address).to_be_focused()
+    expect(table.locator("[data-fault=uri]")).to_have_text("expected https://…")
+    address.fill("https://ci.example/?token=hush")
+    table.get_by_role("checkbox", name="Quiet").check()
+    saved(found, "In use now: Posts.")
+    table.locator("summary").click()
+    expect(address).to_have_value("")
+    expect(table).to_contain_text("Now: https://ci.example/?token=***")
+    expect(table.get_by_label("Rate")).to_have_value("5")
+    assert "hush" not in owner.page.content()
+    table.get_by_label("Rate").fill("7")
+    saved(found, "In use now: Posts.")  # the secrets have stayed
+    table.locator("summary").click()
+    table.get_by_role("button", name="Remove ci").click()
+    expect(name).to_be_focused()
+    saved(found, "In use now: Posts.")
+    expect(table).to_have_count(0)
+    expect(setting(found, "doors")).to_contain_text("The operator adds others, on the machine.")
+    expect(setting(found, "doors").locator("input")).to_have_count(0)
 
 
 def test_a_japanese_owner_reads_the_plugins_own_texts_where_there_are_some(

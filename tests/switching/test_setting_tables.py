@@ -138,7 +138,7 @@ async def test_tables_are_added_changed_and_removed_by_who_sees_no_secret(tmp_pa
         ({"Two words": NEW}, [("Two words", "", "name")]),
         ({"new": {}}, [("new", "uri", "required"), ("new", "secret", "required")]),
         ({"new": {**NEW, "secret": "short"}}, [("new", "secret", "value")]),
-        ({"new": {**NEW, "uri": "http://x"}}, [("new", "uri", "value")]),
+        ({"new": {**NEW, "uri": "http://x"}}, [("new", "uri", "rule")]),
         ({"new": {**NEW, "per_minute": "many"}}, [("new", "per_minute", "value")]),
         ({"new": {**NEW, "tags": ["odd", "b"]}}, [("new", "", "rule")]),
         ({"new": {**NEW, "wrod": 1}}, [("new", "", "rule")]),
@@ -147,7 +147,7 @@ async def test_tables_are_added_changed_and_removed_by_who_sees_no_secret(tmp_pa
         ({"filed": {"ca_file": "/etc/passwd"}}, [("filed", "ca_file", "operator")]),
         (
             {"filed": {"per_minute": 0}, "new": {**NEW, "uri": "x"}},
-            [("filed", "per_minute", "value"), ("new", "uri", "value")],
+            [("filed", "per_minute", "value"), ("new", "uri", "rule")],
         ),
         (dict.fromkeys("abcd", NEW), [("", "", "rule")]),
     ],
@@ -165,11 +165,24 @@ async def test_a_table_that_needs_the_operator_is_added_by_the_operator(tmp_path
         assert await wrong(site, doors={"front": {"label": "x"}}) == [
             ("front", "path_file", "operator")
         ]
-        await change(site, OPERATOR, doors={"front": {"path_file": "/etc/hosts"}})
+        keys = {"a": NEW}
+        await change(site, OPERATOR, doors={"front": {"path_file": "/etc/hosts", "keys": keys}})
         await change(site, doors={"front": {"label": "Front"}})
-        assert (await dials(site))["doors"] == {
-            "front": {"path_file": "/etc/hosts", "label": "Front"}
-        }
+        found = (await dials(site))["doors"]["front"]
+        assert (found["path_file"], found["label"]) == ("/etc/hosts", "Front")
+        assert found["keys"]["a"]["secret"] == "quite secret"
+
+
+async def test_secrets_of_tables_within_tables_are_not_shown(tmp_path: Path) -> None:
+    async with served(tmp_path, "dials") as site:
+        keys = {"a": NEW}
+        await change(site, OPERATOR, doors={"front": {"path_file": "/etc/hosts", "keys": keys}})
+        found = await view(site, "doors")
+        assert found.current == {"front": {"path_file": "/etc/hosts", "label": ""}}
+        assert "quite secret" not in repr(found)
+        fields = {field.key: field for field in found.form.fields}
+        assert (fields["keys"].form.kind, fields["keys"].is_of_operator) == ("table", True)
+        assert await wrong(site, doors={"front": {"keys": {}}}) == [("front", "keys", "operator")]
 
 
 async def test_operators_give_tables_as_json(tmp_path: Path) -> None:

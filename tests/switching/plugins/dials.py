@@ -31,6 +31,7 @@ class Post(chatserver.Settings, frozen=True, kw_only=True):
 class Door(chatserver.Settings, frozen=True, kw_only=True):
     path_file: str
     label: str = ""
+    keys: dict[chatserver.TableName, Post] = {}
 
 
 class Plugin:

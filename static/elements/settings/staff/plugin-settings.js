@@ -1,8 +1,10 @@
 /** The settings of one plugin as a form that is made from their schema, for owners of the server. */
 
 import { h } from "../../../lib/dom.js";
-import { currentLanguage, errorText, said, t, unitName } from "../../../lib/i18n.js";
-import { bounds, changes, isOpen, same, typed } from "../../../lib/setting-forms.js";
+import { errorText, said, t } from "../../../lib/i18n.js";
+import { changes, isOpen, same, typed } from "../../../lib/setting-forms.js";
+import { inputHints, langOf, SettingField, unit, usualInput, why } from "./setting-field.js";
+import { TablesInput } from "./setting-tables.js";
 
 let forms = 0; // that were made, for ids
 
@@ -39,7 +41,7 @@ export function pluginSettings({ api, name, attempts }) {
 
   function draw({ settings, fixed }) {
     const locked = fixed !== "";
-    fields = settings.map((setting) => new Field(setting, { name, id: `${prefix}-${setting.key}`, locked }));
+    fields = settings.map((setting) => settingLine(setting, { name, id: `${prefix}-${setting.key}`, locked }));
     const groups = ["plugin", "failure"].map((group) => ({ group, found: fields.filter((field) => field.setting.group === group) }));
     const lead = settings.length === 0 ? t("admin.noSettings") : locked ? t(`setting.locked.${fixed}`) : t("setting.lead");
     place.replaceChildren(
@@ -48,17 +50,18 @@ export function pluginSettings({ api, name, attempts }) {
         .filter(({ found }) => found.length > 0)
         .map(({ group, found }) => h("fieldset", { class: "settings-group" }, h("legend", {}, t(`setting.group.${group}`)), ...found.map((field) => field.node))),
     );
-    save.hidden = !fields.some(({ control }) => control);
+    save.hidden = !fields.some(({ input }) => input);
   }
 
   async function submit(event) {
     event.preventDefault();
     fault.textContent = "";
     told.replaceChildren();
-    for (const field of fields) field.complain("");
-    const { settings, reset, wrong } = changes(fields.filter(({ control }) => control));
+    const open = fields.filter(({ input }) => input);
+    for (const field of open) field.complain([]);
+    const { settings, reset, wrong } = changes(open);
     if (wrong.length > 0) {
-      complain(wrong.map((setting) => ({ setting, reason: "value" })));
+      complain(wrong);
       return;
     }
     if (Object.keys(settings).length + reset.length === 0) {
@@ -88,21 +91,15 @@ export function pluginSettings({ api, name, attempts }) {
 
   /** Says what is wrong beside each setting, and goes to the first. */
   function complain(problems) {
-    const other = [];
-    for (const problem of problems) {
-      const field = fields.find(({ setting, control }) => control && setting.key === problem.setting);
-      if (field) field.complain(why(problem, field.setting));
-      else other.push([problem.setting, why(problem)].filter(Boolean).join(": "));
+    const open = fields.filter(({ input }) => input);
+    for (const field of open) {
+      const { key, origin } = field.setting;
+      field.complain(problems.filter(({ setting }) => setting === key).map((problem) => ({ ...problem, name, origin })));
     }
-    fault.textContent = other.join(" ");
-    fields.find(({ control }) => control?.getAttribute("aria-invalid"))?.control.focus();
-  }
-
-  function why({ setting, reason, text = "" }, view = null) {
-    const key = `setting.why.${reason}`;
-    if (reason === "value" && view) return [t(`setting.expected.${view.form.kind}`), boundsText(view.form)].filter(Boolean).join(" ");
-    const found = t(key, { text, setting, name, origin: view?.origin ?? "" });
-    return found === key ? text : found;
+    const known = new Set(open.map(({ setting }) => setting.key));
+    const other = problems.filter(({ setting }) => !known.has(setting));
+    fault.textContent = other.map((problem) => [problem.setting, why(problem, {})].filter(Boolean).join(": ")).join(" ");
+    open.find(({ isWrong }) => isWrong)?.input.focus();
   }
 
   return { node, open };
@@ -120,140 +117,79 @@ function lines({ on, nodes, with_it: others }, names) {
   ];
 }
 
-function boundsText(form) {
-  const found = bounds(form).map(([key, values]) => t(`setting.bounds.${key}`, values));
-  return found.length > 0 ? t("setting.bounds", { list: found.join(", ") }) : "";
-}
-
 /** A value as it is shown in a line of text. */
 function shown(form, value) {
   if (form.kind === "boolean") return t(value ? "setting.yes" : "setting.no");
+  if (form.kind === "map" || form.kind === "tables") return Object.keys(value ?? {}).join(", ") || t("setting.empty");
   const text = form.kind === "list" ? (value ?? []).join(", ") : typed(form, value);
   return text === "" ? t("setting.empty") : text;
 }
 
-/** The language of a text of the plugin: what is not in the reader's is English. */
-function langOf(text) {
-  const language = currentLanguage();
-  const isOwn = typeof text === "object" && Object.hasOwn(text, language);
-  return isOwn || language === "en" ? undefined : "en";
+/** A setting with its input; without one if it cannot be changed here. */
+function settingLine(setting, { name, id, locked }) {
+  return isOpen(setting) && !locked ? new Field(setting, { id, value: typed(setting.form, setting.current), hints: hints(setting, name, false), makeInput }) : fixedLine(setting, name, locked);
 }
 
-/** One setting: its label, its input or its value, what is known of it, and the way back. */
-class Field {
+function makeInput(setting, value, about) {
+  const { form, secrets, current } = setting;
+  return form.kind === "tables" ? new TablesInput(form, value, { ...about, secrets, current: current ?? {} }) : usualInput(setting, value, about);
+}
+
+/** A setting that is changed elsewhere, with its value. */
+function fixedLine(setting, name, locked) {
+  const label = said(setting.label);
+  const title = h("span", { class: "setting-label" }, h("span", { lang: langOf(setting.label) }, label), unit(setting.form));
+  const value = setting.is_secret ? t(setting.is_set ? "setting.isSet" : "setting.isNotSet") : ["table", "tables", "map"].includes(setting.form.kind) ? setting.value : shown(setting.form, setting.current);
+  const node = h(
+    "div",
+    { class: "setting field", "data-setting": setting.key },
+    h("div", { class: "setting-head" }, title, label !== setting.key && h("code", { class: "muted" }, setting.key), setting.is_stored && h("span", { class: "mark" }, t("setting.changed"))),
+    h("code", { class: "setting-value", dir: "auto" }, value),
+    h("small", { class: "muted" }, h("span", { dir: "auto", lang: langOf(setting.description) }, said(setting.description)), ...hints(setting, name, locked).map((text) => h("span", {}, ` ${text}`))),
+  );
+  return { setting, label, node, input: null };
+}
+
+/** How an input is filled in, where a value is from, and why it is fixed. */
+function hints(setting, name, locked) {
+  const { origin, fixed, source } = setting;
+  const found = fixed || locked ? [] : inputHints(setting, setting.is_set);
+  if (fixed && !locked) found.push(t(`setting.why.${fixed}`, { origin, name, setting: setting.key }));
+  else if (source === "file") found.push(t("setting.file", { origin }));
+  if (setting.is_stored && source !== "store" && !fixed) found.push(t("setting.unused"));
+  return found;
+}
+
+/** One setting that can be changed: with what is known of its change, and the way back. */
+class Field extends SettingField {
   isReset = false;
-  control = null; // of a setting that can be changed here
-  #fault = h("span", { class: "field-error", role: "alert" });
   #mark = h("span", { class: "mark", hidden: true });
-  #back = null;
+  #back;
 
-  constructor(setting, { name, id, locked }) {
-    this.setting = setting;
-    this.label = said(setting.label);
-    const isEditable = isOpen(setting) && !locked;
-    const hint = h("small", { id: `${id}-hint`, class: "muted" }, ...this.#hints(name, locked));
-    const title = h("span", { lang: langOf(setting.label) }, this.label);
-    const key = this.label !== setting.key && h("code", { class: "muted" }, setting.key);
-    this.#fault.dataset.fault = setting.key;
-    if (isEditable) {
-      this.control = this.#input(id);
-      this.control.setAttribute("aria-describedby", `${id}-hint`);
-      this.control.addEventListener("input", () => this.#changed());
-    }
-    const isCheck = setting.form.kind === "boolean";
-    const head = this.control
-      ? h("label", { class: isCheck ? "check" : "setting-label", for: id }, isCheck && this.control, title, unit(setting.form))
-      : h("span", { class: "setting-label" }, title, unit(setting.form));
-    this.node = h(
-      "div",
-      { class: "setting field", "data-setting": setting.key },
-      h("div", { class: "setting-head" }, head, key, this.#mark),
-      this.control ? !isCheck && this.control : h("code", { class: "setting-value", dir: "auto" }, this.#fixedValue()),
-      hint,
-      this.#fault,
-      this.#way(isEditable),
-    );
-    this.#mark.hidden = !setting.is_stored;
-    this.#mark.textContent = t("setting.changed");
-  }
-
-  get given() {
-    return this.control.type === "checkbox" ? this.control.checked : this.control.value;
-  }
-
-  complain(text) {
-    this.#fault.textContent = text;
-    if (text) this.control?.setAttribute("aria-invalid", "true");
-    else this.control?.removeAttribute("aria-invalid");
-  }
-
-  #fixedValue() {
-    const { setting } = this;
-    if (setting.is_secret) return t(setting.is_set ? "setting.isSet" : "setting.isNotSet");
-    return setting.form.kind === "table" ? setting.value : shown(setting.form, setting.current);
-  }
-
-  #input(id) {
-    const { key, form, current, is_secret: isSecret } = this.setting;
-    const plain = { id, name: key, dir: "auto", autocomplete: "off", autocapitalize: "none", spellcheck: "false" };
-    if (isSecret) return h("input", { ...plain, type: "password", autocomplete: "new-password" });
-    const value = typed(form, current);
-    switch (form.kind) {
-      case "boolean":
-        return h("input", { id, name: key, type: "checkbox", checked: value });
-      case "choice": {
-        const choices = form.is_optional ? ["", ...form.choices] : form.choices;
-        return h("select", { id, name: key }, ...choices.map((choice) => h("option", { value: choice, selected: choice === value }, choice || t("setting.empty"))));
-      }
-      case "list":
-        return area(plain, value, 3);
-      case "integer":
-      case "number":
-        return h("input", { id, name: key, type: "number", step: form.kind === "integer" ? 1 : "any", min: form.minimum ?? form.above, max: form.maximum ?? form.below, value });
-      default:
-        return value.includes("\n") ? area(plain, value, 3) : h("input", { ...plain, type: "text", value });
-    }
-  }
-
-  /** The description, the bounds, where a value is from, and why it is fixed. */
-  #hints(name, locked) {
-    const { setting } = this;
-    const { form, description, origin, fixed, source } = setting;
-    const found = [h("span", { dir: "auto", lang: langOf(description) }, said(description))];
-    const more = [];
-    if (form.kind === "list" && !fixed && !locked) more.push(t("setting.lines"));
-    if (boundsText(form)) more.push(boundsText(form));
-    if (setting.is_secret && !fixed && !locked) more.push(t(setting.is_set ? "setting.secretSet" : "setting.secretNot"));
-    if (fixed && !locked) more.push(t(`setting.why.${fixed}`, { origin, name, setting: setting.key }));
-    else if (source === "file") more.push(t("setting.file", { origin }));
-    if (setting.is_stored && source !== "store" && !fixed) more.push(t("setting.unused"));
-    return [...found, ...more.map((text) => h("span", {}, ` ${text}`))];
-  }
-
-  /** Back to what the configuration or the plugin says. */
-  #way(isEditable) {
-    if (!isEditable) return null;
-    const { setting } = this;
+  constructor(setting, about) {
+    super(setting, about);
     const text = setting.is_secret ? t("setting.forget") : t("setting.back", { usual: shown(setting.form, setting.usual) });
     this.#back = h("button", { class: "quiet setting-back", type: "button", "aria-label": `${this.label}: ${text}`, "data-testid": "setting-back", onclick: () => this.#goBack() }, text);
     this.#back.hidden = !setting.is_stored;
-    return this.#back;
+    this.#mark.hidden = !setting.is_stored;
+    this.#mark.textContent = t("setting.changed");
+    this.head.append(this.#mark);
+    this.node.append(this.#back);
+    this.input.node.addEventListener("input", () => this.#changed());
   }
 
   #goBack() {
-    const { setting, control } = this;
-    const usual = typed(setting.form, setting.is_secret ? "" : setting.usual);
-    if (control.type === "checkbox") control.checked = usual;
-    else control.value = usual;
+    const { setting, input } = this;
+    input.show(typed(setting.form, setting.is_secret ? "" : setting.usual));
     this.#changed();
     this.isReset = setting.is_stored;
-    control.focus(); // the button goes
+    input.focus(); // the button goes
     this.#say();
   }
 
   #changed() {
     this.isReset = false;
-    this.complain("");
+    this.complain([]);
     this.#say();
   }
 
@@ -270,14 +206,4 @@ class Field {
     const { setting, given } = this;
     return setting.is_secret ? given === "" : same(given, typed(setting.form, setting.current));
   }
-}
-
-function area(attributes, value, rows) {
-  const node = h("textarea", { ...attributes, rows: Math.min(12, Math.max(rows, value.split("\n").length)) });
-  node.value = value;
-  return node;
-}
-
-function unit({ unit: name }) {
-  return name ? h("span", { class: "setting-unit" }, t("setting.unit", { unit: unitName(name) })) : null;
 }

@@ -1,0 +1,84 @@
+/** One input of a settings' form: its label, the input, its hints, and what is wrong with it. */
+
+import { h } from "../../../lib/dom.js";
+import { currentLanguage, said, t, unitName } from "../../../lib/i18n.js";
+import { bounds } from "../../../lib/setting-forms.js";
+import { MapInput, PlainInput } from "./setting-inputs.js";
+
+/** `setting` has `{key, label, description, form, is_secret}`; `hints` are texts below the input. */
+export class SettingField {
+  #fault;
+
+  constructor(setting, { id, value, hints = [], makeInput = usualInput }) {
+    const { key, form, description } = setting;
+    this.setting = setting;
+    this.label = said(setting.label);
+    this.#fault = h("span", { class: "field-error", role: "alert", "data-fault": key });
+    const hint = h("small", { id: `${id}-hint`, class: "muted" }, h("span", { dir: "auto", lang: langOf(description) }, said(description)), ...hints.map((text) => h("span", {}, ` ${text}`)));
+    const title = h("span", { lang: langOf(setting.label) }, this.label);
+    this.input = makeInput(setting, value, { id, key, label: this.label, isSecret: setting.is_secret });
+    this.input.node.setAttribute("aria-describedby", hint.id);
+    const isCheck = form.kind === "boolean";
+    const head = this.input.isOne
+      ? h("label", { class: isCheck ? "check" : "setting-label", for: id }, isCheck && this.input.node, title, unit(form))
+      : h("span", { class: "setting-label" }, title, unit(form));
+    this.head = h("div", { class: "setting-head" }, head, this.label !== key && h("code", { class: "muted" }, key));
+    this.node = h("div", { class: "setting field", "data-setting": key }, this.head, !isCheck && this.input.node, hint, this.#fault);
+  }
+
+  get given() {
+    return this.input.given;
+  }
+
+  get isWrong() {
+    return [...this.node.querySelectorAll(".field-error")].some((fault) => fault.textContent !== "");
+  }
+
+  /** Shows what is wrong: problems with `parts`, or of an `entry`, beside the part. No problems take it away. */
+  complain(problems) {
+    const own = problems.filter(({ parts = [], entry }) => parts.length === 0 && entry === undefined);
+    const within = problems.flatMap(({ parts = [], ...problem }) => (problem.entry === undefined ? parts : [{ ...problem, parts }]));
+    this.input.complain(within, why);
+    this.#fault.textContent = own.map((problem) => why(problem, this.setting.form)).join(" ");
+    if (own.length > 0 && this.input.isOne) this.input.node.setAttribute("aria-invalid", "true");
+    else this.input.node.removeAttribute("aria-invalid");
+  }
+}
+
+export function usualInput({ form }, value, about) {
+  return form.kind === "map" ? new MapInput(form, value, about) : new PlainInput(form, value, about);
+}
+
+/** What is wrong, for people. */
+export function why(problem, form) {
+  const { reason, text = "" } = problem;
+  if (reason === "value" && form.kind) return [t(`setting.expected.${form.kind}`), boundsText(form)].filter(Boolean).join(" ");
+  const key = `setting.why.${reason}`;
+  const found = t(key, { text, name: "", origin: "", ...problem });
+  return found === key ? text : found;
+}
+
+export function boundsText(form) {
+  const found = bounds(form).map(([key, values]) => t(`setting.bounds.${key}`, values));
+  return found.length > 0 ? t("setting.bounds", { list: found.join(", ") }) : "";
+}
+
+/** The hints of an input: how it is filled in, and what a secret is. */
+export function inputHints({ form, is_secret: isSecret }, isSet) {
+  return [
+    form.kind === "list" && t("setting.lines"),
+    boundsText(form),
+    isSecret && t(isSet ? "setting.secretSet" : "setting.secretNot"),
+  ].filter((text) => text !== false && text !== "");
+}
+
+/** The language of a text of the plugin: what is not in the reader's is English. */
+export function langOf(text) {
+  const language = currentLanguage();
+  const isOwn = typeof text === "object" && Object.hasOwn(text, language);
+  return isOwn || language === "en" ? undefined : "en";
+}
+
+export function unit({ unit: name }) {
+  return name ? h("span", { class: "setting-unit" }, t("setting.unit", { unit: unitName(name) })) : null;
+}
