@@ -146,7 +146,8 @@ export function bounds(form) {
   if (above !== undefined) found.push(["above", { least: above }]);
   if (below !== undefined) found.push(["below", { most: below }]);
   const what = kind === "list" ? "lines" : "characters";
-  if (least !== undefined) found.push([`${what}.least`, { least }]);
+  if (least === 1) found.push(["notEmpty", {}]);
+  else if (least !== undefined) found.push([`${what}.least`, { least }]);
   if (most !== undefined) found.push([`${what}.most`, { most }]);
   if (pattern !== undefined) found.push(["pattern", { pattern }]);
   return found;

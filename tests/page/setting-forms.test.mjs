@@ -152,5 +152,6 @@ test("bounds are said once", () => {
   assert.deepEqual(bounds({ kind: "integer", minimum: 1, maximum: 9 }), [["between", { least: 1, most: 9 }]]);
   assert.deepEqual(bounds({ kind: "number", above: 0 }), [["above", { least: 0 }]]);
   assert.deepEqual(bounds({ kind: "list", max_length: 3 }), [["lines.most", { most: 3 }]]);
+  assert.deepEqual(bounds({ kind: "text", min_length: 1, max_length: 3 }), [["notEmpty", {}], ["characters.most", { most: 3 }]]);
   assert.deepEqual(bounds({ kind: "boolean" }), []);
 });

@@ -153,6 +153,7 @@ export default {
   "setting.bounds.most": "at most {most}",
   "setting.bounds.above": "more than {least}",
   "setting.bounds.below": "less than {most}",
+  "setting.bounds.notEmpty": "not empty",
   "setting.bounds.characters.least": "at least {least} characters",
   "setting.bounds.characters.most": "at most {most} characters",
   "setting.bounds.lines.least": "at least {least} lines",

@@ -153,6 +153,7 @@ export default {
   "setting.bounds.most": "{most} 以下",
   "setting.bounds.above": "{least} より大きい値",
   "setting.bounds.below": "{most} より小さい値",
+  "setting.bounds.notEmpty": "空でないこと",
   "setting.bounds.characters.least": "{least} 文字以上",
   "setting.bounds.characters.most": "{most} 文字以下",
   "setting.bounds.lines.least": "{least} 行以上",

@@ -32,7 +32,7 @@ export class PlainInput {
 
 function plain(form, value, { id, key, isSecret }) {
   const text = { id, name: key, dir: "auto", autocomplete: "off", autocapitalize: "none", spellcheck: "false" };
-  if (isSecret) return h("input", { ...text, type: "password", autocomplete: "new-password" });
+  if (isSecret && !key.endsWith("uri")) return h("input", { ...text, type: "password", autocomplete: "new-password" });
   switch (form.kind) {
     case "boolean":
       return h("input", { id, name: key, type: "checkbox", checked: value });
@@ -110,7 +110,7 @@ export class MapInput {
     const value = new PlainInput(this.#form.values, text, { id, key: "value", isSecret: false });
     value.node.setAttribute("aria-label", t("setting.value"));
     value.node.setAttribute("aria-describedby", fault.id);
-    const remove = h("button", { class: "icon-button", type: "button", "aria-label": t("setting.remove", { name: given }), "data-testid": "setting-remove" }, icon(ICONS.close));
+    const remove = h("button", { class: "round", type: "button", "aria-label": t("setting.remove", { name: given }), "data-testid": "setting-remove" }, icon(ICONS.close));
     remove.onclick = () => {
       const next = row.nextElementSibling ?? row.previousElementSibling;
       row.remove();

@@ -80,7 +80,7 @@ export class TablesInput {
     );
     const fixed = this.#form.fields.filter((field) => field.is_of_operator && !isUsual(current[name]?.[field.key], field));
     const fault = h("p", { class: "field-error", role: "alert", "data-fault": name });
-    const remove = h("button", { class: "quiet danger", type: "button", "data-testid": "setting-remove", "aria-label": t("setting.remove", { name }), onclick: () => this.#removed(item) }, t("setting.removeIt"));
+    const remove = h("button", { class: "quiet", type: "button", "data-testid": "setting-remove", "aria-label": t("setting.remove", { name }), onclick: () => this.#removed(item) }, t("setting.removeIt"));
     const node = h(
       "details",
       {},
