@@ -16,6 +16,7 @@ ALIASES = {
     "AnyEvent": "an event of any kind",
     "IndexPlace": "where a store keeps a page of the search index: the room's id, a slot, the page's first seq",
     "Localized": "a text, or a mapping of language tags such as `en` to texts",
+    "TableName": "the name of a table among others: `dict[TableName, Struct]`, 1 to 32 of `a-z 0-9 _ -`",
     "LoginProgress": "what `service.logins` returns: a step to show, somebody who is signed in, or another end",
     "LoginStep": "what a sign-in method returns: `LoginForm`, `LoginRedirect`, `LoginDone`, or `Refusal`",
     "MemberEvent": "`MemberJoined`, `MemberLeft`, or `MemberChanged`",

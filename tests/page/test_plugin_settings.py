@@ -1,7 +1,9 @@
 """Settings of plugins, which an owner changes on the page while others write."""
 
+import hashlib
 import json
 from collections.abc import Iterator
+from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -66,7 +68,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "local" / "dials.py").write_text(PLUGIN)
     settings = {
         "plugins.folder": str(folder / "local"),
-        "plugins.enabled": json.dumps(["sqlite", "password", "metrics", "wordfilter", "dials"]),
+        "plugins.enabled": json.dumps(
+            ["sqlite", "password", "metrics", "wordfilter", "webhooks", "dials"]
+        ),
     }
     environ = {"CHATSERVER_PLUGIN__DIALS__PORT": "7"}
     server = Server(folder, "sqlite", settings, environ)
@@ -265,6 +269,36 @@ def test_tables_are_added_changed_and_removed_without_their_secrets(owner: Perso
     expect(table).to_have_count(0)
     expect(setting(found, "doors")).to_contain_text("The operator adds others, on the machine.")
     expect(setting(found, "doors").locator("input")).to_have_count(0)
+
+
+def test_an_owner_adds_a_webhook_at_which_others_post_at_once(
+    server: Server, owner: Person
+) -> None:
+    page = owner.page
+    opened(page, "profile")
+    page.goto(server.url)
+    owner.create_room("Builds")
+    room = page.locator("room-view").get_attribute("data-room")
+    assert room is not None
+    found = form(page, "webhooks")
+    incoming = setting(found, "incoming")
+    incoming.locator(".setting-new input").fill("builds")
+    incoming.get_by_test_id("setting-add").click()
+    table = incoming.locator("[data-table=builds]")
+    for key, value in (
+        ("room", room),
+        ("name", "Build bot"),
+        ("token_sha256", hashlib.sha256(b"a token").hexdigest()),
+    ):
+        table.locator(f"[name={key}]").fill(value)
+    found.get_by_test_id("settings-save").click()
+    expect(found.get_by_test_id("settings-done")).to_contain_text("In use now")
+    post = Request(f"{server.url}/hooks/builds", json.dumps({"body": "Build 7 is green"}).encode())
+    post.add_header("Authorization", "Bearer a token")
+    with urlopen(post) as answer:
+        assert answer.status == 201
+    page.goto(f"{server.url}/#room={room}")
+    owner.sees("Build 7 is green")
 
 
 def test_a_japanese_owner_reads_the_plugins_own_texts_where_there_are_some(

@@ -22,6 +22,7 @@ PLUGINS = [
         "announcements",
         "emoji",
         "totp",
+        "webhooks",
         "wordfilter",
         "choices",
         "greeter",
@@ -345,6 +346,14 @@ class Tour:
                 row.get_by_test_id("settings-save").click()
                 expect(row.locator("[data-fault=deadline_seconds]")).not_to_be_empty()
                 yield "settings-plugins-form"
+                row = page.get_by_test_id("plugin-webhooks")
+                row.get_by_test_id("plugin-settings").locator("summary").click()
+                tables = row.locator("[data-setting=outgoing]")
+                tables.locator(".setting-new input").fill("ci")
+                tables.get_by_test_id("setting-add").click()
+                row.get_by_test_id("settings-save").click()
+                expect(tables.locator("[data-fault=uri]")).not_to_be_empty()
+                yield "settings-plugins-tables"
 
     def _troubles(self) -> Iterator[str]:
         page = self.page
