@@ -1,5 +1,7 @@
 """A self-hosted, pluggable chat server. The names here are what plugins may use."""
 
+from chatserver.blobs.content import Content as BlobContent
+from chatserver.blobs.content import content_of as blob_content
 from chatserver.blobs.model import Blob
 from chatserver.blobs.plugin import PluginBlobs
 from chatserver.blobs.service import BlobService
@@ -242,6 +244,7 @@ __all__ = [
     "BanView",
     "Blob",
     "BlobAnswer",
+    "BlobContent",
     "BlobExists",
     "BlobService",
     "Blobs",
@@ -456,6 +459,7 @@ __all__ = [
     "__version__",
     "address_network",
     "blob_answer",
+    "blob_content",
     "cleared",
     "cursor_of",
     "demand_blob_key",

@@ -40,8 +40,10 @@ class Piece(msgspec.Struct, frozen=True):
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
     """A stored file. `id` is random, but grants no access: whoever shows a blob checks the rights.
 
-    `owner` is the id of the user who gave it, "" for the server's own. `name` and `media_type` are as the user
-    claimed. `size` is in bytes, `sha256` in hexadecimal digits, `at` the time of its end (RFC 3339, UTC).
+    `owner` is the id of the user who gave it, "" for the server's own. `name` is as the user gave it; `media_type` is
+    that of the content if a browser may show it, and otherwise what the user claimed. `size` is in bytes, `sha256` in
+    hexadecimal digits, `at` the time of its end (RFC 3339, UTC). `width` and `height` are those of a picture, in
+    pixels, 0 where they are not known.
     """
 
     id: str
@@ -52,6 +54,8 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     at: str
     pieces: tuple[Piece, ...]
+    width: int = 0
+    height: int = 0
 
 
 class BlobRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
+from chatserver.blobs.content import HEAD_BYTES
 from chatserver.blobs.model import Piece
 from chatserver.errors import BlobsUnavailable, ChatError
 from chatserver.hooks.blobs import Blobs
@@ -13,13 +14,14 @@ HASHED_ON_LOOP_BYTES = 64 * 1024  # takes 0.1 ms at the most; more is hashed in 
 
 
 class Measured:
-    """Passes parts on, and knows their size and hash so far."""
+    """Passes parts on, and knows their size and hash so far, and the first HEAD_BYTES as `head`."""
 
     def __init__(self, parts: AsyncIterator[bytes], most: int) -> None:
         """More than `most` bytes raise `ChatError` blob.too_large."""
         self._parts, self._most = parts, most
         self._hash = hashlib.sha256()
         self.size = 0
+        self.head = b""
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         async for part in self._parts:
@@ -29,6 +31,8 @@ class Measured:
                 await asyncio.to_thread(self._hash.update, part)
             else:
                 self._hash.update(part)
+            if self.size < HEAD_BYTES:
+                self.head += part[: HEAD_BYTES - self.size]
             self.size += len(part)
             yield part
 
@@ -36,6 +40,12 @@ class Measured:
     def sha256(self) -> str:
         """The hash of all parts so far, in hexadecimal digits."""
         return self._hash.hexdigest()
+
+
+async def head_of(blobs: Blobs, pieces: Sequence[Piece]) -> bytes:
+    """The first HEAD_BYTES of a blob. Raises as `joined`."""
+    parts = [part async for part in joined(blobs, pieces, 0, HEAD_BYTES)]
+    return b"".join(parts)
 
 
 async def joined(

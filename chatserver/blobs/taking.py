@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
 
+from chatserver.blobs.content import content_of
 from chatserver.blobs.judging import Judging
 from chatserver.blobs.model import (
     BLOBS,
@@ -73,15 +74,18 @@ class Taking:
                     raise ChatError(
                         "request.invalid", f"Expected {size} bytes, got {measured.size}."
                     )
+                content = content_of(measured.head, media_type)
                 made = Blob(
                     id=blob,
                     owner=owner,
                     name=name,
-                    media_type=media_type,
+                    media_type=content.media_type,
                     size=measured.size,
                     sha256=measured.sha256,
                     at=time_text(self._now()),
                     pieces=(Piece(piece.key, measured.size),),
+                    width=content.width,
+                    height=content.height,
                 )
                 try:
                     await self._judging.arrived(made)

@@ -11,6 +11,7 @@ from contextlib import aclosing, suppress
 
 import msgspec
 
+from chatserver.blobs.content import content_of
 from chatserver.blobs.judging import REFUSED, Judging
 from chatserver.blobs.locks import Locks
 from chatserver.blobs.model import (
@@ -30,7 +31,7 @@ from chatserver.blobs.model import (
 )
 from chatserver.blobs.ownership import Ownership
 from chatserver.blobs.quota import Quota
-from chatserver.blobs.streams import Measured, joined
+from chatserver.blobs.streams import Measured, head_of, joined
 from chatserver.blobs.taking import record, reserve
 from chatserver.errors import ChatError
 from chatserver.hooks.blobs import Blobs
@@ -163,15 +164,18 @@ class Uploads:
         found = await self._store.get(UPLOADS, known.id)
         if found is None or read_upload(found).state == "gone":
             return await self._finished(known.id, known.owner)
+        content = content_of(await head_of(self._blobs, known.pieces), known.media_type)
         blob = Blob(
             id=known.id,
             owner=known.owner,
             name=known.name,
-            media_type=known.media_type,
+            media_type=content.media_type,
             size=known.size,
             sha256=sha256,
             at=time_text(self._now()),
             pieces=known.pieces,
+            width=content.width,
+            height=content.height,
         )
         try:
             await self._judging.arrived(blob)

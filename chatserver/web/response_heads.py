@@ -25,7 +25,7 @@ def content_policy(origin: str = "", *, fetches: bool = False) -> str:
     own = f"'self' {origin}".rstrip()
     reached = own if fetches else "'self'"
     return (
-        f"default-src 'none'; script-src {own}; style-src {own}; img-src {own} data:; "
+        f"default-src 'none'; script-src {own}; style-src {own}; img-src {own} data:; media-src 'self'; "
         f"connect-src {reached} ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'"
     )

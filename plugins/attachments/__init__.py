@@ -38,13 +38,18 @@ _encode = msgspec.json.encode
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file of a message. Clients give the `blob`, the id of one of their uploads; the rest is the server's."""
+    """A file of a message. Clients give the `blob`, the id of one of their uploads; the rest is the server's.
+
+    `width` and `height` are those of a picture, in pixels; they are left out where they are not known.
+    """
 
     blob: Annotated[str, Meta(min_length=1, max_length=64)]
     name: str = ""
     media_type: str = ""
     size: int = 0
     sha256: str = ""
+    width: int = 0
+    height: int = 0
 
 
 class Attachments(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +147,8 @@ class AttachmentsPlugin:
             media_type=blob.media_type,
             size=blob.size,
             sha256=blob.sha256,
+            width=blob.width,
+            height=blob.height,
         )
 
     async def _show(self, request: Request) -> Reply:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from chatserver import (
+    BlobContent,
     ChatError,
     Context,
     EmojiAdd,
@@ -16,14 +17,15 @@ from chatserver import (
     ServerRole,
     User,
     UserRef,
+    blob_content,
     is_staff,
     time_text,
 )
 from chatserver_plugins.emoji.book import NOT_FOUND, Book, Entry
-from chatserver_plugins.emoji.pictures import Picture, inspect
 
 PATH = "/api/v1/emoji"
 CHANGED = "changed"  # the notice that tells of one more, or one less
+KINDS = frozenset({"image/png", "image/gif", "image/webp", "image/jpeg"})
 SIDE_PX = 512  # most of width and height
 NAME_CHARS = 30  # with its colons a name has the 32 characters of a reaction
 
@@ -146,15 +148,15 @@ class Desk:
     def _is_member_who_may(self, user: User) -> bool:
         return self._adders == "members" and user.role != ServerRole.GUEST
 
-    def _inspected(self, content: bytes) -> Picture:
+    def _inspected(self, content: bytes) -> BlobContent:
         if len(content) > self._largest:
             raise ChatError(
                 "limit.size",
                 f"A picture has at most {self._largest} bytes.",
                 detail={"field": "picture", "reason": "long", "most": self._largest},
             )
-        found = inspect(content)
-        if found is None:
+        found = blob_content(content)
+        if found.media_type not in KINDS or not (found.width and found.height):
             raise ChatError(
                 "request.invalid",
                 "picture: expected a PNG, GIF, WebP or JPEG.",

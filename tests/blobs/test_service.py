@@ -33,11 +33,11 @@ async def test_what_is_taken_on_one_node_is_read_on_another() -> None:
     blob = await scene.one.take(
         "ada",
         given([content[:1000], b"", content[1000:]]),
-        name="a.png",
-        media_type="image/PNG; x=y",
+        name="a.pdf",
+        media_type="application/PDF; x=y",
     )
     assert await scene.other.get(blob.id) == blob
-    assert (blob.owner, blob.name, blob.media_type) == ("ada", "a.png", "image/png")
+    assert (blob.owner, blob.name, blob.media_type) == ("ada", "a.pdf", "application/pdf")
     assert (blob.size, blob.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert await scene.content(blob) == content
     assert await scene.content(blob, 300, 50) == content[300:350]

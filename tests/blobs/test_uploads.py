@@ -15,9 +15,10 @@ from chatserver.blobs.uploads import Upload, Uploads
 from chatserver.errors import ChatError
 from chatserver.testing.blobs import given
 from tests.blobs.scene import Scene
+from tests.plugins.pictures import png
 from tests.waiting import until
 
-CONTENT = secrets.token_bytes(100_000)
+CONTENT = png() + secrets.token_bytes(100_000)
 
 
 async def refused(call: Any) -> ChatError:

@@ -1,6 +1,7 @@
 """Files of messages on the page: pictures are shown, others are links."""
 
 import base64
+import struct
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.page.people import AWAY, Person, PersonFactory, Server
 from tests.page.waiting import until
+from tests.plugins.pictures import png
 
 pytestmark = pytest.mark.long
 
@@ -67,6 +69,102 @@ def test_a_picture_is_shown_and_another_file_is_a_link(
     )
     send_file(aya, "c2", "<b>notes.txt", "text/plain", base64.b64encode(b"x" * 1500).decode())
     expect(ben.page.get_by_role("link", name="<b>notes.txt (1.5 kB)")).to_be_visible()
+
+
+def send_files(person: Person, *files: FilePayload) -> None:
+    page = person.page
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Attach files").click()
+    chosen.value.set_files(list(files))
+    chips = page.get_by_test_id("chip")
+    expect(chips).to_have_count(len(files))
+    for number in range(len(files)):
+        expect(chips.nth(number)).to_have_attribute("data-state", "ready")
+    page.get_by_test_id("send").click()
+    expect(chips).to_have_count(0)
+
+
+def test_pictures_have_their_place_before_they_are_there_and_are_enlarged(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-shows", "Aya")
+    aya.create_room("Shown")
+    page = aya.page
+    page.route("**/messages/*/files/*", lambda route: None)  # the pictures never come
+    send_files(
+        aya,
+        {"name": "wide.png", "mimeType": "text/plain", "buffer": png(640, 320)},
+        {"name": "high.png", "mimeType": "image/png", "buffer": png(60, 480)},
+    )
+    wide, high = (page.get_by_role("img", name=f"{name}.png") for name in ("wide", "high"))
+    for picture, size in (
+        (wide, {"width": 320, "height": 160}),
+        (high, {"width": 30, "height": 240}),
+    ):
+        found = picture.bounding_box()
+        assert found is not None and {name: found[name] for name in size} == size  # type: ignore[literal-required]
+    page.unroute("**/messages/*/files/*")
+    page.reload()
+    wide.click()
+    dialog = page.get_by_role("dialog")
+    shown = dialog.get_by_role("img")
+    expect(dialog).to_have_accessible_name("wide.png · Picture 1 of 2")
+    expect(shown).to_have_accessible_name("wide.png")
+    until(page, "() => document.querySelector('dialog.viewer img')?.naturalWidth === 640")
+    page.keyboard.press("ArrowRight")
+    expect(shown).to_have_accessible_name("high.png")
+    dialog.get_by_role("button", name="Next picture").click()
+    expect(dialog).to_have_accessible_name("wide.png · Picture 1 of 2")
+    href = dialog.get_by_role("link", name="Open the file").get_attribute("href")
+    assert page.request.get(f"{server.url}{href}").headers["content-type"] == "image/png"
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.locator("a.attachment").first).to_be_focused()
+
+
+def wav(seconds: int) -> bytes:
+    """Silence."""
+    data = b"\x80" * 8000 * seconds
+    form = struct.pack("<IHHIIHH", 16, 1, 1, 8000, 8000, 1, 8)
+    return (
+        b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + form
+        + b"data" + struct.pack("<I", len(data)) + data
+    )  # fmt: skip
+
+
+def test_a_sound_plays_on_while_its_message_changes(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-plays", "Aya")
+    ben = person(server).sign_up("ben-plays", "Ben")
+    aya.create_room("Played")
+    ben.join_room("Played")
+    send_files(ben, {"name": "call.wav", "mimeType": "audio/wav", "buffer": wav(120)})
+    sound = aya.page.get_by_label("call.wav")
+    expect(sound).to_be_visible()
+    expect(aya.page.get_by_role("link", name="call.wav (960 kB)")).to_be_visible()
+    # From within, with a range: it has to wait for no more than it plays.
+    sound.evaluate(
+        "async (node) => { window.heard = node; await node.play(); node.currentTime = 60; }"
+    )
+    row = ben.page.get_by_test_id("message")
+    row.hover()
+    row.get_by_role("button", name="React with 👍").click()
+    expect(aya.page.get_by_test_id("reaction")).to_be_visible()
+    until(
+        aya.page,
+        "() => window.heard.currentTime > 60 && !window.heard.paused && window.heard.isConnected",
+    )
+
+
+def test_what_only_claims_to_be_a_picture_is_a_link(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-claims", "Aya")
+    aya.create_room("Claimed")
+    page = b"<!doctype html><script>alert(1)</script>"
+    send_files(aya, {"name": "cat.png", "mimeType": "image/png", "buffer": page})
+    link = aya.page.get_by_role("link", name="cat.png (40 bytes)")
+    expect(link).to_be_visible()
+    answer = aya.page.request.get(f"{server.url}{link.get_attribute('href')}")
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"].startswith("attachment")
 
 
 def test_a_file_is_picked_sent_seen_and_downloaded(person: PersonFactory, server: Server) -> None:

@@ -1,0 +1,23 @@
+/** Players of sounds and films. */
+
+const SHAPE = { display: "block", width: "min(100%, 320px)", margin: "4px 0", borderRadius: "8px" };
+let last = null; // the player that somebody started last
+
+/**
+ * A player of this address. A message is drawn anew when anything of it changes, such as its reactions: what plays goes
+ * on then, in the same player.
+ */
+export function player(src, kind, name) {
+  if (last?.getAttribute("src") === src) return last;
+  
+  const isFilm = kind.startsWith("video/");
+  const node = document.createElement(isFilm ? "video" : "audio");
+  Object.assign(node, { controls: true, preload: isFilm ? "metadata" : "none", src });
+  node.setAttribute("aria-label", name);
+  Object.assign(node.style, SHAPE, isFilm && { aspectRatio: "16 / 9", background: "#000" });
+  node.onplay = () => {
+    if (last !== node) last?.pause(); // one at a time
+    last = node;
+  };
+  return node;
+}

@@ -1,0 +1,69 @@
+/** The pictures of a message, each as large as the window. Arrow keys go on, Escape closes. */
+
+const TEXTS = {
+  en: { "viewer.picture": "Picture {number} of {count}", "viewer.next": "Next picture", "viewer.previous": "Previous picture", "viewer.original": "Open the file", "viewer.close": "Close" },
+  ja: { "viewer.picture": "画像 {number} / {count}", "viewer.next": "次の画像", "viewer.previous": "前の画像", "viewer.original": "ファイルを開く", "viewer.close": "閉じる" },
+};
+const DIALOG = { boxSizing: "border-box", width: "100vw", height: "100dvh", maxWidth: "none", maxHeight: "none", padding: "0", border: "0", margin: "0", background: "rgb(0 0 0 / 88%)", color: "#fff" };
+const COLUMN = { display: "grid", boxSizing: "border-box", height: "100%", padding: "8px", gap: "8px", gridTemplateRows: "auto minmax(0, 1fr)" };
+const BAR = { display: "flex", flexWrap: "wrap", alignItems: "center", gap: "4px 12px" };
+const IMAGE = { maxWidth: "100%", maxHeight: "100%", placeSelf: "center", objectFit: "contain" };
+const BUTTON = { minHeight: "44px", padding: "0 12px", border: "1px solid rgb(255 255 255 / 60%)", borderRadius: "8px", background: "none", color: "inherit", font: "inherit", textDecoration: "none" };
+let hasTexts = false;
+
+/** `pictures` are `{name, src}`; the one at `index` comes first. */
+export function view(page, pictures, index) {
+  if (!hasTexts) page.texts(TEXTS);
+  hasTexts = true;
+  const image = styled("img", IMAGE, { alt: "" });
+  const title = styled("p", { flex: "1", minWidth: "8em", margin: "0", overflowWrap: "anywhere" }, { ariaLive: "polite", dir: "auto" });
+  const original = styled("a", { ...BUTTON, display: "inline-grid", alignItems: "center" }, { target: "_blank", rel: "noopener", textContent: page.t("viewer.original") });
+  const previous = button(page.t("viewer.previous"), () => go(-1));
+  const next = button(page.t("viewer.next"), () => go(1));
+  const close = button(page.t("viewer.close"), () => dialog.close());
+  const bar = styled("div", BAR);
+  bar.append(title, ...(pictures.length > 1 ? [previous, next] : []), original, close);
+  const column = styled("div", COLUMN);
+  column.append(bar, image);
+  const dialog = styled("dialog", DIALOG, { className: "viewer" });
+  dialog.append(column);
+  let at = index;
+
+  function go(by) {
+    at = (at + by + pictures.length) % pictures.length;
+    draw();
+  }
+
+  function draw() {
+    const { name, src } = pictures[at];
+    Object.assign(image, { src, alt: name });
+    original.href = src;
+    const place = pictures.length > 1 ? page.t("viewer.picture", { number: at + 1, count: pictures.length }) : "";
+    title.textContent = [name, place].filter(Boolean).join(" · ");
+    dialog.ariaLabel = title.textContent || page.t("viewer.original");
+  }
+
+  dialog.onkeydown = (event) => {
+    if (pictures.length < 2 || (event.key !== "ArrowLeft" && event.key !== "ArrowRight")) return;
+    event.preventDefault();
+    const isForward = (event.key === "ArrowRight") === (getComputedStyle(dialog).direction === "ltr");
+    go(isForward ? 1 : -1);
+  };
+  image.onclick = () => dialog.close();
+  column.onclick = ({ target }) => target === column && dialog.close();
+  dialog.onclose = () => dialog.remove();
+  draw();
+  document.body.append(dialog);
+  dialog.showModal();
+  close.focus();
+}
+
+function styled(tag, style, properties = {}) {
+  const node = Object.assign(document.createElement(tag), properties);
+  Object.assign(node.style, style);
+  return node;
+}
+
+function button(textContent, onclick) {
+  return styled("button", BUTTON, { type: "button", textContent, onclick });
+}
