@@ -132,8 +132,10 @@ class AttachmentsPlugin:
         try:
             blob = await blobs.get(file.blob)
         except ChatError as error:
-            if error.code == "blob.not_found" and draft.message is not None and file.sha256:
-                return file  # its content is gone, and its message is edited
+            if error.code == "blob.not_found" and draft.message is not None:
+                for kept in await self._files_of(draft.room, draft.message, user):
+                    if kept.blob == file.blob:
+                        return kept  # its content is gone, and its message is edited
             raise
         if blob.owner != user.id:
             raise ChatError("blob.not_found")
@@ -151,13 +153,20 @@ class AttachmentsPlugin:
             height=blob.height,
         )
 
+    async def _files_of(self, room: str, id: str, user: User) -> tuple[File, ...]:
+        """The files of a message that the user may read. Raises `ChatError` room.not_found."""
+        message = await self._message(room, id, user)
+        return () if message is None else _read(message.data)
+
+    async def _message(self, name: str, id: str, user: User) -> Message | None:
+        service = self._context.service
+        room = await service.rooms.get(name, user)
+        return (await service.history.find(user, [(room, id)])).get((room.id, id))
+
     async def _show(self, request: Request) -> Reply:
         """For readers of the room, as long as the message has the file."""
-        user, given = await request.user(), request.parameters
-        service, blobs = self._context.service, self._context.blobs
-        room = await service.rooms.get(given["room"], user)
-        found = await service.history.find(user, [(room, given["message"])])
-        message = found.get((room.id, given["message"]))
+        user, given, blobs = await request.user(), request.parameters, self._context.blobs
+        message = await self._message(given["room"], given["message"], user)
         if message is None or given["blob"] not in _ids(message):
             raise ChatError("blob.not_found")
         blob = await blobs.get(given["blob"])

@@ -163,6 +163,15 @@ async def got(s: Scene, port: int, user: User, path: str) -> tuple[int, bytes]:
         return answer.status_code, answer.content
 
 
+async def test_an_edit_cannot_claim_a_file_that_never_was(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        event = await s.post(await s.file(s.ada))
+        forged = {"blob": "0" * 32, "name": "a.png", "media_type": "image/png", "sha256": "0" * 64}
+        with pytest.raises(ChatError, match=r"blob\.not_found"):
+            data = {"attachments": {"files": [forged]}}
+            await s.service.messages.edit(s.ada, s.room, event.id, "Look", data=data)
+
+
 async def test_a_text_can_be_edited_when_a_file_is_gone(tmp_path: Path) -> None:
     async with scene(tmp_path) as s:
         blob = await s.file(s.ada)
