@@ -19,6 +19,7 @@ from chatserver.localized import DEFAULT, Localized
 FieldKind: TypeAlias = Literal[
     "boolean", "integer", "number", "text", "choice", "list", "map", "tables", "table"
 ]
+Made: TypeAlias = Literal["secret", "token_sha256"]
 # By the last word of a key's name, as in `drain_seconds`.
 UNITS = {"ms": "millisecond", "seconds": "second", "days": "day", "bytes": "byte"}
 UNITS |= {"percent": "percent", "kib": "KiB"}
@@ -53,7 +54,10 @@ class FieldForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FormField(msgspec.Struct, frozen=True, kw_only=True):
-    """One key: its form, and its texts. `is_of_operator` says that it is changed on the machine alone."""
+    """One key: its form, and its texts. `is_of_operator` says that it is changed on the machine alone.
+
+    `made` is what a form can make for it: a secret, or a token of which the setting has the SHA-256.
+    """
 
     key: str
     form: FieldForm
@@ -61,6 +65,7 @@ class FormField(msgspec.Struct, frozen=True, kw_only=True):
     description: Localized
     is_secret: bool
     is_of_operator: bool
+    made: Made | None
 
 
 class TableField(FormField, frozen=True, kw_only=True):
@@ -74,7 +79,8 @@ def form_fields(kind: type[msgspec.Struct]) -> dict[str, FormField]:
     """The keys of a settings struct on its first level, in the order of declaration.
 
     `Meta(title=…, description=…, extra={"ja": {"title": …, "description": …}})` gives the texts, and
-    `extra={"operator": True}` keeps a setting to those who have the machine, as those of files always are.
+    `extra={"operator": True}` keeps a setting to those who have the machine, as those of files always are, and
+    `extra={"made": "secret"}` (or "token_sha256") lets the form make a value.
     """
     return {
         setting.key: FormField(**_parts(setting, field)) for setting, field in top_settings(kind)
@@ -89,6 +95,7 @@ def _parts(setting: Setting, field: msgspec.structs.FieldInfo) -> dict[str, Any]
         "description": _text(field.type, "description", setting.description),
         "is_secret": is_secret(setting.key),
         "is_of_operator": is_of_operator(setting.key, field.type),
+        "made": _extra(field.type, "made"),
     }
 
 
@@ -106,8 +113,13 @@ def table_fields(kind: type[msgspec.Struct]) -> list[TableField]:
 
 def is_of_operator(key: str, kind: Any) -> bool:
     """Whether a setting is not for owners who have only the page: files of the machine, receivers of secrets."""
-    marked = any((meta.extra or {}).get("operator") for meta in type_parts(kind)[1])
-    return marked or (bool(_MACHINE.search(key)) and not is_secret(key))
+    return bool(_extra(kind, "operator")) or (bool(_MACHINE.search(key)) and not is_secret(key))
+
+
+def _extra(kind: Any, name: str) -> Any:
+    """What the annotations of a type have under this name; None if there is nothing."""
+    found = (meta.extra[name] for meta in type_parts(kind)[1] if meta.extra and name in meta.extra)
+    return next(found, None)
 
 
 def _form(key: str, kind: Any) -> FieldForm:

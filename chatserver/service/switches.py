@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from chatserver.config.forms import FieldForm
+from chatserver.config.forms import FieldForm, Made
 from chatserver.errors import ChatError
 from chatserver.hooks.powers import Declared, Powers
 from chatserver.hooks.types import Actor
@@ -99,7 +99,8 @@ class SettingView(msgspec.Struct, frozen=True, kw_only=True):
     for a `table`; tables with names are there without their secrets, and `secrets` has what may be shown of those that
     are set, by the name of the table and the key.
     `is_stored` says that the store remembers a value, `source` where the one in use is from, and `origin` the file,
-    variable or option that gives one. `fixed` says why it cannot be changed here.
+    variable or option that gives one. `fixed` says why it cannot be changed here. `made` is what a form can make for it: a
+    secret, or a token of which the setting has the SHA-256.
     """
 
     key: str
@@ -119,6 +120,7 @@ class SettingView(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     fixed: Fixed
     group: Literal["plugin", "failure"]
+    made: Made | None = None
 
 
 class SettingsOf(msgspec.Struct, frozen=True, kw_only=True):

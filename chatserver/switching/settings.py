@@ -183,6 +183,7 @@ def _view(
         origin=label or "",
         fixed=_fixed(field, label, is_operator),
         group="failure" if key in FIELD_NAMES else "plugin",
+        made=field.made,
     )
 
 

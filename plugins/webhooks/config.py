@@ -18,7 +18,11 @@ class Outgoing(Settings, frozen=True, kw_only=True):
     uri: Annotated[str, Meta(description="Address to post events to: http://… or https://….")]
     secret: Annotated[
         str,
-        Meta(description="Secret that signs requests: text, or whsec_ and base64.", min_length=16),
+        Meta(
+            description="Secret that signs requests: text, or whsec_ and base64.",
+            min_length=16,
+            extra={"made": "secret"},
+        ),
     ]
     events: Annotated[
         list[str], Meta(description="Kinds of events, such as message.posted; empty means all.")
@@ -70,7 +74,10 @@ class Incoming(Settings, frozen=True, kw_only=True):
     room: Annotated[str, Meta(description="Id of the room that messages go to.")]
     token_sha256: Annotated[
         str,
-        Meta(description="SHA-256 of the token, in hexadecimal; the token itself is not stored."),
+        Meta(
+            description="SHA-256 of the token, in hexadecimal; the token itself is not stored.",
+            extra={"made": "token_sha256"},
+        ),
     ]
     name: Annotated[
         str, Meta(description="Display name of the author.", min_length=1, max_length=200)

@@ -2,8 +2,13 @@
 
 import { h } from "../../../lib/dom.js";
 import { currentLanguage, said, t, unitName } from "../../../lib/i18n.js";
+import { canHash, newSecret, sha256 } from "../../../lib/made-tokens.js";
 import { bounds } from "../../../lib/setting-forms.js";
-import { MapInput, PlainInput } from "./setting-inputs.js";
+import { copyField } from "../copy-field.js";
+import { changed, MapInput, PlainInput } from "./setting-inputs.js";
+
+// What the button says that makes one, and what is then shown.
+const MADE = { secret: ["setting.makeSecret", "setting.secret"], token_sha256: ["setting.makeToken", "setting.token"] };
 
 /** `setting` has `{key, label, description, form, is_secret}`; `hints` are texts below the input. */
 export class SettingField {
@@ -23,7 +28,21 @@ export class SettingField {
       ? h("label", { class: isCheck ? "check" : "setting-label", for: id }, isCheck && this.input.node, title, unit(form))
       : h("span", { class: "setting-label" }, title, unit(form));
     this.head = h("div", { class: "setting-head" }, head, this.label !== key && h("code", { class: "muted" }, key));
-    this.node = h("div", { class: "setting field", "data-setting": key }, this.head, !isCheck && this.input.node, hint, this.#fault);
+    this.node = h("div", { class: "setting field", "data-setting": key }, this.head, !isCheck && this.input.node, hint, this.#fault, makes(setting.made) && this.#maker());
+  }
+
+  /** A button that fills the input, and shows once what nobody can read there. */
+  #maker() {
+    const { setting, label } = this;
+    const [text, name] = MADE[setting.made].map((key) => t(key));
+    const place = h("div", { role: "status" });
+    const make = async () => {
+      const secret = newSecret();
+      this.input.show(setting.made === "secret" ? secret : await sha256(secret));
+      changed(this.input.node);
+      place.replaceChildren(h("small", { class: "muted" }, t("setting.made")), copyField({ value: secret, label: name, testid: "setting-made" }));
+    };
+    return h("div", {}, h("button", { class: "quiet", type: "button", "aria-label": `${label}: ${text}`, "data-testid": "setting-make", onclick: () => void make() }, text), place);
   }
 
   get given() {
@@ -43,6 +62,10 @@ export class SettingField {
     if (own.length > 0 && this.input.isOne) this.input.node.setAttribute("aria-invalid", "true");
     else this.input.node.removeAttribute("aria-invalid");
   }
+}
+
+function makes(made) {
+  return made === "secret" || (made === "token_sha256" && canHash());
 }
 
 export function usualInput({ form }, value, about) {
