@@ -129,7 +129,7 @@ export default {
   "setting.now": "Now: {text}",
   "setting.makeSecret": "Make one",
   "setting.makeToken": "Make a token",
-  "setting.made": "Copy it now: it is not shown again once this page is left.",
+  "setting.made": "Copy it now: it is shown only until you save.",
   "setting.secret": "The secret",
   "setting.token": "The token",
   "setting.file": "From {origin}.",

@@ -129,7 +129,7 @@ export default {
   "setting.now": "現在：{text}",
   "setting.makeSecret": "作成する",
   "setting.makeToken": "トークンを作成する",
-  "setting.made": "今コピーしてください。このページを離れると、もう表示されません。",
+  "setting.made": "今コピーしてください。保存すると、もう表示されません。",
   "setting.secret": "シークレット",
   "setting.token": "トークン",
   "setting.file": "{origin} の値です。",
