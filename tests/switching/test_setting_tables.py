@@ -9,14 +9,15 @@ import pytest
 from chatserver.errors import ChatError
 from chatserver.hooks.types import Actor
 from chatserver.service.switches import SettingsChange, SettingView
-from tests.switching.served import OPERATOR, Site, served
-from tests.switching.test_settings import ADA, change, dials, reset, views
+from tests.switching.served import OPERATOR, Site, refused, served
+from tests.switching.test_settings import ADA, change, dials, put, reset, views
 from tests.switching.test_switching import told
 
 FILED = {
     "plugin.dials.posts.filed": {
         "uri": "https://robot:hush@one.example/in?token=hush",
         "secret": "a secret of the file",
+        "per_minute": 30.0,
         "networks": ["10.0.0.0/8"],
         "ca_file": "/etc/hosts",
     }
@@ -97,7 +98,7 @@ async def test_tables_are_added_changed_and_removed_by_who_sees_no_secret(tmp_pa
         }
         assert found["current"] == {
             "filed": {
-                "tags": [], "per_minute": 60.0, "networks": ["10.0.0.0/8"], "ca_file": "/etc/hosts",
+                "tags": [], "per_minute": 30.0, "networks": ["10.0.0.0/8"], "ca_file": "/etc/hosts",
             }
         }  # fmt: skip
         given = {"do": "set", "settings": {"posts": {"filed": {"per_minute": 5}, "new": NEW}}}
@@ -135,7 +136,7 @@ async def test_tables_are_added_changed_and_removed_by_who_sees_no_secret(tmp_pa
 @pytest.mark.parametrize(
     ("tables", "expected"),
     [
-        ({"Two words": NEW}, [("Two words", "", "name")]),
+        ({"Two words": {**NEW, "uri": "x"}}, [("Two words", "", "name")]),
         ({"new": {}}, [("new", "uri", "required"), ("new", "secret", "required")]),
         ({"new": {**NEW, "secret": "short"}}, [("new", "secret", "value")]),
         ({"new": {**NEW, "uri": "http://x"}}, [("new", "uri", "rule")]),
@@ -171,6 +172,45 @@ async def test_a_table_that_needs_the_operator_is_added_by_the_operator(tmp_path
         found = (await dials(site))["doors"]["front"]
         assert (found["path_file"], found["label"]) == ("/etc/hosts", "Front")
         assert found["keys"]["a"]["secret"] == "quite secret"
+
+
+async def test_what_the_operator_changes_wins_over_the_file_and_stays(tmp_path: Path) -> None:
+    async with served(tmp_path, "dials", sections=FILED) as site:
+        await change(site, OPERATOR, posts={"filed": {"networks": []}})
+        assert (await posts(site))["filed"]["networks"] == []
+        await change(site, OPERATOR, posts={"filed": {"networks": ["192.0.2.0/24"]}})
+        await change(site, posts={"filed": {"networks": ["192.0.2.0/24"], "tags": ["a"]}})
+        found = (await posts(site))["filed"]
+        assert (found["networks"], found["tags"]) == (["192.0.2.0/24"], ["a"])
+        assert await wrong(site, posts={"filed": {"networks": ["10.0.0.0/8"]}}) == [
+            ("filed", "networks", "operator")
+        ]
+
+
+async def test_what_is_stored_of_another_shape_stops_no_start(tmp_path: Path) -> None:
+    """As after a release in which the setting was another one."""
+    async with served(tmp_path, "dials", store="sqlite", sections=FILED) as site:
+        await change(site, word="two")
+        await put(site, posts="of another shape")
+    async with served(tmp_path, "dials", store="sqlite", sections=FILED) as site:
+        assert [*await posts(site)] == ["filed"]
+
+
+async def test_a_stored_table_that_does_not_fit_is_named_with_its_source(tmp_path: Path) -> None:
+    async with served(tmp_path, "dials", sections=FILED) as site:
+        await change(site, word="two")
+        await put(site, posts={"filed": {"per_minute": 0}})
+        with refused("plugin.invalid", r"store: plugin\.dials\.posts\.filed\.per_minute: expected"):
+            await site.switch("reload", "dials")
+
+
+async def test_tables_of_the_file_that_do_not_fit_are_not_shown(tmp_path: Path) -> None:
+    file = {"plugin.dials.posts.filed": {"uri": "x", "secret": "a secret of the file"}}
+    async with served(tmp_path, "whole", sections=file) as site:
+        found = await view(site)
+        assert (found.current, found.secrets, found.value) == ({}, {}, "")
+        await change(site, posts={"new": NEW})
+        assert [*(await view(site)).current] == ["new"]
 
 
 async def test_secrets_of_tables_within_tables_are_not_shown(tmp_path: Path) -> None:
