@@ -5,17 +5,19 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chatserver.blobs.content import HEAD_BYTES, Content, content_of
+from chatserver.blobs.content import HEAD_BYTES, MOST_PARTS, Content, content_of
 from chatserver.blobs.model import ANY_TYPE
 from chatserver.blobs.serving import SHOWN, answer
+from chatserver.blobs.streams import Measured
 from tests.blobs.scene import Scene
 from tests.plugins.pictures import gif, jpeg, png, webp
 
 
-def exif(orientation: int, order: str = "<") -> bytes:
-    """A segment that says how the camera was held, behind another entry."""
+def exif(orientation: int, order: str = "<", before: int = 1) -> bytes:
+    """A segment that says how the camera was held, behind other entries."""
     mark = b"II*\0" if order == "<" else b"MM\0*"
-    entries = struct.pack(f"{order}HHHIHH", 2, 0x010F, 3, 1, 7, 0)
+    entries = struct.pack(f"{order}H", before + 1)
+    entries += struct.pack(f"{order}HHIHH", 0x010F, 3, 1, 7, 0) * before
     entries += struct.pack(f"{order}HHIHH", 0x0112, 3, 1, orientation, 0)
     body = b"Exif\0\0" + mark + struct.pack(f"{order}I", 8) + entries
     return b"\xff\xe1" + struct.pack(">H", 2 + len(body)) + body
@@ -34,8 +36,6 @@ PICTURES = {
         jpeg(300, 200, before=b"\xff\xe1\0\x0a" + jpeg(9, 9)[:8] + b"\xff\xff\xfe\0\x04hi\xff\xd0"),
         "image/jpeg",
     ),
-    "jpeg, upright": (jpeg(300, 200, before=exif(3)), "image/jpeg"),
-    "jpeg, turned": (jpeg(200, 300, before=exif(6)), "image/jpeg"),
     "jpeg, turned, in the other order": (jpeg(200, 300, before=exif(8, ">")), "image/jpeg"),
     "lossy": (webp(b"VP8 ", 300, 200), "image/webp"),
     "lossless": (webp(b"VP8L", 300, 200), "image/webp"),
@@ -52,6 +52,20 @@ def test_a_picture_is_known_by_its_content(content: bytes, media_type: str) -> N
         assert content_of(content[:length]).media_type in (media_type, ANY_TYPE, "video/mp4")
 
 
+@pytest.mark.parametrize("orientation", range(10))
+def test_a_photograph_is_as_wide_as_it_is_shown(orientation: int) -> None:
+    turned = content_of(jpeg(300, 200, before=exif(orientation) + exif(1)))
+    sides = (200, 300) if 5 <= orientation <= 8 else (300, 200)
+    assert turned == Content("image/jpeg", *sides)
+
+
+def test_what_is_looked_through_is_bounded() -> None:
+    assert content_of(jpeg(300, 200, before=b"\xff\xd0" * 900)).width == 300
+    assert content_of(jpeg(300, 200, before=b"\xff\xd0" * MOST_PARTS)).width == 0
+    assert content_of(jpeg(200, 300, before=exif(6, before=900))).width == 300
+    assert content_of(jpeg(200, 300, before=exif(6, before=MOST_PARTS))).width == 200
+
+
 def test_a_jpeg_is_read_up_to_its_first_scan() -> None:
     unknown = Content("image/jpeg", 0, 0)
     assert content_of(b"\xff\xd8\xff\xda\0\x02" + jpeg(9, 9)[2:]) == unknown
@@ -60,7 +74,7 @@ def test_a_jpeg_is_read_up_to_its_first_scan() -> None:
 
 
 def test_directories_that_lie_about_their_length_are_left() -> None:
-    long = exif(6).replace(struct.pack("<H", 2) + struct.pack("<H", 0x010F), b"\xff\xff\x0f\x01")
+    long = exif(6).replace(struct.pack("<HH", 2, 0x010F), b"\xff\xff\x0f\x01")
     assert content_of(jpeg(200, 300, before=long)) == Content("image/jpeg", 300, 200)
     far = exif(6).replace(struct.pack("<I", 8), b"\xff\xff\xff\xff", 1)
     assert content_of(jpeg(200, 300, before=far)) == Content("image/jpeg", 200, 300)
@@ -100,6 +114,8 @@ OTHERS = {
     "utf-16": "ÿa text".encode("utf-16"),
     "matroska": b"\x1a\x45\xdf\xa3\x9fB\x82\x88matroska",
     "quicktime": b"\0\0\0\x14ftypqt  ",
+    "a frame of no version of MPEG": b"\xff\xeb\x90\x64",
+    "a frame of no rate": b"\xff\xfb\xf0\x64",
     "cut off": png()[:20],
 }
 
@@ -136,3 +152,10 @@ async def test_an_upload_has_it_too_in_however_many_pieces_it_came(cut: int | No
         done = await scene.one.uploads.append(upload.id, "ada", start or 0, parts(piece, 5_000))
     assert done.blob is not None
     assert (done.blob.media_type, done.blob.width, done.blob.height) == ("image/jpeg", 300, 200)
+
+
+async def test_only_the_head_of_a_stream_is_kept() -> None:
+    content = bytes(range(256)) * 2400
+    measured = Measured(parts(content, 200_000), len(content))
+    assert b"".join([part async for part in measured]) == content
+    assert measured.head == content[:HEAD_BYTES]
