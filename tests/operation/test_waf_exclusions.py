@@ -283,9 +283,13 @@ RULES: dict[str, tuple[list[bytes], list[bytes]]] = {
     "9590310": (
         [
             json_request("/api/v1/login", '{"username": {"$ne": null}}'),
+            json_request("/api/v1/plugins/ldap", '{"settings": {"roles": {"$ne": "x"}}}'),
             request("GET", "/api/v1/rooms?after[$gt]="),
         ],
-        [json_request("/api/v1/login", '{"user_name-1.x": {"ne": null}}')],
+        [
+            json_request("/api/v1/login", '{"user_name-1.x": {"ne": null}}'),
+            json_request("/api/v1/plugins/ldap", '{"settings": {"roles": {"Ärzte + Co": "x"}}}'),
+        ],
     ),
     "9590320": (
         [

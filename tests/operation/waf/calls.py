@@ -111,6 +111,17 @@ async def call_every_address(
     await ask("POST", "/api/v1/plugins/union.select", json={"do": "reload"}, headers=owner)
     change = {"do": "set", "settings": {"words": LOOKED_UP, "count": 1}, "reset": ["reason"]}
     await ask("POST", "/api/v1/plugins/wordfilter", json=change, headers=owner)
+    posted = {
+        "uri": "https://192.0.2.1/in?token=select",
+        "secret": "whsec_c2VsZWN0",
+        "events": LOOKED_UP,
+    }
+    named = {
+        "outgoing": {"tickets": posted},
+        "roles": {"Domain Admins": "admin", "Ärzte": "member"},
+    }
+    change = {"do": "set", "settings": {**named, "extra": {"party+1": "🎉", "+1": "👍"}}}
+    await ask("POST", "/api/v1/plugins/webhooks", json=change, headers=owner)
     for role in ("guest", "member"):
         await ask("PUT", f"/api/v1/users/{username}", json={"role": role}, headers=owner)
     for text in LOOKED_UP:
