@@ -9,6 +9,7 @@ from chatserver.blobs.serving import Answer as BlobAnswer
 from chatserver.blobs.serving import answer as blob_answer
 from chatserver.blobs.uploads import Upload, Uploads
 from chatserver.cluster.bus.link import BusLink
+from chatserver.config.forms import translation
 from chatserver.config.settings import TableName
 from chatserver.delivery.encoding import text_frame
 from chatserver.delivery.notices import (
@@ -481,4 +482,5 @@ __all__ = [
     "text_frame",
     "time_text",
     "too_fast",
+    "translation",
 ]

@@ -75,10 +75,15 @@ class TableField(FormField, frozen=True, kw_only=True):
     is_required: bool
 
 
+def translation(language: str, title: str, description: str) -> msgspec.Meta:
+    """The texts of a setting in another language, for its `Annotated`, after the `Meta` with the English ones."""
+    return msgspec.Meta(extra={language: {"title": title, "description": description}})
+
+
 def form_fields(kind: type[msgspec.Struct]) -> dict[str, FormField]:
     """The keys of a settings struct on its first level, in the order of declaration.
 
-    `Meta(title=…, description=…, extra={"ja": {"title": …, "description": …}})` gives the texts, and
+    `Meta(title=…, description=…)` gives the texts, `translation("ja", …, …)` those in another language,
     `extra={"operator": True}` keeps a setting to those who have the machine, as those of files always are, and
     `extra={"made": "secret"}` (or "token_sha256") lets the form make a value.
     """

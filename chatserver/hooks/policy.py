@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
+from chatserver.config.forms import translation
 from chatserver.errors import StartupError
 from chatserver.hooks.actions import ACTIONS
 from chatserver.hooks.types import Settings
@@ -23,13 +24,12 @@ _FIELDS: list[tuple[str, Any, Any]] = [
                 title="On failure",
                 description="Effect of a failure of the plugin on a message or action: it is refused, or "
                 "passes as if the plugin were not there.",
-                extra={
-                    "ja": {
-                        "title": "失敗したとき",
-                        "description": "プラグインが失敗したときの、メッセージや操作の扱いです。refuse は拒否し、"
-                        "pass はプラグインがないものとして通します。",
-                    }
-                },
+            ),
+            translation(
+                "ja",
+                "失敗したとき",
+                "プラグインが失敗したときの、メッセージや操作の扱いです。refuse は拒否し、"
+                "pass はプラグインがないものとして通します。",
             ),
         ],
         "refuse",
@@ -42,12 +42,11 @@ _FIELDS: list[tuple[str, Any, Any]] = [
                 title="On failure, by action",
                 description='The same for some alone, by name: "message", or that of an action such as '
                 '"RoomJoin".',
-                extra={
-                    "ja": {
-                        "title": "操作ごとの失敗時の扱い",
-                        "description": "一部だけを別にします。名前は message か、RoomJoin などの操作名です。",
-                    }
-                },
+            ),
+            translation(
+                "ja",
+                "操作ごとの失敗時の扱い",
+                "一部だけを別にします。名前は message か、RoomJoin などの操作名です。",
             ),
         ],
         msgspec.field(default_factory=dict),
@@ -61,13 +60,12 @@ _FIELDS: list[tuple[str, Any, Any]] = [
                 title="Time limit",
                 description="Time limit for each call about a message or action; 0: "
                 "plugins.deadline_seconds.",
-                extra={
-                    "ja": {
-                        "title": "制限時間",
-                        "description": "メッセージや操作についての呼び出し一回の制限時間です。0 のときは "
-                        "plugins.deadline_seconds に従います。",
-                    }
-                },
+            ),
+            translation(
+                "ja",
+                "制限時間",
+                "メッセージや操作についての呼び出し一回の制限時間です。0 のときは "
+                "plugins.deadline_seconds に従います。",
             ),
         ],
         0.0,

@@ -15,6 +15,7 @@ from chatserver import (
     RunInServer,
     Settings,
     hookimpl,
+    translation,
 )
 from chatserver_plugins.wordfilter.command import try_command
 from chatserver_plugins.wordfilter.matcher import Matcher
@@ -33,13 +34,12 @@ class WordFilterPlugin:
                 title="Words",
                 description="Words and phrases. Case and width do not matter. Words are found as a whole; "
                 "in scripts without spaces, and with signs, anywhere.",
-                extra={
-                    "ja": {
-                        "title": "言葉",
-                        "description": "言葉と語句です。大文字と小文字、全角と半角は区別しません。単語として"
-                        "一致したときに見つかります。分かち書きしない文字と記号は、どこにあっても見つかります。",
-                    }
-                },
+            ),
+            translation(
+                "ja",
+                "言葉",
+                "言葉と語句です。大文字と小文字、全角と半角は区別しません。単語として一致したときに"
+                "見つかります。分かち書きしない文字と記号は、どこにあっても見つかります。",
             ),
         ] = ()
         reason: Annotated[
@@ -47,10 +47,8 @@ class WordFilterPlugin:
             msgspec.Meta(
                 title="Reason",
                 description="Text for the author of what was refused.",
-                extra={
-                    "ja": {"title": "理由", "description": "拒否された人に表示する文章です。"},
-                },
             ),
+            translation("ja", "理由", "拒否された人に表示する文章です。"),
         ] = "This contains words that are not wanted here."
 
     powers = Powers()
