@@ -15,25 +15,43 @@ class DiskBlobsConfig(chatserver.Settings, frozen=True, kw_only=True):
     path: Annotated[
         str,
         Meta(
+            title="Folder",
             description="Folder of the files, the same place for all nodes. Empty: `disk_blobs` in the server's "
             "data folder.",
             extra={"operator": True},
+        ),
+        chatserver.translation(
+            "ja",
+            "フォルダー",
+            "ファイルを置くフォルダーです。すべてのノードで同じ場所にします。空のときは、"
+            "サーバーのデータフォルダーの disk_blobs です。",
         ),
     ] = ""
     min_free_percent: Annotated[
         float,
         Meta(
+            title="Least free space",
+            description="Percentage of the disk's free space below which no more files are taken, so "
+            "that the store can still write.",
             ge=0,
             le=100,
-            description="Percentage of free space of the disk below which no file is taken any more, so that the "
-            "store can still write.",
+        ),
+        chatserver.translation(
+            "ja",
+            "残す空き容量",
+            "ディスクの空き容量の割合です。これを下回ると、ストアが書き込めるように、"
+            "ファイルを受け付けなくなります。",
         ),
     ] = 10.0
     timeout_ms: Annotated[
         int,
         Meta(
-            ge=100, le=600_000, description="Time limit for each part of a file, in milliseconds."
+            title="Time limit",
+            description="Time limit for each part of a file, in milliseconds.",
+            ge=100,
+            le=600_000,
         ),
+        chatserver.translation("ja", "制限時間", "ファイルの一部分ごとの制限時間です。"),
     ] = 10_000
 
 

@@ -20,36 +20,77 @@ class Config(chatserver.Settings, frozen=True):
     uri: Annotated[
         str,
         Meta(
-            description="Address, such as mongodb://host:27017/?replicaSet=rs0. Empty: see `embedded`."
+            title="Address",
+            description="Address, such as mongodb://host:27017/?replicaSet=rs0. Empty: see `embedded`.",
+        ),
+        chatserver.translation(
+            "ja",
+            "アドレス",
+            "mongodb://host:27017/?replicaSet=rs0 のようなアドレスです。"
+            "空のときは embedded に従います。",
         ),
     ] = ""
     embedded: Annotated[
         bool,
         Meta(
+            title="Private mongod",
             description="Without an address, start a private mongod in the data folder. Only for "
-            "trials; off in `production`."
+            "trials; off in `production`.",
+        ),
+        chatserver.translation(
+            "ja",
+            "専用の mongod",
+            "アドレスがないとき、データフォルダーで専用の mongod を起動します。"
+            "試用のための機能で、production では無効です。",
         ),
     ] = True
     database: Annotated[
-        str, Meta(description="Name of the database.", min_length=1, max_length=60)
+        str,
+        Meta(title="Database", description="Name of the database.", min_length=1, max_length=60),
+        chatserver.translation("ja", "データベース", "データベースの名前です。"),
     ] = "chatserver"
     driver: Annotated[
         Literal["motor", "pymongo"],
-        Meta(description="Library: Motor, or PyMongo's own asynchronous interface."),
+        Meta(title="Driver", description="Driver: Motor, or PyMongo's own asynchronous interface."),
+        chatserver.translation(
+            "ja",
+            "ドライバー",
+            "使うドライバーです。Motor か、PyMongo 自体の非同期インターフェースを選べます。",
+        ),
     ] = "motor"
     timeout_ms: Annotated[
         int,
-        Meta(description="Time limit for each call, in milliseconds.", ge=100, le=60000),
+        Meta(
+            title="Time limit",
+            description="Time limit for each call, in milliseconds.",
+            ge=100,
+            le=60000,
+        ),
+        chatserver.translation("ja", "制限時間", "呼び出し一回の制限時間です。"),
     ] = 2500
     start_seconds: Annotated[
-        int, Meta(description="Seconds to wait for the database at start.", ge=0, le=600)
+        int,
+        Meta(
+            title="Wait at start",
+            description="Time to wait for the database at start, in seconds.",
+            ge=0,
+            le=600,
+        ),
+        chatserver.translation("ja", "起動時の待ち時間", "起動時にデータベースを待つ時間です。"),
     ] = 15
     mongod: Annotated[
         str,
         Meta(
-            description="Path of the private mongod. Empty: the newer of the one on the PATH and "
-            "the one that the extra `mongod` installs.",
+            title="Path of mongod",
+            description="Path of the private mongod. Empty: the newer of the one on the PATH and the one "
+            "that the extra `mongod` installs.",
             extra={"operator": True},
+        ),
+        chatserver.translation(
+            "ja",
+            "mongod のパス",
+            "専用の mongod のパスです。空のときは、PATH にあるものと、"
+            "追加パッケージ mongod が入れるもののうち、新しいほうを使います。",
         ),
     ] = ""
 

@@ -14,28 +14,48 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     uri: Annotated[
         str,
         Meta(
+            title="Address",
             description="Address of a replica set, such as mongodb://host:27017/?replicaSet=rs0; may be "
             "the store's.",
             min_length=1,
         ),
+        chatserver.translation(
+            "ja",
+            "アドレス",
+            "mongodb://host:27017/?replicaSet=rs0 のような、レプリカセットのアドレスです。"
+            "ストアと同じでもかまいません。",
+        ),
     ]
     database: Annotated[
-        str, Meta(description="Name of the database.", min_length=1, max_length=60)
+        str,
+        Meta(title="Database", description="Name of the database.", min_length=1, max_length=60),
+        chatserver.translation("ja", "データベース", "データベースの名前です。"),
     ] = "chatserver"
     collection: Annotated[
         str,
         Meta(
+            title="Collection",
             description="Name of the collection for frames; made if it is missing.",
             pattern="^[A-Za-z_][A-Za-z0-9_]{0,99}$",
+        ),
+        chatserver.translation(
+            "ja", "コレクション", "フレームを置くコレクションの名前です。なければ作成します。"
         ),
     ] = "bus"
     timeout_ms: Annotated[
         int,
         Meta(
-            description="Time limit for each call, in milliseconds. MongoDB counts as lost if it is "
-            "silent for a second longer.",
+            title="Time limit",
+            description="Time limit for each call, in milliseconds. MongoDB counts as lost after a "
+            "further second without an answer.",
             ge=100,
             le=60000,
+        ),
+        chatserver.translation(
+            "ja",
+            "制限時間",
+            "呼び出し一回の制限時間です。さらに 1 秒応答がなければ、"
+            "MongoDB との接続が切れたものとみなします。",
         ),
     ] = 2000
 

@@ -14,25 +14,53 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     uri: Annotated[
         str,
         Meta(
+            title="Address",
             description="Address, as nats://user:password@host:4222, or tls:// to require TLS. "
             "Several servers of a cluster may be named, separated by commas.",
             min_length=1,
         ),
+        chatserver.translation(
+            "ja",
+            "アドレス",
+            "nats://user:password@host:4222 のようなアドレスです。"
+            "tls:// では TLS が必須になります。クラスターの複数のサーバーを、"
+            "コンマで区切って書けます。",
+        ),
     ]
     subject: Annotated[
         str,
-        Meta(description="Subject of this server's nodes.", pattern=r"^[\w-]+(\.[\w-]+)*$"),
+        Meta(
+            title="Subject",
+            description="Subject of this server's nodes.",
+            pattern=r"^[\w-]+(\.[\w-]+)*$",
+        ),
+        chatserver.translation(
+            "ja", "サブジェクト", "このサーバーのノードが使うサブジェクトです。"
+        ),
     ] = "chatserver"
     ca_file: Annotated[
-        str, Meta(description="File with the trusted authorities; empty: those of the system.")
+        str,
+        Meta(
+            title="Trusted authorities",
+            description="File with the trusted authorities; empty: those of the system.",
+        ),
+        chatserver.translation(
+            "ja",
+            "信頼する認証局",
+            "信頼する認証局の証明書のファイルです。空のときはシステムのものを使います。",
+        ),
     ] = ""
     timeout_ms: Annotated[
         int,
         Meta(
-            description="Time limit for each call and each check that NATS answers, in "
+            title="Time limit",
+            description="Time limit for each call, and for each check whether NATS answers, in "
             "milliseconds.",
             ge=100,
             le=60000,
+        ),
+        chatserver.translation(
+            "ja", "制限時間", "呼び出し一回と、NATS の応答確認一回の制限時間です。"
         ),
     ] = 2000
 

@@ -16,33 +16,73 @@ LOCK_DAYS = 30.0
 class Config(chatserver.Settings, frozen=True, kw_only=True):
     """Credentials for all buckets. Without any, those of the environment or of the machine's role are used."""
 
-    access_key: Annotated[str, Meta(description="Id of the access key.")] = ""
-    secret_key: Annotated[str, Meta(description="Secret of the access key.")] = ""
+    access_key: Annotated[
+        str,
+        Meta(title="Access key", description="Id of the access key."),
+        chatserver.translation("ja", "アクセスキー", "アクセスキーの ID です。"),
+    ] = ""
+    secret_key: Annotated[
+        str,
+        Meta(title="Secret access key", description="Secret of the access key."),
+        chatserver.translation("ja", "シークレットアクセスキー", "アクセスキーの秘密の値です。"),
+    ] = ""
     credentials_file: Annotated[
         str,
         Meta(
-            description="File with keys in the form of `~/.aws/credentials`, instead of the two settings above; "
-            "a URL chooses a section with `profile=NAME`."
+            title="Credentials",
+            description="File with keys in the form of `~/.aws/credentials`, in place of `access_key` "
+            "and `secret_key`; a URL chooses a section with `profile=NAME`.",
+        ),
+        chatserver.translation(
+            "ja",
+            "認証情報のファイル",
+            "access_key と secret_key の代わりに使う、~/.aws/credentials "
+            "形式のキーのファイルです。URL の profile=NAME でセクションを選びます。",
         ),
     ] = ""
     ca_file: Annotated[
-        str, Meta(description="File with the trusted authorities; empty: the usual ones.")
+        str,
+        Meta(
+            title="Trusted authorities",
+            description="File with the trusted authorities. Empty: that of AWS_CA_BUNDLE, or of the "
+            "package `certifi`.",
+        ),
+        chatserver.translation(
+            "ja",
+            "信頼する認証局",
+            "信頼する認証局の証明書のファイルです。空のときは、AWS_CA_BUNDLE のもの、"
+            "またはパッケージ certifi のものを使います。",
+        ),
     ] = ""
 
     blobs: Annotated[
         str,
         Meta(
-            description="Bucket for files of users, as `s3://bucket/prefix?endpoint=https://…`. Empty: another plugin "
-            "keeps them, or none.",
+            title="Bucket for files",
+            description="Bucket for users' files, as `s3://bucket/prefix?endpoint=https://…`. Empty: "
+            "this plugin keeps none.",
             extra={"operator": True},
+        ),
+        chatserver.translation(
+            "ja",
+            "ファイルのバケット",
+            "ユーザーのファイルを置くバケットです。s3://bucket/prefix?endpoint=https://… "
+            "のように書きます。空のときは、このプラグインにファイルを置きません。",
         ),
     ] = ""
     timeout_ms: Annotated[
         int,
         Meta(
+            title="Time limit",
+            description="Time in milliseconds after which a bucket for files that does not answer counts "
+            "as unavailable.",
             ge=100,
             le=600_000,
-            description="Time in milliseconds after which a bucket for files that is silent is unavailable.",
+        ),
+        chatserver.translation(
+            "ja",
+            "制限時間",
+            "ファイルのバケットがこの時間応答しなければ、利用できないものとみなします。",
         ),
     ] = 10_000
 

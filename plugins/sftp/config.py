@@ -15,13 +15,23 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     """The key to sign in with, and the keys of the hosts."""
 
     key_file: Annotated[
-        str, Meta(description="File with the private key, without a passphrase.")
+        str,
+        Meta(title="Private key", description="File with the private key, without a passphrase."),
+        chatserver.translation("ja", "秘密鍵", "パスフレーズのない秘密鍵のファイルです。"),
     ] = "~/.ssh/id_ed25519"
     known_hosts: Annotated[
         str,
         Meta(
-            description="File with the keys of the hosts, as `ssh-keyscan` prints them; a host without is refused.",
+            title="Known hosts",
+            description="File with the hosts' keys, as `ssh-keyscan` prints them; a host that is not in "
+            "it is refused.",
             extra={"operator": True},
+        ),
+        chatserver.translation(
+            "ja",
+            "既知のホスト",
+            "ホストの鍵のファイルで、ssh-keyscan が出力する形式です。"
+            "ここにないホストには接続しません。",
         ),
     ] = "~/.ssh/known_hosts"
 
