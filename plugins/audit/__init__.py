@@ -19,6 +19,7 @@ from chatserver import (
     Route,
     Settings,
     hookimpl,
+    translation,
 )
 from chatserver_plugins.audit.entry import (
     ADMINISTRATION,
@@ -44,25 +45,60 @@ class AuditPlugin:
         events: Annotated[
             Literal["administration", "all", "none"],
             msgspec.Meta(
-                description="Room events that are logged: members, roles, descriptions "
-                "and deletions; all; or nothing."
+                title="Room events",
+                description="Room events that are logged. `administration`: members, roles, descriptions and "
+                "deletions; `all`: every event; `none`: nothing.",
+            ),
+            translation(
+                "ja",
+                "ルームのイベント",
+                "記録するルームのイベントです。administration はメンバー、役割、ルームの情報、"
+                "削除だけを、all はすべてを記録し、none は何も記録しません。",
             ),
         ] = "administration"
         max_bytes: Annotated[
-            int, msgspec.Meta(description="Size in bytes at which a new file begins.", ge=1024)
+            int,
+            msgspec.Meta(
+                title="Largest file",
+                description="Size in bytes at which a new file begins.",
+                ge=1024,
+            ),
+            translation(
+                "ja", "ファイルの最大サイズ", "このサイズに達すると、新しいファイルに切り替えます。"
+            ),
         ] = 16 * 1024 * 1024
         keep: Annotated[
-            int, msgspec.Meta(description="Number of older files kept.", ge=0, le=1000)
+            int,
+            msgspec.Meta(
+                title="Older files",
+                description="Number of older files that are kept.",
+                ge=0,
+                le=1000,
+            ),
+            translation("ja", "古いファイルの数", "残しておく古いファイルの数です。"),
         ] = 5
         flush_seconds: Annotated[
             float,
-            msgspec.Meta(description="Seconds that an entry may wait to be written.", gt=0, le=60),
+            msgspec.Meta(
+                title="Write delay",
+                description="Longest time that an entry waits to be written, in seconds.",
+                gt=0,
+                le=60,
+            ),
+            translation("ja", "書き込みまでの時間", "記録が書き込みを待つ最長の時間です。"),
         ] = 1.0
         folder: Annotated[
             str,
             msgspec.Meta(
-                description="Folder of the log; nodes may share it. Empty: `audit` in the server's data "
-                "folder."
+                title="Folder",
+                description="Folder of the log, which nodes may share. Empty: `audit` in the server's data "
+                "folder.",
+            ),
+            translation(
+                "ja",
+                "フォルダー",
+                "監査ログのフォルダーです。複数のノードで共有できます。空のときは、"
+                "サーバーのデータフォルダーの audit です。",
             ),
         ] = ""
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from chatserver import Context, Powers, Route, Settings, hookimpl
+from chatserver import Context, Powers, Route, Settings, hookimpl, translation
 from chatserver_plugins.browser.door import Door
 
 
@@ -18,7 +18,11 @@ class BrowserPlugin:
 
     class Config(Settings, frozen=True, kw_only=True):
         rows: Annotated[
-            int, msgspec.Meta(description="Number of lines on a page.", ge=5, le=200)
+            int,
+            msgspec.Meta(
+                title="Rows on a page", description="Number of rows on a page.", ge=5, le=200
+            ),
+            translation("ja", "1 ページの行数", "1 ページに表示する行の数です。"),
         ] = 50
 
     powers = Powers(service=("inspect",))

@@ -17,14 +17,27 @@ class DiskConfig(chatserver.Settings, frozen=True, kw_only=True):
     path: Annotated[
         str,
         Meta(
-            description="A folder on the disk to watch; empty: the server's data folder.",
+            title="Folder on the disk",
+            description="A folder on the disk to watch. Empty: the server's data folder.",
             extra={"operator": True},
+        ),
+        chatserver.translation(
+            "ja",
+            "ディスク上のフォルダー",
+            "空き容量を確認するディスクにあるフォルダーです。空のときは、"
+            "サーバーのデータフォルダーです。",
         ),
     ] = ""
     min_free_percent: Annotated[
         float,
         Meta(
-            ge=0, le=100, description="Percentage of free space below which GET /health says 503."
+            title="Least free space",
+            description="Percentage of free space below which GET /health answers 503.",
+            ge=0,
+            le=100,
+        ),
+        chatserver.translation(
+            "ja", "必要な空き容量", "空き容量がこの割合を下回ると、GET /health が 503 を返します。"
         ),
     ] = 5.0
 

@@ -15,6 +15,7 @@ from chatserver import (
     Route,
     Settings,
     hookimpl,
+    translation,
 )
 from chatserver_plugins.emoji.book import MOST, Book
 from chatserver_plugins.emoji.desk import Adders, Desk
@@ -30,21 +31,48 @@ class EmojiPlugin:
         adders: Annotated[
             Adders,
             msgspec.Meta(
-                description="Who adds emoji: staff of the server alone, or all members; guests never do."
+                title="Who adds emoji",
+                description="`staff`: only staff of the server; `members`: all members. Guests never add "
+                "emoji.",
+            ),
+            translation(
+                "ja",
+                "絵文字を追加できる人",
+                "staff はサーバーのスタッフだけ、members はメンバー全員が追加できます。"
+                "ゲストは追加できません。",
             ),
         ] = "staff"
         largest_kb: Annotated[
-            int, msgspec.Meta(description="Largest picture, in KiB.", ge=1, le=1024)
+            int,
+            msgspec.Meta(
+                title="Largest picture", description="Largest picture, in KiB.", ge=1, le=1024
+            ),
+            translation(
+                "ja", "画像の最大サイズ", "絵文字の画像の最大サイズです。単位は KiB です。"
+            ),
         ] = 256
         most: Annotated[
-            int, msgspec.Meta(description="Most emoji of the server.", ge=1, le=MOST)
+            int,
+            msgspec.Meta(
+                title="Emoji of the server",
+                description="Most emoji that the server has.",
+                ge=1,
+                le=MOST,
+            ),
+            translation("ja", "サーバーの絵文字の数", "サーバーに登録できる絵文字の上限です。"),
         ] = 1000
         most_by_member: Annotated[
             int,
             msgspec.Meta(
-                description="Most emoji that one member has added, if members may add some.",
+                title="Emoji by one member",
+                description="Most emoji that one member can add, if members may add some.",
                 ge=1,
                 le=MOST,
+            ),
+            translation(
+                "ja",
+                "メンバー一人の絵文字の数",
+                "メンバーが追加できる場合に、一人が追加できる絵文字の上限です。",
             ),
         ] = 20
 

@@ -7,7 +7,7 @@ import msgspec
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
-from chatserver import Context, Powers, Reply, Request, Route, Settings, hookimpl
+from chatserver import Context, Powers, Reply, Request, Route, Settings, hookimpl, translation
 from chatserver_plugins.metrics import numbers
 from chatserver_plugins.metrics.collector import MeasureCollector
 from chatserver_plugins.metrics.loop_lag import LoopLag
@@ -24,15 +24,25 @@ class MetricsPlugin:
         path: Annotated[
             str,
             msgspec.Meta(
-                description="Path at which the metrics are served.", pattern=r"^/[A-Za-z0-9/_.-]+$"
+                title="Path",
+                description="Path at which the metrics are served.",
+                pattern=r"^/[A-Za-z0-9/_.-]+$",
             ),
+            translation("ja", "パス", "メトリクスを提供するパスです。"),
         ] = "/metrics"
         max_series: Annotated[
             int,
             msgspec.Meta(
-                description="Most label combinations shown of one metric; others are only counted, "
-                "in chatserver_metrics_omitted_series.",
+                title="Series of a metric",
+                description="Most combinations of labels that are shown of one metric; further ones are only "
+                "counted, in chatserver_metrics_omitted_series.",
                 ge=1,
+            ),
+            translation(
+                "ja",
+                "メトリクスごとの系列数",
+                "一つのメトリクスで示すラベルの組み合わせの上限です。"
+                "超えた分は chatserver_metrics_omitted_series に数だけを示します。",
             ),
         ] = 1000
 

@@ -16,6 +16,7 @@ from chatserver import (
     Route,
     Settings,
     hookimpl,
+    translation,
 )
 from chatserver_plugins.pictures.desk import Desk
 from chatserver_plugins.pictures.graphql import part
@@ -29,7 +30,17 @@ class PicturesPlugin:
     class Config(Settings, frozen=True, kw_only=True):
         most_kb: Annotated[
             int,
-            msgspec.Meta(description="Largest picture, in units of 1,000 bytes.", ge=8, le=1000),
+            msgspec.Meta(
+                title="Largest picture",
+                description="Largest picture, in units of 1,000 bytes.",
+                ge=8,
+                le=1000,
+            ),
+            translation(
+                "ja",
+                "画像の最大サイズ",
+                "プロフィール画像の最大サイズです。単位は 1,000 バイトです。",
+            ),
         ] = 128
 
     powers = Powers(

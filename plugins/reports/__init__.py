@@ -17,6 +17,7 @@ from chatserver import (
     Route,
     Settings,
     hookimpl,
+    translation,
 )
 from chatserver_plugins.reports.book import Book
 from chatserver_plugins.reports.desk import Desk
@@ -33,30 +34,56 @@ class ReportsPlugin:
     class Config(Settings, frozen=True, kw_only=True):
         per_day: Annotated[
             int,
-            msgspec.Meta(description="Most reports that one user can make in a day.", ge=1, le=500),
+            msgspec.Meta(
+                title="Reports of one user in a day",
+                description="Most reports that one user can make in a day.",
+                ge=1,
+                le=500,
+            ),
+            translation(
+                "ja", "ユーザー一人の 1 日の報告数", "一人のユーザーが 1 日にできる報告の上限です。"
+            ),
         ] = 20
         most_open: Annotated[
             int,
             msgspec.Meta(
-                description="Most reported messages that wait; further ones are refused.",
+                title="Open reports",
+                description="Most reported messages that wait to be settled; further ones are refused.",
                 ge=1,
                 le=10_000,
+            ),
+            translation(
+                "ja",
+                "未対応の報告数",
+                "対応を待つ報告済みメッセージの上限です。これを超える報告は受け付けません。",
             ),
         ] = 1000
         most_settled: Annotated[
             int,
             msgspec.Meta(
-                description="Most settled reports that are kept; the oldest ones go first.",
+                title="Settled reports",
+                description="Most settled reports that are kept; the oldest ones are removed first.",
                 ge=1,
                 le=10_000,
+            ),
+            translation(
+                "ja",
+                "対応済みの報告数",
+                "残しておく対応済みの報告の上限です。古いものから削除します。",
             ),
         ] = 1000
         keep_days: Annotated[
             float,
             msgspec.Meta(
-                description="Days for which a settled report is kept, with the copy of its message.",
+                title="Retention of settled reports",
+                description="Time for which a settled report is kept, with the copy of its message, in days.",
                 gt=0,
                 le=3650,
+            ),
+            translation(
+                "ja",
+                "対応済みの報告の保存期間",
+                "対応済みの報告を、メッセージの写しとともに残しておく期間です。",
             ),
         ] = 90
 

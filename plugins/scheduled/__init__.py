@@ -16,6 +16,7 @@ from chatserver import (
     Settings,
     Timer,
     hookimpl,
+    translation,
 )
 from chatserver_plugins.scheduled.book import ATTEMPTS, TIMER, Book
 from chatserver_plugins.scheduled.graphql import part
@@ -29,13 +30,25 @@ class ScheduledPlugin:
         per_user: Annotated[
             int,
             msgspec.Meta(
-                description="Most scheduled messages of one user, those included that could not be posted.",
+                title="Messages of one user",
+                description="Most scheduled messages of one user, including those that could not be posted.",
                 ge=1,
                 le=1000,
             ),
+            translation(
+                "ja",
+                "ユーザー一人の予約数",
+                "一人のユーザーの予約投稿の上限です。投稿できなかったものも含みます。",
+            ),
         ] = 100
         longest_days: Annotated[
-            int, msgspec.Meta(description="Most days ahead for which a message is taken.", ge=1)
+            int,
+            msgspec.Meta(
+                title="Furthest date",
+                description="Most days ahead for which a message can be scheduled.",
+                ge=1,
+            ),
+            translation("ja", "予約できる期間", "何日先まで予約できるかを指定します。"),
         ] = 366
 
     powers = Powers(

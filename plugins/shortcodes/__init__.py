@@ -16,6 +16,7 @@ from chatserver import (
     Settings,
     User,
     hookimpl,
+    translation,
 )
 from chatserver_plugins.shortcodes.replace import replace_outside_code
 from chatserver_plugins.shortcodes.table import EMOJI
@@ -38,7 +39,11 @@ class ShortcodesPlugin:
         extra: Annotated[
             dict[Name, Emoji],
             msgspec.Meta(
-                description="Further names, without colons, with the text each stands for."
+                title="Further names",
+                description="Further names, without colons, with the text that each stands for.",
+            ),
+            translation(
+                "ja", "追加の名前", "追加する名前（コロンなし）と、それぞれが表す文字です。"
             ),
         ] = {}  # noqa: RUF012 - msgspec copies it
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from chatserver import Powers, Settings, Tracer, from_extra, hookimpl
+from chatserver import Powers, Settings, Tracer, from_extra, hookimpl, translation
 
 
 class TracingPlugin:
@@ -19,19 +19,42 @@ class TracingPlugin:
         endpoint: Annotated[
             str,
             Meta(
+                title="Collector",
                 description="Address to which spans are sent (OTLP over HTTP), such as "
-                "http://localhost:4318/v1/traces; empty: as OTEL_EXPORTER_OTLP_ENDPOINT says.",
+                "http://localhost:4318/v1/traces. Empty: that of OTEL_EXPORTER_OTLP_ENDPOINT.",
                 extra={"operator": True},
+            ),
+            translation(
+                "ja",
+                "送信先",
+                "スパンの送信先のアドレスです（OTLP over HTTP）。"
+                "例：http://localhost:4318/v1/traces 。空のときは OTEL_EXPORTER_OTLP_ENDPOINT "
+                "に従います。",
             ),
         ] = ""
         ratio: Annotated[
-            float, Meta(ge=0, le=1, description="Share of traces that are recorded.")
+            float,
+            Meta(
+                title="Recorded share",
+                description="Share of traces that are recorded, from 0 to 1.",
+                ge=0,
+                le=1,
+            ),
+            translation("ja", "記録する割合", "記録するトレースの割合を 0 から 1 で指定します。"),
         ] = 0.1
         trust_callers: Annotated[
             bool,
             Meta(
-                description="Continue the trace that a request names (header traceparent), and record "
-                "it if the caller does; any client can name one."
+                title="Continue callers' traces",
+                description="Continue the trace that a request names (header traceparent), and record it if "
+                "the caller does. Any client can name one.",
+            ),
+            translation(
+                "ja",
+                "呼び出し元のトレースを引き継ぐ",
+                "リクエストの traceparent ヘッダーが示すトレースを引き継ぎ、"
+                "呼び出し元が記録していればここでも記録します。"
+                "どのクライアントでも指定できるので注意してください。",
             ),
         ] = False
 
