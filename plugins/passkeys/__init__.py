@@ -31,6 +31,7 @@ from chatserver import (
     User,
     from_extra,
     hookimpl,
+    translation,
 )
 from chatserver_plugins.passkeys.book import (
     NAME_CHARS,
@@ -62,26 +63,58 @@ class PasskeysPlugin:
         domain: Annotated[
             str,
             Meta(
-                description="Domain that passkeys belong to (RP ID): the host of `server.public_url`, which it is by "
-                "default, or a domain above it. With another one, all passkeys that exist are useless."
+                title="Domain",
+                description="Domain that passkeys belong to (RP ID): the host of `server.public_url`, which "
+                "is the default, or a domain above it. If it is changed, passkeys that exist can "
+                "no longer be used.",
+            ),
+            translation(
+                "ja",
+                "ドメイン",
+                "パスキーが属するドメインです（RP ID）。server.public_url のホスト（既定値）か、"
+                "その上位のドメインにします。変更すると、登録済みのパスキーは使えなくなります。",
             ),
         ] = ""
         origins: Annotated[
             list[str],
             Meta(
-                description="Further origins of pages and apps below that domain, as browsers and phones send them."
+                title="Further origins",
+                description="Further origins of pages and apps below that domain, as browsers and phones "
+                "send them.",
+            ),
+            translation(
+                "ja",
+                "追加のオリジン",
+                "そのドメインに属するほかのページやアプリのオリジンです。"
+                "ブラウザーやスマートフォンが送るとおりに書きます。",
             ),
         ] = msgspec.field(default_factory=list)
         second_step: Annotated[
             bool,
             Meta(
-                description="Whether users who have a passkey need one after a password and other ways to sign in "
-                "that check one factor alone.",
+                title="Passkey as a second step",
+                description="Whether users who have a passkey need it after a password, and after other ways "
+                "to sign in that check one factor alone.",
                 extra={"operator": True},
+            ),
+            translation(
+                "ja",
+                "二段階目のパスキー",
+                "パスキーを登録したユーザーが、パスワードなど一要素だけのログインの後に、"
+                "パスキーも必要とするかどうかです。",
             ),
         ] = True
         passkeys_per_user: Annotated[
-            int, Meta(description="Passkeys that a user may have.", ge=1, le=50)
+            int,
+            Meta(
+                title="Passkeys of one user",
+                description="Most passkeys that a user may have.",
+                ge=1,
+                le=50,
+            ),
+            translation(
+                "ja", "ユーザー一人のパスキーの数", "一人のユーザーが登録できるパスキーの上限です。"
+            ),
         ] = 20
 
     powers = Powers(

@@ -27,6 +27,7 @@ from chatserver import (
     SignIn,
     User,
     hookimpl,
+    translation,
 )
 from chatserver_plugins.totp import codes
 from chatserver_plugins.totp.enrolments import Enrolments, user_key
@@ -56,13 +57,34 @@ class TotpPlugin:
     class Config(Settings, frozen=True, kw_only=True):
         roles: Annotated[
             list[ServerRole],
-            msgspec.Meta(description="Roles whose users must have one-time codes to sign in."),
+            msgspec.Meta(
+                title="Roles that need codes",
+                description="Roles whose users need a one-time code to sign in.",
+            ),
+            translation("ja", "コードが必要な役割", "ログインにワンタイムコードが必要な役割です。"),
         ] = msgspec.field(default_factory=list)
         issuer: Annotated[
-            str, msgspec.Meta(description="Name shown in the app; empty: `server.name`.")
+            str,
+            msgspec.Meta(
+                title="Name in the app",
+                description="Name of this server in the app that makes the codes. Empty: `server.name`.",
+            ),
+            translation(
+                "ja",
+                "アプリでの名前",
+                "コードを作るアプリに表示される、このサーバーの名前です。"
+                "空のときは server.name を使います。",
+            ),
         ] = ""
         recovery_codes: Annotated[
-            int, msgspec.Meta(description="Recovery codes that a user gets.", ge=0, le=50)
+            int,
+            msgspec.Meta(
+                title="Recovery codes",
+                description="Number of recovery codes that a user gets.",
+                ge=0,
+                le=50,
+            ),
+            translation("ja", "リカバリーコードの数", "ユーザーに渡すリカバリーコードの数です。"),
         ] = 10
 
     powers = Powers(
