@@ -18,58 +18,144 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
 
     brokers: Annotated[
         list[str],
-        Meta(description="Addresses of some brokers, as host:9092.", extra={"operator": True}),
+        Meta(
+            title="Brokers",
+            description="Addresses of some brokers, as host:9092.",
+            extra={"operator": True},
+        ),
+        chatserver.translation(
+            "ja", "ブローカー", "いくつかのブローカーのアドレスを host:9092 の形で書きます。"
+        ),
     ]
     topic: Annotated[
         str,
-        Meta(description="Topic to write to; {room} stands for the room's id."),
+        Meta(
+            title="Topic",
+            description="Topic that events are written to; {room} stands for the room's id.",
+        ),
+        chatserver.translation(
+            "ja",
+            "トピック",
+            "イベントを書き込む Kafka のトピックです。{room} はルームの ID を表します。",
+        ),
     ] = "chatserver.events"
     events: Annotated[
-        list[str], Meta(description="Kinds of events, such as message.posted; empty means all.")
+        list[str],
+        Meta(
+            title="Kinds of events",
+            description="Kinds of events that are written, such as message.posted; empty: all.",
+        ),
+        chatserver.translation(
+            "ja",
+            "イベントの種類",
+            "書き込むイベントの種類です。例：message.posted 。空のときはすべてです。",
+        ),
     ] = field(default_factory=list)
     rooms: Annotated[
-        list[str], Meta(description="Ids of rooms, of any kind; empty means all of room_kinds.")
+        list[str],
+        Meta(
+            title="Rooms",
+            description="Ids of the rooms whose events are written, of any kind; empty: all of "
+            "room_kinds.",
+        ),
+        chatserver.translation(
+            "ja",
+            "ルーム",
+            "イベントを書き込むルームの ID で、ルームの種類は問いません。"
+            "空のときは room_kinds のすべてのルームです。",
+        ),
     ] = field(default_factory=list)
     room_kinds: Annotated[
         list[Literal["public", "private", "direct"]],
-        Meta(description="Kinds of rooms whose events are written."),
+        Meta(title="Kinds of rooms", description="Kinds of rooms whose events are written."),
+        chatserver.translation("ja", "ルームの種類", "イベントを書き込むルームの種類です。"),
     ] = field(default_factory=lambda: ["public"])
     start: Annotated[
         Literal["now", "beginning"],
         Meta(
-            description="First events of the first run: those from now on, or from the beginning of "
-            "each room."
+            title="Start",
+            description="First events of the first run. `now`: those from now on; `beginning`: all "
+            "events of each room.",
+        ),
+        chatserver.translation(
+            "ja",
+            "開始位置",
+            "最初の実行でどこから書き込むかです。now は今後のイベントだけを、"
+            "beginning は各ルームの最初のイベントから書き込みます。",
         ),
     ] = "now"
     rooms_at_once: Annotated[
-        int, Meta(ge=1, le=100, description="Rooms whose events are written at the same time.")
+        int,
+        Meta(
+            title="Rooms at once",
+            description="Rooms whose events are written at the same time.",
+            ge=1,
+            le=100,
+        ),
+        chatserver.translation(
+            "ja", "同時に扱うルームの数", "イベントを同時に書き込むルームの数です。"
+        ),
     ] = 16
     timeout_ms: Annotated[
         int,
         Meta(
+            title="Time limit",
+            description="Time limit for a batch, in milliseconds; after it the batch is sent again.",
             ge=1000,
             le=300_000,
-            description="Milliseconds the brokers have to take a batch before it is tried again.",
+        ),
+        chatserver.translation(
+            "ja",
+            "制限時間",
+            "ブローカーが一回分のイベントを受け取る制限時間です。過ぎると、もう一度送ります。",
         ),
     ] = 30_000
-    tls: Annotated[bool, Meta(description="Use TLS to the brokers.", extra={"operator": True})] = (
-        False
-    )
+    tls: Annotated[
+        bool,
+        Meta(title="TLS", description="Use TLS to the brokers.", extra={"operator": True}),
+        chatserver.translation("ja", "TLS", "ブローカーとの接続に TLS を使います。"),
+    ] = False
     ca_file: Annotated[
-        str, Meta(description="File with the trusted authorities; empty: those of the system.")
+        str,
+        Meta(
+            title="Trusted authorities",
+            description="File with the trusted authorities; empty: those of the system.",
+        ),
+        chatserver.translation(
+            "ja",
+            "信頼する認証局",
+            "信頼する認証局の証明書のファイルです。空のときはシステムのものを使います。",
+        ),
     ] = ""
     certificate_file: Annotated[
-        str, Meta(description="File with a client's certificate and its private key, as PEM.")
+        str,
+        Meta(
+            title="Client certificate",
+            description="File with the client certificate and its private key, as PEM.",
+        ),
+        chatserver.translation(
+            "ja", "クライアント証明書", "クライアント証明書と秘密鍵のファイルです（PEM）。"
+        ),
     ] = ""
     sasl: Annotated[
         Literal["none", "plain", "scram-sha-256", "scram-sha-512"],
         Meta(
+            title="SASL mechanism",
             description="Mechanism by which the server signs in to the brokers.",
             extra={"operator": True},
         ),
+        chatserver.translation("ja", "SASL の方式", "サーバーがブローカーにログインする方式です。"),
     ] = "none"
-    username: Annotated[str, Meta(description="Name to sign in with.")] = ""
-    password: Annotated[str, Meta(description="Password to sign in with.")] = ""
+    username: Annotated[
+        str,
+        Meta(title="User name", description="Name to sign in with."),
+        chatserver.translation("ja", "ユーザー名", "ブローカーにログインする名前です。"),
+    ] = ""
+    password: Annotated[
+        str,
+        Meta(title="Password", description="Password to sign in with."),
+        chatserver.translation("ja", "パスワード", "ブローカーにログインするパスワードです。"),
+    ] = ""
 
     def __post_init__(self) -> None:
         if not self.brokers:

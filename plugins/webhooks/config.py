@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from chatserver import Settings, TableName, signing_key
+from chatserver import Settings, TableName, signing_key, translation
 
 _ROOM = re.compile(r"[0-9a-z]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -15,45 +15,107 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Outgoing(Settings, frozen=True, kw_only=True):
     """An address to which events are posted."""
 
-    uri: Annotated[str, Meta(description="Address to post events to: http://… or https://….")]
+    uri: Annotated[
+        str,
+        Meta(
+            title="Address", description="Address that events are posted to: http://… or https://…."
+        ),
+        translation(
+            "ja",
+            "アドレス",
+            "イベントの送信先のアドレスです。http://… か https://… の形で書きます。",
+        ),
+    ]
     secret: Annotated[
         str,
         Meta(
+            title="Signing secret",
             description="Secret that signs requests: text, or whsec_ and base64.",
             min_length=16,
             extra={"made": "secret"},
         ),
+        translation(
+            "ja",
+            "署名用のシークレット",
+            "リクエストに署名するシークレットです。文字列、または whsec_ と base64 で書きます。",
+        ),
     ]
     events: Annotated[
-        list[str], Meta(description="Kinds of events, such as message.posted; empty means all.")
+        list[str],
+        Meta(
+            title="Kinds of events",
+            description="Kinds of events that are posted, such as message.posted; empty: all.",
+        ),
+        translation(
+            "ja",
+            "イベントの種類",
+            "送信するイベントの種類です。例：message.posted 。空のときはすべてです。",
+        ),
     ] = field(default_factory=list)
     rooms: Annotated[
         list[str],
         Meta(
-            description="Ids of rooms, of any kind; empty means all public ones.",
+            title="Rooms",
+            description="Ids of the rooms whose events are posted, of any kind; empty: all public ones.",
             extra={"operator": True},
+        ),
+        translation(
+            "ja",
+            "ルーム",
+            "イベントを送信するルームの ID で、ルームの種類は問いません。空のときは、"
+            "すべての公開ルームです。",
         ),
     ] = field(default_factory=list)
     allowed_networks: Annotated[
         list[str],
         Meta(
-            description="Private networks that events may be posted to.", extra={"operator": True}
+            title="Private networks",
+            description="Private networks that events may be posted to.",
+            extra={"operator": True},
+        ),
+        translation(
+            "ja", "プライベートネットワーク", "イベントを送信してよいプライベートネットワークです。"
         ),
     ] = field(default_factory=list)
     ca_file: Annotated[
         str,
         Meta(
-            description="File with the trusted authorities for https; empty: those of the system."
+            title="Trusted authorities",
+            description="File with the trusted authorities for https; empty: those of the system.",
+        ),
+        translation(
+            "ja",
+            "信頼する認証局",
+            "https で信頼する認証局の証明書のファイルです。空のときはシステムのものを使います。",
         ),
     ] = ""
     timeout_seconds: Annotated[
-        float, Meta(gt=0, description="Time limit for the receiver's answer.")
+        float,
+        Meta(title="Time limit", description="Time limit for the receiver's answer.", gt=0),
+        translation("ja", "制限時間", "送信先の応答の制限時間です。"),
     ] = 10.0
     attempts: Annotated[
-        int, Meta(ge=1, description="Attempts, over hours, before an event becomes a dead letter.")
+        int,
+        Meta(
+            title="Attempts",
+            description="Attempts, over hours, before an event becomes a dead letter.",
+            ge=1,
+        ),
+        translation(
+            "ja",
+            "試行回数",
+            "送信を試みる回数です。数時間かけて試し、それでも届かなければ送信を断念します。",
+        ),
     ] = 50
     rooms_at_once: Annotated[
-        int, Meta(ge=1, le=100, description="Rooms whose events are posted at the same time.")
+        int,
+        Meta(
+            title="Rooms at once",
+            description="Rooms whose events are posted at the same time.",
+            ge=1,
+            le=100,
+        ),
+        translation("ja", "同時に扱うルームの数", "イベントを同時に送信するルームの数です。"),
     ] = 4
 
     def __post_init__(self) -> None:
@@ -71,21 +133,58 @@ class Outgoing(Settings, frozen=True, kw_only=True):
 class Incoming(Settings, frozen=True, kw_only=True):
     """A route at which messages for a room may be posted."""
 
-    room: Annotated[str, Meta(description="Id of the room that messages go to.")]
+    room: Annotated[
+        str,
+        Meta(title="Room", description="Id of the room that messages are posted in."),
+        translation("ja", "ルーム", "メッセージを投稿するルームの ID です。"),
+    ]
     token_sha256: Annotated[
         str,
         Meta(
+            title="Hash of the token",
             description="SHA-256 of the token, in hexadecimal; the token itself is not stored.",
             extra={"made": "token_sha256"},
         ),
+        translation(
+            "ja",
+            "トークンのハッシュ",
+            "トークンの SHA-256 を 16 進数で書きます。トークン自体は保存しません。",
+        ),
     ]
     name: Annotated[
-        str, Meta(description="Display name of the author.", min_length=1, max_length=200)
+        str,
+        Meta(
+            title="Display name",
+            description="Display name of the author.",
+            min_length=1,
+            max_length=200,
+        ),
+        translation("ja", "表示名", "投稿者の表示名です。"),
     ]
     per_minute: Annotated[
-        float, Meta(gt=0, description="Lasting rate of messages, a minute, on each node.")
+        float,
+        Meta(
+            title="Messages a minute",
+            description="Messages a minute on each node, over a longer time.",
+            gt=0,
+        ),
+        translation(
+            "ja",
+            "1 分あたりのメッセージ数",
+            "ノードごとの、長い時間で見た 1 分あたりのメッセージ数の上限です。",
+        ),
     ] = 60.0
-    burst: Annotated[int, Meta(ge=1, description="Messages in a burst, on each node.")] = 20
+    burst: Annotated[
+        int,
+        Meta(
+            title="Messages in a burst",
+            description="Messages that may come at once, on each node.",
+            ge=1,
+        ),
+        translation(
+            "ja", "一度に届くメッセージ数", "ノードごとの、一度に届いてよいメッセージ数の上限です。"
+        ),
+    ] = 20
 
     def __post_init__(self) -> None:
         if not _SHA256.fullmatch(self.token_sha256):
@@ -96,11 +195,13 @@ class Incoming(Settings, frozen=True, kw_only=True):
 class WebhooksConfig(Settings, frozen=True, kw_only=True):
     outgoing: Annotated[
         dict[TableName, Outgoing],
-        Meta(description="Addresses to which events are posted, by name."),
+        Meta(title="Outgoing", description="Addresses to which events are posted, by name."),
+        translation("ja", "送信", "イベントの送信先を名前ごとに設定します。"),
     ] = {}  # noqa: RUF012 - msgspec copies it
     incoming: Annotated[
         dict[TableName, Incoming],
-        Meta(description="Routes at which messages may be posted, by name."),
+        Meta(title="Incoming", description="Routes at which messages may be posted, by name."),
+        translation("ja", "受信", "メッセージを投稿できるアドレスを名前ごとに設定します。"),
     ] = {}  # noqa: RUF012
 
 
