@@ -38,12 +38,8 @@ class Plugin:
     class Config(chatserver.Settings, frozen=True, kw_only=True):
         word: Annotated[
             str,
-            Meta(
-                title="Word",
-                description="A word.",
-                max_length=20,
-                extra={"ja": {"title": "言葉", "description": "一つの言葉。"}},
-            ),
+            Meta(title="Word", description="A word.", max_length=20),
+            chatserver.translation("ja", "言葉", "一つの言葉。"),
         ] = "one"
         count: Annotated[int, Meta(ge=1, le=9)] = 3
         pause_seconds: Annotated[float, Meta(gt=0)] = 1.5
