@@ -4,6 +4,7 @@ model.py       a blob, its record, and the spaces of records
 ownership.py   which installation may write and remove
 taking.py      stores a blob from a stream of parts
 judging.py     asks plugins about files that come
+content.py     what a file is by its first bytes
 streams.py     counts, hashes and joins parts
 uploads.py     resumable uploads, in pieces
 locks.py       one writer for an upload over all nodes

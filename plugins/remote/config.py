@@ -32,6 +32,7 @@ class Remote(Settings, frozen=True, kw_only=True):
             title="Signing secret",
             description="Secret that signs requests: text, or whsec_ and base64.",
             min_length=16,
+            extra={"made": "secret"},
         ),
         translation(
             "ja",

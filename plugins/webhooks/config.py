@@ -135,8 +135,15 @@ class Incoming(Settings, frozen=True, kw_only=True):
 
     room: Annotated[
         str,
-        Meta(title="Room", description="Id of the room that messages are posted in."),
-        translation("ja", "ルーム", "メッセージを投稿するルームの ID です。"),
+        Meta(
+            title="Room",
+            description="Id of the room that messages are posted in; it stands in the room's address.",
+        ),
+        translation(
+            "ja",
+            "ルーム",
+            "メッセージを投稿するルームの ID です。ルームのアドレスに含まれています。",
+        ),
     ]
     token_sha256: Annotated[
         str,
