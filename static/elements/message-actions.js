@@ -11,8 +11,8 @@ import { placeButton } from "./plugin-place.js";
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
 
 /**
- * Null if there is nothing to do with the message. In a room that `isClosed` one takes back what one wrote, and does what
- * plugins say is for archived rooms. What the buttons do is named by `data-do`, for the one listener of the list.
+ * Null if there is nothing to do with the message. In a room that `isClosed` one takes back what one wrote, moderators
+ * delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by `data-do`, for the one listener of the list.
  */
 export function messageActions({ message, me, mayPin, places, room, isClosed }) {
   const own = message.author.id === me.id;
@@ -25,7 +25,7 @@ export function messageActions({ message, me, mayPin, places, room, isClosed }) 
     .in("message.actions/v1")
     .filter((item) => applies(item, { message, room, me }) && (!isClosed || item.when?.archived))
     .map((item) => placeButton(item, () => Object.freeze({ message: frozen(message) })));
-  const remove = own && button(t("message.delete"), ICONS.trash, "delete");
+  const remove = may.has(own ? "delete" : "moderate") && button(t("message.delete"), ICONS.trash, "delete");
   if (isClosed) return remove || ofPlugins.length ? h("div", bar, ...ofPlugins, remove) : null;
   return h(
     "div",

@@ -20,6 +20,7 @@ import "./later-texts.js";
 export async function showPeople({ session, store, room, open }) {
   const all = { session, store };
   const { me } = store;
+  const may = rightsIn(me, room);
   const error = h("p", { class: "form-error", role: "alert" });
   const known = h("div", { class: "stack" });
   const members = new PagedList({
@@ -60,7 +61,7 @@ export async function showPeople({ session, store, room, open }) {
 
   const invitation = h(
     "form",
-    { class: "invite-row", hidden: room.kind !== "private", onsubmit: (event) => void onInvite(event) },
+    { class: "invite-row", hidden: !may.has("invite"), onsubmit: (event) => void onInvite(event) },
     h("input", { name: "username", required: true, placeholder: t("username"), "aria-label": t("username"), autocapitalize: "none", autocomplete: "off", "data-testid": "invite-name" }),
     h("button", { class: "primary" }, t("people.inviteDo")),
   );
@@ -77,8 +78,6 @@ export async function showPeople({ session, store, room, open }) {
       refused(refusal);
     }
   }
-
-  const may = rightsIn(me, room);
 
   function member({ id, name, username, role, bot }) {
     if (id === me.id) return person(all, { id, name, username }, h("span", { class: "muted" }, t("people.you")));
@@ -117,7 +116,7 @@ export async function showPeople({ session, store, room, open }) {
 
   async function fill() {
     const shown = members.show();
-    const people = room.kind === "private" ? await session.acquaintances(room.id) : [];
+    const people = room.kind === "private" && may.has("invite") ? await session.acquaintances(room.id) : [];
     known.replaceChildren();
     if (people.length) known.append(h("h3", {}, t("people.invite")), h("ul", {}, ...people.map(candidate)));
     await shown;
