@@ -41,7 +41,7 @@ class ChatApp extends View {
   build() {
     const { session, store, connection, notices } = this;
     this.#list = h("room-list", { class: "side", role: "region", "aria-label": t("rooms"), session, store });
-    this.#main = h("main", { class: "main" });
+    this.#main = h("main", { class: "main", tabindex: "-1" });
     this.#announcer = h("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "data-testid": "announcer" });
     this.#notices = h("notice-list", { notices });
     this.#lines = h("div");
@@ -217,6 +217,7 @@ class ChatApp extends View {
     } else if (event.key === "Escape" && this.#main.querySelector("settings-view")) {
       this.#go(this.#room);
     } else if (event.key === "Escape" && this.#active()) {
+      if (this.#main.querySelector("room-view")?.leavePanel()) return;
       if (this.#narrow()) this.#go(null);
       else this.#main.querySelector("room-view")?.focusComposer();
     }

@@ -3,10 +3,13 @@
 import { h } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
-/** Opens a dialog that is gone from the page when it closes. */
+/** Opens a dialog that is gone from the page when it closes. What had the focus before may be gone by then. */
 export function show(dialog) {
   document.body.append(dialog);
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    if (document.activeElement === document.body) document.querySelector("main")?.focus();
+  });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.showModal();
 }

@@ -61,7 +61,7 @@ class RoomView extends View {
     );
     this.#added = h("div", { class: "room-added", "data-faults": true });
     this.#panel = h("aside", { class: "room-panel", hidden: true, "data-testid": "room-panel" });
-    this.#body = h("div", { class: "room-body" });
+    this.#body = h("div", { class: "room-body", tabindex: "-1" });
     this.append(
       h(
         "header",
@@ -103,6 +103,7 @@ class RoomView extends View {
 
   draw() {
     const room = this.store.room(this.room);
+    const hadFocus = this.contains(document.activeElement);
     const kind = room ? (room.joined ? "room" : "join") : this.session.status === "open" ? "gone" : "unknown";
     write(this.#title, { textContent: room ? roomTitle(room) : "", hidden: !room });
     write(this.#mark, { hidden: room?.posting !== "moderators" });
@@ -121,6 +122,7 @@ class RoomView extends View {
     this.#shown = kind;
     this.#body.replaceChildren(...{ room: () => this.#inside(), join: () => this.#door(room), gone: () => [gone()], unknown: () => [this.#notKept()] }[kind]());
     if (kind === "room" && before) this.#open(); // it was joined here, or on another device
+    if (hadFocus && document.activeElement === document.body) (this.#body.querySelector("button") ?? this.#body).focus();
   }
 
   #open() {
@@ -185,6 +187,7 @@ class RoomView extends View {
     const panels = wanted("room.panels/v1");
     if (isInside && (this.store.maySteer(this.room) || wanted("room.settings/v1").length)) panels.push(this.#settings);
     const open = panels.find((item) => item.key === this.#panel.dataset.open);
+    const focused = this.#added.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
     this.#added.replaceChildren(
       ...wanted("room.actions/v1").map((item) => placeButton(item, context, { class: "round" })),
       ...panels.map((item) => {
@@ -192,7 +195,17 @@ class RoomView extends View {
         return placeButton(toggle, context, { class: "round", "aria-expanded": String(item === open) });
       }),
     );
+    if (focused) [...this.#added.children].find(({ dataset }) => dataset.testid === focused)?.focus();
     if (!open) this.#closePanel();
+  }
+
+  /** Closes the panel, and gives the focus to the button that opens it. Returns false if none is open. */
+  leavePanel() {
+    if (this.#panel.hidden) return false;
+    const toggle = this.#added.querySelector("[aria-expanded=true]")?.dataset.testid;
+    this.#showPanel(null);
+    [...this.#added.children].find(({ dataset }) => dataset.testid === toggle)?.focus();
+    return true;
   }
 
   #showPanel(item) {
@@ -201,7 +214,7 @@ class RoomView extends View {
       const label = labelOf(item);
       const close = h(
         "button",
-        { class: "round", type: "button", title: t("close"), "aria-label": t("close"), onclick: () => this.#showPanel(null) },
+        { class: "round", type: "button", title: t("close"), "aria-label": t("close"), onclick: () => this.leavePanel() },
         icon(ICONS.close),
       );
       this.#panel.dataset.open = item.key;

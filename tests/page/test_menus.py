@@ -94,3 +94,48 @@ def test_the_focus_goes_to_the_list_when_a_room_is_left(aya: Person) -> None:
     page.get_by_test_id("ask-yes").press("Enter")
     expect(page.get_by_test_id("welcome")).to_be_visible()
     assert page.evaluate("document.querySelector('room-list').contains(document.activeElement)")
+
+
+def test_a_panel_is_opened_and_closed_without_losing_the_focus(aya: Person) -> None:
+    page = aya.page
+    panel = page.get_by_test_id("room-panel")
+    page.get_by_test_id("place-room-settings").press("Enter")
+    expect(panel).to_be_visible()
+    has_focus(page, "place-room-settings")
+    page.get_by_test_id("room-settings-topic").focus()
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    has_focus(page, "place-room-settings")
+    page.keyboard.press("Enter")
+    panel.get_by_role("button", name="Close").press("Enter")
+    expect(panel).to_be_hidden()
+    has_focus(page, "place-room-settings")
+    page.keyboard.press("Escape")
+    has_focus(page, "composer")
+
+
+def test_the_focus_stays_on_the_page_when_somebody_is_removed(
+    aya: Person, person: PersonFactory, server: Server
+) -> None:
+    ben = person(server).sign_up(fresh("ben"), "Ben")
+    room = aya.page.get_by_test_id("room-title").inner_text()
+    ben.join_room(room)
+    page = ben.page
+    page.get_by_test_id("composer").fill("unfinished")
+    remove(aya, ben)
+    has_focus(page, "join-room")
+    page.keyboard.press("Enter")
+    has_focus(page, "composer")
+    expect(page.get_by_test_id("composer")).to_have_value("unfinished")
+    page.get_by_test_id("people").press("Enter")
+    expect(page.get_by_test_id("members")).to_contain_text("Aya")
+    remove(aya, ben)
+    expect(page.get_by_test_id("join-room")).to_be_attached()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("main")).to_be_focused()  # the button that opened the dialog is gone
+
+
+def remove(owner: Person, other: Person) -> None:
+    user = other.page.evaluate("() => document.querySelector('chat-app').store.me.id")
+    call = "([room, user]) => document.querySelector('chat-app').session.removeMember(room, user)"
+    owner.page.evaluate(call, [owner.page.locator("room-view").get_attribute("data-room"), user])
