@@ -91,9 +91,11 @@ class MessageComposer extends View {
     const row = h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, later, send);
     this.append(suggestions, this.#context, this.#chips, this.#unkept, this.#error, h("div", { "data-faults": true }, row));
     this.#showDraft();
+    this.#forgetDeleted();
     this.listen(this.#room.attached, "change", () => this.#onAttached());
     this.listen(this.session.drafts, "change", ({ detail }) => detail.room === this.dataset.room && this.#showDraft());
     this.listen(this.store, "blocked", () => this.#showDraft());
+    this.listen(this.store, "change", ({ detail }) => detail.room === this.dataset.room && this.#forgetDeleted());
     this.listen(this.session.drafts, "refused", ({ detail }) => detail.room === this.dataset.room && this.#showUnkept());
     this.#takeFiles();
     if (!hasTouchKeyboard()) this.focusText();
@@ -242,10 +244,18 @@ class MessageComposer extends View {
       for (const { namespace, value, label, file } of attached) this.#room.attached.add(namespace, value, { label, file, isLater: value === null });
     this.#closeSuggestions();
     if (editing) this.#showContext(t("message.editing"), editing.before);
-    else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), this.store.blocked.has(reply.author) ? t("message.folded") : reply.body);
+    else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), this.store.blocked.has(reply.author) ? t("message.folded") : reply.body || t("message.deleted"));
     else this.#hideContext();
     this.#drawChips();
     this.#grow();
+  }
+
+  /** The draft does not keep the text of a message that was deleted. */
+  #forgetDeleted() {
+    const { reply } = this.#draft;
+    if (!reply?.body || !this.#room?.messages.some(({ id, deleted }) => deleted && id === reply.id)) return;
+    void this.#keep({ reply: { ...reply, body: "" } });
+    this.#showDraft();
   }
 
   #showContext(title, body) {

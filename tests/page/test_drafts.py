@@ -43,6 +43,29 @@ def test_text_and_reply_outlast_a_reload_and_another_room(
     expect(page.get_by_test_id("composer-context")).to_be_hidden()
 
 
+def test_a_reply_keeps_no_text_of_a_message_that_was_deleted(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-answers", "Aya")
+    page = aya.page
+    aya.create_room("Regret")
+    aya.say("a secret")
+    aya.sees("a secret")
+    row = page.get_by_test_id("message").first
+    row.hover()
+    row.get_by_test_id("reply").click()
+    page.get_by_test_id("composer").fill("an answer")
+    context = page.get_by_test_id("composer-context")
+    expect(context).to_contain_text("a secret")
+    row.get_by_test_id("delete").press("Enter")
+    page.get_by_test_id("ask-yes").press("Enter")
+    expect(context).to_contain_text("This message was deleted.")
+    page.reload()
+    composer_has(page, "an answer")
+    expect(context).to_contain_text("This message was deleted.")
+    expect(page.get_by_text("a secret")).to_have_count(0)
+
+
 def test_a_change_of_a_message_leaves_the_draft_alone(
     person: PersonFactory, server: Server
 ) -> None:
