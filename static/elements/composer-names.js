@@ -1,5 +1,6 @@
 /** Suggestions for a name that is being typed in a message: `@` members of the room, `#` rooms, `:` emoji. */
 
+import { insertText } from "../lib/dom.js";
 import { plain, roomTitle } from "../lib/titles.js";
 
 const ASK_AFTER_MS = 150; // without a key
@@ -56,8 +57,7 @@ export class ComposerNames {
     const { from, to } = this.#begun;
     this.close();
     this.#list.hide();
-    this.#field.setRangeText(`${name} `, from, to, "end");
-    this.#field.focus();
+    insertText(this.#field, `${name} `, from, to);
   }
 
   #atCursor() {

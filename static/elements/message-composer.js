@@ -7,7 +7,7 @@
 
 import { dataOf } from "../lib/attached.js";
 import { asMessage, asTyped, isCommand } from "../lib/commands.js";
-import { h, icon, ICONS } from "../lib/dom.js";
+import { h, icon, ICONS, insertText } from "../lib/dom.js";
 import { hasEmoji } from "../lib/emoji.js";
 import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
@@ -194,9 +194,7 @@ class MessageComposer extends View {
 
   /** Puts a text where the cursor is, in place of what is selected. */
   #insert(text) {
-    this.#text.setRangeText(String(text), this.#text.selectionStart, this.#text.selectionEnd, "end");
-    this.#onInput();
-    this.focusText();
+    insertText(this.#text, String(text), this.#text.selectionStart, this.#text.selectionEnd);
   }
 
   focusText() {
@@ -300,9 +298,7 @@ class MessageComposer extends View {
 
   #take(text) {
     if (this.#names.isOpen) this.#names.take(text);
-    else this.#text.value = text;
-    this.focusText();
-    this.#onInput();
+    else insertText(this.#text, text, 0, this.#text.value.length);
   }
 
   #setActive(id) {

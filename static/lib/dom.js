@@ -21,6 +21,15 @@ export function write(node, properties) {
   for (const [name, value] of Object.entries(properties)) if (node[name] !== value) node[name] = value;
 }
 
+/** Types a text in place of what stands between two places of a field: the browser can undo it, and fires "input". */
+export function insertText(field, text, from, to) {
+  field.focus();
+  field.setSelectionRange(from, to);
+  if (document.execCommand("insertText", false, text)) return;
+  field.setRangeText(text, from, to, "end");
+  field.dispatchEvent(new Event("input"));
+}
+
 /** Gives the page a theme and a density; the browser's own bar follows the theme. */
 export function showAppearance({ theme, density }) {
   Object.assign(document.documentElement.dataset, { theme, density });

@@ -1,5 +1,7 @@
 """What somebody is writing stays: over a reload, another room, a change of a message, another tab."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -64,6 +66,18 @@ def test_a_reply_keeps_no_text_of_a_message_that_was_deleted(
     composer_has(page, "an answer")
     expect(context).to_contain_text("This message was deleted.")
     expect(page.get_by_text("a secret")).to_have_count(0)
+
+
+def test_what_is_chosen_from_a_list_can_be_undone(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-undoes", "Aya")
+    aya.create_room("Undone")
+    composer = aya.page.get_by_test_id("composer")
+    composer.press_sequentially("see #Und")
+    expect(aya.page.get_by_test_id("suggestion").first).to_be_visible()
+    composer.press("Enter")
+    expect(composer).to_have_value(re.compile(r"^see #Undone $"))
+    composer.press("Control+z")
+    expect(composer).to_have_value("see #Und")
 
 
 def test_a_change_of_a_message_leaves_the_draft_alone(
