@@ -59,6 +59,7 @@ class ChatApp extends View {
     this.listen(document, "keydown", (event) => this.#onKey(event));
     this.listen(store, "change", () => (this.#titled ??= setTimeout(() => this.#title(), TITLE_MS)));
     this.listen(session, "ready", () => this.#route());
+    this.listen(session, "ready", () => this.#notices.forget("connection.lost"));
     this.listen(session, "message", ({ detail }) => this.#announce(detail));
     this.listen(session, "banned", ({ detail }) => tellError({ code: "room.banned", detail }));
     this.listen(session, "deleted", ({ detail }) => void this.#onDeleted(detail));

@@ -26,9 +26,14 @@ class NoticeList extends View {
   }
 
   /** Shows a text about something that failed, or only happened; the same one is there once. */
-  tell(text, kind = "failed") {
+  tell(text, { kind = "failed", code = "" } = {}) {
     for (const row of this.querySelectorAll(".notice-row.failed")) if (row.textContent === text) row.remove();
-    this.#add([h("p", { dir: "auto" }, text)], kind);
+    this.#add([h("p", { dir: "auto" }, text)], kind, code);
+  }
+
+  /** Closes the notices of errors with this code, which hold no longer. */
+  forget(code) {
+    for (const row of this.querySelectorAll(".notice-row")) if (row.dataset.code === code) this.#remove(row);
   }
 
   /** Closes the newest notice. Returns false if there is none. */
@@ -38,13 +43,13 @@ class NoticeList extends View {
     return true;
   }
 
-  #add(content, kind = "") {
+  #add(content, kind = "", code = "") {
     const close = h(
       "button",
       { class: "round", type: "button", title: t("close"), "aria-label": t("close"), "data-testid": "notice-close", onclick: () => this.#remove(row) },
       icon(ICONS.close),
     );
-    const row = h("div", { class: `notice-row ${kind}`, "data-testid": "notice-row" }, h("div", {}, ...content), close);
+    const row = h("div", { class: `notice-row ${kind}`, "data-code": code, "data-testid": "notice-row" }, h("div", {}, ...content), close);
     this.append(row);
     while (this.childElementCount > MOST) this.#remove(this.firstChild);
   }

@@ -5,5 +5,5 @@ import "./later-texts.js";
 
 /** It stays until the reader closes it. */
 export function tellDeleted(name) {
-  document.querySelector("notice-list")?.tell(t("room.deleted", { name }), "");
+  document.querySelector("notice-list")?.tell(t("room.deleted", { name }), { kind: "" });
 }

@@ -4,5 +4,5 @@ import { errorText } from "../lib/i18n.js";
 
 /** Shows why; it stays until somebody closes it, and interrupts nobody. */
 export function tellError(error) {
-  document.querySelector("notice-list")?.tell(errorText(error));
+  document.querySelector("notice-list")?.tell(errorText(error), { code: error.code });
 }

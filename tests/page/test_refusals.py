@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from chatserver.errors import CODES
-from tests.page.people import Person, PersonFactory, Server
+from tests.page.people import AWAY, Person, PersonFactory, Server
 from tests.page.test_browser import fresh
 
 pytestmark = pytest.mark.long
@@ -192,3 +192,22 @@ def test_at_most_a_few_notices_stand_there(refusing: Server, person: PersonFacto
     rows = page.get_by_test_id("notice-row")
     expect(rows).to_have_count(4)
     expect(rows.last).to_have_text("Reason 9.")
+
+
+def test_that_the_server_is_away_is_told_until_it_is_back(
+    refusing: Server, person: PersonFactory
+) -> None:
+    hugo = person(refusing).sign_up(fresh("hugo"), "Hugo")
+    hugo.create_room(fresh("Away "))
+    hugo.say("a message")
+    hugo.sees("a message")
+    hugo.expected.append(AWAY)
+    page = hugo.page
+    hugo.context.set_offline(True)
+    row = page.get_by_test_id("message")
+    row.hover()
+    row.get_by_role("button", name="👍").first.click()
+    expect(page.get_by_test_id("notice-row")).to_have_text("The server cannot be reached.")
+    hugo.context.set_offline(False)
+    hugo.connected()
+    expect(page.get_by_test_id("notice-row")).to_have_count(0)
