@@ -72,7 +72,7 @@ class ConnectionStatus extends View {
   /** Nothing is known of rooms before the server has told them. */
   #strandedLine() {
     const count = this.store.isKnown ? this.session.outbox.outside(this.store.joined()).length : 0;
-    return count ? line(t(count === 1 ? "status.strandedOne" : "status.stranded", { count }), "status.showUnsent", () => void this.#showUnsent()) : [];
+    return count ? line(t("status.stranded", { count }), "status.showUnsent", () => void this.#showUnsent()) : [];
   }
 
   async #showUnsent() {

@@ -99,7 +99,7 @@ export function showSearch({ session, store, open }) {
 
 /** What a screen reader is told of the rows that are shown. With a `cursor` there may be more. */
 function outcome(count, cursor) {
-  if (cursor) return t(count === 1 ? "search.shownOne" : "search.shown", { count });
+  if (cursor) return t("search.shown", { count });
   if (count === 0) return t("search.none");
-  return t(count === 1 ? "search.foundOne" : "search.found", { count });
+  return t("search.found", { count });
 }

@@ -5,7 +5,7 @@ import { ask } from "./dialogs.js";
 
 export async function signOut(session) {
   const count = session.outbox.unsent;
-  const question = t(count === 1 ? "signOut.unsentOne" : "signOut.unsent", { count });
+  const question = t("signOut.unsent", { count });
   if (count && !(await ask(question, t("signOut")))) return;
   await session.signOut();
 }

@@ -70,7 +70,7 @@ export function addTexts(given) {
   }
 }
 
-/** The text of a key; `{name}` in it is replaced. */
+/** The text of a key; `{name}` in it is replaced. For a number `count` it is that of `KEY.one` and so on, if there is one. */
 export function t(key, values = {}) {
   return own(key, values) ?? key;
 }
@@ -79,7 +79,8 @@ export function t(key, values = {}) {
 function own(key, values = {}) {
   const texts = TEXTS[language];
   if (!texts || !Object.hasOwn(texts, key)) return undefined;
-  return texts[key].replace(/\{(\w+)\}/g, (_, name) => (Object.hasOwn(values, name) ? values[name] : ""));
+  const form = typeof values.count === "number" && `${key}.${new Intl.PluralRules(language).select(values.count)}`;
+  return texts[form && Object.hasOwn(texts, form) ? form : key].replace(/\{(\w+)\}/g, (_, name) => (Object.hasOwn(values, name) ? values[name] : ""));
 }
 
 /** A text of the server or a plugin: one text, or texts by language, `{en: "Vote", ja: "投票"}`. */
@@ -150,6 +151,11 @@ export function formatDate(at) {
 
 export function formatFull(at) {
   return format({ dateStyle: "full", timeStyle: "medium" }).format(at);
+}
+
+/** A number as the reader's region groups its digits. */
+export function formatNumber(number) {
+  return new Intl.NumberFormat(locale()).format(number);
 }
 
 const AGES = { day: 86_400, hour: 3_600, minute: 60, second: 1 }; // seconds

@@ -152,7 +152,7 @@ def test_a_muted_room_is_quiet_but_for_mentions(
         muted = row(page, room)
         expect(muted.get_by_test_id("mentions")).to_have_text("1")
         expect(muted.get_by_test_id("unread")).to_have_count(0)
-        expect(muted).to_have_accessible_name(f"{room} , muted , 1 mention you")
+        expect(muted).to_have_accessible_name(f"{room} , muted , mentions of you: 1")
         weight = muted.locator(".room-name").evaluate("node => getComputedStyle(node).fontWeight")
         assert int(weight) < 600
         expect(muted.get_by_test_id("muted")).to_be_visible()

@@ -153,7 +153,7 @@ def test_unread_is_bold_and_only_mentions_and_direct_rooms_have_numbers(
     expect(
         theirs.locator(".mention").get_by_text("@", exact=True)
     ).to_be_visible()  # not a colour alone
-    expect(theirs).to_have_accessible_name(f"{room} , 2 unread , 1 mention you")
+    expect(theirs).to_have_accessible_name(f"{room} , 2 unread , mentions of you: 1")
 
     aya.page.get_by_test_id("people").click()
     aya.page.get_by_role("button", name="Message Ben privately").click()

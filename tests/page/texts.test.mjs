@@ -19,7 +19,9 @@ import laterJa from "../../static/texts/later/ja.js";
 const STATIC = new URL("../../static/", import.meta.url);
 const en = { ...commonEn, ...accountEn, ...roomEn, ...staffEn, ...laterEn };
 const ja = { ...commonJa, ...accountJa, ...roomJa, ...staffJa, ...laterJa };
-const own = (texts) => Object.keys(texts).filter((key) => !/^(error|why|step)\./.test(key)).sort();
+const FORM = /\.(zero|one|two|few|many)$/; // of plurals, of which languages have different ones
+const isForm = (texts, key) => FORM.test(key) && key.replace(FORM, "") in texts;
+const own = (texts) => Object.keys(texts).filter((key) => !/^(error|why|step)\./.test(key) && !isForm(texts, key)).sort();
 
 test("both languages have the same texts with the same places to fill in", () => {
   assert.deepEqual(own(ja), own(en));
@@ -43,6 +45,18 @@ test("the texts for staff are apart from those for everybody, and everybody's pa
     .flatMap((folder) => readdirSync(new URL(folder, STATIC)).filter((name) => name.endsWith(".js")).map((name) => readFileSync(new URL(folder + name, STATIC), "utf8")))
     .join("\n");
   for (const key of Object.keys(staffEn)) assert.ok(!code.includes(`"${key}"`), key);
+});
+
+test("a number has its own form of the text where the language has one", async () => {
+  await chooseLanguage("en");
+  assert.equal(t("signOut.unsent", { count: 1 }), en["signOut.unsent.one"]);
+  assert.match(t("signOut.unsent", { count: 2 }), /^2 messages have/);
+  for (const [key, text] of Object.entries(en)) {
+    if (/\{(count|number)\} \w+s\b/.test(text)) assert.ok(`${key}.one` in en, key);
+  }
+  await chooseLanguage("ja");
+  assert.equal(t("signOut.unsent", { count: 1 }), t("signOut.unsent", { count: 7 }).replace("7", "1"));
+  await chooseLanguage("en");
 });
 
 test("the language is the first that there are texts for", () => {

@@ -48,7 +48,7 @@ export default {
   "admin.roomsLead": "サーバーのすべてのルームを名前で一覧します。非公開のルームとダイレクトメッセージの内容はここには表示されません。閲覧は記録されます。",
   "admin.findRoom": "名前か ID でルームを検索",
   "admin.unnamed": "名前のないルーム",
-  "admin.events": "{count} 件の記録",
+  "admin.events": "{number} 件の記録",
   "admin.openRoom": "開く",
   "admin.status": "稼働状況とバックアップ",
   "admin.lookAgain": "もう一度確認",
