@@ -143,7 +143,7 @@ def test_somebody_cancels_and_tries_again(person: PersonFactory, world: World) -
     ("locale", "cancelled", "away"),
     [
         ("en-GB", "The sign-in was cancelled at the provider.", "not available at the moment"),
-        ("ja-JP", "サインインは認証サービス側で取り消されました。", "現在利用できません"),
+        ("ja-JP", "ログインは認証サービス側で取り消されました。", "現在利用できません"),
     ],
 )
 def test_errors_are_told_in_the_readers_language(

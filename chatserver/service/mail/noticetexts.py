@@ -6,8 +6,8 @@ _LINK = {"en": "Open the server", "ja": "サーバーを開く"}
 _END = {
     "en": "If it was not you: sign in, choose another password, end your other sessions and look at your ways to sign "
     "in, all in the settings. If you cannot sign in any more, tell those who run the server.",
-    "ja": "お心当たりがない場合は、サインインして、設定画面でパスワードを変更し、ほかのセッションを終了し、"
-    "サインインの方法を確認してください。サインインできない場合は、サーバーの管理者に連絡してください。",
+    "ja": "お心当たりがない場合は、ログインして、設定画面でパスワードを変更し、ほかのセッションを終了し、"
+    "ログインの方法を確認してください。ログインできない場合は、サーバーの管理者に連絡してください。",
 }
 _HELLO = {"en": "Hello {name},", "ja": "{name} さん"}
 
@@ -18,7 +18,7 @@ BY_ADDRESS = {
 }
 BY_USER = {
     "en": "It was done by somebody who had signed in to your account.",
-    "ja": "あなたのアカウントにサインインした人が行いました。",
+    "ja": "あなたのアカウントにログインした人が行いました。",
 }
 BY_STAFF = {"en": "An administrator did it.", "ja": "管理者が行いました。"}
 
@@ -59,8 +59,8 @@ ADDED = _notice(
         "your account {username} on {server} has another way to sign in, or another second step, since {at}: {method}.",
     ),
     ja=(
-        "{server} のサインインの方法が追加されました",
-        "{server} のアカウント {username} に、サインインの方法または二段階目の確認が {at} に追加されました：{method}",
+        "{server} のログインの方法が追加されました",
+        "{server} のアカウント {username} に、ログインの方法または二段階目の確認が {at} に追加されました：{method}",
     ),
 )
 REMOVED = _notice(
@@ -69,8 +69,8 @@ REMOVED = _notice(
         "from your account {username} on {server} a way to sign in, or a second step, was removed, on {at}: {method}.",
     ),
     ja=(
-        "{server} のサインインの方法が削除されました",
-        "{server} のアカウント {username} から、サインインの方法または二段階目の確認が {at} に削除されました：{method}",
+        "{server} のログインの方法が削除されました",
+        "{server} のアカウント {username} から、ログインの方法または二段階目の確認が {at} に削除されました：{method}",
     ),
 )
 RECOVERY = _notice(
