@@ -121,7 +121,7 @@ export function stepText(method, name, given) {
 }
 
 /** The chosen language with the reader's region, which decides on 12 or 24 hours and the order of day and month. */
-function locale() {
+export function locale() {
   return reading.find((tag) => new RegExp(`^${language}(-[a-z0-9]+)*$`, "i").test(tag)) ?? language;
 }
 

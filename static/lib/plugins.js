@@ -1,6 +1,6 @@
 /** Loads the modules of plugins, and gives each the interface by which it works in the page. */
 
-import { currentLanguage, errorText, said } from "./i18n.js";
+import { currentLanguage, errorText, locale, said } from "./i18n.js";
 import { isStaff } from "./rights.js";
 
 const VERSION = 1;
@@ -190,6 +190,8 @@ export class Plugins {
       said: (text) => said(text),
       /** The reader's language, such as `en`. */
       language: () => currentLanguage(),
+      /** The same with the reader's region, such as `en-GB`: for times, dates and numbers. */
+      locale: () => locale(),
       /** Why `call` or `request` was refused, in the reader's language. */
       errorText: (error) => errorText(error),
       /** The signed-in user. */

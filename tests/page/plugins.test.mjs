@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { beforeEach, mock, test } from "node:test";
-import { chooseLanguage } from "../../static/lib/i18n.js";
+import { chooseLanguage, startLanguage } from "../../static/lib/i18n.js";
 import { PLACES, Places } from "../../static/lib/places.js";
 import { frozen, Plugins } from "../../static/lib/plugins.js";
 
@@ -50,8 +51,16 @@ test("texts are in the language of the moment, then in English, then their key",
   page.texts({ ja: { a: "ア {n}" } });
   await chooseLanguage("ja");
   assert.deepEqual([page.t("a", { n: 1 }), page.t("b"), page.t("c"), page.language()], ["ア 1", "B", "c", "ja"]);
-  await chooseLanguage("en");
-  assert.equal(page.t("a", {}), "A ");
+  await startLanguage(["en"], ["en-GB"]);
+  assert.deepEqual([page.t("a", {}), page.language(), page.locale()], ["A ", "en", "en-GB"]);
+  await startLanguage(["en"], []);
+});
+
+test("plugins that come with the server write times and numbers as in the reader's region", () => {
+  const folder = new URL("../../plugins/", import.meta.url);
+  const modules = readdirSync(folder, { recursive: true }).map(String).filter((name) => /^[a-z_]+\/page\/.*\.js$/.test(name));
+  assert.ok(modules.length > 20);
+  for (const name of modules) assert.doesNotMatch(readFileSync(new URL(name, folder), "utf8"), /Format\(page\.language/, name);
 });
 
 test("what a plugin gets cannot be changed and is no part of the page's state", () => {

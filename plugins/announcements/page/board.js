@@ -80,7 +80,7 @@ function localTime(at) {
 }
 
 function timeText(page, at) {
-  return new Intl.DateTimeFormat(page.language(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
+  return new Intl.DateTimeFormat(page.locale(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
 }
 
 function make(tag, properties, ...children) {

@@ -73,5 +73,5 @@ export function sizeText(page, size) {
   const [unit, count] = size < 1e3 ? ["byte", size] : size < 1e6 ? ["kilobyte", size / 1e3] : ["megabyte", size / 1e6];
   const unitDisplay = unit === "byte" ? "long" : "short"; // the short form is "byte" for any number
   const shape = { style: "unit", unit, unitDisplay, maximumFractionDigits: 1 };
-  return new Intl.NumberFormat(page.language(), shape).format(count);
+  return new Intl.NumberFormat(page.locale(), shape).format(count);
 }

@@ -55,7 +55,7 @@ export function show(page, element) {
 }
 
 function row(page, entry, users) {
-  const time = new Intl.DateTimeFormat(page.language(), { dateStyle: "medium", timeStyle: "medium" }).format(new Date(entry.at));
+  const time = new Intl.DateTimeFormat(page.locale(), { dateStyle: "medium", timeStyle: "medium" }).format(new Date(entry.at));
   const origin = [time, entry.address && page.t("from", { address: entry.address }), entry.operator && page.t("operator", { name: entry.operator })].filter(Boolean).join(" · ");
   const item = make("li", {}, make("span", { textContent: sentence(page, entry, users), dir: "auto" }), make("small", { className: "muted", textContent: origin }));
   item.dataset.kind = entry.kind;

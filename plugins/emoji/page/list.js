@@ -104,7 +104,7 @@ export function show(page, element) {
 class TooLarge extends Error {}
 
 function row(page, { name, url, by, at }, remove) {
-  const time = new Intl.DateTimeFormat(page.language(), { dateStyle: "medium" }).format(new Date(at));
+  const time = new Intl.DateTimeFormat(page.locale(), { dateStyle: "medium" }).format(new Date(at));
   const picture = make("img", { className: "emoji-shown", src: url, alt: "", loading: "lazy" });
   const about = make("small", { className: "muted", textContent: page.t("by", { user: by.name, time }), dir: "auto" });
   const mayRemove = by.id === page.me().id || ["owner", "admin"].includes(page.me().role);

@@ -98,7 +98,7 @@ function row(page, { id, by, expires, left, rooms }, remove) {
 }
 
 function timeText(page, at) {
-  return new Intl.DateTimeFormat(page.language(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
+  return new Intl.DateTimeFormat(page.locale(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
 }
 
 function number(label, properties) {

@@ -45,7 +45,7 @@ async function draw(page, element, attempt) {
 }
 
 function row(page, passkey, change) {
-  const time = (text) => new Intl.DateTimeFormat(page.language(), { dateStyle: "medium" }).format(new Date(text));
+  const time = (text) => new Intl.DateTimeFormat(page.locale(), { dateStyle: "medium" }).format(new Date(text));
   const facts = [
     page.t("made", { time: time(passkey.made) }),
     passkey.used && page.t("used", { time: time(passkey.used) }),

@@ -173,5 +173,5 @@ function field(label, input) {
 }
 
 function timeText(page, at) {
-  return new Intl.DateTimeFormat(page.language(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
+  return new Intl.DateTimeFormat(page.locale(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
 }

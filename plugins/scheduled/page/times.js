@@ -15,7 +15,7 @@ export function tomorrowMorning(now = new Date()) {
 }
 
 export function dayText(page, at) {
-  return new Intl.DateTimeFormat(page.language(), { dateStyle: "full", timeStyle: "short" }).format(at);
+  return new Intl.DateTimeFormat(page.locale(), { dateStyle: "full", timeStyle: "short" }).format(at);
 }
 
 /**
