@@ -1,6 +1,6 @@
 /** Asks for the reason and the length of a ban. */
 
-import { h } from "../lib/dom.js";
+import { enable, h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { show } from "./dialogs.js";
 import "./later-texts.js";
@@ -45,7 +45,7 @@ export function askBan(name, ban) {
       dialog.close();
     } catch (refusal) {
       error.textContent = errorText(refusal);
-      submit.disabled = false;
+      enable(submit);
     }
   }
 

@@ -1,6 +1,6 @@
 /** Asks for a room's name before the room is deleted for good. */
 
-import { h } from "../lib/dom.js";
+import { enable, h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { show } from "./dialogs.js";
 import "./later-texts.js";
@@ -34,7 +34,7 @@ export function askDeletion(name, remove) {
       dialog.close();
     } catch (refusal) {
       error.textContent = errorText(refusal);
-      submit.disabled = false;
+      enable(submit);
     }
   }
 

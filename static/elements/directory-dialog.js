@@ -1,6 +1,6 @@
 /** The directory: public rooms to join, by a part of their name or topic, page by page. */
 
-import { h, icon, ICONS } from "../lib/dom.js";
+import { enable, h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import { show } from "./dialogs.js";
@@ -38,8 +38,7 @@ export function showDirectory({ session, open, text = "" }) {
         open(room.id);
       } catch (refusal) {
         error.textContent = errorText(refusal);
-        button.disabled = false;
-        button.focus();
+        enable(button);
       }
     };
     const name = roomTitle(room);

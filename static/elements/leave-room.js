@@ -1,6 +1,6 @@
 /** Leaving a room, which always keeps an owner: its only one hands it over first. Loaded when somebody wants to leave. */
 
-import { h } from "../lib/dom.js";
+import { enable, h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import { ask, show } from "./dialogs.js";
@@ -40,7 +40,7 @@ function handOver(session, room, name, heirs) {
       dialog.close();
     } catch (refusal) {
       error.textContent = errorText(refusal);
-      submit.disabled = false;
+      enable(submit);
     }
   }
 

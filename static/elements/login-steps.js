@@ -4,7 +4,7 @@
  * "login-left" ({error}: why the sign-in ended, or null if the person left it).
  */
 
-import { h, qrCode } from "../lib/dom.js";
+import { enable, h, qrCode } from "../lib/dom.js";
 import { errorText, stepText, t } from "../lib/i18n.js";
 import { canUsePasskeys, passkeyAnswer, passkeyProblem } from "../lib/passkeys.js";
 import "./account-texts.js";
@@ -102,7 +102,7 @@ class LoginSteps extends View {
     } catch (error) {
       if (asking.signal.aborted) return null;
       this.#error.textContent = t(passkeyProblem(error));
-      this.#submit.disabled = false;
+      enable(this.#submit);
       return null;
     } finally {
       if (this.#asking === asking) this.#asking = null;
@@ -125,7 +125,7 @@ class LoginSteps extends View {
     } catch (error) {
       if (ENDED.includes(error.code)) this.#leave(error);
       else this.#error.textContent = errorText(error);
-      this.#submit.disabled = false;
+      enable(this.#submit);
     }
   }
 

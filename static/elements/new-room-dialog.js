@@ -1,6 +1,6 @@
 /** Asks for the name and the kind of a new room. */
 
-import { h } from "../lib/dom.js";
+import { enable, h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { show } from "./dialogs.js";
 import "./later-texts.js";
@@ -44,7 +44,7 @@ export function askNewRoom(create) {
       dialog.close();
     } catch (refusal) {
       error.textContent = errorText(refusal);
-      submit.disabled = false;
+      enable(submit);
     }
   }
 

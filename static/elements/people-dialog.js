@@ -3,7 +3,7 @@
  * user's contacts to invite.
  */
 
-import { h, icon, ICONS } from "../lib/dom.js";
+import { enable, h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { outranks, rightsIn } from "../lib/rights.js";
 import { avatar } from "./avatar.js";
@@ -55,7 +55,7 @@ export async function showPeople({ session, store, room, open }) {
       await work();
     } catch (refusal) {
       refused(refusal);
-      button.disabled = false;
+      enable(button);
     }
   };
 

@@ -59,9 +59,10 @@ export class RoomGroup {
     return this.canCollapse && this.all.length > 0 ? [this.stop, ...rows] : rows;
   }
 
-  /** The button of a room, or of the heading. */
+  /** The button of a room, or of the heading, which is not shown without rooms. */
   button(key) {
-    return key === this.stop ? this.#toggle : this.rows.node(key)?.firstChild;
+    if (key === this.stop) return this.all.length > 0 ? this.#toggle : null;
+    return this.rows.node(key)?.firstChild;
   }
 
   /** Whether a room of the group is seen: when it is collapsed, the open one and those with something new. */

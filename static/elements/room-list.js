@@ -257,7 +257,8 @@ class RoomList extends View {
     this.#empty.hidden = rooms.length > 0 || !this.store.isKnown;
     this.#empty.textContent = t(this.#filter.value ? "rooms.noMatch" : "rooms.none");
     this.#stopAt([this.#stop, ...neighbours(before, this.#stop), this.#active].find((room) => this.#button(room)) ?? this.#keys()[0]);
-    if (focused && !this.#nav.contains(document.activeElement)) (this.#button(this.#stop) ?? this.#filter).focus();
+    const stays = focused && this.#nav.contains(document.activeElement) && document.activeElement.checkVisibility();
+    if (focused && !stays) (this.#button(this.#stop) ?? this.#filter).focus();
   }
 
   teardown() {

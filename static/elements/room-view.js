@@ -3,7 +3,7 @@
  * plugin. Needs `session`, `store`, `places` and the attribute data-room. Fires "room-closed" and "room-opened" ({room}: another one).
  */
 
-import { h, icon, ICONS, write } from "../lib/dom.js";
+import { enable, h, icon, ICONS, write } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { rightsIn } from "../lib/rights.js";
@@ -122,7 +122,7 @@ class RoomView extends View {
     this.#shown = kind;
     this.#body.replaceChildren(...{ room: () => this.#inside(), join: () => this.#door(room), gone: () => [gone()], unknown: () => [this.#notKept()] }[kind]());
     if (kind === "room" && before) this.#open(); // it was joined here, or on another device
-    if (hadFocus && document.activeElement === document.body) (this.#body.querySelector("button") ?? this.#body).focus();
+    if ((hadFocus || before === "join") && document.activeElement === document.body) (this.#body.querySelector("[data-testid=join-room]") ?? this.#body).focus();
   }
 
   #open() {
@@ -172,7 +172,7 @@ class RoomView extends View {
         await this.session.join(room.id);
       } catch (refusal) {
         error.textContent = errorText(refusal);
-        button.disabled = false;
+        enable(button);
       }
     };
     const join = h("button", { class: "primary", type: "button", "data-testid": "join-room", onclick }, t("room.join"));
@@ -195,16 +195,16 @@ class RoomView extends View {
         return placeButton(toggle, context, { class: "round", "aria-expanded": String(item === open) });
       }),
     );
-    if (focused) [...this.#added.children].find(({ dataset }) => dataset.testid === focused)?.focus();
+    this.#added.querySelector(`[data-testid="${focused}"]`)?.focus();
     if (!open) this.#closePanel();
   }
 
   /** Closes the panel, and gives the focus to the button that opens it. Returns false if none is open. */
   leavePanel() {
-    if (this.#panel.hidden) return false;
-    const toggle = this.#added.querySelector("[aria-expanded=true]")?.dataset.testid;
+    const { open } = this.#panel.dataset;
+    if (!open) return false;
     this.#showPanel(null);
-    [...this.#added.children].find(({ dataset }) => dataset.testid === toggle)?.focus();
+    this.#added.querySelector(`[data-testid="place-${open}"]`)?.focus();
     return true;
   }
 
@@ -234,9 +234,11 @@ class RoomView extends View {
   }
 
   #closePanel() {
+    const hadFocus = this.#panel.contains(document.activeElement);
     delete this.#panel.dataset.open;
     this.#panel.hidden = true;
     this.#panel.replaceChildren();
+    if (hadFocus) this.#body.focus();
   }
 
   #menuItems() {
@@ -284,7 +286,7 @@ function silentBar({ session, store, room: id }, why) {
   const onclick = async ({ currentTarget: button }) => {
     button.disabled = true;
     await session.archive(id, false).catch(tellError);
-    button.disabled = false;
+    enable(button);
   };
   const mayRestore = why === "archived" && rightsIn(store.me, store.room(id)).has("archive");
   const unblock = () => void session.blocks.remove(store.room(id).other).catch(tellError);

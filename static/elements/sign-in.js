@@ -4,7 +4,7 @@
  * data-reset that of a link for a new password.
  */
 
-import { h, icon, LOGO } from "../lib/dom.js";
+import { enable, h, icon, LOGO } from "../lib/dom.js";
 import { errorText, said, t } from "../lib/i18n.js";
 import { languageSelect } from "./language-select.js";
 import "./login-steps.js";
@@ -105,7 +105,7 @@ class SignIn extends View {
     steps.addEventListener("login-left", ({ detail }) => {
       steps.replaceWith(this.#form, this.#methods);
       this.#error.textContent = detail.error ? errorText(detail.error) : "";
-      this.#submit.disabled = false;
+      enable(this.#submit);
     });
     this.#methods.remove();
     this.#form.replaceWith(steps);
@@ -133,7 +133,7 @@ class SignIn extends View {
     } catch (error) {
       if (error.code === "auth.challenge") this.#showSteps(error.detail);
       else this.#error.textContent = errorText(error);
-      this.#submit.disabled = false;
+      enable(this.#submit);
     }
   }
 }

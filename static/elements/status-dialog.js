@@ -1,6 +1,6 @@
 /** Asks for one's own status: one of some that are common, or one's own words, and when it is to go. */
 
-import { h } from "../lib/dom.js";
+import { enable, h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { endOf } from "../lib/status-ends.js";
 import { show } from "./dialogs.js";
@@ -87,7 +87,8 @@ export function askStatus({ statuses, me }) {
       dialog.close();
     } catch (refusal) {
       error.textContent = errorText(refusal);
-      submit.disabled = clear.disabled = false;
+      clear.disabled = false;
+      enable(submit);
     }
   }
 

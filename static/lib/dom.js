@@ -30,6 +30,12 @@ export function insertText(field, text, from, to) {
   field.dispatchEvent(new Event("input"));
 }
 
+/** Lets a button be pressed again; browsers take the focus from one that is disabled. */
+export function enable(button) {
+  button.disabled = false;
+  if (document.activeElement === document.body) button.focus({ preventScroll: true });
+}
+
 /** Gives the page a theme and a density; the browser's own bar follows the theme. */
 export function showAppearance({ theme, density }) {
   Object.assign(document.documentElement.dataset, { theme, density });

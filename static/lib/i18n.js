@@ -153,11 +153,6 @@ export function formatFull(at) {
   return format({ dateStyle: "full", timeStyle: "medium" }).format(at);
 }
 
-/** A number as the reader's region groups its digits. */
-export function formatNumber(number) {
-  return new Intl.NumberFormat(locale()).format(number);
-}
-
 const AGES = { day: 86_400, hour: 3_600, minute: 60, second: 1 }; // seconds
 
 /** A time span in its largest unit, such as "3 hours". */

@@ -66,3 +66,20 @@ def test_a_refused_deletion_says_why(person: PersonFactory, server: Server) -> N
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("delete-room-dialog")).to_have_count(0)
     expect(page.get_by_test_id("room").filter(has_text="Stays")).to_be_visible()
+
+
+def test_the_focus_stays_in_the_list_when_a_collapsed_group_loses_its_last_room(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("ana", "Ana")
+    aya.create_room("Long done")
+    page = aya.page
+    room = page.locator("room-view").get_attribute("data-room")
+    page.evaluate("(room) => document.querySelector('chat-app').session.archive(room, true)", room)
+    expect(page.get_by_test_id("archived-bar")).to_be_visible()
+    page.evaluate("() => (location.hash = '')")
+    heading = page.locator('[data-key="group:archived"]')
+    heading.focus()
+    page.evaluate("(room) => document.querySelector('chat-app').session.deleteRoom(room)", room)
+    expect(heading).to_be_hidden()
+    expect(page.locator("room-list :focus")).to_be_visible()

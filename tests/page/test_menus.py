@@ -135,6 +135,45 @@ def test_the_focus_stays_on_the_page_when_somebody_is_removed(
     expect(page.get_by_role("main")).to_be_focused()  # the button that opened the dialog is gone
 
 
+def test_a_panel_that_may_not_be_shown_any_more_gives_the_focus_to_the_room(aya: Person) -> None:
+    page = aya.page
+    page.get_by_test_id("place-room-settings").press("Enter")
+    page.get_by_test_id("room-settings-topic").focus()
+    page.evaluate(
+        """() => {
+          const { store } = document.querySelector("chat-app");
+          const room = document.querySelector("room-view").dataset.room;
+          store.room(room).role = "member";
+          store.me.role = "member";
+          store.dispatchEvent(new CustomEvent("change", { detail: { room, only: null } }));
+        }"""
+    )
+    expect(page.get_by_test_id("room-panel")).to_be_hidden()
+    expect(page.locator("room-view :focus")).to_have_class("room-body")
+
+
+def test_a_button_that_waits_for_the_server_has_the_focus_afterwards(aya: Person) -> None:
+    page = aya.page
+    page.get_by_test_id("place-room-settings").press("Enter")
+    page.get_by_test_id("room-settings-save").press("Enter")
+    expect(page.get_by_test_id("room-settings-done")).not_to_be_empty()
+    has_focus(page, "room-settings-save")
+
+
+def test_whoever_joins_on_a_phone_stays_in_the_room(
+    aya: Person, person: PersonFactory, server: Server
+) -> None:
+    ben = person(server, has_touch=True, is_mobile=True).sign_up(fresh("ben"), "Ben")
+    page = ben.page
+    page.get_by_test_id("room-filter").tap()
+    page.get_by_test_id("room").filter(
+        has_text=aya.page.get_by_test_id("room-title").inner_text()
+    ).tap()
+    page.get_by_test_id("join-room").press("Enter")
+    expect(page.get_by_test_id("composer")).to_be_visible()
+    expect(page.locator("room-view :focus")).to_have_class("room-body")
+
+
 def remove(owner: Person, other: Person) -> None:
     user = other.page.evaluate("() => document.querySelector('chat-app').store.me.id")
     call = "([room, user]) => document.querySelector('chat-app').session.removeMember(room, user)"

@@ -53,6 +53,7 @@ export function show(page, element) {
       fault.textContent = refusal instanceof TooLarge ? page.t("large") : page.errorText(refusal);
     }
     submit.disabled = false;
+    if (document.activeElement === document.body) submit.focus(); // which a disabled button loses
   }
 
   async function read() {

@@ -41,6 +41,7 @@ export function askReport(page, { id: message, room, author, body }) {
     } catch (refusal) {
       fault.textContent = page.errorText(refusal);
       submit.disabled = false;
+      if (document.activeElement === document.body) submit.focus(); // which a disabled button loses
     }
   }
 

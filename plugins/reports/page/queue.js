@@ -161,6 +161,7 @@ function form(page, report, settled) {
     } catch (refusal) {
       fault.textContent = page.errorText(refusal);
       submit.disabled = false;
+      if (document.activeElement === document.body) submit.focus(); // which a disabled button loses
     }
   }
 

@@ -1,6 +1,6 @@
 /** A form whose refusals are shown beside the field that they are about, and others below all fields. */
 
-import { h } from "../../lib/dom.js";
+import { enable, h } from "../../lib/dom.js";
 import { errorText, t } from "../../lib/i18n.js";
 
 /**
@@ -41,7 +41,7 @@ export function form({ fields, save, action = t("settings.save"), done = t("sett
     } catch (error) {
       refused(error);
     }
-    button.disabled = false;
+    enable(button);
   }
 
   function clear() {

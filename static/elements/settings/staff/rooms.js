@@ -1,7 +1,7 @@
 /** All rooms of the server, for its staff: what there is, not what is said in it. */
 
-import { h } from "../../../lib/dom.js";
-import { errorText, formatNumber, t } from "../../../lib/i18n.js";
+import { enable, h } from "../../../lib/dom.js";
+import { errorText, locale, t } from "../../../lib/i18n.js";
 import { roomRights } from "../../../lib/rights.js";
 import { askDeletion } from "../../delete-room-dialog.js";
 import { ask } from "../../dialogs.js";
@@ -27,7 +27,7 @@ export function roomsPage({ api, store }) {
 function row(room, mine, { api, me }) {
   const { id, name, kind, topic, head, archived } = room;
   const shown = name || (kind === "direct" ? t("room.direct") : t("admin.unnamed"));
-  const about = [kind && t(`room.${kind}`), archived && t("room.archived"), t("admin.events", { count: head, number: formatNumber(head) }), topic].filter(Boolean).join(" · ");
+  const about = [kind && t(`room.${kind}`), archived && t("room.archived"), t("admin.events", { count: head, number: head.toLocaleString(locale()) }), topic].filter(Boolean).join(" · ");
   const open = mine && h("a", { class: "row-link", href: `#${new URLSearchParams({ room: id })}`, "aria-label": `${t("admin.openRoom")}: ${shown}`, "data-testid": "room-open" }, t("admin.openRoom"));
   const fault = h("small", { class: "form-error", role: "alert" });
   const onclick = async ({ currentTarget: button }) => {
@@ -41,7 +41,7 @@ function row(room, mine, { api, me }) {
       now.querySelector('[data-testid="all-room-archive"]')?.focus();
     } catch (refusal) {
       fault.textContent = errorText(refusal);
-      button.disabled = false;
+      enable(button);
     }
   };
   const remove = async () => {

@@ -1,6 +1,6 @@
 /** The state of the installation, for staff: what is wrong, backups and their age, storage, nodes, and background work. */
 
-import { h } from "../../../lib/dom.js";
+import { enable, h } from "../../../lib/dom.js";
 import { errorText, formatAge, formatBytes, formatFull, t } from "../../../lib/i18n.js";
 
 export function statusPage({ api }) {
@@ -21,7 +21,7 @@ export function statusPage({ api }) {
       fault.textContent = errorText(error);
       said.textContent = "";
     }
-    again.disabled = false;
+    enable(again);
   }
 
   void look();
