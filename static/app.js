@@ -18,8 +18,6 @@ import { Session } from "./lib/session.js";
 import { SharedConnection } from "./lib/shared-connection.js";
 import { Connection } from "./lib/socket.js";
 import { Tabs } from "./lib/tabs.js";
-import { uploadWaiting } from "./lib/waiting-files.js";
-import { show as showDialog } from "./elements/dialogs.js";
 import "./elements/chat-app.js";
 import { loaded } from "./elements/loaded.js";
 
@@ -32,7 +30,12 @@ const device = storage("localStorage");
 const records = new Records({ tab: storage("sessionStorage"), browser: device });
 const account = new AccountPreferences({ connection, storage: device });
 const places = new Places();
-const upload = (attachment) => uploadWaiting(places, attachment);
+const upload = async (attachment) => {
+  const { uploadWaiting } = await import("./lib/waiting-files.js").catch(() => {
+    throw Object.assign(new Error(), { code: "connection.lost", retry: "later" });
+  });
+  return uploadWaiting(places, attachment);
+};
 const session = new Session({ api, connection, store, records, tabs, upload, account });
 const kept = new Kept();
 const keeping = new Keeping({ kept, store, epoch: () => session.epoch });
@@ -184,14 +187,8 @@ function followUpdates() {
 
 /** Says whether a link for an e-mail address counted. */
 async function confirmEmail(code) {
-  const text = await api.confirmEmail(code).then(() => t("email.confirmed"), errorText);
-  const dialog = h(
-    "dialog",
-    { class: "dialog", "data-testid": "email-confirmed" },
-    h("p", { role: "status" }, text),
-    h("div", { class: "dialog-buttons" }, h("button", { class: "primary", type: "button", onclick: () => dialog.close() }, t("close"))),
-  );
-  showDialog(dialog);
+  const outcome = await api.confirmEmail(code).then(() => null, (error) => error);
+  (await loaded(import("./elements/email-confirmed.js")))?.tellConfirmed(outcome);
 }
 
 /** The window is put away, or closed in a moment. */

@@ -1,5 +1,6 @@
 /** Japanese texts of dialogs and settings that few open. */
 export default {
+  "email.confirmed": "メールアドレスを確認しました。",
   "emoji.look": "絵文字を探す",
   "emoji.none": "その名前の絵文字はありません。",
   "settings.own": "あなた",
@@ -123,6 +124,11 @@ export default {
   "keys.line": "改行",
   "keys.edit": "最後のメッセージを編集（入力欄が空のとき）",
   "keys.command": "コマンドの入力を開始",
+  "why.preferences.key": "設定の名前が正しくありません。",
+  "why.preferences.length": "設定の値が長すぎます。",
+  "why.preferences.count": "アカウントに保存できる設定の数の上限に達しています。",
+  "why.preferences.long": "アカウントに保存できる設定の量の上限に達しています。",
+  "why.room.direct": "ダイレクトメッセージは削除できません。",
   "why.emoji.taken": "「{name}」という絵文字はすでにあります。",
   "why.emoji.count": "絵文字は {most} 個までです。先に不要なものを削除してください。",
   "why.picture.type": "PNG、GIF、WebP、JPEG の画像を選んでください。",

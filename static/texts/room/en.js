@@ -1,5 +1,7 @@
 /** English texts of the settings of rooms. */
 export default {
+  "room.topic": "Topic",
+  "room.remove": "Remove",
   "bans": "Banned people",
   "bans.none": "Nobody is banned from this room.",
   "bans.by": "Banned by {name}, {time}",

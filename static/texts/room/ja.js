@@ -1,5 +1,7 @@
 /** Japanese texts of the settings of rooms. */
 export default {
+  "room.topic": "トピック",
+  "room.remove": "外す",
   "bans": "参加を禁止した人",
   "bans.none": "参加を禁止した人はいません。",
   "bans.by": "{name} が禁止（{time}）",

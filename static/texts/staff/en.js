@@ -1,5 +1,6 @@
 /** English texts of the pages for staff of the server. */
 export default {
+  "room.archived": "Archived",
   "admin.users": "Users",
   "admin.plugins": "Plugins",
   "admin.find": "Find a user",

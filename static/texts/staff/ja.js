@@ -1,5 +1,6 @@
 /** Japanese texts of the pages for staff of the server. */
 export default {
+  "room.archived": "アーカイブ済み",
   "admin.users": "ユーザー",
   "admin.plugins": "プラグイン",
   "admin.find": "ユーザーを検索",
