@@ -138,6 +138,11 @@ def test_staff_sees_the_plugins(server: Server, owner: Person) -> None:
     expect(powers["metrics"]).to_have_text("Network: 127.0.0.1")
     expect(powers["memory"]).to_have_text("No powers")
     expect(powers["claimant"]).to_have_text("Powers not declared")
+    owner.page.set_viewport_size({"width": 390, "height": 800})
+    box = password.locator(".plugin-head .row-main").bounding_box()
+    assert box is not None
+    assert box["width"] > 300  # what it is for has the line to itself
+    owner.page.set_viewport_size({"width": 1280, "height": 720})
 
 
 def test_staff_releases_what_a_plugin_claims(server: Server, owner: Person) -> None:

@@ -50,7 +50,7 @@ export default {
   "account.since": "since {time}",
   "account.from": "from {address}",
   "account.password": "Password",
-  "account.oldPassword": "Present password",
+  "account.oldPassword": "Current password",
   "account.newPassword": "New password",
   "account.changePassword": "Change password",
   "account.passwordChanged": "The password is changed. Your other sessions have ended.",
