@@ -6,6 +6,7 @@
 import { h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import "./later-texts.js";
+import { oneStop } from "./one-stop.js";
 import { bars } from "./skeleton.js";
 
 const ASK_AFTER_MS = 200; // without a key
@@ -47,6 +48,7 @@ export class PagedList {
       onkeydown: (event) => this.#onKey(event),
     });
     this.#list = h("ul", { "data-testid": testid });
+    oneStop(this.#list);
     this.#status = h("p", { class: "muted", role: "status", "data-testid": `${testid}-status` });
     this.#more = h("button", { class: "quiet", type: "button", hidden: true, "data-testid": `${testid}-more` });
     this.node = h("div", { class: "paged-list stack" }, this.field, h("div", { class: "people-lists" }, this.#list), this.#status, this.#more);

@@ -4,6 +4,7 @@ import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, formatDay, formatFull, formatTime, t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import { show } from "./dialogs.js";
+import { oneStop } from "./one-stop.js";
 import "./later-texts.js";
 
 /** `open({room, seq})` is called with the place of the message that was chosen. */
@@ -93,6 +94,7 @@ export function showSearch({ session, store, open }) {
     );
   }
 
+  oneStop(list);
   show(dialog);
   field.focus();
 }

@@ -102,6 +102,18 @@ def test_a_member_is_found_by_either_name_and_the_list_has_pages(
     expect(members).to_have_count(MEMBERS + 3)
     expect(page.get_by_test_id("members-more")).to_be_hidden()
     search = page.get_by_test_id("members-search")
+    search.focus()
+    page.keyboard.press("Tab")  # the list is one stop, with arrows inside
+    expect(members.locator(":focus")).to_have_count(1)
+    page.keyboard.press("Home")
+    expect(members.first.get_by_test_id("talk")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(members.nth(1).get_by_test_id("talk")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Tab")
+    expect(members.first.get_by_test_id("person-menu")).to_be_focused()
+    page.keyboard.press("Tab")
+    has_focus(page, "invite-name")
     for text in ("zoe", "ZOË"):
         search.fill(text)
         expect(members).to_have_count(1)
