@@ -66,6 +66,24 @@ def test_a_reply_keeps_no_text_of_a_message_that_was_deleted(
     composer_has(page, "an answer")
     expect(context).to_contain_text("This message was deleted.")
     expect(page.get_by_text("a secret")).to_have_count(0)
+    # While another room is open, too.
+    page.get_by_test_id("send").click()
+    aya.sees("an answer")
+    row = page.get_by_test_id("message").filter(has_text="an answer")
+    row.hover()
+    row.get_by_test_id("reply").click()
+    room, message = (
+        page.locator("room-view").get_attribute("data-room"),
+        row.get_attribute("data-id"),
+    )
+    aya.create_room("Elsewhere")
+    page.evaluate(
+        "(of) => document.querySelector('chat-app').session.remove(...of)", [room, message]
+    )
+    deleted = "([room, id]) => document.querySelector('chat-app').store.rooms.get(room).messages.find((each) => each.id === id).deleted"
+    until(page, deleted, [room, message])
+    aya.open_room("Regret")
+    expect(context).to_contain_text("This message was deleted.")
 
 
 def test_what_is_chosen_from_a_list_can_be_undone(person: PersonFactory, server: Server) -> None:
