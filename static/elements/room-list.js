@@ -370,8 +370,9 @@ class RoomList extends View {
       signOut: () => void signOut(this.session),
       browse: (text) => void this.#browse(text),
       write: (username) => this.session.directByName(username).then((room) => this.#choose(room), tellError),
+      writeTo: (id) => this.session.direct(id).then((room) => this.#choose(room), tellError),
     };
-    return this.#finder?.found(this.#filter.value.trim(), this.store.me, acts) ?? [];
+    return this.#finder?.found(this.#filter.value.trim(), this.store, acts) ?? [];
   }
 
   async #browse(text = "") {

@@ -161,6 +161,24 @@ def test_the_quick_switcher_finds_rooms_people_and_pages(
     has_focus(page, "room-filter")  # not the page
 
 
+def test_the_quick_switcher_finds_those_who_wrote(crowded: Server, person: PersonFactory) -> None:
+    aya = person(crowded).sign_up(fresh("aya"), "Aya")
+    room = fresh("Wrote ")
+    aya.create_room(room)
+    ben = person(crowded).sign_up(fresh("ben"), "Benno Quist")
+    ben.join_room(room)
+    ben.say("hello")
+    aya.sees("hello")
+    page = aya.page
+    for _ in range(2):  # the second time as a room
+        page.keyboard.press("Control+k")
+        has_focus(page, "room-filter")
+        page.keyboard.type("quist")
+        expect(page.locator("room-list").get_by_role("button", name="Benno Quist")).to_have_count(1)
+        page.keyboard.press("Enter")
+        aya.in_room("Benno Quist")
+
+
 def test_nobody_by_that_name_is_told_in_a_notice(crowded: Server, person: PersonFactory) -> None:
     aya = person(crowded).sign_up(fresh("aya"), "Aya")
     aya.expected.append(r"404 \(.*/users/no-such-user")
