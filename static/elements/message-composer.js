@@ -91,7 +91,6 @@ class MessageComposer extends View {
     const row = h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, later, send);
     this.append(suggestions, this.#context, this.#chips, this.#unkept, this.#error, h("div", { "data-faults": true }, row));
     this.#showDraft();
-    this.#forgetDeleted();
     this.listen(this.#room.attached, "change", () => this.#onAttached());
     this.listen(this.session.drafts, "change", ({ detail }) => detail.room === this.dataset.room && this.#showDraft());
     this.listen(this.store, "blocked", () => this.#showDraft());
