@@ -13,10 +13,11 @@ from chatserver.app import Server
 from chatserver.config import load
 from chatserver.hooks.loading import Plugins
 from tests.docs.pages import ROOT, blocks, write_files
+from tests.plugins.pictures import png
 
 PAGE = ROOT / "docs/plugins/blobs.md"
 PASSWORD = "correct horse battery"
-PICTURE = b"\x89PNG" + bytes(range(256)) * 20
+PICTURE = png(300, 200)
 
 
 @pytest.fixture
