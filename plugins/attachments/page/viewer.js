@@ -1,5 +1,7 @@
 /** The pictures of a message, each as large as the window. Arrow keys go on, Escape closes. */
 
+import { PICTURES } from "./files.js";
+
 const TEXTS = {
   en: { "viewer.picture": "Picture {number} of {count}", "viewer.next": "Next picture", "viewer.previous": "Previous picture", "viewer.original": "Open the file", "viewer.close": "Close" },
   ja: { "viewer.picture": "画像 {number} / {count}", "viewer.next": "次の画像", "viewer.previous": "前の画像", "viewer.original": "ファイルを開く", "viewer.close": "閉じる" },
@@ -11,8 +13,9 @@ const IMAGE = { maxWidth: "100%", maxHeight: "100%", placeSelf: "center", object
 const BUTTON = { minHeight: "44px", padding: "0 12px", border: "1px solid rgb(255 255 255 / 60%)", borderRadius: "8px", background: "none", color: "inherit", font: "inherit", textDecoration: "none" };
 let hasTexts = false;
 
-/** `pictures` are `{name, src}`; the one at `index` comes first. */
-export function view(page, pictures, index) {
+/** Shows `file`, and the other pictures among the files of this folder. */
+export function view(page, folder, files, file) {
+  const pictures = files.filter(({ media_type: kind = "" }) => PICTURES.test(kind)).map((each) => ({ name: each.name ?? "", src: folder + encodeURIComponent(each.blob), file: each }));
   if (!hasTexts) page.texts(TEXTS);
   hasTexts = true;
   const image = styled("img", IMAGE, { alt: "" });
@@ -27,7 +30,7 @@ export function view(page, pictures, index) {
   column.append(bar, image);
   const dialog = styled("dialog", DIALOG, { className: "viewer" });
   dialog.append(column);
-  let at = index;
+  let at = pictures.findIndex((each) => each.file === file);
 
   function go(by) {
     at = (at + by + pictures.length) % pictures.length;

@@ -1,0 +1,52 @@
+/** Shows the files of a message: pictures in their place, players of sounds and films, and links. */
+
+import { sizeText } from "./attachments.js";
+
+// Set by themselves: a sheet would cost everybody a request.
+const LINK = { display: "inline-block", margin: "4px 0", marginInlineEnd: "8px" };
+const WIDEST = 320; // pixels, and the highest
+const HIGHEST = 240;
+export const PICTURES = /^image\/(png|jpeg|gif|webp|avif)$/;
+let players = null; // the module, once it is there
+
+export function show(page, element, { message, data: { files } }) {
+  const folder = ["api", "v1", "rooms", message.room, "messages", message.id, "files"].map(encodeURIComponent).join("/");
+  element.append(...files.map((file) => shown(page, `/${folder}/`, file, files)));
+}
+
+function shown(page, folder, file, files) {
+  const { blob, name = "", media_type: kind = "", size = 0 } = file;
+  const href = folder + encodeURIComponent(blob);
+  const link = Object.assign(document.createElement("a"), { href, target: "_blank", rel: "noopener", className: "attachment" });
+  Object.assign(link.style, LINK);
+  if (!PICTURES.test(kind)) {
+    link.textContent = `${name || blob} (${sizeText(page, size)})`;
+    return /^(audio|video)\//.test(kind) ? withPlayer(link, file) : link;
+  }
+  link.append(picture(file, href));
+  link.onclick = (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // as with any link
+    event.preventDefault();
+    import("./viewer.js").then(({ view }) => view(page, folder, files, file), () => window.open(href, "_blank", "noopener"));
+  };
+  return link;
+}
+
+/** With the place that it will take, if its size is known: nothing jumps when it is there. */
+function picture({ name = "", width, height }, src) {
+  const image = Object.assign(document.createElement("img"), { src, alt: name, loading: "lazy" });
+  const side = Math.round(Math.min(width, WIDEST, (width / height) * HIGHEST));
+  const size = side ? { width: `${side}px`, aspectRatio: `${width} / ${height}`, maxWidth: "100%" } : { maxWidth: `min(100%, ${WIDEST}px)`, maxHeight: `${HIGHEST}px` };
+  Object.assign(image.style, { borderRadius: "8px", ...size });
+  return image;
+}
+
+/** The module that makes players comes with the first of them. */
+function withPlayer(link, file) {
+  const box = document.createElement("div");
+  box.append(link);
+  const put = () => players.play(box, link, file);
+  if (players) put();
+  else import("./players.js").then((module) => (players = module) && put(), () => {}); // the link is there
+  return box;
+}
