@@ -6,6 +6,7 @@
 
 import { h, icon, ICONS, write } from "../lib/dom.js";
 import { formatDay, t } from "../lib/i18n.js";
+import { seqOf } from "../lib/ids.js";
 import { reactedBy } from "../lib/rooms-store.js";
 import { Timeline } from "../lib/timeline.js";
 import { covers, nearest } from "../lib/window.js";
@@ -432,6 +433,8 @@ class MessageList extends View {
       case "unfold":
         this.#unfolded.add(message.id);
         return this.draw();
+      case "original":
+        return store.want(this.#id, seqOf(message.reply_to));
       case "drop":
         return store.dropNote(this.#id, note.id);
       case "react":

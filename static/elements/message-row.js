@@ -46,7 +46,7 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded }, { 
       h(
         "div",
         { class: "message-content", id: `${id}-text` },
-        !folded && (message.reply_to || message.reply_to_unsent) && quote(quoted ?? (message.quoted && { ...message.quoted, author: me }), quoteFolded, places),
+        !folded && (message.reply_to || message.reply_to_unsent) && quote(message, quoted ?? (message.quoted && { ...message.quoted, author: me }), quoteFolded, places),
         folded ? fold() : body(message, shown.length > 0 && message.body === message.data_text, places),
       ),
       !message.deleted && !folded && messageParts(message, session),
@@ -69,10 +69,15 @@ function fold() {
   return h("p", { class: "message-body folded" }, t("message.folded"), h("button", { class: "link", type: "button", "data-do": "unfold", "data-testid": "unfold" }, t("message.unfold")));
 }
 
-function quote(message, folded, places) {
-  if (!message) return h("p", { class: "quote" }, t("message.replyGone"));
+/** What a message answers, and the way to it; what is not sent yet stands below, and has none. */
+function quote({ reply_to: original }, quoted, folded, places) {
+  const attributes = original ? { type: "button", title: t("message.toOriginal"), "data-do": "original", "data-testid": "quote" } : {};
+  return h(original ? "button" : "p", { class: "quote", ...attributes }, ...(quoted ? quotedParts(quoted, folded, places) : [t("message.replyGone")]));
+}
+
+function quotedParts(message, folded, places) {
   const text = folded ? t("message.folded") : message.deleted ? t("message.deleted") : message.body;
-  return h("p", { class: "quote" }, h("strong", { dir: "auto" }, message.author.name), h("span", { dir: "auto" }, ...withPictures(text, places)));
+  return [h("strong", { dir: "auto" }, message.author.name), h("span", { dir: "auto" }, ...withPictures(text, places))];
 }
 
 /** `repeats`: the text says no more than what plugins show below it, as the names of attached files do. */

@@ -176,7 +176,24 @@ class RoomView extends View {
       }
     };
     const join = h("button", { class: "primary", type: "button", "data-testid": "join-room", onclick }, t("room.join"));
-    return [h("div", { class: "welcome" }, h("p", { class: "muted" }, t("room.joinLead")), join, error)];
+    const door = h("div", { class: "welcome" }, h("p", { class: "muted" }, t("room.joinLead")), join, error);
+    if (rightsIn(this.store.me, room).has("read")) void this.#showPreview(door);
+    return [door];
+  }
+
+  /** What was written last in a room to join, above the way in. Without it, the way in is there all the same. */
+  async #showPreview(door) {
+    const { session, store, places, room } = this;
+    try {
+      const { roomPreview } = await import("./room-preview.js");
+      const shown = await roomPreview({ session, store, places, room });
+      if (!shown || !door.isConnected) return;
+      door.classList.add("below");
+      door.before(shown);
+      shown.scrollTop = shown.scrollHeight;
+    } catch (error) {
+      console.debug(error);
+    }
   }
 
   /** The buttons of plugins; those for a panel open and close it. */

@@ -1,4 +1,4 @@
-/** Client ids for sends: what makes a repeated send recognisable. */
+/** Client ids for sends, which make a repeated send recognisable, and ids of messages. No DOM. */
 
 /** A random UUID. `crypto.randomUUID` is missing on plain http off localhost; `getRandomValues` is not. */
 export function clientId(source = globalThis.crypto) {
@@ -8,4 +8,9 @@ export function clientId(source = globalThis.crypto) {
   bytes[8] = (bytes[8] & 0x3f) | 0x80; // RFC 9562: variant 10
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** The seq of a message, with which its id ends. */
+export function seqOf(id) {
+  return Number(id.slice(id.lastIndexOf("-") + 1));
 }

@@ -72,6 +72,11 @@ export class Requests extends EventTarget {
     await this.invite(room, (await this.#api.user(username)).id);
   }
 
+  /** The newest page of a room that one may read without being in it; the store does not have it. */
+  newest(room) {
+    return this.#connection.request("history", { room, limit: LISTED });
+  }
+
   /** `[{id, name, username, role}, …]`, at most a thousand. */
   async members(room) {
     return (await this.#connection.request("members", { room })).members;

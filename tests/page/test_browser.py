@@ -150,7 +150,10 @@ def test_messages_are_answered_edited_deleted_and_reacted_to(
     row.hover()
     row.get_by_test_id("reply").click()
     ben.say("Gladly")
-    expect(aya.page.locator(".quote")).to_contain_text("Lunch at noon?")
+    quote = aya.page.get_by_role("button", name="Aya Lunch at noon?")
+    expect(quote).to_have_class("quote")
+    quote.click()
+    expect(aya.page.get_by_test_id("message").filter(has_text="👍 1")).to_be_focused()
 
     composer = aya.page.get_by_test_id("composer")
     composer.press("ArrowUp")

@@ -44,6 +44,30 @@ def test_the_only_owner_hands_the_room_over(person: PersonFactory, server: Serve
     expect(aya.page.get_by_test_id("welcome")).to_be_visible()
 
 
+def test_a_public_room_is_read_before_one_joins_it(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-writes", "Aya")
+    cem = person(server).sign_up("cem-looks", "Cem")
+    aya.create_room("Reading")
+    for number in range(30):
+        aya.say(f"line {number}")
+    page = cem.page
+    cem.open_room("Reading")
+    preview = page.get_by_test_id("room-preview")
+    expect(preview.get_by_text("line 29", exact=True)).to_be_in_viewport()
+    expect(preview.get_by_text("line 0", exact=True)).to_be_attached()
+    assert findings(page, axe_script()) == []
+    page.get_by_test_id("join-room").focus()
+    page.keyboard.press("Shift+Tab")
+    expect(preview).to_be_focused()
+    page.keyboard.press("Home")
+    expect(preview.get_by_text("line 0", exact=True)).to_be_in_viewport()
+    expect(page.get_by_test_id("composer")).to_have_count(0)
+    page.get_by_test_id("join-room").click()
+    cem.in_room("Reading")
+    cem.sees("line 29")
+    expect(preview).to_have_count(0)
+
+
 def test_a_japanese_owner_is_told_why(person: PersonFactory, server: Server) -> None:
     yui = person(server, locale="ja-JP").sign_up("yui-owns", "結衣")
     yui.create_room("部屋")

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import "../../static/elements/account-texts.js";
-import { clientId } from "../../static/lib/ids.js";
+import { clientId, seqOf } from "../../static/lib/ids.js";
 import { chooseLanguage, currentLanguage, directionOf, errorText, formatDay, formatTime, preferred, said, startLanguage, t } from "../../static/lib/i18n.js";
 import { segments } from "../../static/lib/linkify.js";
 import accountEn from "../../static/texts/account/en.js";
@@ -173,4 +173,8 @@ test("a language says where its lines begin", () => {
   assert.equal(directionOf("ja"), "ltr");
   assert.equal(directionOf("ar"), "rtl");
   assert.equal(directionOf("he"), "rtl");
+});
+
+test("the id of a message ends with its seq", () => {
+  assert.equal(seqOf("01jdk3v9x2m4q8w6r5t7-17"), 17);
 });

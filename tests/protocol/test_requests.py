@@ -31,6 +31,16 @@ async def test_security_headers_are_on_every_answer(server: Running) -> None:
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy
         assert "tornado" not in answer.headers["server"].lower()
+        if path == "/static/app.js":  # as a page of its own it could do nothing
+            assert policy == "default-src 'none'"
+
+
+async def test_the_worker_has_the_policy_of_the_page(server: Running) -> None:
+    page, worker = [await server.http("GET", path) for path in ("/", "/static/service-worker.js")]
+    policy = page.headers["content-security-policy"]
+    assert worker.status_code == 200
+    assert worker.headers["content-security-policy"] == policy
+    assert "connect-src 'self' ws: wss:" in policy and "media-src 'self'" in policy
 
 
 async def test_ready_made_and_assembled_heads_are_the_same(server: Running) -> None:

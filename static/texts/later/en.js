@@ -1,5 +1,6 @@
 /** English texts of dialogs and settings that few open, loaded with them. */
 export default {
+  "room.preview": "The newest messages of this room",
   "email.confirmed": "Your e-mail address is confirmed.",
   "emoji.look": "Look for an emoji",
   "emoji.none": "There is none of this name.",

@@ -1,5 +1,6 @@
 /** Japanese texts of dialogs and settings that few open. */
 export default {
+  "room.preview": "このルームの最新のメッセージ",
   "email.confirmed": "メールアドレスを確認しました。",
   "emoji.look": "絵文字を探す",
   "emoji.none": "その名前の絵文字はありません。",
