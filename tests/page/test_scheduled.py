@@ -56,7 +56,7 @@ def test_a_message_is_scheduled_changed_and_cancelled(
     dialog.get_by_label("Time").fill(f"{later:%Y-%m-%d}T18:30")
     dialog.get_by_role("button", name="Save").click()
     expect(row).to_contain_text("Good evening")
-    expect(row).to_contain_text(f"{later:%B} {later.day}, {later.year} at 6:30")
+    expect(row).to_contain_text(f"{later.day} {later:%B} {later.year} at 18:30")
     row.get_by_role("button", name="Cancel message").click()
     expect(row).to_have_count(0)
     expect(page.get_by_text("No messages are scheduled.")).to_be_visible()

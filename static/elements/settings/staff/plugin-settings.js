@@ -3,7 +3,7 @@
 import { h } from "../../../lib/dom.js";
 import { errorText, said, t } from "../../../lib/i18n.js";
 import { changes, isOpen, same, typed } from "../../../lib/setting-forms.js";
-import { inputHints, langOf, SettingField, unit, usualInput, why } from "./setting-field.js";
+import { boundsText, inputHints, langOf, SettingField, unit, usualInput, why } from "./setting-field.js";
 import { TablesInput } from "./setting-tables.js";
 
 let forms = 0; // that were made, for ids
@@ -153,7 +153,7 @@ function fixedLine(setting, name, locked) {
 /** How an input is filled in, where a value is from, and why it is fixed. */
 function hints(setting, name, locked) {
   const { origin, fixed, source } = setting;
-  const found = fixed || locked ? [] : inputHints(setting, setting.is_set);
+  const found = fixed || locked ? [boundsText(setting.form)].filter(Boolean) : inputHints(setting, setting.is_set);
   if (fixed && !locked) found.push(t(`setting.why.${fixed}`, { origin, name, setting: setting.key }));
   else if (source === "file") found.push(t("setting.file", { origin }));
   if (setting.is_stored && source !== "store" && !fixed) found.push(t("setting.unused"));
