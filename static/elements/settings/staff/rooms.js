@@ -52,14 +52,14 @@ function row(room, mine, { api, me }) {
   const may = held.has("archive");
   const label = t(archived ? "room.restore" : "room.archive");
   const archive = may && h("button", { class: "quiet", type: "button", "aria-label": `${label}: ${shown}`, "data-testid": "all-room-archive", onclick: (event) => void onclick(event) }, label);
-  const deletion = held.has("delete_room") && h("button", { class: "quiet", type: "button", "aria-label": `${t("room.delete")}: ${shown}`, "data-testid": "all-room-delete", onclick: () => askDeletion(shown, remove) }, t("room.delete"));
+  const deletion = held.has("delete_room") && h("button", { class: "quiet danger-item", type: "button", "aria-label": `${t("room.delete")}: ${shown}`, "data-testid": "all-room-delete", onclick: () => askDeletion(shown, remove) }, t("room.delete"));
   const node = h(
     "li",
     { "data-testid": "all-room", "data-room": id },
     h("span", { class: "row-main" }, h("strong", { dir: "auto" }, shown), h("small", { class: "muted row-more", dir: "auto" }, about), fault),
+    open,
     archive,
     deletion,
-    open,
   );
   return node;
 }
