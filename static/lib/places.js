@@ -54,8 +54,15 @@ export const PLACES = Object.keys(FIELDS).sort();
 export class Places extends EventTarget {
   /** @type {Map<string, any[]>} */
   #items = new Map(PLACES.map((place) => [place, []]));
+  /** @type {string[]} */
+  #order = []; // of plugins
 
-  /** What is in a place, in the order of its coming. */
+  /** The order in which plugins stand in each place, whichever comes first. Others stand behind them. */
+  arrange(plugins) {
+    this.#order = plugins;
+  }
+
+  /** What is in a place, in the order of the plugins, and of each in the order of its coming. */
   in(place) {
     return this.#items.get(place) ?? [];
   }
@@ -68,7 +75,8 @@ export class Places extends EventTarget {
     const given = checked(plugin, place, item);
     const items = this.in(place);
     if (items.some((other) => other.key === given.key)) throw new TypeError(`${place}: there is an item ${given.key} already`);
-    this.#items.set(place, [...items, given]);
+    const rank = (item) => this.#order.indexOf(item.plugin) >>> 0; // of one that is not known: the last
+    this.#items.set(place, [...items, given].sort((one, other) => rank(one) - rank(other)));
     this.#changed(place);
     return () => this.#take(place, (other) => other === given);
   }

@@ -37,6 +37,7 @@ export class Plugins {
    */
   async load(parts, importing = fromThisServer) {
     const wanted = new Map(parts.map((part) => [part.plugin, filesOf(part)]));
+    this.#places.arrange([...wanted.keys()]);
     for (const [plugin, part] of this.#loaded)
       if (part.files !== wanted.get(plugin)) this.#unload(plugin, part);
     await Promise.all(parts.filter(({ plugin }) => !this.#loaded.has(plugin)).map((part) => this.#loadOne(part, importing)));

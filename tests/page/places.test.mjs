@@ -116,3 +116,14 @@ test("an item for those who moderate a room is shown to nobody else", () => {
     assert.equal(applies({ when: { moderates: false } }, { room: where, me: who }), !expected);
   }
 });
+
+test("items stand in the order of the plugins, however late one comes", () => {
+  const places = new Places();
+  places.arrange(["first", "second"]);
+  const put = (plugin, id) => places.put(plugin, "admin.page/v1", { id, label: () => id, mount() {} });
+  put("unknown", "a");
+  put("second", "b");
+  put("second", "c");
+  put("first", "d");
+  assert.deepEqual(places.in("admin.page/v1").map(({ key }) => key), ["first.d", "second.b", "second.c", "unknown.a"]);
+});
