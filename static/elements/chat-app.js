@@ -63,6 +63,7 @@ class ChatApp extends View {
     this.listen(session, "message", ({ detail }) => this.#announce(detail));
     this.listen(session, "banned", ({ detail }) => tellError({ code: "room.banned", detail }));
     this.listen(session, "deleted", ({ detail }) => void this.#onDeleted(detail));
+    this.listen(session, "removed", ({ detail }) => void this.#onRemoved(detail));
     this.listen(session, "note", ({ detail }) => this.#say(detail.room, detail.text));
     this.listen(window, "online", () => connection.wake());
     this.listen(window, "offline", () => connection.offline());
@@ -186,7 +187,11 @@ class ChatApp extends View {
   async #onDeleted({ room, name }) {
     if (this.#room === room) this.#room = null;
     if (this.#active() === room) this.#go(null);
-    (await loaded(import("./room-deleted.js")))?.tellDeleted(name);
+    (await loaded(import("./room-lost.js")))?.tellDeleted(name);
+  }
+
+  async #onRemoved({ name }) {
+    (await loaded(import("./room-lost.js")))?.tellRemoved(name);
   }
 
   #say(room, text) {

@@ -140,6 +140,7 @@ export class Following {
     if (event.ev === "room.added" || event.ev === "room.removed") {
       void this.refreshRooms().catch(() => {});
       if (event.ban) this.#fire("banned", { room: event.room, ban: event.ban });
+      else if (event.ev === "room.removed" && !event.deleted) this.#tellRemoved(event.room);
       const gone = event.deleted && this.#store.drop(event.room); // told once, however often it is said
       if (gone) this.#fire("deleted", { room: event.room, name: roomTitle(gone) });
       return;
@@ -197,6 +198,12 @@ export class Following {
     } finally {
       this.#repairing.delete(id);
     }
+  }
+
+  /** In another tab or on another device the reader may have left by themselves, which they may as well be told. */
+  #tellRemoved(id) {
+    const room = this.#store.room(id);
+    if (room?.joined && !room.leaving) this.#fire("removed", { room: id, name: roomTitle(room) });
   }
 
   #onSystem({ sys, room, rooms }) {

@@ -171,9 +171,15 @@ export class Requests extends EventTarget {
   }
 
   async leave(room) {
-    await this.#connection.request("leave", { room });
-    this.#store.forgetMessages(room);
-    await this.#refresh();
+    const known = this.#store.room(room);
+    if (known) known.leaving = true;
+    try {
+      await this.#connection.request("leave", { room });
+      this.#store.forgetMessages(room);
+      await this.#refresh();
+    } finally {
+      if (known) known.leaving = false;
+    }
   }
 
   /** Messages of the rooms I am in, newest first: `{messages, cursor, partial}`; `before` is the cursor of the page before. */

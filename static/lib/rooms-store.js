@@ -34,6 +34,7 @@ function freshRoom() {
     ...noMessages(),
     restored: false, // the messages are those of an earlier visit, and the server has not been asked since
     opened: false, // somebody looks at it, or did
+    leaving: false, // I leave it by myself
     notes: [], // answers for me alone, which are in no log: `{id, at, after: the seq that they follow, command, text}`
     newFrom: null, // where the "new messages" line stands
     typing: new Map(),

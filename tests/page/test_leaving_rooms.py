@@ -42,6 +42,7 @@ def test_the_only_owner_hands_the_room_over(person: PersonFactory, server: Serve
     leave(aya.page)  # with another owner, nothing is in the way
     aya.page.get_by_test_id("ask-yes").click()
     expect(aya.page.get_by_test_id("welcome")).to_be_visible()
+    expect(aya.page.get_by_text("You are no longer in")).to_have_count(0)  # they know
 
 
 def test_a_public_room_is_read_before_one_joins_it(person: PersonFactory, server: Server) -> None:

@@ -124,6 +124,8 @@ def test_the_focus_stays_on_the_page_when_somebody_is_removed(
     page.get_by_test_id("composer").fill("unfinished")
     remove(aya, ben)
     has_focus(page, "join-room")
+    notice = page.get_by_role("status").filter(has_text=f"You are no longer in {room}.")
+    expect(notice).to_be_visible()
     page.keyboard.press("Enter")
     has_focus(page, "composer")
     expect(page.get_by_test_id("composer")).to_have_value("unfinished")
