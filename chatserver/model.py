@@ -202,7 +202,8 @@ class MemberChanged(Event, frozen=True, kw_only=True, tag="member.changed"):
 class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="room.changed"):
     """The room's complete description from here on. The first event of every room.
 
-    An `archived` room is kept for reading: nothing is posted, changed, or joined there. `posting` says who may write.
+    `topic` is a line, `description` a text of several lines that says what the room is about. An `archived` room is
+    kept for reading: nothing is posted, changed, or joined there. `posting` says who may write.
     A `deleted` room exists for nobody any more, and has lost its contents; such a description is private, archived
     and without a name, so that servers and clients that do not know the field hide the room.
     """
@@ -210,6 +211,7 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
     name: str | None
     kind: RoomKind
     topic: str = ""
+    description: str = ""
     archived: bool = False
     posting: Posting = Posting.EVERYONE
     deleted: bool = False

@@ -260,21 +260,29 @@ class ListBlocks(Op, frozen=True, kw_only=True, tag="blocks"):
     """Those whom the user blocks, the latest first."""
 
 
+class OneRoom(Op, frozen=True, kw_only=True, tag="room"):
+    """One room that the user may read, with its `description`, which lists of rooms leave out."""
+
+    room: Id
+
+
 class Create(Op, frozen=True, kw_only=True, tag="create"):
     """Make a room. A direct room has one other member, or none, for notes; it is made once."""
 
     kind: RoomKind = RoomKind.PUBLIC
     name: Annotated[str, Meta(max_length=200)] | None = None
     topic: Annotated[str, Meta(max_length=1000)] = ""
+    description: Annotated[str, Meta(max_length=4000)] = ""
     members: list[Id] = []
 
 
 class Change(Op, frozen=True, kw_only=True, tag="change"):
-    """Change a room's name, topic, or who may write there; a field that is left out stays the same."""
+    """Change a room's name, topic or description, or who may write there; a field that is left out stays the same."""
 
     room: Id
     name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     topic: Annotated[str, Meta(max_length=1000)] | None = None
+    description: Annotated[str, Meta(max_length=4000)] | None = None
     posting: Posting | None = None
 
 
@@ -430,6 +438,7 @@ AnyOp = (
     | Block
     | Unblock
     | ListBlocks
+    | OneRoom
     | Create
     | Change
     | Archive

@@ -127,6 +127,7 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "block": Empty,
     "unblock": Empty,
     "blocks": BlockList,
+    "room": RoomView,
     "create": RoomView,
     "change": Changed,
     "archive": Changed,

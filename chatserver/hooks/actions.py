@@ -77,23 +77,25 @@ class PictureChange(Action, frozen=True, kw_only=True):
 class RoomCreate(Action, frozen=True, kw_only=True):
     """The user makes a room with these members (ids) besides. A direct room has no name."""
 
-    changeable = ("name", "topic")
+    changeable = ("name", "topic", "description")
 
     kind: RoomKind
     name: str | None
     topic: str
     members: tuple[str, ...]
+    description: str = ""
 
 
 class RoomChange(Action, frozen=True, kw_only=True):
-    """The user gives a room another name or topic, or says who may write there; None leaves it as it is."""
+    """The user changes a room's name, topic or description, or who may write there; None leaves it as it is."""
 
-    changeable = ("name", "topic")
+    changeable = ("name", "topic", "description")
 
     room: str
     name: str | None
     topic: str | None
     posting: Posting | None = None
+    description: str | None = None
 
 
 class RoomArchive(Action, frozen=True, kw_only=True):

@@ -41,8 +41,8 @@ def cleared(event: AnyEvent) -> AnyEvent:
     match event:
         case MessagePosted() | MessageEdited():
             return redacted(event)
-        case RoomChanged() if event.name is not None or event.topic:
-            return msgspec.structs.replace(event, name=None, topic="")
+        case RoomChanged() if event.name is not None or event.topic or event.description:
+            return msgspec.structs.replace(event, name=None, topic="", description="")
         case MemberLeft() if event.ban is not None and event.ban.reason:
             return msgspec.structs.replace(event, ban=Ban(until=event.ban.until))
         case PluginEvent() if event.payload is not None:

@@ -51,7 +51,13 @@ class Membership:
         self._markers, self._lists, self._limits = markers, lists, limits
 
     async def describe(
-        self, user: User, room: Room, name: str | None, kind: RoomKind, topic: str
+        self,
+        user: User,
+        room: Room,
+        name: str | None,
+        kind: RoomKind,
+        topic: str = "",
+        description: str = "",
     ) -> None:
         """The first event of a room. Raises `AlreadyThere` if it has one."""
 
@@ -63,7 +69,14 @@ class Membership:
         await self._log.append(
             room,
             lambda seq, at: RoomChanged(
-                room=room.id, seq=seq, at=at, author=author, name=name, kind=kind, topic=topic
+                room=room.id,
+                seq=seq,
+                at=at,
+                author=author,
+                name=name,
+                kind=kind,
+                topic=topic,
+                description=description,
             ),
             check,
             changes_state=True,

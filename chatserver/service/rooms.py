@@ -58,7 +58,7 @@ from chatserver.service.rights import (
     may_read,
 )
 from chatserver.service.roomlist import JOINED_ROOMS, JoinedPage, RoomLists
-from chatserver.service.texts import clean_name, clean_topic
+from chatserver.service.texts import clean_description, clean_name, clean_topic
 from chatserver.service.views import (
     MEMBER_PAGE,
     MemberList,
@@ -136,7 +136,7 @@ class RoomService:
     def describe(self, user: User, room: Room) -> RoomView:
         """One room without the user's read position. Raises `ChatError` without the right to read."""
         demand(user, room, Right.READ)
-        return view_of(user, room)
+        return _with_description(view_of(user, room), room)
 
     def name(self, user: User, room: Room) -> str | None:
         """The room's name for a user who may read it; of a direct room, the other user's name."""
@@ -148,10 +148,10 @@ class RoomService:
         views = await self.views(user, [room])
         if room.id not in views:  # the right was lost meanwhile
             raise ChatError("room.not_found")
-        return views[room.id]
+        return _with_description(views[room.id], room)
 
     async def views(self, user: User, rooms: Sequence[Room]) -> dict[str, RoomView]:
-        """Views of those rooms that the user may read, in two queries."""
+        """Views of those rooms that the user may read, in two queries; without their descriptions."""
         mine = [room for room in rooms if may_read(user, room)]
         read = await self._markers.of_rooms(user, mine)
         unread = await self._markers.unread(user, mine, read)
@@ -310,6 +310,7 @@ class RoomService:
         name: str | None,
         topic: str = "",
         members: Sequence[str] = (),
+        description: str = "",
     ) -> Room:
         """Make a room with `user` as owner. A direct room exists once: a second call returns it."""
         demand_member_of_server(user)
@@ -329,7 +330,7 @@ class RoomService:
         async with self._invitations.lock(user):
             if kind is RoomKind.DIRECT:
                 return await self._create_direct(user, others)
-            return await self._create(user, kind, name, topic, others)
+            return await self._create(user, kind, name, topic, others, description)
 
     async def change(
         self,
@@ -338,12 +339,20 @@ class RoomService:
         name: str | None,
         topic: str | None,
         posting: Posting | None = None,
+        description: str | None = None,
     ) -> int:
-        """Change name, topic, or who may write; None leaves each as it is. Returns the seq of the change."""
+        """Change name, topic, description, or who may write; None leaves each as it is. Returns the seq of the change."""
         demand(user, room, Right.CHANGE)
-        action = RoomChange(room=room.id, name=name, topic=topic, posting=posting)
+        action = RoomChange(
+            room=room.id, name=name, topic=topic, posting=posting, description=description
+        )
         wanted = await self._hooks.allow(action, user, clean=_cleaned)
-        given = {"name": wanted.name, "topic": wanted.topic, "posting": posting}
+        given = {
+            "name": wanted.name,
+            "topic": wanted.topic,
+            "posting": posting,
+            "description": wanted.description,
+        }
         changes = {field: value for field, value in given.items() if value is not None}
         seq = await self._redescribe(user, room, Right.CHANGE, changes)
         if posting is not None:
@@ -479,13 +488,21 @@ class RoomService:
         return seq
 
     async def _create(
-        self, user: User, kind: RoomKind, name: str | None, topic: str, others: Sequence[User]
+        self,
+        user: User,
+        kind: RoomKind,
+        name: str | None,
+        topic: str,
+        others: Sequence[User],
+        description: str,
     ) -> Room:
-        wanted = await self._allowed(user, kind, clean_name(name), topic, others)
+        wanted = await self._allowed(user, kind, clean_name(name), topic, others, description)
         await self._invitations.check_own(user)
         await self._invitations.check_invited(user, others)
         room = self._cache.keep(Room(new_id()))
-        await self._membership.describe(user, room, clean_name(wanted.name), kind, wanted.topic)
+        await self._membership.describe(
+            user, room, clean_name(wanted.name), kind, wanted.topic, wanted.description
+        )
         if kind is RoomKind.PUBLIC:
             self._public.forget()
         await self._membership.admit(user, room, user, RoomRole.OWNER)
@@ -494,10 +511,18 @@ class RoomService:
         return room
 
     async def _allowed(
-        self, user: User, kind: RoomKind, name: str | None, topic: str, others: Sequence[User]
+        self,
+        user: User,
+        kind: RoomKind,
+        name: str | None,
+        topic: str,
+        others: Sequence[User],
+        description: str = "",
     ) -> RoomCreate:
         members = tuple(other.id for other in others)
-        action = RoomCreate(kind=kind, name=name, topic=topic, members=members)
+        action = RoomCreate(
+            kind=kind, name=name, topic=topic, members=members, description=description
+        )
         return await self._hooks.allow(action, user, clean=_cleaned)
 
     async def _create_direct(self, user: User, others: Sequence[User]) -> Room:
@@ -512,7 +537,7 @@ class RoomService:
             room = self._cache.keep(Room(direct_room_id(pair)))
         with suppress(AlreadyThere):
             if room.description is None:
-                await self._membership.describe(user, room, None, RoomKind.DIRECT, "")
+                await self._membership.describe(user, room, None, RoomKind.DIRECT)
         # A crash, or another node at work, may have left the room without its members.
         for member in (user, *others):
             if room.role(member.id) is None:
@@ -528,16 +553,22 @@ def _existing(room: Room) -> Room:
 
 
 def _cleaned(action: Described) -> Described:
-    """The action with a clean name and topic. Raises `ChatError` request.invalid."""
+    """The action with a clean name, topic and description. Raises `ChatError` request.invalid."""
     name = None if action.name is None else clean_name(action.name)
     topic = None if action.topic is None else clean_topic(action.topic)
-    return msgspec.structs.replace(action, name=name, topic=topic)
+    about = None if action.description is None else clean_description(action.description)
+    return msgspec.structs.replace(action, name=name, topic=topic, description=about)
 
 
 def direct_room_id(users: set[str]) -> str:
     """The id of the direct room between these users: the same on every node, so a room is made only once."""
     digest = hashlib.sha256("\n".join(sorted(users)).encode()).digest()
     return "d" + b32encode(digest).decode().lower()[:25]
+
+
+def _with_description(view: RoomView, room: Room) -> RoomView:
+    assert room.description is not None
+    return msgspec.structs.replace(view, description=room.description.description)
 
 
 def _found(view: RoomView) -> FoundRoom:

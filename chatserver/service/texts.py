@@ -51,6 +51,18 @@ def clean_topic(text: str) -> str:
     return topic
 
 
+def clean_description(text: str) -> str:
+    """A room's description, trimmed: at most 4,000 characters."""
+    description = text.strip()
+    if len(description) > 4000:
+        raise ChatError(
+            "request.invalid",
+            "A description has at most 4,000 characters.",
+            detail={"field": "description", "reason": "length"},
+        )
+    return description
+
+
 def clean_reason(text: str) -> str:
     """The reason of a ban, trimmed: at most 500 characters."""
     reason = text.strip()

@@ -14,7 +14,8 @@ MEMBER_PAGE = 1000
 class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A room as one user sees it. The `name` of a direct room is that of the other user, whose id is `other`.
 
-    An `archived` room can only be read. `posting` says who may write.
+    An `archived` room can only be read. `posting` says who may write. Lists leave the `description` out, as it is long:
+    it is there when the room is asked for by itself.
     """
 
     id: str
@@ -22,6 +23,7 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: RoomKind
     head: int
     topic: str = ""
+    description: str = ""
     joined: bool = msgspec.field(default=True)
     role: RoomRole | None = None
     read: int | None = None

@@ -56,7 +56,9 @@ def eventful(room: str) -> list[AnyEvent]:
         *talk(room),
         event(MemberLeft, room, 11, user=user, ban=Ban(reason="spam", until=AT)),
         event(PluginEvent, room, 12, type="poll.closed", payload={"question": "Tea?"}),
-        described(room, 13, name="Tea", topic="Tea, and nothing else"),
+        described(
+            room, 13, name="Tea", topic="Tea, and nothing else", description="How to make it"
+        ),
         event(PinAdded, room, 14, message=f"{room}-4"),
     ]
 

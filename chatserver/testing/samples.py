@@ -78,9 +78,19 @@ def described(
     kind: RoomKind = RoomKind.PUBLIC,
     name: str | None = "Room",
     topic: str = "",
+    description: str = "",
 ) -> RoomChanged:
     """A room's description."""
-    return RoomChanged(room=room, seq=seq, at=AT, author=user(), name=name, kind=kind, topic=topic)
+    return RoomChanged(
+        room=room,
+        seq=seq,
+        at=AT,
+        author=user(),
+        name=name,
+        kind=kind,
+        topic=topic,
+        description=description,
+    )
 
 
 def event(kind: Callable[..., T], room: str, seq: int, **fields: Any) -> T:

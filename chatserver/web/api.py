@@ -47,12 +47,14 @@ class NewRoom(msgspec.Struct, frozen=True):
     name: str | None = None
     kind: RoomKind = RoomKind.PUBLIC
     topic: Annotated[str, Meta(max_length=1000)] = ""
+    description: Annotated[str, Meta(max_length=4000)] = ""
     members: list[Id] = []
 
 
 class RoomChange(msgspec.Struct, frozen=True):
     name: str | None = None
     topic: Annotated[str, Meta(max_length=1000)] | None = None
+    description: Annotated[str, Meta(max_length=4000)] | None = None
     posting: Posting | None = None
 
 
@@ -364,7 +366,7 @@ class Rooms(SignedIn):
     async def post(self) -> None:
         user, given = await self.user(), self.body(NewRoom)
         room = await self.service.rooms.create(
-            user, given.kind, given.name, given.topic, given.members
+            user, given.kind, given.name, given.topic, given.members, given.description
         )
         self.reply(await self.service.rooms.view(user, room), 201)
 
@@ -387,7 +389,9 @@ class OneRoom(RoomHandler):
 
     async def patch(self, room: str) -> None:
         (user, found), given = await self.asked(room), self.body(RoomChange)
-        await self.service.rooms.change(user, found, given.name, given.topic, given.posting)
+        await self.service.rooms.change(
+            user, found, given.name, given.topic, given.posting, given.description
+        )
         self.reply(await self.view(user, found))
 
     async def delete(self, room: str) -> None:

@@ -55,7 +55,8 @@ def _content(event: AnyEvent) -> Markup:
     if isinstance(event, MessagePosted):
         return theirs(event.body)
     if isinstance(event, RoomChanged):
-        return join((event.kind, " ", theirs(event.name or ""), " ", theirs(event.topic)))
+        texts = (event.name or "", event.topic, event.description)
+        return join((event.kind, *(part for text in texts for part in (" ", theirs(text)))))
     if isinstance(event, MemberEvent):
         role = "" if isinstance(event, MemberLeft) else f" · {event.role}"
         return join((user_link(event.user.id, event.user.name), role))

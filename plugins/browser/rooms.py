@@ -8,7 +8,7 @@ from chatserver import AnyEvent, ChatError, Inspected, Inspection, MemberLeft, R
 from chatserver_plugins.browser import events
 from chatserver_plugins.browser.events import room_link, user_link
 from chatserver_plugins.browser.frame import HOME, field, page, pager
-from chatserver_plugins.browser.markup import Markup, element, link, table, theirs, time
+from chatserver_plugins.browser.markup import Markup, element, join, link, table, theirs, time
 from chatserver_plugins.browser.query import number, word
 
 Query = Mapping[str, str]
@@ -135,7 +135,10 @@ def _about(room: Inspected) -> Markup:
     parts += [f" · {room.head} events · ", link("members", f"{HOME}/members", room=room.id)]
     if described and described.topic:
         parts += [" · ", theirs(described.topic)]
-    return element("p", *parts)
+    about = element("p", *parts)
+    if described and described.description:
+        return join((about, element("pre", theirs(described.description, 4000))))
+    return about
 
 
 def _part(name: str, room: str, after: int) -> Markup:

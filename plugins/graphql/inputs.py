@@ -17,6 +17,7 @@ Values = Annotated[
 ]
 LOOKED_FOR_CHARS = 100
 Topic = Annotated[str, Meta(max_length=1000)]
+Description = Annotated[str, Meta(max_length=4000)]
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -130,6 +131,7 @@ class SetUserEmail(SetEmail, frozen=True, kw_only=True, rename="camel"):
 class CreateRoom(Input, frozen=True, kw_only=True, rename="camel"):
     kind: RoomKind
     topic: Topic
+    description: Description
     members: list[Id]
     name: str | None = None
 
@@ -138,6 +140,7 @@ class ChangeRoom(Input, frozen=True, kw_only=True, rename="camel"):
     room_id: Id
     name: str | None = None
     topic: Topic | None = None
+    description: Description | None = None
     posting: Posting | None = None
 
 

@@ -72,6 +72,7 @@ COSTS = {
     "Query.myIdentities": 20,
     "Query.node": 10,
     "Query.nodes": 100,  # the greatest number of ids
+    "Room.description": 4,  # up to 4,000 characters, where a topic has 1,000
     "Room.messages": 10,  # share of a read of the store
     "Room.messagesConnection": 10,
     "Room.events": 10,
@@ -141,6 +142,7 @@ def own_part() -> GraphQLPart:
             "User.status": users.status,
             "StatusChanged.userId": users.user_of_notice,
             "BlockChanged.userId": users.user_of_notice,
+            "Room.description": rooms.description,
             "Room.read": rooms.read,
             "Room.unread": rooms.unread,
             "Room.mentions": rooms.mentions,

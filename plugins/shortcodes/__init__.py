@@ -30,7 +30,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ShortcodesPlugin:
-    """Rewrites new and edited messages, and topics of rooms, before they are checked and stored.
+    """Rewrites new and edited messages, and topics and descriptions of rooms, before they are checked and stored.
 
     The page offers all emoji where one chooses some.
     """
@@ -59,10 +59,10 @@ class ShortcodesPlugin:
 
     @hookimpl(actions=(RoomCreate, RoomChange))
     def change_action(self, action: RoomCreate | RoomChange) -> RoomCreate | RoomChange | None:
-        if not action.topic:
-            return None
-        topic = self._replaced(action.topic)
-        return None if topic == action.topic else msgspec.structs.replace(action, topic=topic)
+        given = {"topic": action.topic, "description": action.description}
+        texts = {field: self._replaced(text) for field, text in given.items() if text}
+        changed = msgspec.structs.replace(action, **texts)
+        return None if changed == action else changed
 
     @hookimpl
     def register_operations(self, context: Context) -> list[Operation]:

@@ -22,7 +22,7 @@ from chatserver_plugins.wordfilter.matcher import Matcher
 
 
 class WordFilterPlugin:
-    """Checks new and edited messages, names and topics of rooms, and names of new accounts.
+    """Checks new and edited messages, names, topics and descriptions of rooms, and names of new accounts.
 
     The author does not learn which word was found.
     """
@@ -67,7 +67,7 @@ class WordFilterPlugin:
             case Register():
                 texts = [action.username, action.name]
             case _:
-                texts = [action.name, action.topic]
+                texts = [action.name, action.topic, action.description]
         return self._judged(*(text for text in texts if text))
 
     @hookimpl

@@ -1,5 +1,5 @@
 /**
- * The members of a room, page by page and by a part of their name, each with a link to a direct talk and a menu, and the
+ * What a room is about, and its members, page by page and by a part of their name, each with a link to a direct talk and a menu, and the
  * user's contacts to invite.
  */
 
@@ -13,6 +13,7 @@ import { botMark } from "./bot-mark.js";
 import { show } from "./dialogs.js";
 import "./menu-button.js";
 import { PagedList } from "./paged-list.js";
+import { roomAbout } from "./room-about.js";
 import { statusMark } from "./status-mark.js";
 import "./later-texts.js";
 
@@ -41,7 +42,7 @@ export async function showPeople({ session, store, room, open }) {
   const dialog = h(
     "dialog",
     { class: "dialog", "aria-labelledby": "people-title", "data-testid": "people-dialog" },
-    h("div", { class: "stack" }, h("div", { class: "dialog-head" }, h("h2", { id: "people-title" }, t("people")), close), error, lists),
+    h("div", { class: "stack" }, h("div", { class: "dialog-head" }, h("h2", { id: "people-title" }, t("people")), close), roomAbout(session, room.id), error, lists),
   );
 
   const refused = (refusal) => {

@@ -181,11 +181,12 @@ class RoomView extends View {
     return [door];
   }
 
-  /** What was written last in a room to join, above the way in. Without it, the way in is there all the same. */
+  /** What a room to join is about, and what was written last, above the way in. Without it, the way in is there all the same. */
   async #showPreview(door) {
     const { session, store, places, room } = this;
     try {
-      const { roomPreview } = await import("./room-preview.js");
+      const [{ roomPreview }, { FINDING }] = await Promise.all([import("./room-preview.js"), import("./finding.js")]);
+      door.prepend(FINDING.roomAbout(session, room));
       const shown = await roomPreview({ session, store, places, room });
       if (!shown || !door.isConnected) return;
       door.classList.add("below");

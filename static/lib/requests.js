@@ -145,7 +145,12 @@ export class Requests extends EventTarget {
     return [...known.values()];
   }
 
-  /** Changes `name`, `topic`, and who may write (`posting`); what is left out stays. */
+  /** The text that says what a room is about; empty without one. */
+  async description(room) {
+    return (await this.#connection.request("room", { room })).description ?? "";
+  }
+
+  /** Changes `name`, `topic`, `description`, and who may write (`posting`); what is left out stays. */
   async change(room, fields) {
     await this.#connection.request("change", { room, ...fields });
   }

@@ -95,9 +95,10 @@ async def test_all_changes_come_before_the_first_check() -> None:
 
 
 async def test_only_changeable_fields_are_taken_over() -> None:
-    wanted = RoomCreate(kind=RoomKind.PRIVATE, name="x", topic="y", members=("other",))
+    texts = {"name": "x", "topic": "y", "description": "z"}
+    wanted = RoomCreate(kind=RoomKind.PRIVATE, members=("other",), **texts)
     hooks = judging(("change_action", "a", (RoomCreate,), answering(wanted)))
-    assert await hooks.allow(CREATE, USER) == msgspec.structs.replace(CREATE, name="x", topic="y")
+    assert await hooks.allow(CREATE, USER) == msgspec.structs.replace(CREATE, **texts)
 
 
 async def test_the_first_refusal_stops_and_is_cut() -> None:

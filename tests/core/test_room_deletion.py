@@ -83,6 +83,7 @@ async def kept(store: Any) -> list[str]:
         posted("r", 1, body=SECRET, mentions=("u2",), data={"poll": SECRET}, data_text=SECRET),
         described("r", 1, name=SECRET, topic="tea"),
         described("r", 1, name="tea", topic=SECRET),
+        described("r", 1, name=None, description=SECRET),
         event(MemberLeft, "r", 1, user=user("u2"), ban=Ban(reason=SECRET, until="2030")),
         event(PluginEvent, "r", 1, type="poll.closed", payload={"text": SECRET}),
         event(UnknownEvent, "r", 1, unknown="poem.recited", fields={"text": SECRET}),

@@ -28,6 +28,7 @@ FIELDS = {
     "block": "Mutation.blockUser",
     "unblock": "Mutation.unblockUser",
     "blocks": "Query.myBlocks",
+    "room": "Query.room",
     "commands": "Query.commands",
     "complete": "Query.commandSuggestions",
     "POST /api/v1/logout": "Mutation.logout",

@@ -202,6 +202,21 @@ async def test_rooms_are_made_changed_joined_and_left(people: People) -> None:
     kept = await ada.ask(change, input={"roomId": room, "topic": ""})
     assert kept["changeRoom"]["room"] == {"name": "After", "topic": ""}
 
+    describe = "mutation ($input: ChangeRoomInput!) { changeRoom(input: $input) { room { name description } } }"
+    about = "Tea of all kinds.\n\nNo coffee."
+    told = await ada.ask(describe, input={"roomId": room, "description": f" {about}\n"})
+    assert told["changeRoom"]["room"] == {"name": "After", "description": about}
+    named = await ada.ask(describe, input={"roomId": room, "name": "Tea"})
+    assert named["changeRoom"]["room"] == {"name": "Tea", "description": about}
+    asked = """query ($id: ID!) {
+        rooms { nodes { id description } }
+        room(id: $id) { description events(after: 0) { ... on RoomChanged { description } } }
+    }"""
+    seen = await ada.ask(asked, id=room)
+    assert {"id": room, "description": about} in seen["rooms"]["nodes"]
+    assert seen["room"]["description"] == seen["room"]["events"][-1]["description"] == about
+    assert seen["room"]["events"][0] == {"description": ""}
+
     limit = "mutation ($input: ChangeRoomInput!) { changeRoom(input: $input) { room { topic posting } } }"
     limited = await ada.ask(limit, input={"roomId": room, "topic": "t", "posting": "MODERATORS"})
     assert limited["changeRoom"]["room"] == {"topic": "t", "posting": "MODERATORS"}
@@ -324,6 +339,7 @@ async def test_a_message_lives(people: People) -> None:
         ("addReaction", "emoji", ""),
         ("addReaction", "emoji", "x" * 33),
         ("changeRoom", "topic", "x" * 1001),
+        ("changeRoom", "description", "x" * 4001),
         ("changeRoom", "name", "x" * 201),
         ("markRead", "seq", -1),
     ],

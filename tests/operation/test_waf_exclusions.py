@@ -208,6 +208,7 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [
             field("name", "/api/v1/rooms"),
             field("topic", "/api/v1/rooms"),
+            field("description", "/api/v1/rooms"),
             field("name", ROOM, "PATCH"),
         ],
         [field("kind", "/api/v1/rooms"), field("name", f"{ROOM}/members")],

@@ -282,6 +282,37 @@ def test_those_who_may_change_a_rooms_name_and_topic(person: PersonFactory, serv
         expect(each.page.locator(".room-topic")).to_have_text("Tea")
 
 
+def test_a_rooms_description_is_written_in_its_settings_and_read_by_all(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-about", "Aya")
+    ben = person(server).sign_up("ben-about", "Ben")
+    aya.create_room("Tea room")
+    page = aya.page
+    page.get_by_role("button", name="Room settings").click()
+    field = page.get_by_test_id("room-settings-description")
+    field.fill("All about tea.\nSee https://example.org/tea.")
+    page.get_by_test_id("room-settings-save").click()
+    expect(page.get_by_test_id("room-settings-done")).not_to_be_empty()
+    ben.open_room("Tea room")
+    about = ben.page.get_by_test_id("room-about")
+    expect(about).to_contain_text("All about tea.\nSee", use_inner_text=True)
+    expect(about.get_by_role("link")).to_have_attribute("href", "https://example.org/tea")
+    ben.page.get_by_test_id("join-room").click()
+    ben.in_room("Tea room")
+    room = page.locator("room-view").get_attribute("data-room")
+    change = {"description": "Green tea alone."}
+    assert aya.context.request.patch(f"{aya.rooms}/{room}", data=change).status == 200
+    ben.page.get_by_test_id("people").click()
+    expect(ben.page.get_by_test_id("room-about")).to_have_text("Green tea alone.")
+    # A new name does not bring the old description back.
+    page.get_by_test_id("room-settings-name").fill("Green tea room")
+    page.get_by_test_id("room-settings-save").click()
+    expect(page.get_by_test_id("room-title")).to_have_text("Green tea room")
+    told = aya.context.request.get(f"{aya.rooms}/{room}").json()
+    assert (told["name"], told["description"]) == ("Green tea room", "Green tea alone.")
+
+
 def opened_room_settings(person: Person) -> None:
     person.page.get_by_role("button", name="Room settings").click()
     expect(person.page.get_by_test_id("room-members")).to_be_visible()

@@ -61,8 +61,10 @@ def populate(browser: Browser, server: Server) -> None:
     archive = "(room) => document.querySelector('chat-app').session.archive(room, true)"
     olga.page.evaluate(archive, finished)
     olga.create_room("Garden")
+    describe(olga, "Everything that grows.\n\nWhen to sow what: https://example.org/sowing")
     olga.create_room("Elsewhere")
     ben.create_room("Open to all")
+    describe(ben, "Come in.")
     ben.join_room("Garden")
     olga.open_room("Garden")
     add_emoji(olga)
@@ -90,6 +92,13 @@ def populate(browser: Browser, server: Server) -> None:
     block(browser, server, olga)
     for person in (olga, ben):
         person.context.close()
+
+
+def describe(person: Person, text: str) -> None:
+    """Say what the open room is about."""
+    room = person.page.locator("room-view").get_attribute("data-room")
+    changed = person.context.request.patch(f"{person.rooms}/{room}", data={"description": text})
+    assert changed.status == 200, changed.text()
 
 
 def block(browser: Browser, server: Server, blocker: Person) -> None:
@@ -217,6 +226,7 @@ class Tour:
         page = self.page
         self._open("Open to all")
         expect(page.get_by_test_id("join-room")).to_be_visible()
+        expect(page.get_by_test_id("room-about")).to_have_text("Come in.")
         yield "room-to-join"
         self._to_list()
         self._open("Elsewhere")
@@ -280,6 +290,7 @@ class Tour:
         page = self.page
         page.get_by_test_id("people").click()
         expect(page.get_by_test_id("members").locator("li").first).to_be_visible()
+        expect(page.get_by_test_id("room-about")).to_be_visible()
         yield "people"
         page.get_by_test_id("members").get_by_test_id("person-menu").first.click()
         page.get_by_test_id("ban").click()

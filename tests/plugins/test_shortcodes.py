@@ -108,6 +108,18 @@ def test_topics_of_rooms_are_replaced_too(
     assert changed == (None if topic is None else msgspec.structs.replace(action, topic=topic))
 
 
+@pytest.mark.parametrize(
+    "action",
+    [
+        RoomChange(room="r", name=None, topic=None, description=":fire:"),
+        RoomCreate(kind=RoomKind.PUBLIC, name="n", topic="", members=(), description=":fire:"),
+    ],
+)
+def test_descriptions_of_rooms_are_replaced_too(action: RoomCreate | RoomChange) -> None:
+    changed = ShortcodesPlugin(ShortcodesPlugin.Config(extra={})).change_action(action)
+    assert changed == msgspec.structs.replace(action, description="🔥")
+
+
 async def test_the_list_has_all_names_and_no_arguments() -> None:
     settings = {"plugin.shortcodes.extra": {"logo": "◆"}}
     async with running("shortcodes", settings=settings) as chat:

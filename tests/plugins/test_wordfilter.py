@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -113,6 +114,8 @@ def made(name: str | None, topic: str) -> RoomCreate:
         (RoomChange(room="r", name=None, topic="b\u200bad"), True),
         (RoomChange(room="r", name="BAD", topic=None), True),
         (RoomChange(room="r", name=None, topic=None), False),
+        (RoomChange(room="r", name=None, topic=None, description="so\nbad"), True),
+        (msgspec.structs.replace(made("tea", ""), description="a very rude thing"), True),
         (Register(username="bad", name=None, address=""), True),
         (Register(username="ada", name="Bad", address=""), True),
         (Register(username="ada", name="Badger", address=""), False),

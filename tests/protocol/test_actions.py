@@ -33,7 +33,7 @@ FORBIDDEN = ("room.forbidden", "user.forbidden")
 OTHER_OPS = {
     *("auth", "ping", "rooms", "sub", "unsub", "history", "events", "members", "search", "bans"),
     *("read", "preferences", "prefer", "prefer_account", "typing", "presence", "statuses"),
-    *("commands", "complete", "block", "unblock", "blocks"),
+    *("commands", "complete", "block", "unblock", "blocks", "room"),
 }
 OTHER_ROUTES = {
     ("POST", "/api/v1/logout"),

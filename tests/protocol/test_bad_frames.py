@@ -140,8 +140,9 @@ VALID: dict[str, dict[str, Any]] = {
     "block": {"user": "u"},
     "unblock": {"user": "u"},
     "blocks": {},
-    "create": {"name": "n", "kind": "public", "topic": "t", "members": []},
-    "change": {"room": "r", "name": "n", "topic": "t", "posting": "moderators"},
+    "room": {"room": "r"},
+    "create": {"name": "n", "kind": "public", "topic": "t", "description": "d", "members": []},
+    "change": {"room": "r", "name": "n", "topic": "t", "description": "d", "posting": "moderators"},
     "archive": {"room": "r", "archived": True},
     "delete_room": {"room": "r"},
     "join": {"room": "r"},
@@ -166,6 +167,7 @@ NULLABLE = {
     ("create", "name"),
     ("change", "name"),
     ("change", "topic"),
+    ("change", "description"),
     ("change", "posting"),
 }
 NULLABLE |= {("prefer", name) for name in ("favourite", "section", "muted", "unread")}

@@ -42,9 +42,13 @@ HTTP: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/api/v1/login", {"username": "x", "password": "x"}),
     ("PUT", "/api/v1/users/{text}", {"disabled": True}),
     ("GET", "/api/v1/users/{text}", {}),
-    ("POST", "/api/v1/rooms", {"name": "x", "kind": "private", "topic": "x", "members": []}),
+    (
+        "POST",
+        "/api/v1/rooms",
+        {"name": "x", "kind": "private", "topic": "x", "description": "x", "members": []},
+    ),
     ("GET", "/api/v1/rooms/{text}", {}),
-    ("PATCH", "/api/v1/rooms/{room}", {"name": "x", "topic": "x"}),
+    ("PATCH", "/api/v1/rooms/{room}", {"name": "x", "topic": "x", "description": "x"}),
     ("POST", "/api/v1/rooms/{text}/join", {}),
     ("POST", "/api/v1/rooms/{room}/members", {"user": "x"}),
     ("PUT", "/api/v1/rooms/{room}/members/{text}", {"role": "member"}),
@@ -190,8 +194,10 @@ async def test_an_operator_as_a_text_is_a_text(server: Running, operator: str) -
     person = await server.person()
     async with person.connect() as client:
         topic = json.dumps({operator: ""})
-        room = await client.ok("create", name=operator.strip("\0") or "x", topic=topic)
-        assert room["topic"] == topic
+        room = await client.ok(
+            "create", name=operator.strip("\0") or "x", topic=topic, description=topic
+        )
+        assert room["topic"] == room["description"] == topic
         sent = await client.ok("send", room=room["id"], client_id=operator, body=topic)
         await client.ok(
             "react", room=room["id"], message=sent["id"], emoji=operator.strip("\0") or "x"

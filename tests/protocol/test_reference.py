@@ -100,7 +100,11 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
     """Every operation at least once; the clients remember their frames."""
     async with anna.connect() as a, anna.connect() as a2, ben.connect() as b, Client(a._port) as c:
         await c.ok("auth", token=anna.token)
-        room = (await a.ok("create", name="Lounge", topic="tea", members=[]))["id"]
+        room = (
+            await a.ok(
+                "create", name="Lounge", topic="tea", description="All about tea", members=[]
+            )
+        )["id"]
         await a.ok("create", kind="direct", members=[ben.id])
         here: dict[str, Any] = {"room": room}
         await write_what_a_newer_version_writes(server, room)
@@ -125,6 +129,7 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         await b.ok("status")
         await a2.ok("block", user=ben.id)
         await a2.ok("blocks")
+        await a2.ok("room", **here)
         await a2.ok("unblock", user=ben.id)
         await a.ok("read", **here, seq=4)
         await a.ok("prefer", **here, favourite=True, section="Tea")
@@ -306,12 +311,12 @@ def requests(
     yield (
         "POST",
         "/api/v1/rooms",
-        {"name": "Lounge", "kind": "private", "topic": "t", "members": []},
+        {"name": "Lounge", "kind": "private", "topic": "t", "description": "d", "members": []},
     )
     room = f"/api/v1/rooms/{last['id']}"
     yield "GET", "/api/v1/rooms", None
     yield "GET", room, None
-    yield "PATCH", room, {"topic": "tea", "posting": "moderators"}
+    yield "PATCH", room, {"topic": "tea", "description": "All about tea", "posting": "moderators"}
     yield "PUT", f"{room}/archived", {"archived": True}
     yield "PUT", f"{room}/archived", {"archived": False}
     yield "POST", f"{room}/join", None

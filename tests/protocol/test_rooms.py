@@ -50,6 +50,7 @@ async def entry_of(client: Client, room: str) -> dict[str, Any]:
         {"name": "a\u0000b"},
         {"name": "x", "kind": "secret"},
         {"name": "x", "topic": "x" * 1001},
+        {"name": "x", "description": "x" * 4001},
         {"kind": "direct", "members": ["{ben}", "{carl}"]},
     ],
 )

@@ -178,15 +178,22 @@ async def blocks(client: Client, user: User, op: p.ListBlocks) -> None:
     client.say(op.id, await client.service.blocks.list(user))
 
 
+async def one_room(client: Client, user: User, op: p.OneRoom) -> None:
+    rooms = client.service.rooms
+    client.say(op.id, await rooms.view(user, await rooms.get(op.room, user)))
+
+
 async def create(client: Client, user: User, op: p.Create) -> None:
     rooms = client.service.rooms
-    room = await rooms.create(user, op.kind, op.name, op.topic, op.members)
+    room = await rooms.create(user, op.kind, op.name, op.topic, op.members, op.description)
     client.say(op.id, await rooms.view(user, room))
 
 
 async def change(client: Client, user: User, op: p.Change) -> None:
     room = await client.service.rooms.get(op.room, user)
-    seq = await client.service.rooms.change(user, room, op.name, op.topic, op.posting)
+    seq = await client.service.rooms.change(
+        user, room, op.name, op.topic, op.posting, op.description
+    )
     client.say(op.id, {"seq": seq})
 
 
@@ -301,6 +308,7 @@ RUN: dict[type[p.Op], Run] = {
     p.Block: block,
     p.Unblock: unblock,
     p.ListBlocks: blocks,
+    p.OneRoom: one_room,
     p.Create: create,
     p.Change: change,
     p.Archive: archive,

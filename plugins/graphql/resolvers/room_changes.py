@@ -30,7 +30,7 @@ class TypingPayload(NamedTuple):
 async def create_room(parent: object, info: Any, input: Given) -> RoomPayload:
     asking, given = asked(info, input, inputs.CreateRoom)
     room = await asking.service.rooms.create(
-        asking.user, given.kind, given.name, given.topic, given.members
+        asking.user, given.kind, given.name, given.topic, given.members, given.description
     )
     return RoomPayload(describe(asking, room))
 
@@ -38,7 +38,9 @@ async def create_room(parent: object, info: Any, input: Given) -> RoomPayload:
 async def change_room(parent: object, info: Any, input: Given) -> RoomPayload:
     asking, given = asked(info, input, inputs.ChangeRoom)
     room = await room_of(asking, given.room_id)
-    await asking.service.rooms.change(asking.user, room, given.name, given.topic, given.posting)
+    await asking.service.rooms.change(
+        asking.user, room, given.name, given.topic, given.posting, given.description
+    )
     return RoomPayload(describe(asking, room))
 
 

@@ -42,6 +42,11 @@ def mentions(parent: RoomView, info: Any) -> int | Awaitable[int | None] | None:
     return _counted(parent, info.context, "mentions")
 
 
+async def description(parent: RoomView, info: Any) -> str:
+    """A list of rooms leaves it out."""
+    return parent.description or (await room_of(info.context, parent.id)).description
+
+
 async def preferences(parent: RoomView, info: Any) -> RoomPreferences:
     asking: Asking = info.context
     return await asking.preferences.load(parent.id)

@@ -1,5 +1,5 @@
 /**
- * The settings of a room: its name and topic, its members with their roles, and the parts of plugins. What is offered
+ * The settings of a room: its name, topic and description, its members with their roles, and the parts of plugins. What is offered
  * comes from the reader's roles; the server decides by itself.
  */
 
@@ -65,6 +65,19 @@ function about({ session, store, room: id }) {
   const { name, topic, kind, posting } = store.room(id);
   const options = POSTING.map((each) => h("option", { value: each, selected: each === posting }, t(`posting.${each}`)));
   let before = posting; // else a new name would undo what another moderator chose meanwhile
+  const description = h("textarea", { name: "description", rows: "6", maxlength: "4000", dir: "auto", disabled: true, "data-testid": "room-settings-description" });
+  const describing = field({ name: "description", label: t("room.description"), hint: t("room.descriptionHint"), input: description });
+  let told = null; // the description as the server has it, once that is known
+  session.description(id).then(
+    (text) => {
+      description.value = text;
+      told = description.value; // with line breaks as browsers have them
+      description.disabled = false;
+    },
+    (refusal) => {
+      describing.querySelector("[data-fault]").textContent = errorText(refusal);
+    },
+  );
   return h(
     "section",
     { class: "stack" },
@@ -74,11 +87,15 @@ function about({ session, store, room: id }) {
       fields: [
         field({ name: "name", label: t("room.name"), value: name, required: true, maxlength: "80", "data-testid": "room-settings-name" }),
         field({ name: "topic", label: t("room.topic"), value: topic, maxlength: "1000", "data-testid": "room-settings-topic" }),
+        describing,
         field({ name: "posting", label: t("posting"), hint: t("posting.hint"), input: h("select", { name: "posting", "data-testid": "room-settings-posting" }, ...options) }),
       ],
-      save: async ({ posting: chosen, ...values }) => {
-        await session.change(id, chosen === before ? values : { ...values, posting: chosen });
+      save: async ({ posting: chosen, description: text, ...values }) => {
+        if (chosen !== before) values.posting = chosen;
+        if (told !== null && text !== told) values.description = text;
+        await session.change(id, values);
         before = chosen;
+        if (told !== null) told = text;
       },
     }),
   );

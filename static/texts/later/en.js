@@ -149,6 +149,7 @@ export default {
   "people.none": "No member by that name.",
   "search.hint": 'Words, "a phrase", from:ada',
   "search.partial": "Old messages are still being indexed; some may be missing.",
+  "room.about": "About this room",
   "room.createLead": "Rooms gather people around a topic.",
   "room.kind": "Who may join?",
   "room.createDo": "Create",

@@ -162,6 +162,7 @@ export default {
   "people.none": "該当するメンバーがいません。",
   "search.hint": '言葉、"フレーズ"、from:ada',
   "search.partial": "古いメッセージの索引を作成中のため、一部が表示されないことがあります。",
+  "room.about": "このルームについて",
   "room.createLead": "話題ごとに人が集まる場所です。",
   "room.kind": "参加できる人",
   "room.createDo": "作成",

@@ -1,6 +1,8 @@
 /** English texts of the settings of rooms. */
 export default {
   "room.topic": "Topic",
+  "room.description": "Description",
+  "room.descriptionHint": "What the room is about, for all who may read it.",
   "room.remove": "Remove",
   "bans": "Banned people",
   "bans.none": "Nobody is banned from this room.",

@@ -1,6 +1,8 @@
 /** Japanese texts of the settings of rooms. */
 export default {
   "room.topic": "トピック",
+  "room.description": "説明",
+  "room.descriptionHint": "このルームの目的や使い方など。閲覧できる人全員に表示されます。",
   "room.remove": "外す",
   "bans": "参加を禁止した人",
   "bans.none": "参加を禁止した人はいません。",

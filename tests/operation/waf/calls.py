@@ -156,6 +156,7 @@ async def call_every_address(
         "name": "<b> & 'c' -- /etc/passwd",
         "kind": "private",
         "topic": "SELECT 1",
+        "description": "SELECT 1;\n\nrm -rf / | cat",
         "members": [other],
     }
     private = (await ask("POST", rooms, json=new, headers=owner)).json()["id"]

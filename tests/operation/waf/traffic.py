@@ -142,7 +142,7 @@ class TextTraffic:
     async def room(self, text: str) -> None:
         if not is_name(text):
             return
-        change = {"name": text, "topic": text}
+        change = {"name": text, "topic": text, "description": text}
         path = f"/api/v1/rooms/{self._room}"
         await self._traffic.ask("PATCH", path, json=change, headers=self._bearer)
 
