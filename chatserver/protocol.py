@@ -277,13 +277,17 @@ class Create(Op, frozen=True, kw_only=True, tag="create"):
 
 
 class Change(Op, frozen=True, kw_only=True, tag="change"):
-    """Change a room's name, topic or description, or who may write there; a field that is left out stays the same."""
+    """Change a room's name, topic or description, who may write there, or its kind; a field that is left out stays the same.
+
+    `kind` is `public` or `private`, and for the room's owners alone.
+    """
 
     room: Id
     name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     topic: Annotated[str, Meta(max_length=1000)] | None = None
     description: Annotated[str, Meta(max_length=4000)] | None = None
     posting: Posting | None = None
+    kind: RoomKind | None = None
 
 
 class Archive(Op, frozen=True, kw_only=True, tag="archive"):

@@ -1,13 +1,13 @@
 """The hub: the connections of this node, and handing durable events to those that follow their room."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, Protocol
 
-from chatserver.delivery.channel import Channels, tell
+from chatserver.delivery.channel import Channel, Channels, tell
 from chatserver.delivery.outlet import Outlet
 from chatserver.delivery.subscriber import News, Subscriber
-from chatserver.model import MemberLeft, RoomChanged, ServerRole, User
+from chatserver.model import MemberLeft, ServerRole, User
 from chatserver.roomlog.room import Advance, Room
 from chatserver.runtime.measure import Measures
 
@@ -124,7 +124,8 @@ class Hub:
     def deliver(self, room: Room, advance: Advance) -> None:
         """Hand the events by which a room has just advanced to its listeners. Never raises.
 
-        A user who left still gets all events up to that one, and none after; so does everybody in a deleted room.
+        A user who left still gets all events up to that one, and none after; so does everybody in a deleted room, and
+        who is no member of one that becomes private.
         """
         if advance.replaced:
             try:
@@ -137,10 +138,17 @@ class Hub:
             last = advance.events[-1]
             if isinstance(last, MemberLeft):
                 self._let_go(room, self.of_user(last.user.id))
-            elif isinstance(last, RoomChanged) and last.deleted:
-                self._let_go(room, [each for mine in self._users.values() for each in mine])
+            elif advance.hides:
+                self._let_go(room, self._followers(room, channel))
 
-    def _let_go(self, room: Room, subscribers: Sequence[Subscriber]) -> None:
+    def _followers(self, room: Room, channel: Channel) -> Iterable[Subscriber]:
+        """The connections that follow the room; all there are, if some follow it in a way that no channel knows."""
+        live = list(channel.followers())
+        if len(live) == room.followers:
+            return set(live)
+        return [each for mine in self._users.values() for each in mine]
+
+    def _let_go(self, room: Room, subscribers: Iterable[Subscriber]) -> None:
         """End the feeds of those who may not read the room any more."""
         for subscriber in subscribers:
             if any(feed.room is room for feed in subscriber.feeds):

@@ -87,7 +87,7 @@ class RoomCreate(Action, frozen=True, kw_only=True):
 
 
 class RoomChange(Action, frozen=True, kw_only=True):
-    """The user changes a room's name, topic or description, or who may write there; None leaves it as it is."""
+    """The user changes a room's name, topic or description, who may write there, or its kind; None leaves it as it is."""
 
     changeable = ("name", "topic", "description")
 
@@ -96,6 +96,7 @@ class RoomChange(Action, frozen=True, kw_only=True):
     topic: str | None
     posting: Posting | None = None
     description: str | None = None
+    kind: RoomKind | None = None
 
 
 class RoomArchive(Action, frozen=True, kw_only=True):

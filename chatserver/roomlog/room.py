@@ -19,6 +19,7 @@ from chatserver.model import (
     MessagePosted,
     PluginEvent,
     RoomChanged,
+    RoomKind,
     RoomRole,
     UnknownEvent,
     UserRef,
@@ -47,6 +48,7 @@ class Advance(NamedTuple):
     after: int
     events: list[AnyEvent]
     replaced: list[tuple[int, int]]  # the places (first and last seqs) of texts that they replace
+    hides: bool = False  # who is no member may not read the room from the last of them on
 
 
 class Room:
@@ -143,8 +145,8 @@ class Room:
     def advance(self, events: Sequence[AnyEvent], tail_events: int) -> Iterator[Advance]:
         """Apply events, ascending, and yield them in parts; `tail_events` are kept at least.
 
-        A part ends with a `MemberLeft`, so that its events can be handed out before the user is let go. The event
-        that deletes the room is a part of its own.
+        A part ends with a `MemberLeft`, or with what hides the room from those who are no members, so that its events
+        can be handed out before they are let go. The event that deletes the room is a part of its own.
         Events at or below the head are skipped. At a gap, or if memory is short, the room is marked stale:
         the rest has to be read from the store later.
         """
@@ -156,6 +158,7 @@ class Room:
                 self.stale = True
                 break
             ends_room = isinstance(event, RoomChanged) and event.deleted
+            hides = ends_room or self._is_hidden_by(event)
             if ends_room and part.events:
                 yield part
                 part = Advance(self.head, [], [])
@@ -169,11 +172,16 @@ class Room:
                 self.stale = True
                 break
             part.events.append(event)
-            if ends_room or isinstance(event, MemberLeft):
-                yield part
+            if hides or isinstance(event, MemberLeft):
+                yield part._replace(hides=hides)
                 part = Advance(self.head, [], [])
         if part.events:
             yield part
+
+    def _is_hidden_by(self, event: AnyEvent) -> bool:
+        """Whether this next event makes a public room one for its members alone."""
+        was_public = self.description is not None and self.description.kind is RoomKind.PUBLIC
+        return was_public and isinstance(event, RoomChanged) and event.kind is not RoomKind.PUBLIC
 
     def apply(self, event: AnyEvent, tail_events: int) -> None:
         """Advance by the event `head` + 1. If that fails the room keeps its position."""

@@ -22,7 +22,8 @@ class Right(StrEnum):
     PIN = "pin"
     INVITE = "invite"
     MODERATE = "moderate"  # delete messages of others, remove members of a lower role
-    CHANGE = "change"  # name, topic, and who may write
+    CHANGE = "change"  # name, topic, description, and who may write
+    CHANGE_KIND = "change_kind"  # make a public room private, or a private one public
     APPOINT = "appoint"  # give roles
     ARCHIVE = "archive"  # end all writing in the room, and permit it again
     DELETE_ROOM = "delete_room"  # for good, with all its contents
@@ -34,7 +35,7 @@ _PARTICIPANT = frozenset(
 )
 _MEMBER = _PARTICIPANT | {Right.LEAVE, Right.INVITE}
 _ADMIN = _MEMBER | {Right.PIN, Right.MODERATE, Right.CHANGE}
-_OWNER = _ADMIN | {Right.APPOINT, Right.ARCHIVE, Right.DELETE_ROOM}
+_OWNER = _ADMIN | {Right.APPOINT, Right.ARCHIVE, Right.DELETE_ROOM, Right.CHANGE_KIND}
 _VISITOR = frozenset({Right.READ, Right.JOIN, Right.INTERACT})
 _STEWARD = frozenset(
     {
@@ -99,7 +100,7 @@ def _by_roles(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> froz
     if server is ServerRole.GUEST:
         return _PARTICIPANT | {Right.LEAVE}
     if server in _STAFF:
-        return _OWNER if kind is RoomKind.PUBLIC else _BY_ROLE[role] | _ADMIN
+        return _BY_ROLE[role] | _ADMIN | (_STEWARD if kind is RoomKind.PUBLIC else _NOTHING)
     return _BY_ROLE[role]
 
 

@@ -340,11 +340,28 @@ class RoomService:
         topic: str | None,
         posting: Posting | None = None,
         description: str | None = None,
+        kind: RoomKind | None = None,
     ) -> int:
-        """Change name, topic, description, or who may write; None leaves each as it is. Returns the seq of the change."""
-        demand(user, room, Right.CHANGE)
+        """Change name, topic, description, kind, or who may write; None leaves each as it is. Returns the seq of the change.
+
+        The `kind`, for the room's owners, is public or private. Who is no member can read a room that becomes private no
+        longer. Raises `ChatError` room.forbidden, room.archived, request.invalid, action.refused.
+        """
+        right = Right.CHANGE if kind is None else Right.CHANGE_KIND
+        demand(user, room, right)
+        if kind is RoomKind.DIRECT:
+            raise ChatError(
+                "request.invalid",
+                "A room with a name does not become one between two users.",
+                detail={"field": "kind", "reason": "direct"},
+            )
         action = RoomChange(
-            room=room.id, name=name, topic=topic, posting=posting, description=description
+            room=room.id,
+            name=name,
+            topic=topic,
+            posting=posting,
+            description=description,
+            kind=kind,
         )
         wanted = await self._hooks.allow(action, user, clean=_cleaned)
         given = {
@@ -352,10 +369,11 @@ class RoomService:
             "topic": wanted.topic,
             "posting": posting,
             "description": wanted.description,
+            "kind": kind,
         }
         changes = {field: value for field, value in given.items() if value is not None}
-        seq = await self._redescribe(user, room, Right.CHANGE, changes)
-        if posting is not None:
+        seq = await self._redescribe(user, room, right, changes)
+        if posting is not None or kind is not None:
             await self._tell_nodes(room)
         return seq
 
@@ -483,7 +501,8 @@ class RoomService:
             return msgspec.structs.replace(room.description, **entry, **changes)
 
         seq = await self._membership.append(user, room, right, changed)
-        if room.description is not None and room.description.kind is RoomKind.PUBLIC:
+        is_public = room.description is not None and room.description.kind is RoomKind.PUBLIC
+        if is_public or "kind" in changes:
             self._public.forget()
         return seq
 

@@ -295,6 +295,10 @@ class QueryContract:
                 described("closed", 2, private),
                 described("opened", 1, private),
                 described("opened", 2, public),
+                *(described("reclosed", seq, kind)
+                  for seq, kind in ((1, private), (2, public), (3, private))),
+                *(described("reopened", seq, kind)
+                  for seq, kind in ((1, public), (2, private), (3, public))),
                 *(described("renamed", seq, public, f"name {seq}") for seq in range(1, 10)),
                 described("secret", 1, private),
                 *(described(f"was{n}", seq, kind) for n in range(9)
@@ -305,6 +309,7 @@ class QueryContract:
         expected = [
             described("opened", 2),
             described("renamed", 9, name="name 9"),
+            described("reopened", 3),
             described("zoo", 1),
         ]
         assert await store.public_rooms("", 100) == expected

@@ -56,6 +56,7 @@ class RoomChange(msgspec.Struct, frozen=True):
     topic: Annotated[str, Meta(max_length=1000)] | None = None
     description: Annotated[str, Meta(max_length=4000)] | None = None
     posting: Posting | None = None
+    kind: RoomKind | None = None
 
 
 class Archiving(msgspec.Struct, frozen=True):
@@ -390,7 +391,13 @@ class OneRoom(RoomHandler):
     async def patch(self, room: str) -> None:
         (user, found), given = await self.asked(room), self.body(RoomChange)
         await self.service.rooms.change(
-            user, found, given.name, given.topic, given.posting, given.description
+            user,
+            found,
+            given.name,
+            given.topic,
+            given.posting,
+            given.description,
+            given.kind,
         )
         self.reply(await self.view(user, found))
 

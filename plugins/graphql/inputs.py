@@ -142,6 +142,7 @@ class ChangeRoom(Input, frozen=True, kw_only=True, rename="camel"):
     topic: Topic | None = None
     description: Description | None = None
     posting: Posting | None = None
+    kind: RoomKind | None = None
 
 
 class SetRoomArchived(Input, frozen=True, kw_only=True, rename="camel"):

@@ -150,7 +150,7 @@ export class Requests extends EventTarget {
     return (await this.#connection.request("room", { room })).description ?? "";
   }
 
-  /** Changes `name`, `topic`, `description`, and who may write (`posting`); what is left out stays. */
+  /** Changes `name`, `topic`, `description`, `kind`, and who may write (`posting`); what is left out stays. */
   async change(room, fields) {
     await this.#connection.request("change", { room, ...fields });
   }

@@ -6,7 +6,7 @@
 const PARTICIPANT = ["read", "post", "edit", "delete", "react", "interact"];
 const MEMBER = [...PARTICIPANT, "leave", "invite"];
 const ADMIN = [...MEMBER, "pin", "moderate", "change"];
-const OWNER = [...ADMIN, "appoint", "archive", "delete_room"];
+const OWNER = [...ADMIN, "appoint", "archive", "delete_room", "change_kind"];
 const VISITOR = ["read", "join", "interact"];
 const STEWARD = ["pin", "moderate", "change", "appoint", "archive", "delete_room"];
 const ARCHIVED = ["read", "leave", "delete", "moderate", "appoint", "archive", "delete_room"]; // what an archived room leaves
@@ -40,7 +40,7 @@ function rights(serverRole, kind, role) {
   }
   if (kind === "direct") return [...PARTICIPANT, "pin"];
   if (serverRole === "guest") return [...PARTICIPANT, "leave"];
-  if (isStaff(serverRole)) return kind === "public" ? OWNER : [...BY_ROLE[role], ...ADMIN];
+  if (isStaff(serverRole)) return [...BY_ROLE[role], ...ADMIN, ...(kind === "public" ? STEWARD : [])];
   return BY_ROLE[role];
 }
 

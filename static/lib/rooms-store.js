@@ -321,7 +321,7 @@ export class RoomsStore extends EventTarget {
       case "member.changed":
         return event.user.id === this.me?.id && Object.assign(room, { role: event.role });
       case "room.changed":
-        return Object.assign(room, { name: event.name ?? room.name, topic: event.topic ?? "", archived: event.archived ?? false, posting: event.posting ?? "everyone" });
+        return Object.assign(room, { name: event.name ?? room.name, kind: event.kind ?? room.kind, topic: event.topic ?? "", archived: event.archived ?? false, posting: event.posting ?? "everyone" });
       default:
         return null;
     }

@@ -212,6 +212,7 @@ export default {
   "why.name.similar": "ほかのユーザーとよく似ているため、この名前は使えません。",
   "why.user.banned": "このユーザーはこのルームへの参加を禁止されています。",
   "why.topic.length": "トピックは 1,000 文字以内で入力してください。",
+  "why.kind.direct": "ルームをダイレクトメッセージに変えることはできません。",
   "why.description.length": "説明は 4,000 文字以内で入力してください。",
   "why.body.empty": "メッセージを入力してください。",
   "why.body.long": "メッセージは {most} 文字以内で入力してください。",

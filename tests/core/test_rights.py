@@ -30,20 +30,20 @@ LETTERS = {
     "r": Right.READ, "j": Right.JOIN, "l": Right.LEAVE, "p": Right.POST, "e": Right.EDIT,
     "d": Right.DELETE, "a": Right.REACT, "n": Right.PIN, "i": Right.INVITE, "m": Right.MODERATE,
     "c": Right.CHANGE, "o": Right.APPOINT, "v": Right.ARCHIVE, "x": Right.INTERACT,
-    "z": Right.DELETE_ROOM,
+    "z": Right.DELETE_ROOM, "k": Right.CHANGE_KIND,
 }  # fmt: skip
 
 # on the server | in the room: nobody  | member         | admin            | owner
 TABLE = """
 public
-    owner       | r j n m c o vz x     | rpedalinmcovzx | rpedalinmcovzx   | rpedalinmcovzx
-    admin       | r j n m c o vz x     | rpedalinmcovzx | rpedalinmcovzx   | rpedalinmcovzx
-    member      | r j x                | rpeda l i x    | rpeda l i nmc x  | rpeda l i nmc ovz x
+    owner       | r j n m c o vz x     | rpedalinmcovzx | rpedalinmcovzx   | rpedalinmckovzx
+    admin       | r j n m c o vz x     | rpedalinmcovzx | rpedalinmcovzx   | rpedalinmckovzx
+    member      | r j x                | rpeda l i x    | rpeda l i nmc x  | rpeda l i nmck ovz x
     guest       | -                    | rpeda l x      | rpeda l x        | rpeda l x
 private
-    owner       | -                    | rpedalinmcx    | rpedalinmcx      | rpedalinmcovzx
-    admin       | -                    | rpedalinmcx    | rpedalinmcx      | rpedalinmcovzx
-    member      | -                    | rpeda l i x    | rpeda l i nmc x  | rpeda l i nmc ovz x
+    owner       | -                    | rpedalinmcx    | rpedalinmcx      | rpedalinmckovzx
+    admin       | -                    | rpedalinmcx    | rpedalinmcx      | rpedalinmckovzx
+    member      | -                    | rpeda l i x    | rpeda l i nmc x  | rpeda l i nmck ovz x
     guest       | -                    | rpeda l x      | rpeda l x        | rpeda l x
 direct
     owner       | -                    | rpeda n x      | rpeda n x        | rpeda n x
@@ -186,6 +186,7 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
         "bans": bans,
         "appoint": lambda s, u, r: s.rooms.appoint(u, r, other, RoomRole.OWNER),
         "change": lambda s, u, r: s.rooms.change(u, r, "mine", None),
+        "open": lambda s, u, r: s.rooms.change(u, r, None, None, kind=RoomKind.PUBLIC),
         "archive": lambda s, u, r: s.rooms.archive(u, r, True),
         "delete room": lambda s, u, r: s.rooms.delete(u, r),
         "mark read": lambda s, u, r: s.rooms.mark_read(u, r, 1),
@@ -407,3 +408,41 @@ async def test_who_may_write_holds_at_once_on_every_node() -> None:
         await first.rooms.change(owner, room, None, None, Posting.EVERYONE)
         await until(lambda: Right.POST in rights(member, there))
         await second.messages.post(member, there, "c2", "again")
+
+
+async def test_an_owner_who_is_none_any_more_does_not_open_a_room() -> None:
+    async with scene() as built:
+        rooms, room, owner = built.service.rooms, built.private, built.people["owner"]
+        admin = built.people["admin"]
+        await rooms.appoint(owner, room, admin.id, RoomRole.OWNER)
+        _, opened = await gathered(
+            rooms.appoint(owner, room, admin.id, RoomRole.ADMIN),
+            rooms.change(admin, room, None, None, kind=RoomKind.PUBLIC),
+        )
+        assert isinstance(opened, ChatError) and opened.code == "room.forbidden"
+        assert room.description is not None and room.description.kind is RoomKind.PRIVATE
+
+
+async def test_a_room_that_becomes_private_is_lost_at_once_on_every_node() -> None:
+    store = MemoryStore()
+    async with (
+        running(make_service(store, config())) as first,
+        running(make_service(store, config())) as second,
+    ):
+        owner, member, other = [
+            await add_user(first, name) for name in ("owner", "member", "other")
+        ]
+        room = await first.rooms.create(owner, RoomKind.PUBLIC, "room", members=[member.id])
+        there = await second.rooms.get(room.id, other)
+        assert Right.READ in rights(other, there)
+        assert [view.id for view in (await first.rooms.visible(other)).rooms] == [room.id]
+        await first.rooms.change(owner, room, None, None, kind=RoomKind.PRIVATE)
+        assert (await first.rooms.visible(other)).rooms == []
+        assert (await first.rooms.visible(other, text="room")).rooms == []
+        with pytest.raises(ChatError, match=r"room\.not_found"):
+            await second.history.page(other, await second.rooms.get(room.id, other))
+        await until(lambda: Right.READ not in rights(other, there))
+        assert Right.POST in rights(member, there)
+        await first.rooms.change(owner, room, None, None, kind=RoomKind.PUBLIC)
+        assert [view.id for view in (await first.rooms.visible(other)).rooms] == [room.id]
+        await until(lambda: Right.JOIN in rights(other, there))

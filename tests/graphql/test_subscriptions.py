@@ -481,6 +481,38 @@ async def test_those_who_follow_a_deleted_room_see_its_end(server: Running, peop
         assert await speaker.error_code("1") == "room.not_found"
 
 
+async def test_who_only_visits_a_room_that_becomes_private_sees_it_go(
+    server: Running, people: People
+) -> None:
+    ada, bob, cora = await people("ada", "bob", "cora")
+    room = await ada.make_room("Attic", "PUBLIC", bob.id)
+    text = """subscription ($room: ID!) { roomEvents(roomId: $room) {
+      __typename ... on RoomChanged { kind } ... on MessagePosted { message { body } } } }"""
+    watch = "subscription ($room: ID!, $of: [ID!]!) { presence(roomId: $room, userIds: $of) { online } }"
+    port = server.port
+    async with Speaker(port) as member, Speaker(port) as visitor, Speaker(port) as watcher:
+        for speaker, asker in ((member, bob), (visitor, cora)):
+            await speaker.init(token(asker))
+            speaker.subscribe("1", text, room=room)
+            await speaker.run("{ __typename }")
+        await watcher.init(token(cora))
+        watcher.subscribe("1", watch, room=room, of=[bob.id])
+        assert await watcher.data("1") == {"presence": [{"online": True}]}
+        change = (
+            "mutation ($input: ChangeRoomInput!) { changeRoom(input: $input) { room { kind } } }"
+        )
+        done = await ada.ask(change, input={"roomId": room, "kind": "PRIVATE"})
+        assert done["changeRoom"]["room"] == {"kind": "PRIVATE"}
+        told = {"roomEvents": {"__typename": "RoomChanged", "kind": "PRIVATE"}}
+        assert await visitor.data("1") == await member.data("1") == told
+        for speaker in (visitor, watcher):
+            assert await speaker.error_code("1") == "room.forbidden"
+        await ada.post(room, "Among us")
+        assert (await member.data("1"))["roomEvents"]["message"] == {"body": "Among us"}
+        assert await ada.code(change, input={"roomId": room, "kind": "DIRECT"}) == "request.invalid"
+        assert await bob.code(change, input={"roomId": room, "kind": "PUBLIC"}) == "room.forbidden"
+
+
 async def test_the_order_is_kept_where_one_thing_takes_longer(
     server: Running, people: People
 ) -> None:

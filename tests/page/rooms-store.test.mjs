@@ -227,6 +227,13 @@ test("who may write is everyone, unless an event or the list says otherwise", ()
   assert.equal(store.room("r").posting, "moderators");
 });
 
+test("a room is of the kind that its last description says", () => {
+  store.applyEvent({ ev: "room.changed", room: "r", seq: 11, name: "r", kind: "private" });
+  assert.equal(store.room("r").kind, "private");
+  store.applyEvent({ ev: "room.changed", room: "r", seq: 12, name: "r", kind: "public" });
+  assert.equal(store.room("r").kind, "public");
+});
+
 test("another role of mine counts at once, one of somebody else's does not", () => {
   store.applyEvent({ ev: "member.changed", room: "r", seq: 11, user: BEN, role: "admin" });
   assert.equal(store.maySteer("r"), false);

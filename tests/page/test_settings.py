@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.page.waiting import has_focus
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -311,6 +312,36 @@ def test_a_rooms_description_is_written_in_its_settings_and_read_by_all(
     expect(page.get_by_test_id("room-title")).to_have_text("Green tea room")
     told = aya.context.request.get(f"{aya.rooms}/{room}").json()
     assert (told["name"], told["description"]) == ("Green tea room", "Green tea alone.")
+
+
+def test_an_owner_makes_a_room_private_and_public_again(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-kind", "Aya")
+    ben = person(server).sign_up("ben-kind", "Ben")
+    aya.create_room("Rehearsal")
+    aya.say("From the top")
+    ben.open_room("Rehearsal")
+    expect(ben.page.get_by_test_id("join-room")).to_be_visible()
+    page = aya.page
+    page.get_by_role("button", name="Room settings").click()
+    button = page.get_by_test_id("room-kind")
+    for text, kind in (("Make private", "private"), ("Make public", "public")):
+        expect(button).to_have_text(text)
+        button.click()
+        expect(page.get_by_test_id("ask")).to_contain_text(f"Make Rehearsal {kind}?")
+        page.get_by_test_id("ask-yes").click()
+        expect(button).not_to_have_text(text)
+        has_focus(page, "room-kind")
+        if kind == "private":
+            ben.page.get_by_test_id("join-room").click()
+            expect(ben.page.get_by_role("alert").filter(has_text="room")).to_be_visible()
+            ben.page.reload()
+            ben.connected()
+            expect(ben.page.get_by_test_id("room-gone")).to_be_visible()
+            expect(ben.page.get_by_test_id("room").filter(has_text="Rehearsal")).to_have_count(0)
+    ben.join_room("Rehearsal")
+    ben.sees("From the top")
 
 
 def opened_room_settings(person: Person) -> None:

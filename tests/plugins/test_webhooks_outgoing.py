@@ -47,6 +47,22 @@ async def test_rooms_that_are_not_public_stay_inside(tmp_path: Path, receiver: R
         assert receiver.seqs(private.id) == []
 
 
+async def test_a_room_is_posted_while_it_is_public(tmp_path: Path, receiver: Receiver) -> None:
+    async with chat(tmp_path, receiver) as made:
+        room, public = await made.room(), await made.room()
+        last = await made.post(room)
+        await until(lambda: receiver.seqs(room.id)[-1:] == [last])
+        change = made.server.service.rooms.change
+        await change(made.user, room, None, None, kind=RoomKind.PRIVATE)
+        await made.post(room, 3)
+        end = await made.post(public)
+        await until(lambda: receiver.seqs(public.id)[-1:] == [end])
+        await until(lambda: made.is_done())
+        assert receiver.seqs(room.id) == [*range(1, last + 1)]
+        seq = await change(made.user, room, None, None, kind=RoomKind.PUBLIC)
+        await until(lambda: receiver.seqs(room.id)[-1:] == [seq])
+
+
 async def test_a_deleted_room_stays_inside_and_holds_up_nothing(
     tmp_path: Path, receiver: Receiver
 ) -> None:

@@ -142,7 +142,14 @@ VALID: dict[str, dict[str, Any]] = {
     "blocks": {},
     "room": {"room": "r"},
     "create": {"name": "n", "kind": "public", "topic": "t", "description": "d", "members": []},
-    "change": {"room": "r", "name": "n", "topic": "t", "description": "d", "posting": "moderators"},
+    "change": {
+        "room": "r",
+        "name": "n",
+        "topic": "t",
+        "description": "d",
+        "posting": "moderators",
+        "kind": "private",
+    },
     "archive": {"room": "r", "archived": True},
     "delete_room": {"room": "r"},
     "join": {"room": "r"},
@@ -168,6 +175,7 @@ NULLABLE = {
     ("change", "name"),
     ("change", "topic"),
     ("change", "description"),
+    ("change", "kind"),
     ("change", "posting"),
 }
 NULLABLE |= {("prefer", name) for name in ("favourite", "section", "muted", "unread")}

@@ -136,7 +136,7 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         await a.ok("prefer_account", values={"page.theme": "dark", "page.density": None})
         await a.ok("preferences")
         await a.ok("role", **here, user=ben.id, role="admin")
-        await a.ok("change", **here, name="Kitchen", posting="moderators")
+        await a.ok("change", **here, name="Kitchen", posting="moderators", kind="public")
         await a.ok("ban", **here, user=ben.id, reason="tea", seconds=9)
         await a.ok("bans", **here)
         await a.ok("unban", **here, user=ben.id)
@@ -316,7 +316,11 @@ def requests(
     room = f"/api/v1/rooms/{last['id']}"
     yield "GET", "/api/v1/rooms", None
     yield "GET", room, None
-    yield "PATCH", room, {"topic": "tea", "description": "All about tea", "posting": "moderators"}
+    yield (
+        "PATCH",
+        room,
+        {"topic": "tea", "description": "All about tea", "posting": "moderators", "kind": "public"},
+    )
     yield "PUT", f"{room}/archived", {"archived": True}
     yield "PUT", f"{room}/archived", {"archived": False}
     yield "POST", f"{room}/join", None

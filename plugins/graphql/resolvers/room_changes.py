@@ -39,7 +39,13 @@ async def change_room(parent: object, info: Any, input: Given) -> RoomPayload:
     asking, given = asked(info, input, inputs.ChangeRoom)
     room = await room_of(asking, given.room_id)
     await asking.service.rooms.change(
-        asking.user, room, given.name, given.topic, given.posting, given.description
+        asking.user,
+        room,
+        given.name,
+        given.topic,
+        given.posting,
+        given.description,
+        given.kind,
     )
     return RoomPayload(describe(asking, room))
 

@@ -26,20 +26,26 @@ const ROLES = ["owner", "admin", "member"];
 const POSTING = ["everyone", "moderators"];
 
 /**
- * Fills the panel, and again when the room is archived or restored; returns what ends it. `view` is as in
+ * Fills the panel, and again when the room is archived or restored, or of another kind; returns what ends it. `view` is as in
  * `room-settings.js`, and the element of the room.
  */
 export function fill(element, view) {
   const { store } = view;
-  let shown = store.room(view.room).archived;
+  const state = () => {
+    const room = store.room(view.room);
+    return room && `${room.kind} ${room.archived}`;
+  };
+  let shown = state();
   let end = sections(element, view);
   const onChange = () => {
-    const archived = store.room(view.room)?.archived ?? shown;
-    if (archived === shown) return;
-    shown = archived;
+    const now = state() ?? shown;
+    if (now === shown) return;
+    shown = now;
+    const focused = element.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
     end();
     element.replaceChildren();
     end = sections(element, view);
+    if (focused) element.querySelector(`[data-testid="${focused}"]`)?.focus();
   };
   store.addEventListener("change", onChange);
   return () => {
@@ -56,7 +62,7 @@ function sections(element, view) {
   const onChange = ({ detail }) => detail.place === "room.settings/v1" && draw();
   places.addEventListener("change", onChange);
   draw();
-  const shown = [may.has("change") && about(view), (may.has("appoint") || may.has("moderate")) && members(view, may), parts, may.has("archive") && archiving(view), may.has("leave") && leave(view), may.has("delete_room") && deleting(view)];
+  const shown = [may.has("change") && about(view), (may.has("appoint") || may.has("moderate")) && members(view, may), parts, may.has("change_kind") && opening(view), may.has("archive") && archiving(view), may.has("leave") && leave(view), may.has("delete_room") && deleting(view)];
   element.append(h("div", { class: "stack room-settings" }, ...shown.filter(Boolean)));
   return () => places.removeEventListener("change", onChange);
 }
@@ -170,6 +176,30 @@ function members({ session, store, room: id }, may) {
   void list.reload();
   const people = h("section", { class: "stack", "aria-label": t("people") }, h("h3", {}, t("people")), may.has("invite") && invitation, fault, said, list.node);
   return h("div", { class: "stack" }, people, banned?.node);
+}
+
+/** To make a public room private, or a private one public. */
+function opening({ session, store, room: id }) {
+  const isPublic = store.room(id).kind === "public";
+  const fault = h("p", { class: "form-error", role: "alert", "data-testid": "room-kind-error" });
+  const action = t(isPublic ? "room.makePrivate" : "room.makePublic");
+  const onclick = async () => {
+    fault.textContent = "";
+    const name = roomTitle(store.room(id));
+    if (!(await ask(isPublic ? t("room.makePrivateConfirm", { name }) : t("room.makePublicConfirm", { name }), action))) return;
+    try {
+      await session.change(id, { kind: isPublic ? "private" : "public" });
+    } catch (refusal) {
+      fault.textContent = errorText(refusal);
+    }
+  };
+  return h(
+    "section",
+    { class: "stack" },
+    h("p", { class: "muted" }, t(isPublic ? "room.makePrivateLead" : "room.makePublicLead")),
+    h("div", {}, h("button", { class: "quiet", type: "button", "data-testid": "room-kind", onclick: () => void onclick() }, action)),
+    fault,
+  );
 }
 
 /** To archive the room, or to restore it. */

@@ -166,7 +166,7 @@ async def call_every_address(
         await ask("POST", f"{one}/join", headers=headers)
     await ask("PATCH", one, json={"name": None, "topic": "a=b;c|d `e` $(f)"}, headers=owner)
     for posting in ("moderators", "everyone"):
-        await ask("PATCH", one, json={"posting": posting}, headers=owner)
+        await ask("PATCH", one, json={"posting": posting, "kind": "public"}, headers=owner)
     await ask("GET", f"{one}/members", params={"after": other, "limit": 100}, headers=owner)
     section = {"section": "<b>'; cat /etc/passwd", "favourite": True}
     await ask("PATCH", f"{one}/preferences", json=section, headers=owner)
