@@ -389,9 +389,12 @@ async def test_the_example_bot_answers_once_also_after_a_lost_connection(
     )
     try:
         async with anna.connect() as client:
+            await until(lambda: server.run(lambda node: is_connected(node, bot.id)))
             room = (await client.ok("create", name="Lounge", members=[bot.id]))["id"]
             await client.event("room.added")
-            await connected(server, bot, room)
+            await connected(
+                server, bot, room
+            )  # it was told of the room, and so knows where it begins
             await client.ok("sub", rooms={room: None})
             # Before it has seen anything.
             await server.run(lambda node: cut(node, bot.id))
@@ -424,6 +427,10 @@ async def connected(server: Running, person: Person, room: str) -> None:
         return any(feed.room.id == room for one in subscribers for feed in one.feeds)
 
     await until(lambda: server.run(follows))
+
+
+async def is_connected(node: Any, user: str) -> bool:
+    return bool(node.service.hub.of_user(user))
 
 
 async def cut(node: Any, user: str) -> None:
