@@ -61,9 +61,9 @@ class ChatApp extends View {
     this.listen(session, "ready", () => this.#route());
     this.listen(session, "ready", () => this.#notices.forget("connection.lost"));
     this.listen(session, "message", ({ detail }) => this.#announce(detail));
-    this.listen(session, "banned", ({ detail }) => tellError({ code: "room.banned", detail }));
+    this.listen(session, "banned", ({ detail }) => this.#onBanned(detail));
     this.listen(session, "deleted", ({ detail }) => void this.#onDeleted(detail));
-    this.listen(session, "removed", ({ detail }) => void this.#onRemoved(detail));
+    this.listen(session, "removed", ({ detail }) => this.#onRemoved(detail));
     this.listen(session, "note", ({ detail }) => this.#say(detail.room, detail.text));
     this.listen(window, "online", () => connection.wake());
     this.listen(window, "offline", () => connection.offline());
@@ -187,11 +187,17 @@ class ChatApp extends View {
   async #onDeleted({ room, name }) {
     if (this.#room === room) this.#room = null;
     if (this.#active() === room) this.#go(null);
-    (await loaded(import("./room-lost.js")))?.tellDeleted(name);
+    (await loaded(import("./room-deleted.js")))?.tellDeleted(name);
   }
 
-  async #onRemoved({ name }) {
-    (await loaded(import("./room-lost.js")))?.tellRemoved(name);
+  #onRemoved({ room, name }) {
+    this.#notices.tell(t("room.removed", { name }), { kind: "", code: `removed ${room}` });
+  }
+
+  /** A ban says more than that one is in the room no longer, which may have been said before. */
+  #onBanned(detail) {
+    this.#notices.forget(`removed ${detail.room}`);
+    tellError({ code: "room.banned", detail });
   }
 
   #say(room, text) {

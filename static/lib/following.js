@@ -139,8 +139,7 @@ export class Following {
   #onEvent(event) {
     if (event.ev === "room.added" || event.ev === "room.removed") {
       void this.refreshRooms().catch(() => {});
-      if (event.ban) this.#fire("banned", { room: event.room, ban: event.ban });
-      else if (event.ev === "room.removed" && !event.deleted) this.#tellRemoved(event.room);
+      if (event.ev === "room.removed" && !event.deleted) this.#tellRemoved(event.room, event.ban);
       const gone = event.deleted && this.#store.drop(event.room); // told once, however often it is said
       if (gone) this.#fire("deleted", { room: event.room, name: roomTitle(gone) });
       return;
@@ -200,10 +199,13 @@ export class Following {
     }
   }
 
-  /** In another tab or on another device the reader may have left by themselves, which they may as well be told. */
-  #tellRemoved(id) {
+  /** It is said more than once, and only once with the ban. Who left on another device may as well be told. */
+  #tellRemoved(id, ban) {
     const room = this.#store.room(id);
-    if (room?.joined && !room.leaving) this.#fire("removed", { room: id, name: roomTitle(room) });
+    const isNew = room?.joined && !room.leaving;
+    if (room) room.leaving = true;
+    if (ban) this.#fire("banned", { room: id, ban });
+    else if (isNew) this.#fire("removed", { room: id, name: roomTitle(room) });
   }
 
   #onSystem({ sys, room, rooms }) {

@@ -34,7 +34,7 @@ function freshRoom() {
     ...noMessages(),
     restored: false, // the messages are those of an earlier visit, and the server has not been asked since
     opened: false, // somebody looks at it, or did
-    leaving: false, // I leave it by myself
+    leaving: false, // I leave it by myself, or was told that I am in it no longer
     notes: [], // answers for me alone, which are in no log: `{id, at, after: the seq that they follow, command, text}`
     newFrom: null, // where the "new messages" line stands
     typing: new Map(),
@@ -148,7 +148,7 @@ export class RoomsStore extends EventTarget {
     room.mentions = (said.mentions ?? 0) + later.filter(({ isMention }) => isMention).length;
     room.countedTo = room.head;
     room.prefers = this.prefers(room.id);
-    if (!room.joined) Object.assign(room, { lastSeq: null, unread: 0, mentions: 0 });
+    if (!room.joined) Object.assign(room, { lastSeq: null, unread: 0, mentions: 0, leaving: false });
     this.rooms.set(room.id, room);
   }
 

@@ -56,6 +56,7 @@ export default {
   "room.name": "Room name",
   "room.direct": "Direct message",
   "room.join": "Join room",
+  "room.removed": "You are no longer in {name}.",
   "room.joinLead": "You are not in this room.",
   "room.leave": "Leave room",
   "room.start": "This is where the conversation begins.",

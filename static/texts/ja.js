@@ -52,6 +52,7 @@ export default {
   "room.name": "ルーム名",
   "room.direct": "ダイレクトメッセージ",
   "room.join": "参加する",
+  "room.removed": "{name} のメンバーではなくなりました。",
   "room.joinLead": "このルームには参加していません。",
   "room.leave": "ルームを退出",
   "room.start": "ここから会話が始まります。",

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.page.lists import walked
 from tests.page.people import AWAY, PASSWORD, Person, PersonFactory, Server, sign_out
+from tests.page.waiting import until
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -503,12 +504,17 @@ def test_a_refused_message_can_be_written_anew(two: tuple[Person, Person, str]) 
     ben.sees("shorter")
 
 
+NONE_UNREAD = "async (answer) => (await answer.json()).rooms.every(({ unread }) => !unread)"
+
+
 def test_a_search_leads_to_the_message(two: tuple[Person, Person, str]) -> None:
     aya, ben, room = two
     aya.say("東京タワーに行く")
     aya.sees("東京タワーに行く")
     aya.post_over_http([f"later {number}" for number in range(250)])
-    ben.page.reload()
+    ben.sees("later 249")
+    until(ben.page, f"async () => ({NONE_UNREAD})(await fetch('/api/v1/rooms'))")
+    ben.page.reload()  # it begins at the end, where everything is read
     ben.open_room(room)
     ben.sees("later 249")
     ben.page.get_by_test_id("search").click()

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.page.people import Person, PersonFactory, Server
 from tests.page.test_browser import fresh
-from tests.page.waiting import has_focus
+from tests.page.waiting import has_focus, until
 
 pytestmark = pytest.mark.long
 
@@ -93,7 +93,7 @@ def test_the_focus_goes_to_the_list_when_a_room_is_left(aya: Person) -> None:
     page.keyboard.press("Enter")
     page.get_by_test_id("ask-yes").press("Enter")
     expect(page.get_by_test_id("welcome")).to_be_visible()
-    assert page.evaluate("document.querySelector('room-list').contains(document.activeElement)")
+    until(page, "() => document.querySelector('room-list').contains(document.activeElement)")
 
 
 def test_a_panel_is_opened_and_closed_without_losing_the_focus(aya: Person) -> None:

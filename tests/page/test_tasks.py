@@ -80,9 +80,7 @@ def test_reply_and_edit(person: PersonFactory, server: Server) -> None:
     ada.sees("Second")
     second = page.get_by_test_id("message").filter(has_text="Second")
     expect(second).to_match_aria_snapshot("""
-        - paragraph:
-          - strong: Ada
-          - text: First
+        - button "Ada First"
         - paragraph: Second
     """)
     second.focus()

@@ -108,7 +108,6 @@ export default {
   "room.deleteType": "To confirm, type the name of the room: {name}",
   "room.deleteOther": "This is not the name of the room.",
   "room.deleteDo": "Delete for good",
-  "room.removed": "You are no longer in {name}.",
   "room.deleted": "The room “{name}” was deleted.",
   "keys.everywhere": "Everywhere",
   "keys.lists": "In lists and menus",

@@ -108,7 +108,6 @@ export default {
   "room.deleteType": "確認のため、ルームの名前を入力してください：{name}",
   "room.deleteOther": "ルームの名前と一致しません。",
   "room.deleteDo": "完全に削除",
-  "room.removed": "{name} のメンバーではなくなりました。",
   "room.deleted": "ルーム「{name}」は削除されました。",
   "keys.everywhere": "どこでも",
   "keys.lists": "一覧とメニュー",
