@@ -21,7 +21,7 @@ class Measured:
         self._parts, self._most = parts, most
         self._hash = hashlib.sha256()
         self.size = 0
-        self.head = b""
+        self.head = bytearray()  # which grows in place, however small the parts are
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         async for part in self._parts:

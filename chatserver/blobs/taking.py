@@ -74,7 +74,7 @@ class Taking:
                     raise ChatError(
                         "request.invalid", f"Expected {size} bytes, got {measured.size}."
                     )
-                content = content_of(measured.head, media_type)
+                content = content_of(bytes(measured.head), media_type)
                 made = Blob(
                     id=blob,
                     owner=owner,

@@ -12,7 +12,8 @@ const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
 
 /**
  * Null if there is nothing to do with the message. In a room that `isClosed` one takes back what one wrote, moderators
- * delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by `data-do`, for the one listener of the list.
+ * delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by
+ * `data-do`, for the one listener of the list.
  */
 export function messageActions({ message, me, mayPin, places, room, isClosed }) {
   const own = message.author.id === me.id;

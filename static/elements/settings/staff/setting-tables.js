@@ -111,9 +111,7 @@ export class TablesInput {
 
   #wrongName(name) {
     if (this.#shown().some((each) => each.name === name)) return t("setting.why.taken");
-    const { pattern } = this.#form.names;
-    const isOne = name !== "" && (pattern === undefined || new RegExp(pattern, "u").test(name));
-    return isOne ? "" : [t("setting.why.name"), boundsText(this.#form.names)].filter(Boolean).join(" ");
+    return name !== "" && matches(name, this.#form.names.pattern) ? "" : [t("setting.why.name"), boundsText(this.#form.names)].filter(Boolean).join(" ");
   }
 
   #removed(item) {
@@ -123,6 +121,15 @@ export class TablesInput {
     if (summary) summary.focus();
     else this.focus();
     changed(this.node);
+  }
+}
+
+/** A pattern in a notation that browsers do not know is left to the server. */
+function matches(name, pattern = "") {
+  try {
+    return new RegExp(pattern, "u").test(name);
+  } catch {
+    return true;
   }
 }
 
