@@ -1,6 +1,6 @@
 /**
- * What a room is about, and its members, page by page and by a part of their name, each with a link to a direct talk and a menu, and the
- * user's contacts to invite.
+ * What a room is about, and its members, page by page and by a part of their name, each with a link to a direct talk
+ * and a menu, and the user's contacts to invite.
  */
 
 import { enable, h, icon, ICONS } from "../lib/dom.js";

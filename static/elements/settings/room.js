@@ -1,6 +1,6 @@
 /**
- * The settings of a room: its name, topic and description, its members with their roles, and the parts of plugins. What is offered
- * comes from the reader's roles; the server decides by itself.
+ * The settings of a room: its name, topic and description, its members with their roles, and the parts of plugins. What
+ * is offered comes from the reader's roles; the server decides by itself.
  */
 
 import { h } from "../../lib/dom.js";
@@ -26,8 +26,8 @@ const ROLES = ["owner", "admin", "member"];
 const POSTING = ["everyone", "moderators"];
 
 /**
- * Fills the panel, and again when the room is archived or restored, or of another kind; returns what ends it. `view` is as in
- * `room-settings.js`, and the element of the room.
+ * Fills the panel, and again when the room is archived or restored, or of another kind; returns what ends it. `view` is
+ * as in `room-settings.js`, and the element of the room.
  */
 export function fill(element, view) {
   const { store } = view;
