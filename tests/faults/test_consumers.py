@@ -88,6 +88,6 @@ def test_another_node_takes_over_from_one_that_is_killed(
         traffic.join()
         last = head(serving, token, room)
         wait_until(lambda: receiver.first(room)[-1:] == [last])
-        assert time.monotonic() - killed < 2 * TAKEOVER_SECONDS
+        assert time.monotonic() - killed < 4 * TAKEOVER_SECONDS
         assert receiver.first(room) == [*range(1, last + 1)]
         assert serving.metric("chatserver_consumer_events_total") > 0

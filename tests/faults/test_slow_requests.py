@@ -16,7 +16,7 @@ from tests.transport.ws_client import HANDSHAKE
 
 # In the suite the limits are shortened; a long run has them as they come.
 LIMIT = 10 if IS_LONG else 1
-MARGIN = 2
+MARGIN = 2 if IS_LONG else 8  # the machine of a short run may be busy; unset, limits are 10 s
 CLIENTS = 500 if IS_LONG else 50
 
 HEADER = b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nX-Slow: "

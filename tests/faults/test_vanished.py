@@ -10,12 +10,13 @@ from pathlib import Path
 
 from tests.faults.figures import record
 from tests.faults.raw import Guest
-from tests.faults.scale import SCALE
+from tests.faults.scale import IS_LONG, SCALE
 from tests.faults.server import ChatServer
 
 FAULT = "17 connections gone without FIN"
 CUT = "18 connections cut at once"
-MOST_CUT_SECONDS = 10
+MOST_CUT_SECONDS = 10 if IS_LONG else 60  # the machine of a short run may be busy
+MOST_WAIT_SECONDS = 1 if IS_LONG else 15
 HEARTBEAT = 1
 COUNT = SCALE.connections
 MOST_EACH = 24 << 10  # what a connection needs; 16 KB when it is idle for long
@@ -75,7 +76,7 @@ async def test_they_are_noticed_and_cost_nobody_else(tmp_path: Path) -> None:
             assert server.metric("websocket_connections_active") == COUNT
             process.send_signal(signal.SIGSTOP)
             gone = time.monotonic()
-            waits = await watch(server, token, lambda: time.monotonic() - gone > 10 * HEARTBEAT)
+            waits = await watch(server, token, lambda: time.monotonic() - gone > MOST_CUT_SECONDS)
             noticed = time.monotonic() - gone
             process.send_signal(signal.SIGCONT)
         after = server.memory()
@@ -86,7 +87,7 @@ async def test_they_are_noticed_and_cost_nobody_else(tmp_path: Path) -> None:
             FAULT, "another's longest wait meanwhile, connecting included", f"{max(waits):.3f} s"
         )
         assert each < MOST_EACH
-        assert max(waits) < 1
+        assert max(waits) < MOST_WAIT_SECONDS
         assert server.errors() == []
         assert after - before < COUNT * MOST_EACH
 
@@ -112,5 +113,5 @@ async def test_many_that_are_cut_at_once_cost_nobody_else(tmp_path: Path) -> Non
         record(CUT, f"{SCALE.cut:,} connections: the last one noticed after", f"{noticed:.1f} s")
         record(CUT, "another's longest wait meanwhile, connecting included", f"{max(waits):.3f} s")
         record(CUT, "all of them back, in a process that starts for it", f"{back:.1f} s")
-        assert max(waits) < 1
+        assert max(waits) < MOST_WAIT_SECONDS
         assert server.errors() == []

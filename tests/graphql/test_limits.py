@@ -1,7 +1,6 @@
 """Hostile documents: each is refused with its code, and soon."""
 
 import asyncio
-import time
 from functools import reduce
 from types import SimpleNamespace
 from typing import Any
@@ -20,15 +19,15 @@ from chatserver_plugins.graphql.execution import Execution, Ready
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.part import own_part
 from chatserver_plugins.graphql.schema import build, build_costs
+from tests.effort import TRIES, bound, took
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import People, Start
 
 USER = User(
     id="ada", username="ada", name="Ada", role=ServerRole.MEMBER, at="2026-01-01T00:00:00.000Z"
 )
-# The promise is 50 ms; a machine may be a third as fast. tests/fuzz measures the promise itself.
+# Three times the promise, on any machine; tests/fuzz measures the promise itself.
 REFUSED_SECONDS = 0.15
-TRIES = 5  # the machine may be busy with something else; what counts is the best time
 
 
 def many(text: str, count: int, joined: str = " ") -> str:
@@ -153,14 +152,13 @@ def execution_of(execution: Execution, text: str, name: str | None) -> Ready:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_document_is_refused_at_once(execution: Execution, name: str) -> None:
     text, code = HOSTILE[name]
-    best = 1e9
-    for _ in range(TRIES):
-        started = time.thread_time()
-        with pytest.raises(Refused) as refused:
+
+    def refused() -> None:
+        with pytest.raises(Refused) as refusal:
             prepared(execution, text)
-        best = min(best, time.thread_time() - started)
-        assert refused.value.code == code
-    assert best < REFUSED_SECONDS
+        assert refusal.value.code == code
+
+    assert took(refused) < bound(REFUSED_SECONDS)
 
 
 HUGE_VARIABLES: dict[str, object] = {
@@ -175,10 +173,12 @@ HUGE_VARIABLES: dict[str, object] = {
 def test_variables_that_hold_too_much_are_refused_at_once(execution: Execution, name: str) -> None:
     text = "mutation ($v: [ID!]!) { createRoom(input: {members: $v}) { room { id } } }"
     prepared(execution, text, v=["x"] * 4_000)
-    started = time.thread_time()
-    with pytest.raises(Refused, match=r"graphql\.variables"):
-        prepared(execution, text, v=HUGE_VARIABLES[name])
-    assert time.thread_time() - started < REFUSED_SECONDS
+
+    def refused() -> None:
+        with pytest.raises(Refused, match=r"graphql\.variables"):
+            prepared(execution, text, v=HUGE_VARIABLES[name])
+
+    assert took(refused) < bound(REFUSED_SECONDS)
 
 
 LONG = {
@@ -202,13 +202,12 @@ LONG = {
 
 @pytest.mark.parametrize("name", LONG)
 def test_a_long_document_that_is_allowed_is_soon_ready(name: str) -> None:
-    best = 1e9
-    for _ in range(TRIES):
-        execution = made(GraphQLConfig())
-        started = time.thread_time()
-        execution_of(execution, LONG[name], "q" if name == "operations" else None)
-        best = min(best, time.thread_time() - started)
-    assert best < REFUSED_SECONDS
+    fresh = [made(GraphQLConfig()) for _ in range(TRIES)]  # documents are kept
+
+    def ready() -> None:
+        execution_of(fresh.pop(), LONG[name], "q" if name == "operations" else None)
+
+    assert took(ready) < bound(REFUSED_SECONDS)
 
 
 async def test_a_refusal_has_the_limit(people: People) -> None:
@@ -288,13 +287,11 @@ async def test_an_operation_that_takes_too_long_is_aborted(start: Start) -> None
 
     async def freeze(running: Server) -> None:
         async def never(user: str) -> list[MemberEvent]:
-            await asyncio.sleep(30)
-            return []
+            await asyncio.Event().wait()
+            raise AssertionError
 
         running.store.memberships = never  # type: ignore[method-assign]
 
     await server.run(freeze)
-    started = time.perf_counter()
     assert await ada.code("query Slow { rooms { nodes { id } } }") == "graphql.time"
-    assert time.perf_counter() - started < 10
     assert await ada.ask("{ me { name } }") == {"me": {"name": "ada"}}

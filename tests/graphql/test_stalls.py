@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chatserver.app import Server
+from tests.effort import bound
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import SETTINGS, Start
 from tests.graphql.speaker import Speaker
@@ -18,8 +19,8 @@ from tests.protocol.running import Running
 
 pytestmark = pytest.mark.long
 
-# Of processor time, in one turn of the loop: the promise of 50 ms on a machine a third as fast. The
-# fuzzer (tests/fuzz) measures the promise itself.
+# Of processor time, in one turn of the loop: three times the promise, on any machine. The fuzzer
+# (tests/fuzz) measures the promise itself.
 STALL_SECONDS = 0.15
 TRIES = 3  # a collection of garbage may fall into a turn; what counts is the best try
 MESSAGES, EMOJI, USERS = 50, 20, 10
@@ -134,7 +135,7 @@ async def test_no_operation_stops_the_loop(full: Running, known: dict[str, Any],
         codes = {error["extensions"]["code"] for error in answer.get("errors", ())}
         assert codes <= {"graphql.cost"}, answer["errors"][0]
         best = min(best, turns.longest)
-    assert best < STALL_SECONDS
+    assert best < bound(STALL_SECONDS)
 
 
 async def test_catching_up_with_an_expensive_selection_does_not_stop_the_loop(
@@ -152,7 +153,7 @@ async def test_catching_up_with_an_expensive_selection_does_not_stop_the_loop(
             speaker.subscribe("1", text, room=room)
             assert await speaker.seqs("1", 1000) == list(range(1, 1001))
         best = min(best, turns.longest)
-    assert best < STALL_SECONDS
+    assert best < bound(STALL_SECONDS)
 
 
 async def test_a_selection_of_events_may_cost_less(start: Start) -> None:

@@ -12,6 +12,7 @@ from chatserver.service.service import Service
 from chatserver.testing.samples import described, joined, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import add_user, config, make_service, running
+from tests.effort import bound, without_collector
 
 MESSAGES = 60
 SLOW = "\ufdfa" * 8000  # each stands for eighteen characters: it takes 10 ms to be looked at
@@ -26,10 +27,11 @@ async def fill(store: MemoryStore, user: User, body: str, messages: int = MESSAG
 async def longest_turn(task: "asyncio.Task[object]") -> float:
     """The longest processor time, in seconds, without a turn for others."""
     longest = 0.0
-    while not task.done():
-        began = thread_time()
-        await asyncio.sleep(0)
-        longest = max(longest, thread_time() - began)
+    with without_collector():
+        while not task.done():
+            began = thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, thread_time() - began)
     await task
     return longest
 
@@ -50,7 +52,7 @@ async def pages(service: Service, user: User, text: str) -> list[list[str]]:
 async def test_others_get_their_turn_while_long_texts_are_looked_at(
     indexed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole search takes 300 ms; a turn takes 20 ms, and here may take five times as long."""
+    """The whole search takes 500 ms, and a turn 25."""
     monkeypatch.setattr(effort, "SECONDS", 60.0)
     store = MemoryStore()
     async with running(make_service(store, config())) as service:
@@ -60,7 +62,7 @@ async def test_others_get_their_turn_while_long_texts_are_looked_at(
         if indexed:
             await service.indexer.catch_up()
         search = asyncio.ensure_future(service.search.find(user, '"صلى وسلم"', None, None, 50))
-        assert await longest_turn(search) < 0.1
+        assert await longest_turn(search) < bound(0.1)
 
 
 async def test_a_page_ends_when_its_time_is_over_and_the_next_one_goes_on(
@@ -118,7 +120,7 @@ async def test_many_searches_take_no_longer_turns_than_one() -> None:
         assert began > 0
 
     running = asyncio.gather(*(search() for _ in range(20)))
-    assert await longest_turn(asyncio.ensure_future(running)) < 0.1
+    assert await longest_turn(asyncio.ensure_future(running)) < bound(0.1)
 
 
 async def test_a_search_that_is_given_up_holds_nobody_up() -> None:

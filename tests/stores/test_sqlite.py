@@ -40,7 +40,7 @@ from tests.forking import ran
 from tests.stores.waiting import comes_back
 
 NOBODY = 65534
-SLOWEST_SECONDS = 2.0
+LONGEST_SECONDS = 30.0  # without its limit a call would take minutes, or never end
 
 HOLDER = """
 import asyncio, sys
@@ -442,7 +442,7 @@ async def test_a_held_file_fails_in_time_and_comes_back(io_loop: Any, path: Path
                 store.append([posted("r", 2)]), store.put("s", "k", b""), store.ping(),
                 return_exceptions=True,
             )  # fmt: skip
-            assert time.monotonic() - started < SLOWEST_SECONDS
+            assert time.monotonic() - started < LONGEST_SECONDS
             assert all(isinstance(result, StoreUnavailable) for result in results)
             assert await store.heads(["r"]) == {"r": 1}
         await comes_back(store)
@@ -457,12 +457,12 @@ async def test_a_read_that_takes_too_long_is_ended(io_loop: Any, path: Path) -> 
     def run(connection: sqlite3.Connection) -> Any:
         return connection.execute(endless).fetchone()
 
-    async with opened(path, timeout_ms=200) as store:
+    async with opened(path, timeout_ms=500) as store:
         await store.append([posted("r", 1)])
         started = time.monotonic()
-        reads = [store._database.read(run) for _ in range(20)]  # more than there are readers
+        reads = [store._database.read(run) for _ in range(400)]  # one after the other: a minute
         results = await asyncio.gather(*reads, return_exceptions=True)
-        assert time.monotonic() - started < SLOWEST_SECONDS
+        assert time.monotonic() - started < LONGEST_SECONDS
         assert all(isinstance(result, StoreUnavailable) for result in results)
         assert await store.read("r", 0, 9) == [posted("r", 1)]
 
@@ -486,7 +486,7 @@ async def test_a_closed_store_refuses_at_once(io_loop: Any, path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(StoreUnavailable):
         await store.ping()
-    assert time.monotonic() - started < SLOWEST_SECONDS
+    assert time.monotonic() - started < LONGEST_SECONDS
 
 
 # -- the schema --------------------------------------------------------------------------------
