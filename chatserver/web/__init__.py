@@ -12,7 +12,8 @@
     people.py                what people say of themselves, whom they block
     health.py, pages.py      health checks, the page
     joining.py, joined_page.py   one script of the page's modules, one style sheet
-    files.py, page_parts.py  files for browsers; what plugins add to the page
+    files.py, packing.py     files for browsers, in fewer bytes
+    page_parts.py            what plugins add to the page
     plugin_*.py              requests, streams and sockets that plugins answer
     paths.py, incoming.py    parameters in plugins' paths; bodies that plugins read part by part
     websocket/               the WebSocket transport, and the protocol chat.v1 on it

@@ -20,6 +20,8 @@ from chatserver.web.access import Access, bearer_token, cookie_token, session_co
 from chatserver.web.gate import Gate
 from chatserver.web.response_heads import (
     DEFAULT_HEADERS,
+    JSON,
+    JSON_HEADERS,
     ErrorReply,
     http_date,
     identified,
@@ -171,7 +173,8 @@ class BaseHandler(RequestHandler):
 
     def flush(self, include_footers: bool = False) -> "Future[None]":
         if not self._headers_written:
-            for name, value in DEFAULT_HEADERS.items():
+            is_json = self._headers.get("Content-Type") == JSON
+            for name, value in (JSON_HEADERS if is_json else DEFAULT_HEADERS).items():
                 self._headers.setdefault(name, value)
             crossing = self.access.cross_origin(self.request, self.reply_headers)
             for name, value in crossing.items():
@@ -280,7 +283,7 @@ class BaseHandler(RequestHandler):
             self._finish_at_once(json_answer(answer, self.request_id, security))
             return
         self.set_status(status)
-        self._headers["Content-Type"] = "application/json"
+        self._headers["Content-Type"] = JSON
         self.finish(answer)
 
     def _is_usual(self) -> bool:

@@ -1,6 +1,5 @@
 """Files below a folder, for browsers: each is read once and has one spelling."""
 
-import gzip
 import hashlib
 import mimetypes
 import os.path
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chatserver.errors import ChatError
+from chatserver.web.packing import Packed
 
 mimetypes.add_type("text/javascript", ".js")
 mimetypes.add_type("text/javascript", ".mjs")
@@ -25,10 +25,9 @@ PACKED_FROM = 512  # bytes; below, the header costs what packing saves
 
 class File(NamedTuple):
     data: bytes
-    etag: str
+    digest: str  # of the data
     caching: str  # the value of Cache-Control
-    packed: bytes | None  # the data with gzip; None for pictures, and with `debug`
-    packed_etag: str
+    packed: Packed | None  # None for pictures, and with `debug`
 
 
 class Files:
@@ -75,11 +74,10 @@ class Files:
 
 
 def made(path: str, data: bytes, *, packed: bool) -> File:
-    """What is served at a path; with `packed` also with gzip, if that is worth it."""
-    digest = hashlib.sha256(data).hexdigest()[:20]
+    """What is served at a path; with `packed` also in fewer bytes, if that is worth it."""
     is_packed = packed and len(data) >= PACKED_FROM and _is_text(path)
-    smaller = gzip.compress(data, mtime=0) if is_packed else None
-    return File(data, f'"{digest}"', ASK_AGAIN, smaller, f'"{digest}-gz"')
+    digest = hashlib.sha256(data).hexdigest()[:20]
+    return File(data, digest, ASK_AGAIN, Packed(data) if is_packed else None)
 
 
 def media_type(path: str) -> str:
@@ -91,15 +89,6 @@ def media_type(path: str) -> str:
 def _is_text(path: str) -> bool:
     kind = media_type(path)
     return kind.startswith("text/") or kind.partition(";")[0].endswith(("json", "+xml"))
-
-
-def takes_gzip(accepted: str) -> bool:
-    """Whether the value of an Accept-Encoding header names gzip (RFC 9110, 12.5.3)."""
-    for part in accepted.lower().split(","):
-        name, _, weight = part.partition(";")
-        if name.strip() == "gzip":
-            return not re.fullmatch(r"\s*q=0(\.0*)?\s*", weight)
-    return False
 
 
 def _digest(folder: Path) -> str:

@@ -1,6 +1,5 @@
 """The parts of the page that plugins bring: their files, and the list from which the page loads them."""
 
-import gzip
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +9,10 @@ import msgspec
 from chatserver.errors import StartupError
 from chatserver.hooks.types import PagePart
 from chatserver.web.base import BaseHandler
-from chatserver.web.files import Files, takes_gzip
+from chatserver.web.files import Files
+from chatserver.web.packing import Packed
 from chatserver.web.pages import FileHandler
+from chatserver.web.response_heads import JSON
 
 # Path, handler, name for metrics, and further attributes of the handler's class.
 Address = tuple[str, type[BaseHandler], str, dict[str, Any]]
@@ -30,16 +31,15 @@ class PageParts(BaseHandler):
     """GET /api/v1/page"""
 
     listed = b""
-    packed = b""  # with gzip
+    packed = Packed(b"")
 
     async def get(self) -> None:
-        self.set_header("Content-Type", "application/json")
+        self.set_header("Content-Type", JSON)
         self.set_header("Vary", "Accept-Encoding")
-        if takes_gzip(self.request.headers.get("Accept-Encoding", "")):
-            self.set_header("Content-Encoding", "gzip")
-            self.finish(self.packed)
-        else:
-            self.finish(self.listed)
+        form = self.packed.form(self.request.headers.get("Accept-Encoding", ""))
+        if form is not None:
+            self.set_header("Content-Encoding", form.coding)
+        self.finish(self.listed if form is None else form.data)
 
 
 def addresses(parts: Sequence[tuple[str, PagePart]], *, debug: bool) -> list[Address]:
@@ -65,5 +65,5 @@ def addresses(parts: Sequence[tuple[str, PagePart]], *, debug: bool) -> list[Add
         )
         found.append((re.escape(base) + "(.+)", FileHandler, f"{base}FILE", {"files": files}))
     answer = msgspec.json.encode({"parts": listed})
-    forms = {"listed": answer, "packed": gzip.compress(answer, mtime=0)}
+    forms = {"listed": answer, "packed": Packed(answer)}
     return [(r"/api/v1/page", PageParts, "/api/v1/page", forms), *found]

@@ -11,9 +11,9 @@ from chatserver.errors import StartupError
 from chatserver.process.folders import packaged
 from chatserver.web.access import cookie_token
 from chatserver.web.base import BaseHandler
-from chatserver.web.files import File, Files, made, media_type, takes_gzip
+from chatserver.web.files import File, Files, made, media_type
 from chatserver.web.joined_page import WORKER, JoinedPage
-from chatserver.web.response_heads import content_policy
+from chatserver.web.response_heads import NOTHING, content_policy
 
 PAGE = "index.html"
 NO_BUILD = b'name="build" content=""'
@@ -87,10 +87,6 @@ class StaticFiles(Files):
         return ", ".join(links)
 
 
-# A policy counts for documents and workers alone. A page has many scripts, and headers are not compressed.
-NOTHING = "default-src 'none'"
-
-
 class FileHandler(BaseHandler):
     """Answers with one of the files."""
 
@@ -101,12 +97,13 @@ class FileHandler(BaseHandler):
         file = self.files.read(path or PAGE)
         self.set_header("Content-Type", media_type(path or PAGE))
         self.set_header("Cache-Control", file.caching)
-        data, etag = file.data, file.etag
+        data, etag = file.data, f'"{file.digest}"'
         if file.packed is not None:
             self.set_header("Vary", "Accept-Encoding")
-            if takes_gzip(self.request.headers.get("Accept-Encoding", "")):
-                data, etag = file.packed, file.packed_etag
-                self.set_header("Content-Encoding", "gzip")
+            form = file.packed.form(self.request.headers.get("Accept-Encoding", ""))
+            if form is not None:
+                data, etag = form.data, f'"{file.digest}-{form.coding}"'
+                self.set_header("Content-Encoding", form.coding)
         self.set_header("ETag", etag)
         if path == WORKER:
             self.set_header("Service-Worker-Allowed", "/")

@@ -31,6 +31,10 @@ def content_policy(origin: str = "", *, fetches: bool = False) -> str:
     )
 
 
+# A policy counts for documents and workers alone. For what is neither this one says all, in fewer bytes.
+NOTHING = "default-src 'none'"
+JSON = "application/json"
+
 SECURITY_HEADERS = {
     "Content-Security-Policy": content_policy(),
     "X-Content-Type-Options": "nosniff",
@@ -42,8 +46,10 @@ SECURITY_HEADERS = {
 # Unless a handler says otherwise.
 DEFAULT_HEADERS = SECURITY_HEADERS | {"Server": "chatserver", "Cache-Control": "no-store"}
 
-_FIELDS = "".join(f"{name}: {value}\r\n" for name, value in DEFAULT_HEADERS.items())
-_JSON: Final = (f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{_FIELDS}").encode("ascii")
+JSON_HEADERS = DEFAULT_HEADERS | {"Content-Security-Policy": NOTHING}
+
+_FIELDS = "".join(f"{name}: {value}\r\n" for name, value in JSON_HEADERS.items())
+_JSON: Final = (f"HTTP/1.1 200 OK\r\nContent-Type: {JSON}\r\n{_FIELDS}").encode("ascii")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _ids = random.Random()  # request ids must differ, not be secret  # noqa: S311
@@ -98,7 +104,7 @@ def refusal(error: ChatError, request_id: str) -> bytes:
     status = HTTPStatus(error.meaning.status)
     retry = "Retry-After: 1\r\n" if error.meaning.retry == "later" else ""
     lines = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n{_FIELDS}"
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {JSON}\r\n{_FIELDS}"
         f"{retry}X-Request-Id: {request_id}\r\nDate: {http_date()}\r\nConnection: close\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )

@@ -31,8 +31,11 @@ async def test_security_headers_are_on_every_answer(server: Running) -> None:
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy
         assert "tornado" not in answer.headers["server"].lower()
-        if path == "/static/app.js":  # as a page of its own it could do nothing
+        kind = answer.headers["content-type"]
+        if kind.startswith(("text/javascript", "application/json")):  # no document, nor a worker
             assert policy == "default-src 'none'"
+        else:
+            assert "script-src 'self'" in policy, (path, kind)
 
 
 async def test_the_worker_has_the_policy_of_the_page(server: Running) -> None:

@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from chatserver.config import load
 from chatserver.errors import ChatError
 from chatserver.web.pages import StaticFiles
 from tests.protocol.conftest import Start
+from tests.waiting import until
 
 STATIC = Path(__file__).parents[2] / "static"
 LASTING = "public, max-age=31536000, immutable"
@@ -71,8 +73,32 @@ async def test_texts_are_packed_for_whoever_takes_gzip_and_for_nobody_else(start
             given = {"Accept-Encoding": "gzip", "If-None-Match": seen}
             again = await server.http("GET", path, headers=given)
             assert (again.status_code, again.content) == (304, b"")
-            other = await server.http("GET", path, headers=given | {"Accept-Encoding": "br"})
+            other = await server.http("GET", path, headers=given | {"Accept-Encoding": "zstd"})
             assert other.status_code == 200
+
+
+async def test_texts_are_packed_with_brotli_a_moment_after_somebody_asked(start: Start) -> None:
+    server = start()
+    for path in ("/static/joined/app.js", "/api/v1/page"):
+        gzip = await server.http("GET", path, headers={"Accept-Encoding": "gzip"})
+
+        async def brotli(path: str = path) -> Any:
+            answer = await server.http("GET", path, headers={"Accept-Encoding": "gzip, br"})
+            return answer if answer.headers["content-encoding"] == "br" else None
+
+        await until(lambda brotli=brotli: brotli())
+        answer = await brotli()
+        assert answer.content == gzip.content and answer.headers["vary"] == "Accept-Encoding"
+        assert int(answer.headers["content-length"]) < int(gzip.headers["content-length"])
+        refused = {"Accept-Encoding": "br;q=0, gzip"}
+        assert (await server.http("GET", path, headers=refused)).headers[
+            "content-encoding"
+        ] == "gzip"
+    seen = {
+        "Accept-Encoding": "br",
+        "If-None-Match": (await brotli("/static/joined/app.js")).headers["etag"],
+    }
+    assert (await server.http("GET", "/static/joined/app.js", headers=seen)).status_code == 304
 
 
 async def test_the_page_says_what_its_script_will_ask_for(start: Start) -> None:
