@@ -588,6 +588,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "announcements",
             "emoji",
             "pictures",
+            "inbox",
             "disk_blobs",
             "uploads",
             "attachments",

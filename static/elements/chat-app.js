@@ -39,8 +39,8 @@ class ChatApp extends View {
   #titled = null; // the timer of the title
 
   build() {
-    const { session, store, connection, notices } = this;
-    this.#list = h("room-list", { class: "side", role: "region", "aria-label": t("rooms"), session, store });
+    const { session, store, connection, notices, places } = this;
+    this.#list = h("room-list", { class: "side", role: "region", "aria-label": t("rooms"), session, store, places });
     this.#main = h("main", { class: "main", tabindex: "-1" });
     this.#announcer = h("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "data-testid": "announcer" });
     this.#notices = h("notice-list", { notices });

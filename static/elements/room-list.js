@@ -1,5 +1,5 @@
 /**
- * The side bar: who I am, creating and choosing rooms, and one field that finds rooms, people, settings and actions. Needs `session`, `store`, `active` (a room's id).
+ * The side bar: who I am, creating and choosing rooms, and one field that finds rooms, people, settings and actions. Needs `session`, `store`, `places`, `active` (a room's id).
  * Fires "room-chosen" ({room}) and "message-chosen" ({room, seq}).
  *
  * A message changes the row of its room, in place. The list is sorted anew when a room comes, goes, has another name or
@@ -22,6 +22,7 @@ import { RoomGroup } from "./room-group.js";
 import { makeActRow, roomItem, rowKey, updateActRow } from "./room-row.js";
 import { signOut } from "./sign-out.js";
 import { bars } from "./skeleton.js";
+import "./side-panels.js";
 import { showStatus } from "./status-mark.js";
 import { tellError } from "./toasts.js";
 import { View } from "./view.js";
@@ -29,6 +30,7 @@ import { View } from "./view.js";
 class RoomList extends View {
   session;
   store;
+  places;
   #active = null;
   #filter;
   #nav;
@@ -122,6 +124,7 @@ class RoomList extends View {
       "div",
       { class: "side-head" },
       h("h1", {}, t("rooms")),
+      h("side-panels", { places: this.places }),
       button(t("search"), ICONS.search, "search", () => void this.search()),
       button(t("directory"), ICONS.compass, "directory", () => void this.#browse()),
       button(t("room.create"), ICONS.plus, "new-room", () => void this.create()),

@@ -42,6 +42,8 @@ const FIELDS = {
   "admin.page/v1": PART,
   // {user}: in what staff of the server sees of an account
   "admin.user/v1": PART,
+  // {close}: as a button in the head of the side bar that opens a dialog, with the number that `count`, if there is one, tells
+  "side.panels/v1": { ...PART, icon: "string" },
   // {user}: as a line above the page
   "page.lines/v1": { id: "string", mount: "function" },
   // {title, body, room, message, plugin}: nowhere: it changes notifications or holds them back

@@ -173,6 +173,8 @@ export class Plugins {
       follow: (name, listener) => this.#listen(plugin, part, listener, (tell, end) => this.#follow(plugin, name, tell, end)),
       /** Calls `listener` with each [notice](#notices) `name`, and when some may have been missed; returns a function that ends that. */
       hear: (name, listener) => this.#listen(plugin, part, listener, (tell, end) => this.#hear(plugin, name, tell, end)),
+      /** Calls `listener` with `{room}` when the reader has read further there, here or on another device; returns a function that ends that. */
+      onRead: (listener) => this.#listen(plugin, part, listener, (tell, end) => store.addEventListener("change", ({ detail: { room, only } }) => only === "read" && void tell({ room }), end)),
       /** Shows a room of the reader, and in it the message with this `seq`, which may be left out. */
       show: (room, seq = null) => {
         if (!store.room(room)) return;

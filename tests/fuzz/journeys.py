@@ -15,7 +15,7 @@ from tests.fuzz.findings import Findings
 PLUGINS = (
     *("disk_blobs", "uploads", "attachments", "totp", "invites", "scheduled", "reports"),
     *("announcements", "emoji"),
-    *("pictures", "slash_commands", "shortcodes", "choices"),
+    *("pictures", "inbox", "slash_commands", "shortcodes", "choices"),
 )
 METHODS = ("password", "totp", "invite", "nothing")
 PURPOSES = ("sign_in", "link", "confirm", "challenge")
@@ -136,6 +136,8 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("DELETE", f"/api/v1/emoji/{_quoted(rng)}")
     await caller.call("GET", f"/api/v1/emoji/{_quoted(rng)}/{_quoted(rng)}")
     await caller.call("GET", f"/api/v1/pictures?users={_quoted(rng)}")
+    await caller.call("GET", f"/api/v1/inbox?after={_quoted(rng)}&limit={_quoted(rng)}")
+    await caller.call("POST", "/api/v1/inbox/seen")
     await caller.call(rng.choice(("PUT", "DELETE")), "/api/v1/me/picture", {"a": values.text(rng)})
     await caller.call("GET", f"/api/v1/users/{_quoted(rng)}/picture/{_quoted(rng)}")
     await caller.call("POST", "/api/v1/invites", {"uses": 1, "days": 1, "rooms": [target.room]})

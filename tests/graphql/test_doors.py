@@ -57,6 +57,10 @@ FIELDS = {
     "reports.seen": "Mutation.seeSettledReports",
     "POST /api/v1/reports/own/seen": "Mutation.seeSettledReports",
     "pictures.of": "User.picture",
+    "inbox.list": "Query.inbox",
+    "inbox.count": "Query.inbox",
+    "inbox.seen": "Mutation.seeInbox",
+    "POST /api/v1/inbox/seen": "Mutation.seeInbox",
 }
 BYTES = "The bytes of a file go by HTTP: GraphQL carries JSON."
 BROWSER = "Another server leads the browser here, which is no client of GraphQL."

@@ -136,6 +136,7 @@ USES: dict[str, Callable[[Page], Locator]] = {
     "room.panels/v1": in_head("faulty.room-panels-v1", ".room-panel"),
     "room.settings/v1": in_head("room-settings", ".room-panel"),
     "settings.page/v1": in_settings("settings-page-v1"),
+    "side.panels/v1": in_head("faulty.side-panels-v1", "dialog"),
 }
 
 
@@ -186,6 +187,8 @@ def test_a_fault_stays_in_its_place_and_can_be_tried_again(
     if place.startswith(("account", "admin", "profile", "settings")):
         expect(shown).to_contain_text("It works now.")
         page.get_by_test_id("settings-close").click()
+    if place == "side.panels/v1":
+        page.keyboard.press("Escape")
     owner.say(f"after {place}")
     owner.sees(f"after {place}")
 

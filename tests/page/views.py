@@ -17,6 +17,7 @@ PLUGINS = [
         "uploads",
         "attachments",
         "pictures",
+        "inbox",
         "invites",
         "reports",
         "announcements",
@@ -329,6 +330,10 @@ class Tour:
         expect(page.get_by_test_id("found").locator("li").first).to_be_visible()
         yield "search"
         page.locator(".dialog-head button").click()
+        page.get_by_test_id("place-inbox.list").click()
+        expect(page.locator(".inbox-entry").first).to_be_visible()
+        yield "inbox"
+        page.keyboard.press("Escape")
 
     def _settings(self) -> Iterator[str]:
         page = self.page

@@ -560,6 +560,7 @@ SETTINGS = {
         "announcements",
         "emoji",
         "pictures",
+        "inbox",
         "totp",
         "passkeys",
         "disk_blobs",

@@ -58,6 +58,7 @@ OTHER_ROUTES = {
     ("POST", "/api/v1/plugins/{plugin}"),  # what operators decide
     ("PUT", "/api/v1/announcement"),
     ("DELETE", "/api/v1/announcement"),
+    ("POST", "/api/v1/inbox/seen"),
     ("POST", "/graphql"),  # its mutations are told apart below
 }
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
@@ -71,12 +72,13 @@ OTHER_MUTATIONS |= {
     "renewRecoveryCodes",
 }
 OTHER_MUTATIONS |= {"seeSettledReports", "blockUser", "unblockUser"}
-OTHER_MUTATIONS |= {"announce", "clearAnnouncement"}
+OTHER_MUTATIONS |= {"announce", "clearAnnouncement", "seeInbox"}
 OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports.own"}  # of plugins
 OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
 OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
 OTHER_OPERATIONS |= {"reports.seen", "emoji.list"}
 OTHER_OPERATIONS |= {"reports.seen", "pictures.of"}
+OTHER_OPERATIONS |= {"inbox.list", "inbox.count", "inbox.seen"}  # of what others did
 
 
 @pytest.fixture(scope="module")

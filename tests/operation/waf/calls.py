@@ -185,6 +185,9 @@ async def call_every_address(
         await ask("PUT", "/api/v1/me/picture", content=content, headers=headers)
     await ask("GET", "/api/v1/pictures", params={"users": other}, headers=owner)
     await ask("DELETE", "/api/v1/me/picture", headers=owner)
+    place = f"8230000000000-999999999998-{room}"
+    await ask("GET", "/api/v1/inbox", params={"after": place, "limit": 10}, headers=owner)
+    await ask("POST", "/api/v1/inbox/seen", headers=owner)
     await ask("DELETE", f"/api/v1/users/{other}/picture", headers=owner)
     chosen = {"values": {"page.turned.1": "<b>'; cat /etc/passwd", "page.theme": None}}
     await ask("PATCH", "/api/v1/me/preferences", json=chosen, headers=owner)

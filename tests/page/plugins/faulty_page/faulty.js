@@ -18,6 +18,7 @@ const KINDS = {
   "room.panels/v1": "part",
   "room.settings/v1": "part",
   "settings.page/v1": "part",
+  "side.panels/v1": "part",
 };
 
 export default function begin(page) {
@@ -32,7 +33,10 @@ export default function begin(page) {
       if (kind === "part") element.append("It works now.");
     };
     const id = place === "message.data/v1" ? "faulty" : place.replace(/\W/g, "-");
-    page.place(place, { id, label: id, icon: ICON, [FUNCTIONS[kind]]: use });
+    const count = () => {
+      throw new Error("broken on purpose");
+    };
+    page.place(place, { id, count, label: id, icon: ICON, [FUNCTIONS[kind]]: use });
   }
   page.place("room.actions/v1", { id: "tell", label: "tell", icon: ICON, run: ({ room }) => page.notify({ title: "Told", body: "by faulty", room }) });
 }

@@ -1,0 +1,87 @@
+"""What happened to a user's own messages, and where they were mentioned: one list, the same on all devices."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from chatserver import (
+    AccountChange,
+    Consumer,
+    Context,
+    GraphQLPart,
+    Operation,
+    PagePart,
+    Powers,
+    Route,
+    Settings,
+    hookimpl,
+    translation,
+)
+from chatserver_plugins.inbox.book import Book
+from chatserver_plugins.inbox.collecting import KINDS, Collecting
+from chatserver_plugins.inbox.desk import Desk
+from chatserver_plugins.inbox.graphql import part
+from chatserver_plugins.inbox.operations import operations
+from chatserver_plugins.inbox.routes import routes
+
+
+class InboxPlugin:
+    """Notes mentions, replies and reactions from the log, and shows them to those who may still read them."""
+
+    class Config(Settings, frozen=True, kw_only=True):
+        keep_days: Annotated[
+            int,
+            msgspec.Meta(
+                title="Retention",
+                description="Time for which an entry is kept, in days.",
+                ge=1,
+                le=3650,
+            ),
+            translation("ja", "保存期間", "通知一覧の項目を残しておく日数です。"),
+        ] = 90
+
+    powers = Powers(
+        service=(
+            *("accounts.get_many", "blocks.list", "history.find", "history.standing"),
+            *("hub.tell_user", "rooms.get_many", "rooms.views"),
+        )
+    )
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._book: Book | None = None
+        self._desk: Desk | None = None
+
+    @hookimpl
+    def register_consumers(self, context: Context) -> Sequence[Consumer]:
+        self._book = Book(context, self._config.keep_days * 86400.0)
+        self._desk = Desk(context, self._book)
+        collecting = Collecting(context, self._book)
+        return [Consumer(name="inbox.entries", handle=collecting.handle, kinds=KINDS, start="now")]
+
+    @hookimpl
+    def register_routes(self) -> Sequence[Route]:
+        return routes(self._opened)
+
+    @hookimpl
+    def register_operations(self) -> Sequence[Operation]:
+        return operations(self._opened)
+
+    @hookimpl
+    def register_graphql(self) -> Sequence[GraphQLPart]:
+        return [part(self._opened)]
+
+    @hookimpl
+    def register_page(self) -> PagePart:
+        return PagePart(folder=Path(__file__).parent / "page", modules=("inbox.js",))
+
+    @hookimpl
+    async def on_account(self, change: AccountChange) -> None:
+        if change.what == "deleted" and self._book is not None:
+            await self._book.forget(change.user)
+
+    def _opened(self) -> Desk:
+        assert self._desk is not None
+        return self._desk

@@ -1,0 +1,128 @@
+"""Entries as their users see them: with the messages as they stand, and without what they may not read any more."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from chatserver import ChatError, Context, Message, RoomView, User, time_text
+from chatserver_plugins.inbox.book import Book, Entry, Kind, Row
+
+PAGE, MOST = 30, 100  # entries of one answer
+COUNTED = 100  # of the newest entries, to say how many are unread
+PLACE_CHARS = 200
+
+
+class By(msgspec.Struct, frozen=True):
+    """A user."""
+
+    id: str
+    name: str
+    username: str
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An entry. `message` is the one that mentions or answers the reader, or the reader's own that got a reaction.
+
+    `id` names the entry. An `unread` one came after the reader last looked, and its message is not read in its room.
+    """
+
+    id: str
+    kind: Kind
+    at: str
+    by: By
+    message: Message
+    unread: bool
+    emoji: str = ""
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Entries, the newest first, and how many of the newest 100 are unread.
+
+    A page may have fewer than asked for, even none. `next`, if there may be more, is the `after` of the next page.
+    """
+
+    entries: Sequence[Shown]
+    unread: int
+    next: str | None = None
+
+
+class Desk:
+    """Answers users, each about their own entries."""
+
+    def __init__(self, context: Context, book: Book) -> None:
+        self._context, self._book = context, book
+
+    async def page(self, user: User, after: str = "", limit: int = PAGE) -> Page:
+        """Raises `ChatError` request.invalid."""
+        if len(after) > PLACE_CHARS or not 1 <= limit <= MOST:
+            raise ChatError(
+                "request.invalid", f"Expected a place of an entry, and a limit of 1 to {MOST}."
+            )
+        rows = await self._book.rows(user.id, after, limit)
+        more = rows[-1].place if len(rows) == limit else None
+        entries = await self._shown(user, rows)
+        return Page(entries=entries, unread=await self.unread(user), next=more)
+
+    async def unread(self, user: User) -> int:
+        """How many of the newest entries are unread."""
+        seen = await self._book.seen(user.id)
+        rows = await self._book.rows(user.id, limit=COUNTED)
+        shown = await self._shown(user, [row for row in rows if row.entry.at > seen])
+        return sum(each.unread for each in shown)
+
+    async def see(self, user: User) -> None:
+        """All entries up to now are seen; the user's devices are told."""
+        await self._book.see(user.id, int(self._context.clock.now() * 1000))
+        self._context.tell("changed", user=user.id)
+
+    async def _shown(self, user: User, rows: Sequence[Row]) -> list[Shown]:
+        """Those that the user may read, and that still stand."""
+        if not rows:
+            return []
+        service = self._context.service
+        rooms = await service.rooms.get_many(list({row.entry.room for row in rows}))
+        views = await service.rooms.views(user, list(rooms.values()))
+        joined = {id for id, view in views.items() if view.joined}
+        wanted = [
+            (rooms[row.entry.room], row.entry.message) for row in rows if row.entry.room in joined
+        ]
+        messages = await service.history.find(user, wanted)
+        people = await service.accounts.get_many(list({row.entry.by for row in rows}))
+        blocked = {each.id for each in (await service.blocks.list(user)).users}
+        seen = await self._book.seen(user.id)
+        found = []
+        for place, entry in rows:
+            message, by = messages.get((entry.room, entry.message)), people.get(entry.by)
+            if (
+                message is None
+                or by is None
+                or by.id in blocked
+                or not _stands(entry, message, user)
+            ):
+                continue
+            found.append(
+                Shown(
+                    id=place,
+                    kind=entry.kind,
+                    at=time_text(entry.at / 1000),
+                    by=By(by.id, by.name, by.username),
+                    message=message,
+                    unread=entry.at > seen and _is_unread(entry, message, views[entry.room]),
+                    emoji=entry.emoji,
+                )
+            )
+        return found
+
+
+def _stands(entry: Entry, message: Message, user: User) -> bool:
+    """Whether the message still says what the entry tells of: it may have been changed or deleted since."""
+    if message.deleted:
+        return False
+    if entry.kind is Kind.REACTION:
+        return entry.by in message.reactions.get(entry.emoji, ())
+    return entry.kind is Kind.REPLY or user.id in message.mentions
+
+
+def _is_unread(entry: Entry, message: Message, room: RoomView) -> bool:
+    """A reaction comes to a message that was read long ago."""
+    return entry.kind is Kind.REACTION or message.seq > (room.read or 0)

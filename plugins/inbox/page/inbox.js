@@ -1,0 +1,34 @@
+/** A button in the side bar with the number of what is new for the reader, and the list that it opens. */
+
+const LABEL = { en: "Activity", ja: "アクティビティ" };
+const BELL = "M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15zM10 21h4";
+const PAUSE_MS = 500; // what comes in a row is asked for once
+
+export default function begin(page) {
+  let timer = null;
+  let turn = 0; // the last one counts, whichever answer comes last
+
+  async function ask(show) {
+    const own = ++turn;
+    const { unread } = await page.call("count").catch(() => ({})); // asked again with the next connection
+    if (own === turn && unread !== undefined) show(unread);
+  }
+
+  page.place("side.panels/v1", {
+    id: "list",
+    label: () => page.said(LABEL),
+    icon: BELL,
+    count: (show) => {
+      const soon = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => void ask(show), PAUSE_MS);
+      };
+      const ends = [page.hear("changed", ({ missed }) => (missed ? void ask(show) : soon())), page.onRead(soon)];
+      return () => {
+        clearTimeout(timer);
+        for (const end of ends) end();
+      };
+    },
+    mount: async (element, { close }) => (await import("./list.js")).show(page, element, close),
+  });
+}

@@ -1,0 +1,219 @@
+"""The inbox: what comes into it, who sees it, and what is unread, at every door."""
+
+from typing import Any
+
+import pytest
+
+from chatserver import ChatError, MessagePosted, Room, RoomKind
+from chatserver.testing.clock import FakeClock
+from chatserver.testing.running import Chat, Person, running
+from chatserver_plugins.inbox import book
+from tests.waiting import until
+
+PATH = "/api/v1/inbox"
+DAY = 86400.0
+
+
+async def page(person: Person, **more: Any) -> Any:
+    return await person.call("inbox.list", **more)
+
+
+async def kinds(person: Person) -> list[tuple[str, str, bool]]:
+    """Of each entry, the newest first: what happened, the text of its message, and whether it is unread."""
+    return [
+        (each["kind"], each["message"]["body"], each["unread"])
+        for each in (await page(person))["entries"]
+    ]
+
+
+async def settled(person: Person, count: int) -> list[tuple[str, str, bool]]:
+    """`kinds`, once there are so many."""
+
+    async def are_there() -> bool:
+        return len(await kinds(person)) == count
+
+    await until(are_there)
+    return await kinds(person)
+
+
+async def answer(chat: Chat, by: Person, room: Room, body: str, to: MessagePosted) -> MessagePosted:
+    event, _ = await chat.service.messages.post(by.user, room, f"{by.id}-{body}", body, to.id)
+    return event
+
+
+async def react(chat: Chat, by: Person, room: Room, to: MessagePosted, emoji: str = "👍") -> None:
+    await chat.service.messages.react(by.user, room, to.id, emoji)
+
+
+async def test_mentions_replies_and_reactions_come_to_whom_they_concern() -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        own = await ada.post(room, "Who brings the cake?")
+        await ben.post(room, "Somebody else speaks, and mentions nobody")
+        await ben.post(room, "I ask @ada and @ben")
+        both = await answer(chat, ben, room, "Me, @ada!", own)
+        await answer(chat, ben, room, "Or not", own)
+        await react(chat, ben, room, own)
+        await react(chat, ada, room, own)
+        await answer(chat, ada, room, "Ada answers herself", own)
+        await react(chat, ada, room, both)
+        assert await settled(ada, 4) == [
+            ("reaction", "Who brings the cake?", True),
+            ("reply", "Or not", True),
+            ("mention", "Me, @ada!", True),
+            ("mention", "I ask @ada and @ben", True),
+        ]
+        (entry,) = (await page(ben))["entries"]
+        assert (entry["kind"], entry["emoji"], entry["message"]["id"]) == (
+            "reaction",
+            "👍",
+            both.id,
+        )
+        assert entry["by"] == {"id": ada.id, "name": "ada", "username": "ada"}
+        assert (await ada.call("inbox.count"))["unread"] == (await page(ada))["unread"] == 4
+
+
+async def test_what_is_gone_or_may_not_be_read_any_more_is_left_out() -> None:
+    async with running("inbox") as chat:
+        await chat.user("olga")  # the owner of the server, whom nobody blocks
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", kind=RoomKind.PRIVATE, members=[ben])
+        own = await ben.post(room, "Mine")
+        messages = chat.service.messages
+        deleted = await ada.post(room, "Deleted: @ben")
+        edited = await ada.post(room, "Edited: @ben")
+        await react(chat, ada, room, own)
+        await answer(chat, ada, room, "Stays", own)
+        await settled(ben, 4)
+        await messages.delete(ada.user, room, deleted.id)
+        await messages.edit(ada.user, room, edited.id, "Edited: nobody")
+        await messages.unreact(ada.user, room, own.id, "👍")
+        assert await kinds(ben) == [("reply", "Stays", True)]
+        await chat.service.blocks.add(ben.user, ada.id)
+        assert (await page(ben))["entries"] == [] == (await ben.http("GET", PATH)).json["entries"]
+        await chat.service.blocks.remove(ben.user, ada.id)
+        assert len(await kinds(ben)) == 1
+        await chat.service.rooms.kick(ada.user, room, ben.id)
+        assert (await page(ben)) == {"entries": [], "unread": 0}
+
+
+async def test_nobody_gets_an_entry_of_a_room_that_they_are_not_in() -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        own = await ben.post(room, "Mine")
+        await chat.service.rooms.leave(ben.user, room)
+        await ada.post(room, "For @ben, who has left")
+        await react(chat, ada, room, own)
+        await ben.join(room)
+        await answer(chat, ada, room, "Welcome back", own)
+        assert await settled(ben, 1) == [("reply", "Welcome back", True)]
+
+
+async def test_entries_are_unread_until_their_message_is_read_or_the_list_was_seen() -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        own = await ben.post(room, "Mine")
+        first = await ada.post(room, "One, @ben")
+        await ada.post(room, "Two, @ben")
+        await react(chat, ada, room, own)
+        await settled(ben, 3)
+        await chat.service.rooms.mark_read(ben.user, room, first.seq)
+        assert [unread for _, _, unread in await kinds(ben)] == [True, True, False]
+        assert await ben.call("inbox.count") == {"unread": 2}
+        assert await ben.call("inbox.seen") == {}
+        assert await ben.call("inbox.count") == {"unread": 0}
+        await ada.post(room, "Three, @ben")
+        await settled(ben, 4)
+        assert await ben.call("inbox.count") == {"unread": 1}
+        assert (await ben.http("POST", f"{PATH}/seen")).status == 204
+        assert await ben.call("inbox.count") == {"unread": 0}
+
+
+async def test_pages_go_on_where_the_one_before_ended() -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        for number in range(5):
+            await ada.post(room, f"{number} @ben")
+        await settled(ben, 5)
+        bodies, after = [], ""
+        for size in (2, 2, 1):
+            found = (await ben.http("GET", f"{PATH}?limit=2&after={after}")).json
+            assert len(found["entries"]) == size
+            bodies += [each["message"]["body"] for each in found["entries"]]
+            after = found.get("next", "")
+        assert after == "" and bodies == [f"{number} @ben" for number in (4, 3, 2, 1, 0)]
+
+
+async def test_the_oldest_entries_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "MOST", 3)
+    monkeypatch.setattr(book, "SPARE", 2)
+    clock = FakeClock()
+    async with running("inbox", clock=clock, settings={"plugin.inbox.keep_days": 30}) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        for number in range(6):
+            await ada.post(room, f"{number} @ben")
+            await until(lambda number=number: chat.service and _newest(ben, f"{number} @ben"))
+        assert [body for _, body, _ in await kinds(ben)] == ["5 @ben", "4 @ben", "3 @ben"]
+        await clock.advance(31 * DAY)
+        assert (await page(ben))["entries"] == []
+
+
+async def _newest(person: Person, body: str) -> bool:
+    found = await kinds(person)
+    return bool(found) and found[0][1] == body
+
+
+async def test_a_deleted_account_leaves_nothing() -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        await ada.post(room, "For @ben")
+        await settled(ben, 1)
+        await ben.call("inbox.seen")
+        await chat.service.accounts.retire("ben")
+        store = chat.service.store
+
+        async def is_empty() -> bool:
+            spaces = ("plugin/inbox", "expiring/inbox")
+            return not any([await store.scan(space, "") for space in spaces])
+
+        await until(is_empty)
+
+
+async def test_the_same_over_graphql() -> None:
+    query = "{ inbox { unread next entries { id kind at unread emoji roomId messageId text by { id name username } } } }"
+    async with running("inbox", "graphql") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        own = await ben.post(room, "Mine")
+        await react(chat, ada, room, own)
+        await settled(ben, 1)
+        data = (await ben.http("POST", "/graphql", {"query": query})).json["data"]["inbox"]
+        (entry,) = data["entries"]
+        assert (data["unread"], data["next"], entry["kind"]) == (1, None, "REACTION")
+        assert (entry["messageId"], entry["roomId"], entry["text"]) == (own.id, room.id, "Mine")
+        assert (entry["unread"], entry["emoji"], entry["by"]["username"]) == (True, "👍", "ada")
+        seen = {"query": "mutation { seeInbox { unread } }"}
+        answered = (await ben.http("POST", "/graphql", seen)).json
+        assert answered["data"]["seeInbox"] == {"unread": 0}
+        wrong = {"query": "{ inbox(first: 101) { unread } }"}
+        errors = (await ben.http("POST", "/graphql", wrong)).json["errors"]
+        assert errors[0]["extensions"]["code"] == "request.invalid"
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=x", "limit=²", f"after={'a' * 300}"]
+)
+async def test_bad_input_is_refused(query: str) -> None:
+    async with running("inbox") as chat:
+        ada = await chat.user("ada")
+        answered = await ada.http("GET", f"{PATH}?{query}")
+        assert (answered.status, answered.json["error"]["code"]) == (400, "request.invalid")
+        assert (await chat.http("GET", PATH)).status == 401
+        with pytest.raises(ChatError, match=r"request\.invalid"):
+            await ada.call("inbox.seen", more=1)
