@@ -22,7 +22,7 @@ import { RoomGroup } from "./room-group.js";
 import { makeActRow, roomItem, rowKey, updateActRow } from "./room-row.js";
 import { signOut } from "./sign-out.js";
 import { bars } from "./skeleton.js";
-import "./side-panels.js";
+import { sidePanels } from "./side-panels.js";
 import { showStatus } from "./status-mark.js";
 import { tellError } from "./toasts.js";
 import { View } from "./view.js";
@@ -370,6 +370,7 @@ class RoomList extends View {
       create: () => void this.create(),
       search: () => void this.search(),
       keys: () => void showShortcuts(),
+      panels: sidePanels(this.places),
       signOut: () => void signOut(this.session),
       browse: (text) => void this.#browse(text),
       write: (username) => this.session.directByName(username).then((room) => this.#choose(room), tellError),

@@ -10,6 +10,15 @@ import { View } from "./view.js";
 const PLACE = "side.panels/v1";
 const MOST = 99;
 
+/** The items of plugins that have a panel. */
+export function sidePanels(places) {
+  return places.in(PLACE);
+}
+
+export async function openSidePanel(item) {
+  (await loaded(import("./side-panel.js")))?.openPanel(item, labelOf(item));
+}
+
 class SidePanels extends View {
   places;
   #ends = new AbortController(); // of the counts that are shown
@@ -20,7 +29,7 @@ class SidePanels extends View {
 
   draw() {
     this.teardown();
-    this.replaceChildren(...this.places.in(PLACE).map((item) => this.#button(item)));
+    this.replaceChildren(...sidePanels(this.places).map((item) => this.#button(item)));
   }
 
   teardown() {
@@ -30,9 +39,8 @@ class SidePanels extends View {
 
   #button(item) {
     const label = labelOf(item);
-    const open = async () => (await loaded(import("./side-panel.js")))?.openPanel(item, label);
     const badge = h("span", { class: "badge mention", hidden: true });
-    const button = h("button", { class: "round", type: "button", title: label, "aria-label": label, "data-testid": `place-${item.key}`, onclick: () => void open() }, icon(item.icon), badge);
+    const button = h("button", { class: "round", type: "button", title: label, "aria-label": label, "data-testid": `place-${item.key}`, onclick: () => void openSidePanel(item) }, icon(item.icon), badge);
     const show = (count) => {
       badge.hidden = !count;
       badge.textContent = count > MOST ? `${MOST}+` : String(count);

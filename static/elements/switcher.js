@@ -5,7 +5,9 @@ import { t } from "../lib/i18n.js";
 import { isStaff } from "../lib/rights.js";
 import { plain } from "../lib/titles.js";
 import "./later-texts.js";
+import { labelOf } from "./plugin-place.js";
 import { PAGES } from "./settings/pages.js";
+import { openSidePanel } from "./side-panels.js";
 
 const USERNAME = /^@?([\p{L}\p{N}_][\p{L}\p{N}_.-]{0,31})$/u;
 const MOST_PEOPLE = 5;
@@ -29,7 +31,7 @@ export async function findStaffPages() {
 
 /**
  * Items for a text, `[{key, title, icon, run}, …]`; none without a text. `acts` has what the items do: `write(username)`,
- * `writeTo(id)`, `browse(text)`, `create()`, `search()`, `keys()`, `signOut()`.
+ * `writeTo(id)`, `browse(text)`, `create()`, `search()`, `keys()`, `signOut()`, and `panels`, the plugins' in the side bar.
  */
 export function found(text, store, acts) {
   if (!text) return [];
@@ -47,6 +49,7 @@ export function found(text, store, acts) {
     { key: "act:search", title: t("search"), icon: ICONS.search, run: acts.search },
     { key: "act:keys", title: t("keys"), icon: ICONS.keyboard, run: acts.keys },
     { key: "act:signOut", title: t("signOut"), icon: ICONS.leave, run: acts.signOut },
+    ...acts.panels.map((item) => ({ key: `panel:${item.key}`, title: labelOf(item), icon: item.icon, run: () => void openSidePanel(item) })),
   ];
   const named = [...pages, ...acting].filter(({ title }) => plain(title).includes(wanted));
   const username = USERNAME.exec(text)?.[1];

@@ -67,7 +67,8 @@ def test_what_is_read_in_its_room_is_new_no_more_on_any_device(
     lee.open_room("Kitchen")
     for badge in badges:
         expect(badge).to_be_hidden()
-    other.page.get_by_test_id("place-inbox.list").click()
+    other.page.get_by_test_id("room-filter").fill("activity")
+    other.page.locator("[data-key='panel:inbox.list']").click()
     entries = other.page.get_by_test_id("side-panel").get_by_role("listitem")
     expect(entries).to_have_count(2)
     expect(entries.first).to_contain_text("Two for @lee")
@@ -75,4 +76,4 @@ def test_what_is_read_in_its_room_is_new_no_more_on_any_device(
     other.page.keyboard.press("ArrowDown")
     expect(entries.last.get_by_role("button")).to_be_focused()
     other.page.keyboard.press("Escape")
-    expect(other.page.get_by_test_id("place-inbox.list")).to_be_focused()
+    expect(other.page.get_by_test_id("room-filter")).to_be_focused()

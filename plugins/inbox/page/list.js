@@ -59,7 +59,8 @@ function row(page, { kind, at, by, message, unread, emoji }, close) {
   const time = make("time", { dateTime: at, textContent: new Intl.DateTimeFormat(page.locale(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(at)) });
   const what = make("strong", { textContent: page.t(kind, { name: by.name || by.username, emoji }), dir: "auto" });
   const room = make("span", { textContent: page.room(message.room)?.name ?? "", dir: "auto" });
-  const head = make("span", { className: "inbox-head muted" }, what, room, time, ...(unread ? [make("span", { className: "inbox-new", textContent: page.t("unread") })] : []));
+  const fresh = unread ? [make("span", { className: "inbox-new", textContent: page.t("unread") })] : [];
+  const head = make("span", { className: "inbox-head muted" }, what, ...fresh, room, time);
   const body = make("span", { className: "inbox-body", textContent: message.body || message.data_text || page.t("file"), dir: "auto" });
   return make("li", {}, make("button", { type: "button", className: "inbox-entry", tabIndex: -1, onclick: choose }, head, body));
 }
