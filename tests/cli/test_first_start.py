@@ -15,6 +15,7 @@ import pytest
 
 from tests.docs.pages import ROOT
 from tests.forking import ran
+from tests.waiting import wait_until
 
 SECONDS = 60  # of silence, after which something is wrong
 MAKEFILE = f"""
@@ -205,6 +206,8 @@ def test_config_shows_the_settings_of_the_running_server(tmp_path: Path) -> None
         for line in process.stderr:
             if "sign up" in line:
                 break
+        # The server notes its settings a moment after it says where it is.
+        wait_until((tmp_path / "here/running.json").exists)
         beside = ran("config", "--data", "here", cwd=tmp_path)
         process.send_signal(signal.SIGTERM)
         process.stderr.read()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -13,13 +14,20 @@ Start = Callable[..., Running]
 
 
 @pytest.fixture(scope="package")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def fresh_lists() -> Iterator[None]:
+    """Lists of public rooms are read for each who asks: where many rooms are made, they are kept for a second."""
+    with mock.patch("chatserver.service.public.KEPT_SECONDS", 0.0):
+        yield
+
+
+@pytest.fixture(scope="package")
+def shared_server(fresh_lists: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Running(tmp_path_factory.mktemp("shared")) as running:
         yield running
 
 
 @pytest.fixture(scope="package")
-def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def mongo_server(fresh_lists: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     mongod = Mongod(tmp_path_factory.mktemp("mongod"))
     mongod.start()
     overrides = {
