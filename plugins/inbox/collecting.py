@@ -19,9 +19,12 @@ class Collecting:
         self._context, self._book = context, book
 
     async def handle(self, events: Sequence[AnyEvent]) -> None:
+        concerning = [event for event in events if _answers(event) or _mentions(event)]
+        if not concerning:
+            return
         service = self._context.service
-        rooms = await service.rooms.get_many(list({event.room for event in events}))
-        there = [event for event in events if event.room in rooms]
+        rooms = await service.rooms.get_many(list({event.room for event in concerning}))
+        there = [event for event in concerning if event.room in rooms]
         answered = [(rooms[event.room], id) for event in there if (id := _answers(event))]
         messages = await service.history.standing(answered)
         told = set()
@@ -42,13 +45,17 @@ def _answers(event: AnyEvent) -> str | None:
     return event.reply_to if isinstance(event, MessagePosted) else None
 
 
+def _mentions(event: AnyEvent) -> tuple[str, ...]:
+    return event.mentions if isinstance(event, MessagePosted) else ()
+
+
 def _entries(event: AnyEvent, messages: Messages) -> Iterator[tuple[str, Entry]]:
     """The users (ids) whom an event concerns, each with what they are told, once."""
     by = event.author.id
     at = int(datetime.fromisoformat(event.at).timestamp() * 1000)
     answered = messages.get((event.room, _answers(event) or ""))
     if isinstance(event, MessagePosted):
-        mentioned = event.mentions[:MOST_MENTIONED]
+        mentioned = _mentions(event)[:MOST_MENTIONED]
         entry = Entry(kind=Kind.MENTION, room=event.room, message=event.id, by=by, at=at)
         yield from ((user, entry) for user in mentioned)
         if answered is not None and answered.author.id not in mentioned:

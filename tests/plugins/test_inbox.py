@@ -7,7 +7,7 @@ import pytest
 from chatserver import ChatError, MessagePosted, Room, RoomKind
 from chatserver.testing.clock import FakeClock
 from chatserver.testing.running import Chat, Person, running
-from chatserver_plugins.inbox import book
+from chatserver_plugins.inbox import book, collecting
 from tests.waiting import until
 
 PATH = "/api/v1/inbox"
@@ -217,3 +217,31 @@ async def test_bad_input_is_refused(query: str) -> None:
         assert (await chat.http("GET", PATH)).status == 401
         with pytest.raises(ChatError, match=r"request\.invalid"):
             await ada.call("inbox.seen", more=1)
+
+
+async def test_a_message_that_mentions_very_many_tells_the_first_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collecting, "MOST_MENTIONED", 1)
+    async with running("inbox") as chat:
+        ada, ben, cat = [await chat.user(name) for name in ("ada", "ben", "cat")]
+        room = await ada.create_room("Lounge", members=[ben, cat])
+        own = await cat.post(room, "Mine")
+        await ada.post(room, "@ben @cat")
+        await answer(chat, ada, room, "Last", own)
+        assert await settled(cat, 1) == [("reply", "Last", True)]
+        assert len(await kinds(ben)) == 1
+
+
+async def test_events_that_come_again_change_nothing() -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        await ada.post(room, "For @ben")
+        await settled(ben, 1)
+        events = (await chat.service.history.events(ada.user, room, 0)).events
+        loaded = chat._server._plugins.all
+        plugin = next(each.instance for each in loaded if each.name == "inbox")
+        again = collecting.Collecting(plugin._desk._context, plugin._book)
+        await again.handle([*events, *events])
+        assert len(await kinds(ben)) == 1
