@@ -85,8 +85,10 @@ async def test_what_is_gone_or_may_not_be_read_any_more_is_left_out() -> None:
         edited = await ada.post(room, "Edited: @ben")
         await react(chat, ada, room, own)
         await answer(chat, ada, room, "Stays", own)
-        await settled(ben, 4)
+        goes = await answer(chat, ada, room, "Goes", own)
+        await settled(ben, 5)
         await messages.delete(ada.user, room, deleted.id)
+        await messages.delete(ada.user, room, goes.id)
         await messages.edit(ada.user, room, edited.id, "Edited: nobody")
         await messages.unreact(ada.user, room, own.id, "👍")
         assert await kinds(ben) == [("reply", "Stays", True)]
@@ -109,6 +111,8 @@ async def test_nobody_gets_an_entry_of_a_room_that_they_are_not_in() -> None:
         await ben.join(room)
         await answer(chat, ada, room, "Welcome back", own)
         assert await settled(ben, 1) == [("reply", "Welcome back", True)]
+        await chat.service.rooms.leave(ben.user, room)
+        assert await kinds(ben) == []
 
 
 async def test_entries_are_unread_until_their_message_is_read_or_the_list_was_seen() -> None:
@@ -125,6 +129,7 @@ async def test_entries_are_unread_until_their_message_is_read_or_the_list_was_se
         assert await ben.call("inbox.count") == {"unread": 2}
         assert await ben.call("inbox.seen") == {}
         assert await ben.call("inbox.count") == {"unread": 0}
+        assert [unread for _, _, unread in await kinds(ben)] == [False, False, False]
         await ada.post(room, "Three, @ben")
         await settled(ben, 4)
         assert await ben.call("inbox.count") == {"unread": 1}
