@@ -41,6 +41,7 @@ from chatserver.errors import (
     StoreUnavailable,
     Undeliverable,
 )
+from chatserver.formatting import body_html, body_plain
 from chatserver.hooks.actions import (
     ACTIONS,
     AccountLock,
@@ -461,6 +462,8 @@ __all__ = [
     "address_network",
     "blob_answer",
     "blob_content",
+    "body_html",
+    "body_plain",
     "cleared",
     "cursor_of",
     "demand_blob_key",

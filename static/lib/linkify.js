@@ -1,6 +1,6 @@
 /** Splits a message into plain text and web addresses. It makes no markup: the caller makes nodes. */
 
-const ADDRESS = /https?:\/\/[^\s<>"'`、。「」『』（）【】]+/giu;
+const ADDRESS = /https?:\/\/[^\s<>"'\x60、。「」『』（）【】]+/giu;
 const PAIRS = new Map([[")", "("], ["]", "["], ["}", "{"]]);
 
 /** `[{text, href?}, …]`, whose texts joined are the body. */
@@ -19,7 +19,7 @@ export function segments(body) {
 }
 
 /** Without punctuation and brackets at the end that more likely belong to the sentence: `)` stays if `(` is in it. */
-function withoutEnd(address) {
+export function withoutEnd(address, punctuation = ".,:;!?") {
   let end = address.length;
   const open = new Map([...PAIRS].map(([close, opening]) => [close, count(address, opening) - count(address, close)]));
   for (; end > 0; end--) {
@@ -28,7 +28,7 @@ function withoutEnd(address) {
     if (spare !== undefined) {
       if (spare >= 0) break;
       open.set(last, spare + 1);
-    } else if (!".,:;!?".includes(last)) break;
+    } else if (!punctuation.includes(last)) break;
   }
   return address.slice(0, end);
 }

@@ -1,0 +1,15 @@
+"""Texts of messages have marks (docs/formatting.md). Bodies stay as they were typed; this is how they are shown."""
+
+from chatserver.formatting.blocks import parse
+from chatserver.formatting.html import to_html
+from chatserver.formatting.plain import to_plain
+
+
+def body_html(body: str) -> str:
+    """A message's body as HTML that is safe to put into a page: a few elements, and all that was typed escaped."""
+    return to_html(parse(body))
+
+
+def body_plain(body: str) -> str:
+    """A message's body without its marks, as a notice or a mail shows it; spoilers stay hidden."""
+    return to_plain(parse(body))
