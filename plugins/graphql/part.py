@@ -159,6 +159,7 @@ def own_part() -> GraphQLPart:
             "Message.replyToMessage": messages.reply_to_message,
             "Message.mentions": messages.mentions,
             "Message.reactions": messages.reactions,
+            "Message.bodyHtml": messages.html,
             "Message.data": messages.data,
             "MessagePosted.data": messages.posted_data,
             "MessageEdited.data": messages.data,

@@ -1,8 +1,15 @@
 """The queries, and who may read what."""
 
+import asyncio
+from types import SimpleNamespace
+from unittest import mock
+
 import pytest
 
-from chatserver import ServerRole
+from chatserver import ServerRole, body_html
+from chatserver_plugins.graphql.loaders import Activity
+from chatserver_plugins.graphql.resolvers import messages
+from chatserver_plugins.graphql.turns import Pace
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import People
 from tests.graphql.speaker import Speaker
@@ -113,13 +120,13 @@ async def test_every_field_of_a_message(people: People) -> None:
     ada, bob = await people("Ada", "Bob")
     room = await ada.make_room("Lounge", "PUBLIC", bob.id)
     first = await ada.post(room, "first")
-    second = await bob.post(room, f"Hello @{ada.username}", "my-id", replyTo=first["id"])
+    second = await bob.post(room, f"**Hello** @{ada.username}", "my-id", replyTo=first["id"])
     await ada.ask(
         "mutation ($input: ReactionInput!) { addReaction(input: $input) { seq } }",
         input={"roomId": room, "messageId": second["id"], "emoji": "👍"},
     )
     query = """query ($room: ID!, $id: ID!) { room(id: $room) { message(id: $id) {
-      id seq roomId room { name } author { id name username } at body clientId replyTo
+      id seq roomId room { name } author { id name username } at body bodyHtml clientId replyTo
       replyToMessage { body author { name } } mentions { name } editedAt deleted pinned
       reactions { emoji count mine users(first: 1) { username } } } } }"""
     found = (await ada.ask(query, room=room, id=second["id"]))["room"]["message"]
@@ -130,7 +137,8 @@ async def test_every_field_of_a_message(people: People) -> None:
         "room": {"name": "Lounge"},
         "author": {"id": bob.id, "name": "Bob", "username": bob.username},
         "at": second["at"],
-        "body": f"Hello @{ada.username}",
+        "body": f"**Hello** @{ada.username}",
+        "bodyHtml": f"<p><strong>Hello</strong> @{ada.username}</p>",
         "clientId": "my-id",
         "replyTo": first["id"],
         "replyToMessage": {"body": "first", "author": {"name": "Ada"}},
@@ -144,6 +152,43 @@ async def test_every_field_of_a_message(people: People) -> None:
     }
     none = await ada.ask(query, room=room, id=f"{room}-9999")
     assert none["room"]["message"] is None
+
+
+async def test_the_html_of_a_deleted_message_is_empty_and_that_of_a_long_one_is_whole(
+    people: People,
+) -> None:
+    ada, bob = await people("Ada", "Bob")
+    room = await ada.make_room("Lounge", "PUBLIC", bob.id)
+    long = "*a* _b_ " * 900 + "."
+    await ada.post(room, long, "long")
+    gone = await ada.post(room, "**secret**")
+    await ada.ask(
+        "mutation ($input: MessageInput!) { deleteMessage(input: $input) { seq } }",
+        input={"roomId": room, "messageId": gone["id"]},
+    )
+    found = (await ada.ask(ROOM % "messages { bodyHtml }", id=room))["room"]["messages"]
+    assert [message["bodyHtml"] for message in found] == [body_html(long), ""]
+
+
+async def test_no_two_long_texts_are_made_html_in_one_turn_of_the_loop() -> None:
+    loop = asyncio.get_running_loop()
+    activity = Activity()
+    activity.pace = Pace()
+    info = SimpleNamespace(context=SimpleNamespace(activity=activity))
+    turns = 0
+
+    def count_turn() -> None:
+        nonlocal turns
+        turns += 1
+        counting = loop.call_soon(count_turn)
+        if turns > 1000:
+            counting.cancel()
+
+    count_turn()
+    message = SimpleNamespace(body="*a* " * 1500)
+    with mock.patch.object(messages, "body_html", lambda _: turns):
+        made = await asyncio.gather(*(messages.html(message, info) for _ in range(5)))
+    assert len(set(made)) == 5
 
 
 async def test_the_log_and_its_kinds(people: People) -> None:

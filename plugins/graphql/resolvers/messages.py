@@ -10,11 +10,14 @@ from chatserver import (
     MessageEdited,
     MessagePosted,
     RoomView,
+    body_html,
 )
 from chatserver_plugins.graphql.asking import Asking, MessageKey
 from chatserver_plugins.graphql.inputs import bounded
 from chatserver_plugins.graphql.resolvers.rooms import message_or_none, room_of
 
+HTML_CHARS = 10  # of a body that are parsed in the time of a field
+SHORT_CHARS = 200  # of bodies that are parsed without waiting for a turn of their own
 USERS, USERS_MOST = 20, 100  # of one reaction
 
 
@@ -88,6 +91,18 @@ async def _awaited_body(parent: MessagePosted, message: Awaitable[Message]) -> s
 
 def _body(event: MessagePosted, message: Message) -> str:
     return "" if message.deleted or message.edited_at is not None else event.body
+
+
+def html(parent: Message, info: Any) -> str | Awaitable[str]:
+    body = parent.body
+    return body_html(body) if len(body) <= SHORT_CHARS else _html_in_turn(body, info.context)
+
+
+async def _html_in_turn(body: str, asking: Asking) -> str:
+    """A page of long messages takes many turns of the loop."""
+    if asking.activity.pace is not None:
+        await asking.activity.pace.turn(asking.activity, len(body) // HTML_CHARS)
+    return body_html(body)
 
 
 def data(parent: Message | MessageEdited, info: Any, namespace: str | None = None) -> Any:
