@@ -7,6 +7,7 @@
 import { h, LOGO } from "../lib/dom.js";
 import { drawSoon } from "../lib/drawing.js";
 import { t } from "../lib/i18n.js";
+import { plainOf } from "../lib/late-formatting.js";
 import { frozen } from "../lib/plugins.js";
 import { roomTitle } from "../lib/titles.js";
 import { countOf } from "../lib/unread.js";
@@ -180,7 +181,7 @@ class ChatApp extends View {
   }
 
   #announce({ room, message }) {
-    this.#say(room, t("message.announce", { name: message.author.name, body: message.body }));
+    this.#say(room, t("message.announce", { name: message.author.name, body: plainOf(message.body) }));
   }
 
   /** A room exists no more: whoever has it open sees the list, and the reader is told. */

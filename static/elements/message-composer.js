@@ -10,6 +10,7 @@ import { asMessage, asTyped, isCommand } from "../lib/commands.js";
 import { h, icon, ICONS, insertText } from "../lib/dom.js";
 import { hasEmoji } from "../lib/emoji.js";
 import { errorText, t } from "../lib/i18n.js";
+import { plainOf } from "../lib/late-formatting.js";
 import { applies } from "../lib/places.js";
 import { roomTitle } from "../lib/titles.js";
 import { frozen } from "../lib/plugins.js";
@@ -241,7 +242,7 @@ class MessageComposer extends View {
       for (const { namespace, value, label, file } of attached) this.#room.attached.add(namespace, value, { label, file, isLater: value === null });
     this.#closeSuggestions();
     if (editing) this.#showContext(t("message.editing"), editing.before);
-    else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), this.store.blocked.has(reply.author) ? t("message.folded") : reply.body || t("message.deleted"));
+    else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), this.store.blocked.has(reply.author) ? t("message.folded") : plainOf(reply.body) || t("message.deleted"));
     else this.#hideContext();
     this.#drawChips();
     this.#grow();

@@ -7,6 +7,7 @@
 import { h, icon, ICONS, write } from "../lib/dom.js";
 import { formatDay, t } from "../lib/i18n.js";
 import { seqOf } from "../lib/ids.js";
+import { formatterOf, formatting } from "../lib/late-formatting.js";
 import { reactedBy } from "../lib/rooms-store.js";
 import { Timeline } from "../lib/timeline.js";
 import { covers, nearest } from "../lib/window.js";
@@ -89,6 +90,7 @@ class MessageList extends View {
     this.listen(this.session.outbox, "change", ({ detail }) => detail.room === this.#id && this.redraw());
     this.listen(this.session.statuses, "change", ({ detail }) => this.#wrote(detail.users) && this.#rows.remake());
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("message.") && this.#rows.remake());
+    this.listen(formatting, "loaded", () => this.#rows.remake());
     this.listen(document, "visibilitychange", () => this.#onVisible());
     this.store.enter(this.#id);
     this.#awaitMidnight();
@@ -182,6 +184,7 @@ class MessageList extends View {
     const node = this.#make(entry);
     node.dataset.key = entry.key;
     carryOver(old, node);
+    formatterOf(entry.message?.body ?? "")?.keepRevealed(old, node);
     const focused = old.contains(document.activeElement) ? document.activeElement : null;
     const hasActions = old === this.#pointed || old === this.#entered;
     if (this.#pointed === old) this.#pointed = node;

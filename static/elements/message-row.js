@@ -6,6 +6,7 @@
 import { h, icon } from "../lib/dom.js";
 import { pictured } from "../lib/emoji.js";
 import { errorText, formatFull, formatTime, t } from "../lib/i18n.js";
+import { formatterOf, plainOf } from "../lib/late-formatting.js";
 import { segments } from "../lib/linkify.js";
 import { frozen } from "../lib/plugins.js";
 import { avatar } from "./avatar.js";
@@ -76,20 +77,30 @@ function quote({ reply_to: original }, quoted, folded, places) {
 }
 
 function quotedParts(message, folded, places) {
-  const text = folded ? t("message.folded") : message.deleted ? t("message.deleted") : message.body;
+  const text = folded ? t("message.folded") : message.deleted ? t("message.deleted") : plainOf(message.body);
   return [h("strong", { dir: "auto" }, message.author.name), h("span", { dir: "auto" }, ...withPictures(text, places))];
 }
 
 /** `repeats`: the text says no more than what plugins show below it, as the names of attached files do. */
 function body(message, repeats, places) {
   if (message.deleted) return h("p", { class: "message-body deleted" }, t("message.deleted"));
-  const parts = repeats ? [] : segments(message.body).flatMap(({ text, href }) =>
-    href ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text) : withPictures(text, places),
-  );
   const edited = message.edited_at && h("small", { class: "edited" }, t("message.edited"));
   const pinned = message.pinned && h("small", { class: "edited", "data-testid": "pinned" }, t("message.pinned"));
   if (repeats && !edited && !pinned) return null;
-  return h("p", { class: "message-body", dir: "auto", "data-testid": "message-body" }, ...parts, edited, pinned);
+  const node = repeats ? bare([]) : (formatterOf(message.body)?.formatted(message.body, (text) => withPictures(text, places)) ?? bare(linked(message.body, places)));
+  node.append(...[edited, pinned].filter(Boolean));
+  return node;
+}
+
+/** A text without marks, or whose marks are not drawn yet. */
+function bare(parts) {
+  return h("p", { class: "message-body", dir: "auto", "data-testid": "message-body" }, ...parts);
+}
+
+function linked(body, places) {
+  return segments(body).flatMap(({ text, href }) =>
+    href ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text) : withPictures(text, places),
+  );
 }
 
 /** A text as nodes: emoji of plugins are pictures in it. */

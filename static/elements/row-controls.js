@@ -3,13 +3,14 @@
  * row with the focus has controls that Tab reaches.
  */
 
-const CONTROLS = "a[href], button, input, select, textarea";
+const CONTROLS = "a[href], button, input, select, textarea, [role=region]";
 
 /** Whether Tab reaches what is in a row. */
 export function openRow(row, isOpen) {
   for (const control of row.querySelectorAll(CONTROLS)) {
-    if (isOpen) control.removeAttribute("tabindex");
-    else control.setAttribute("tabindex", "-1");
+    if (!isOpen) control.setAttribute("tabindex", "-1");
+    else if (control.role) control.tabIndex = 0; // scrolls by itself
+    else control.removeAttribute("tabindex");
   }
 }
 

@@ -6,6 +6,7 @@
  */
 
 import { DEVICE } from "./device.js";
+import { plainOf } from "./late-formatting.js";
 import { complain, frozen } from "./plugins.js";
 
 const TITLE_CHARS = 120;
@@ -48,7 +49,7 @@ export class Notices extends EventTarget {
     const known = this.#store.room(room);
     const isDirect = known?.kind === "direct" && !known.prefers.muted;
     if (!isDirect && !message.mentions?.includes(this.#store.me?.id)) return;
-    await this.#tell({ title: message.author.name, body: message.body, room, message, plugin: null });
+    await this.#tell({ title: message.author.name, body: plainOf(message.body), room, message, plugin: null });
   }
 
   /** A notification of a plugin. Throws a TypeError without a title. */

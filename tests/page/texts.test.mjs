@@ -9,6 +9,8 @@ import accountEn from "../../static/texts/account/en.js";
 import accountJa from "../../static/texts/account/ja.js";
 import commonEn from "../../static/texts/en.js";
 import commonJa from "../../static/texts/ja.js";
+import formattingEn from "../../static/texts/formatting/en.js";
+import formattingJa from "../../static/texts/formatting/ja.js";
 import roomEn from "../../static/texts/room/en.js";
 import roomJa from "../../static/texts/room/ja.js";
 import staffEn from "../../static/texts/staff/en.js";
@@ -17,8 +19,8 @@ import laterEn from "../../static/texts/later/en.js";
 import laterJa from "../../static/texts/later/ja.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
-const en = { ...commonEn, ...accountEn, ...roomEn, ...staffEn, ...laterEn };
-const ja = { ...commonJa, ...accountJa, ...roomJa, ...staffJa, ...laterJa };
+const en = { ...commonEn, ...accountEn, ...roomEn, ...staffEn, ...laterEn, ...formattingEn };
+const ja = { ...commonJa, ...accountJa, ...roomJa, ...staffJa, ...laterJa, ...formattingJa };
 const FORM = /\.(zero|one|two|few|many)$/; // of plurals, of which languages have different ones
 const isForm = (texts, key) => FORM.test(key) && key.replace(FORM, "") in texts;
 const own = (texts) => Object.keys(texts).filter((key) => !/^(error|why|step)\./.test(key) && !isForm(texts, key)).sort();

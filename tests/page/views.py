@@ -45,6 +45,20 @@ LOADED_LATER = (
     "emoji.list",
 )
 LONG = "An address https://example.org/with/a/very/long/path/that-has-to-break-somewhere-or-else and a text. "
+# Each kind of formatting, as wide as a phone.
+FORMATTED = """# Plan
+**Water** *daily*, ~~weekly~~ with `hose -x`, ||the red can|| and [a guide](https://example.org/guide)
+1. Sow
+   - [x] beans
+   - [ ] peas
+> as grandmother said
+
+```sh
+water
+```
+| bed | l |
+|:-:|--:|
+| a | 2 |"""
 
 
 def server_with_all(data: Path) -> Server:
@@ -69,6 +83,7 @@ def populate(browser: Browser, server: Server) -> None:
     ben.join_room("Garden")
     olga.open_room("Garden")
     add_emoji(olga)
+    olga.say(FORMATTED)
     olga.say("The tomatoes are ripe.")
     olga.say(LONG * 3)
     ben.say("choose")

@@ -1,0 +1,183 @@
+"""Marks in messages, in two browsers: what others see, and how one sets them."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.page.people import Person, Server
+
+pytestmark = pytest.mark.long
+
+EVERYTHING = """これは**重要**です *em* ~~old~~ `a *b*` snake_case_name ||the `end` of it||
+[guide](https://example.org/a_(b)) [example.com](https://example.org/) [x](javascript:alert(1)) https://example.org/b_c
+
+# Head
+> said
+> > before
+3. three
+   - [x] done
+```js
+const wide = "WIDE";
+**no** https://example.org :x:
+```
+| a | b |
+|:-:|--:|
+| **1** | WIDE |
+---
+<b>end</b>""".replace("WIDE", "wide" * 40)
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+HOSTILE = [
+    "[a](javascript:alert(1)) [a](JAVASCRIPT:alert(1)) [a](data:text/html,<script>alert(1)</script>)",
+    '[a](https://a.b/"onmouseover="alert(1)) ![a](x"onerror="alert(1))',
+    "```<script>\n</code></pre><img src=x onerror=alert(1)>\n```",
+    "|<img src=x onerror=alert(1)>|\n|-|\n|`<script>alert(1)</script>`|",
+    "**<svg/onload=alert(1)>** ||<iframe srcdoc=x>||",
+]
+
+
+@pytest.fixture(scope="module")
+def two(server: Server, browser: Browser) -> Iterator[tuple[Person, Person]]:
+    """Two people in one room."""
+    aya = Person(browser, server.url).sign_up("aya", "Aya")
+    ben = Person(browser, server.url).sign_up("ben", "Ben")
+    aya.create_room("Marks")
+    ben.join_room("Marks")
+    yield aya, ben
+    for each in (aya, ben):
+        complaints = each.complaints()
+        each.context.close()
+        assert complaints == []
+
+
+def last(page: Page) -> Locator:
+    return page.get_by_test_id("message-body").last
+
+
+def test_others_see_each_mark_as_what_it_means(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    aya.post_over_http(["plain"])
+    aya.post_over_http([EVERYTHING])
+    body = last(ben.page)
+    expect(body.locator("strong").first).to_have_text("重要")
+    expect(body.locator("em")).to_have_text("em")
+    expect(body.locator("del")).to_have_text("old")
+    expect(body.locator("p > code")).to_have_text("a *b*")
+    expect(body.locator("p").first).to_contain_text("snake_case_name")
+    expect(body.locator("blockquote blockquote")).to_have_text("before")
+    expect(body.get_by_role("heading", level=2)).to_have_text("Head")
+    expect(body.locator("ol")).to_have_attribute("start", "3")
+    expect(body.get_by_role("img", name="Done:")).to_have_text("☑")
+    expect(body.locator("pre")).to_contain_text("**no** https://example.org :x:")
+    expect(body.locator("pre a, pre strong")).to_have_count(0)
+    expect(body.get_by_role("cell", name="1", exact=True)).to_have_class("center")
+    expect(body.locator("hr")).to_have_count(1)
+    expect(body.locator("p").last).to_have_text("<b>end</b>")
+    expect(body.get_by_role("link")).to_have_text(
+        ["guide", "example.com", "https://example.org/b_c"]
+    )
+    guide = body.get_by_role("link", name="guide")
+    expect(guide).to_have_attribute("href", "https://example.org/a_(b)")
+    expect(guide).to_have_attribute("title", "https://example.org/a_(b)")
+    expect(guide).to_have_attribute("rel", "noopener noreferrer nofollow")
+    expect(body).to_contain_text("example.com (https://example.org/)")
+    expect(body).to_contain_text("[x](javascript:alert(1))")
+
+
+def test_a_spoiler_is_opened_by_the_keyboard_and_stays_open(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    aya.post_over_http(["Who did it? ||the **gardener**||"])
+    row = ben.page.get_by_test_id("message").filter(has_text="Who did it?")
+    expect(row.get_by_role("button", name="Spoiler")).to_be_visible()
+    expect(row).not_to_contain_text("gardener")
+    expect(ben.page.get_by_test_id("announcer")).to_contain_text("Who did it? ▒▒▒")
+    row.focus()
+    row.get_by_role("button", name="Spoiler").press("Enter")
+    shown = row.get_by_test_id("spoiler")
+    expect(shown).to_have_text("the gardener")
+    expect(shown.locator("strong")).to_have_text("gardener")
+    expect(shown).to_be_focused()
+    row.hover()
+    row.get_by_role("button", name="React with 👍").click()
+    expect(row.get_by_test_id("reaction")).to_be_visible()  # the row was made anew
+    expect(shown).to_have_text("the gardener")
+
+
+def test_a_quote_and_what_is_answered_have_no_marks(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    aya.post_over_http(["**Lunch** at `noon`, ||pizza||?"])
+    row = ben.page.get_by_test_id("message").filter(has_text="Lunch at noon")
+    row.hover()
+    row.get_by_test_id("reply").click()
+    expect(ben.page.get_by_test_id("composer-context")).to_contain_text("Lunch at noon, ▒▒▒?")
+    ben.say("Yes")
+    expect(aya.page.get_by_test_id("quote").last).to_have_text("AyaLunch at noon, ▒▒▒?")
+
+
+def test_no_message_becomes_markup(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    aya.post_over_http([*HOSTILE, "**that was all**"])
+    expect(last(ben.page)).to_have_text("that was all")
+    made = (
+        "message-list :is(script, img, iframe, svg:not(.icon), [onerror], [onload], [onmouseover])"
+    )
+    assert ben.page.locator(made).count() == 0
+    targets = "() => [...document.querySelectorAll('message-list a')].map((a) => a.protocol)"
+    assert set(ben.page.evaluate(targets)) <= {"https:", "http:", "mailto:"}
+
+
+def test_wide_code_and_tables_scroll_by_themselves_on_a_phone(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    aya.post_over_http([f"On a phone\n{EVERYTHING}"])
+    ben.page.set_viewport_size({"width": 320, "height": 640})
+    expect(last(ben.page)).to_contain_text("On a phone")
+    for part in ("pre", ".table-scroller"):
+        region = last(ben.page).locator(part)
+        assert region.evaluate("(node) => node.scrollWidth > node.clientWidth")
+        assert region.evaluate("(node) => node.getBoundingClientRect().right <= innerWidth")
+    sideways = "() => document.scrollingElement.scrollWidth > innerWidth"
+    assert not ben.page.evaluate(sideways)
+    ben.page.set_viewport_size({"width": 1280, "height": 720})
+    row = ben.page.get_by_test_id("message").last
+    row.focus()
+    expect(row.locator("pre")).to_have_attribute("tabindex", "0")
+    ben.page.get_by_test_id("composer").focus()
+    expect(row.locator("pre")).to_have_attribute("tabindex", "-1")
+
+
+def test_code_is_copied(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    ben.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    aya.post_over_http(["```\na  <b>\n\tb\n```"])
+    expect(last(ben.page).locator("pre")).to_contain_text("<b>")
+    button = last(ben.page).get_by_test_id("copy-code")
+    button.click()
+    expect(button).to_have_text("Copied")
+    assert ben.page.evaluate("() => navigator.clipboard.readText()") == "a  <b>\n\tb"
+
+
+def test_rows_that_are_drawn_before_the_parser_is_here_keep_their_place(
+    server: Server, browser: Browser, two: tuple[Person, Person]
+) -> None:
+    aya, _ = two
+    aya.create_room("Late")
+    aya.post_over_http([f"line {number}\n- **a**\n- b\n\n# c" for number in range(40)])
+    cleo = Person(browser, server.url).sign_up("cleo", "Cleo")
+    waiting = []
+    cleo.page.route("**/elements/formatted.js", lambda route: waiting.append(route))
+    cleo.join_room("Late")
+    row = cleo.page.get_by_test_id("message").filter(has_text="line 30")
+    expect(row).to_contain_text("**a**")
+    row.evaluate("(node) => node.scrollIntoView({ block: 'start' })")
+    cleo.page.get_by_test_id("scroller").evaluate("(node) => node.scrollBy(0, 9)")
+    cleo.page.evaluate(TWO_FRAMES)  # by then the list knows where one reads
+    top = "(node) => node.getBoundingClientRect().top"
+    before = row.evaluate(top)
+    assert waiting
+    for route in waiting:
+        route.continue_()
+    expect(row.get_by_role("listitem").first).to_have_text("a")
+    cleo.page.evaluate(TWO_FRAMES)
+    assert abs(row.evaluate(top) - before) <= 2
+    cleo.context.close()
+    aya.open_room("Marks")
