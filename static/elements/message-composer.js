@@ -98,6 +98,8 @@ class MessageComposer extends View {
     this.listen(this.store, "change", ({ detail }) => detail.room === this.dataset.room && this.#forgetDeleted());
     this.listen(this.session.drafts, "refused", ({ detail }) => detail.room === this.dataset.room && this.#showUnkept());
     this.#takeFiles();
+    const attend = () => void import("./composer-marks.js").then((marks) => marks.attend(this.#text), () => {});
+    for (const type of ["keydown", "pointerdown"]) this.#text.addEventListener(type, attend, { once: true });
     if (!hasTouchKeyboard()) this.focusText();
   }
 

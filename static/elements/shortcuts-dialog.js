@@ -28,6 +28,10 @@ const KEYS = [
     ["keys.line", ["Shift", "Enter"]],
     ["keys.edit", ["↑"]],
     ["keys.command", ["/"]],
+    ["keys.strong", [MODIFIER, "B"]],
+    ["keys.em", [MODIFIER, "I"]],
+    ["keys.strike", [MODIFIER, "Shift", "X"]],
+    ["keys.code", [MODIFIER, "E"]],
   ]],
 ];
 
@@ -42,6 +46,7 @@ export function showShortcuts() {
       { class: "stack" },
       h("div", { class: "dialog-head" }, h("h2", { id: "keys-title" }, t("keys")), close),
       ...KEYS.map(([heading, rows]) => h("section", {}, h("h3", {}, t(heading)), h("dl", { class: "keys-list" }, ...rows.map(line)))),
+      h("p", { class: "muted" }, t("keys.marks")),
     ),
   );
   show(dialog);

@@ -54,6 +54,15 @@ def last(page: Page) -> Locator:
     return page.get_by_test_id("message-body").last
 
 
+def composer(page: Page) -> Locator:
+    """The empty field, when what sees to marks is loaded."""
+    field = page.get_by_test_id("composer")
+    field.fill("")
+    field.press("Shift")
+    expect(field).to_have_attribute("data-marks", "")
+    return field
+
+
 def test_others_see_each_mark_as_what_it_means(two: tuple[Person, Person]) -> None:
     aya, ben = two
     aya.post_over_http(["plain"])
@@ -181,3 +190,88 @@ def test_rows_that_are_drawn_before_the_parser_is_here_keep_their_place(
     assert abs(row.evaluate(top) - before) <= 2
     cleo.context.close()
     aya.open_room("Marks")
+
+
+def test_keys_set_and_take_away_marks_which_the_browser_can_undo(
+    two: tuple[Person, Person],
+) -> None:
+    field = composer(two[0].page)
+    field.fill("some word here")
+    for keys, marked in (
+        ("Control+b", "some **word** here"),
+        ("Control+i", "some *word* here"),
+        ("Control+Shift+X", "some ~~word~~ here"),
+        ("Control+e", "some `word` here"),
+    ):
+        field.evaluate("(node) => node.setSelectionRange(5, 10)")  # with a space behind it
+        field.press(keys)
+        expect(field).to_have_value(marked)
+        field.press(keys)
+        expect(field).to_have_value("some word here")
+        field.press("Control+z")
+        expect(field).to_have_value(marked)
+        field.press("Control+z")
+        expect(field).to_have_value("some word here")
+    field.fill("")
+    field.press("Control+b")
+    expect(field).to_have_value("****")
+    field.press_sequentially("a")
+    expect(field).to_have_value("**a**")
+    field.fill("")
+
+
+def paste(field: Locator, text: str, editor: str = "") -> None:
+    field.evaluate(
+        """(node, [text, editor]) => {
+          const clipboardData = new DataTransfer();
+          clipboardData.setData("text/plain", text);
+          if (editor) clipboardData.setData("vscode-editor-data", editor);
+          const event = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+          node.focus();
+          // The browser itself does nothing for an event that a script makes.
+          if (node.dispatchEvent(event)) document.execCommand("insertText", false, text);
+        }""",
+        [text, editor],
+    )
+
+
+def test_code_that_is_pasted_becomes_a_block_which_one_undo_takes_back(
+    two: tuple[Person, Person],
+) -> None:
+    field = composer(two[0].page)
+    paste(field, "if (a) {\n  b();\n}\n")
+    expect(field).to_have_value("```\nif (a) {\n  b();\n}\n```")
+    field.press("Control+z")
+    expect(field).to_have_value("")
+    paste(field, "x = 1\ny = '```'", '{"mode": "python"}')
+    expect(field).to_have_value("````python\nx = 1\ny = '```'\n````")
+    for text in ("Dear all,\nhow are you?", "- a\n  - b\n  - c"):
+        field.fill("")
+        paste(field, text)
+        expect(field).to_have_value(text)
+    field.fill("see ")
+    paste(field, "a;\nb;")
+    expect(field).to_have_value("see a;\nb;")
+    field.fill("")
+
+
+def test_enter_makes_a_line_in_an_open_fence_and_sends_after_it(
+    two: tuple[Person, Person],
+) -> None:
+    aya, ben = two
+    field = composer(aya.page)
+    field.press_sequentially("```js")
+    field.press("Enter")
+    field.press_sequentially("a();")
+    field.press("Enter")
+    field.press_sequentially("```")
+    expect(field).to_have_value("```js\na();\n```")
+    field.press("Enter")
+    expect(field).to_have_value("")
+    expect(last(ben.page).locator("pre")).to_have_text("a();")
+    field.press_sequentially("```")
+    field.press("Enter")
+    field.press_sequentially("b")
+    field.press("Control+Enter")
+    expect(field).to_have_value("")
+    expect(last(ben.page).locator("pre")).to_have_text("b")
