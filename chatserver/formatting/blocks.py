@@ -25,7 +25,7 @@ from chatserver.formatting.tree import (
 )
 
 DEEPEST = 6  # quotes and lists inside each other
-MOST_PARTS = 3000  # nodes but texts: what a page draws in a few hundredths of a second
+MOST_PARTS = 1000  # nodes but texts: what a page draws in a few hundredths of a second
 MOST_COLUMNS = 20
 
 _LINES = re.compile(r"\r\n?|\n")

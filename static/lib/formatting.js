@@ -7,7 +7,7 @@
 import { inline } from "./inline.js";
 
 const DEEPEST = 6; // quotes and lists inside each other
-const MOST_PARTS = 3_000; // nodes but texts: what a page draws in a few hundredths of a second
+const MOST_PARTS = 1_000; // nodes but texts: what a page draws in a few hundredths of a second
 const MOST_COLUMNS = 20;
 
 const FENCE = /^[ \t]*(`{3,}|~{3,})([^`]*)$/;
