@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { beforeEach, mock, test } from "node:test";
+import { formatterOf, formatting } from "../../static/lib/late-formatting.js";
 import { Notices } from "../../static/lib/notices.js";
 import { Places } from "../../static/lib/places.js";
 
@@ -44,6 +46,16 @@ test("messages in direct rooms and mentions go to the desktop of somebody who is
   await notices.message({ room: "d", message: message() });
   assert.equal(opened.length, 2);
   assert.deepEqual(shown, []); // the room's badge tells of it
+});
+
+test("a notice has the text without its marks", async (context) => {
+  const sheet = { set onload(done) { done(); } };
+  globalThis.document = { createElement: () => sheet, querySelectorAll: () => [] };
+  context.after(() => delete globalThis.document);
+  formatterOf("**any**");
+  await once(formatting, "loaded");
+  await notices.message({ room: "d", message: message({ body: "**Lunch** is ||pizza||" }) });
+  assert.equal(opened[0].body, "Lunch is ▒▒▒");
 });
 
 test("of a muted room nothing is told but mentions", async () => {
