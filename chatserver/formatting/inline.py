@@ -25,6 +25,7 @@ _WORDS = (
 _WORD = re.compile(f"[{_WORDS}]")
 _NO_HOST = re.compile(f"[^{_WORDS}.．-]+")
 _IN_HOST = re.compile(r"[^.．][.．][^0-9.．][^.．]+\Z")
+_SHRUG = r"¯\_(ツ)_/¯"  # as it is known, whatever its backslash would mean
 _KINDS: dict[str, type[Em | Strong | Strike | Spoiler]] = {
     "*": Em,
     "_": Em,
@@ -102,7 +103,9 @@ class _Line:
         self._at = self._said = end
 
     def _escape(self) -> None:
-        if self._text[self._at + 1 : self._at + 2] in _ESCAPABLE:
+        if self._at and self._text.startswith(_SHRUG, self._at - 1):
+            self._at += len(_SHRUG) - 2
+        elif self._text[self._at + 1 : self._at + 2] in _ESCAPABLE:
             self._say(self._at)
             self._said += 1
             self._at += 1

@@ -17,6 +17,7 @@ const WORD = new RegExp(`[${WORDS}]`);
 const NO_HOST = new RegExp(`[^${WORDS}.．-]+`);
 const IN_HOST = /[^.．][.．][^0-9.．][^.．]+$/;
 const NO_LINK = { middle: 0, end: 0 };
+const SHRUG = "¯\\_(ツ)_/¯"; // as it is known, whatever its backslash would mean
 const KINDS = { "*": "em", _: "em", "**": "strong", "~~": "strike", "||": "spoiler" };
 
 /**
@@ -76,7 +77,8 @@ class Line {
   }
 
   #escape() {
-    if (ESCAPABLE.test(this.text[this.#at + 1] ?? "")) {
+    if (this.text.startsWith(SHRUG, this.#at - 1)) this.#at += SHRUG.length - 2;
+    else if (ESCAPABLE.test(this.text[this.#at + 1] ?? "")) {
       this.#say(this.#at);
       this.#said += 1;
       this.#at += 1;
