@@ -18,7 +18,7 @@ from protocol_reference import (
 from wrapping import item, joined
 
 from chatserver.delivery.notices import RoomPreferences
-from chatserver.model import User
+from chatserver.model import Message, User
 from chatserver.protocol import Sent
 from chatserver.service.bans import BanList
 from chatserver.service.blocks import BlockList
@@ -124,6 +124,7 @@ CALLS = [
     Call("DELETE", f"{_ROOM}/bans/ID", None, 200, Changed, "End a ban."),
     Call("GET", f"{_ROOM}/messages", None, 200, Page, "Messages by ascending seq: the newest page, or the page before, around or after a seq.", ("before", "around", "after", "limit")),
     Call("POST", f"{_ROOM}/messages", api.NewMessage, 201, Sent, "Post a message. The same `client_id` again: 200 and the first answer."),
+    Call("GET", "/api/v1/messages/ID", None, 200, Message, "One message as it stands, of any room that the user may read; else `message.not_found`."),
     Call("PATCH", _MESSAGE, api.NewBody, 200, Changed, "Change the text of one of the user's own messages."),
     Call("DELETE", _MESSAGE, None, 200, Changed, "Delete a message."),
     Call("POST", f"{_MESSAGE}/reactions", api.Emoji, 200, Changed, "Add a reaction."),

@@ -9,6 +9,7 @@ import { h, showAppearance } from "./lib/dom.js";
 import { currentLanguage, directionOf, errorText, learnEnglish, startLanguage, t } from "./lib/i18n.js";
 import { Keeping } from "./lib/keeping.js";
 import { Kept } from "./lib/kept.js";
+import { Linked } from "./lib/links.js";
 import { Notices } from "./lib/notices.js";
 import { Places } from "./lib/places.js";
 import { Plugins } from "./lib/plugins.js";
@@ -27,7 +28,8 @@ const tabs = new Tabs();
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
 const connection = new SharedConnection({ connection: new Connection({ url }), tabs });
 const device = storage("localStorage");
-const records = new Records({ tab: storage("sessionStorage"), browser: device });
+const tab = storage("sessionStorage");
+const records = new Records({ tab, browser: device });
 const account = new AccountPreferences({ connection, storage: device });
 const places = new Places();
 const upload = async (attachment) => {
@@ -54,6 +56,8 @@ let languageChosen = false; // since the page was loaded, where nobody was signe
 let deviceLanguage = device?.getItem(DEVICE.language);
 /** @type {Record<string, string | undefined>} */
 let waiting = atStart();
+const linked = new Linked({ address: location.href, origin: location.origin, tab, comesBack: Boolean(waiting["data-login"]) });
+if (linked.id) history.replaceState(null, "", `/${location.hash}`);
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let partsAgain;
 const worker = navigator.serviceWorker?.controller ?? null; // that this page was loaded by
@@ -76,7 +80,7 @@ async function show() {
   }
   document.documentElement.lang = currentLanguage();
   document.documentElement.dir = directionOf(currentLanguage());
-  root.replaceChildren(store.me ? h("chat-app", { session, store, connection, places, api, notices }) : h("sign-in", { api, "data-notice": notice, ...waiting }));
+  root.replaceChildren(store.me ? h("chat-app", { session, store, connection, places, api, notices, linked }) : h("sign-in", { api, "data-notice": notice, ...waiting }));
   waiting = {};
 }
 

@@ -10,6 +10,7 @@
 const BUILD = ""; // the server puts in a digest of the page; empty: there is nothing to keep
 const FILES = []; // and the addresses of its files
 const SHELL = "/";
+const MESSAGE = /^\/m\/[^/]+$/; // a link to a message opens the page, too
 const PREFIX = "page-";
 const OWN = PREFIX + BUILD;
 const FRESH_MS = 4_000; // a server that takes longer is none, when a page is there
@@ -26,7 +27,7 @@ worker.addEventListener("fetch", (event) => {
   const { request } = event;
   if (!BUILD || request.method !== "GET") return;
   const { origin, pathname } = new URL(request.url);
-  const isShell = request.mode === "navigate" && origin === worker.location.origin && pathname === SHELL;
+  const isShell = request.mode === "navigate" && origin === worker.location.origin && (pathname === SHELL || MESSAGE.test(pathname));
   const isReload = request.cache === "no-cache" || request.cache === "reload";
   if (isShell) event.respondWith(isReload ? fresh(request) : kept(SHELL, request));
   else if (VERSIONED.test(pathname)) event.respondWith(kept(request.url, request));

@@ -40,7 +40,7 @@ from chatserver.service.contexts import Contexts
 from chatserver.service.history import History
 from chatserver.service.message_data import MessageDataKinds
 from chatserver.service.rewriting import Content, Rewriting
-from chatserver.service.rights import Right, demand
+from chatserver.service.rights import Right, demand, may_read
 from chatserver.service.rooms import RoomService
 from chatserver.service.texts import check_body, check_emoji, mentioned_names
 
@@ -93,7 +93,7 @@ class Post(Entry):
 
 
 class Messages:
-    """Posts, edits and deletes messages; reactions and pins."""
+    """Posts, edits and deletes messages; reactions and pins. Finds one by its id."""
 
     def __init__(
         self,
@@ -114,6 +114,21 @@ class Messages:
         self._contexts, self._blocks = contexts, blocks
         self.data = MessageDataKinds(hooks.guard)
         self._rewriting = Rewriting(log, history)
+
+    async def by_id(self, user: User, message: str) -> Message:
+        """One message as it stands. Raises `ChatError` message.not_found.
+
+        Deleted ones, and those of rooms that the user may not read, are refused as if they had never been.
+        """
+        try:
+            room = await self._rooms.get(message.rpartition("-")[0], user)
+        except ChatError as error:
+            if error.code != "room.not_found":
+                raise
+            raise ChatError("message.not_found") from None
+        if not may_read(user, room):
+            raise ChatError("message.not_found")
+        return await self._history.message(room, message)
 
     # -- posting -----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@
     traced_request.py        spans of requests, if there is a tracer
     certificates.py          the certificate of direct TLS
     api.py, login.py, administration.py   the HTTP API, signing in, what staff of the server do
-    people.py                what people say of themselves, whom they block
+    people.py, messages.py   what people say of themselves, whom they block; messages by their ids
     health.py, pages.py      health checks, the page
     joining.py, joined_page.py   one script of the page's modules, one style sheet
     files.py, packing.py     files for browsers, in fewer bytes

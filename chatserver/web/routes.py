@@ -8,7 +8,7 @@ from tornado.web import Application
 
 from chatserver.errors import StartupError
 from chatserver.hooks.types import HealthCheck, PagePart, Route
-from chatserver.web import administration, api, login, people
+from chatserver.web import administration, api, login, messages, people
 from chatserver.web.base import BaseHandler, NotFound
 from chatserver.web.bodies import BodiesAfterHeads
 from chatserver.web.gate import Gate
@@ -45,10 +45,11 @@ def application(
         (r"/ws", ChatSocket, "/ws", {}),
         *(
             (path, handler, name, {})
-            for module in (api, login, administration, people)
+            for module in (api, login, administration, people, messages)
             for path, handler, name in module.ROUTES
         ),
         (r"/", PageHandler, "/", {"files": files, "origin": files.origin}),
+        (r"/m/[^/]+", PageHandler, "/m/ID", {"files": files, "origin": files.origin}),
         (r"/static/(.+)", FileHandler, "/static/FILE", {"files": files, "origin": files.origin}),
         *addresses(parts, debug=config.server.debug),
     ]

@@ -70,6 +70,7 @@ COSTS = {
     "Query.mySessions": 20,
     "Query.myBlocks": 20,
     "Query.myIdentities": 20,
+    "Query.message": 10,
     "Query.node": 10,
     "Query.nodes": 100,  # the greatest number of ids
     "Room.description": 4,  # up to 4,000 characters, where a topic has 1,000
@@ -122,6 +123,7 @@ def own_part() -> GraphQLPart:
             "Query.userByName": queries.user_by_name,
             "Query.rooms": queries.rooms,
             "Query.room": queries.room,
+            "Query.message": nodes.message,
             "Query.commands": queries.commands,
             "Query.commandSuggestions": queries.command_suggestions,
             "Command.about": queries.about,

@@ -1,13 +1,14 @@
 /**
  * The signed-in page: side bar and room side by side, or one of them on a narrow screen. Owns the address
  * (`#room=ID`, `#settings=PAGE`), the keys that work everywhere, the title and what a screen reader is told.
- * Needs `session`, `store`, `connection`, `places`, `api`, `notices`.
+ * Needs `session`, `store`, `connection`, `places`, `api`, `notices`, `linked`. A link to a message leads there within the page.
  */
 
 import { h, LOGO } from "../lib/dom.js";
 import { drawSoon } from "../lib/drawing.js";
 import { t } from "../lib/i18n.js";
 import { plainOf } from "../lib/late-formatting.js";
+import { linkedMessage } from "../lib/links.js";
 import { frozen } from "../lib/plugins.js";
 import { roomTitle } from "../lib/titles.js";
 import { countOf } from "../lib/unread.js";
@@ -30,6 +31,7 @@ class ChatApp extends View {
   places;
   api;
   notices;
+  linked;
   #room = null; // the last one that was open, to go back to
   #list;
   #lines; // of plugins
@@ -51,10 +53,11 @@ class ChatApp extends View {
     this.#showLines();
     this.listen(this.places, "change", ({ detail }) => detail.place === LINES && this.#showLines());
     this.listen(this.#list, "room-chosen", ({ detail }) => this.#go(detail.room));
-    this.listen(this.#list, "message-chosen", ({ detail }) => this.#goTo(detail));
     this.listen(this, "search-wanted", () => this.#list.search());
     this.listen(this, "room-closed", () => this.#go(null));
     this.listen(this, "room-opened", ({ detail }) => this.#go(detail.room));
+    this.listen(this, "message-chosen", ({ detail }) => this.#goTo(detail));
+    this.listen(this, "click", (event) => this.#onLink(event));
     this.listen(this, "settings-closed", () => this.#go(this.#room));
     this.listen(window, "hashchange", () => this.#route());
     this.listen(document, "keydown", (event) => this.#onKey(event));
@@ -71,6 +74,7 @@ class ChatApp extends View {
     this.listen(document, "visibilitychange", () => this.#onVisible());
     if (this.#narrow() && this.#active() && history.length === 1) this.#putListBelow();
     this.#route();
+    if (this.linked.id) void this.#follow(this.linked.id);
     const { account } = session.preferences;
     for (const type of ["known", "change"]) this.listen(account, type, () => void this.#tellOwner());
     this.listen(account, "refused", ({ detail }) => tellError(detail.error));
@@ -125,6 +129,28 @@ class ChatApp extends View {
   #goTo({ room, seq }) {
     this.#go(room);
     this.store.want(room, seq);
+  }
+
+  /** A click that the browser would open elsewhere, as with Ctrl, is left to it. */
+  #onLink(event) {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const id = linkedMessage(event.target.closest("a[href]")?.href, location.origin);
+    if (!id) return;
+    event.preventDefault();
+    void this.#follow(id);
+  }
+
+  /** Leads to a message by its id. One whose room is not known yet is found by the server. */
+  async #follow(id) {
+    const part = await loaded(import("./message-links.js"));
+    try {
+      const place = await part?.placeOf(id, this);
+      if (!this.isConnected) return; // somebody else is asked to sign in
+      this.linked.done();
+      if (place) this.#goTo(place);
+    } catch (error) {
+      if (error.status !== 401) tellError(error); // else it waits for the sign-in
+    }
   }
 
   /** The page of the settings that the address names; null if it names none. */

@@ -11,8 +11,8 @@ import { placeButton } from "./plugin-place.js";
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
 
 /**
- * Null if there is nothing to do with the message. In a room that `isClosed` one takes back what one wrote, moderators
- * delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by
+ * Null if there is nothing to do with the message. In a room that `isClosed` one copies its link and takes back what one
+ * wrote, moderators delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by
  * `data-do`, for the one listener of the list.
  */
 export function messageActions({ message, me, mayPin, places, room, isClosed }) {
@@ -27,7 +27,8 @@ export function messageActions({ message, me, mayPin, places, room, isClosed }) 
     .filter((item) => applies(item, { message, room, me }) && (!isClosed || item.when?.archived))
     .map((item) => placeButton(item, () => Object.freeze({ message: frozen(message) })));
   const remove = may.has(own ? "delete" : "moderate") && button(t("message.delete"), ICONS.trash, "delete");
-  if (isClosed) return remove || ofPlugins.length ? h("div", bar, ...ofPlugins, remove) : null;
+  const link = button(t("message.copyLink"), ICONS.link, "link");
+  if (isClosed) return h("div", bar, ...ofPlugins, link, remove);
   return h(
     "div",
     bar,
@@ -38,6 +39,7 @@ export function messageActions({ message, me, mayPin, places, room, isClosed }) 
     hasEmoji(places) && button(t("message.reactMore"), ICONS.face, "choose"),
     ...ofPlugins,
     may.has("post") && button(t("message.reply"), ICONS.reply, "reply"),
+    link,
     mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin"),
     own && may.has("edit") && button(t("message.edit"), ICONS.edit, "edit"),
     remove,

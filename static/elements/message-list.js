@@ -444,6 +444,8 @@ class MessageList extends View {
         return done(session.react(message.room, message.id, emoji, !reactedBy(message, emoji).includes(store.me.id)));
       case "choose":
         return done(this.#choose(message));
+      case "link":
+        return done(loaded(import("./message-links.js")).then((part) => part?.copyLink(message.id)));
       case "pin":
         return done(session.pin(message.room, message.id, !message.pinned));
       case "delete":

@@ -386,7 +386,7 @@ class RoomList extends View {
   /** Looks for messages. */
   async search() {
     const { session, store } = this;
-    const open = (place) => this.dispatchEvent(new CustomEvent("message-chosen", { detail: place }));
+    const open = (place) => this.dispatchEvent(new CustomEvent("message-chosen", { bubbles: true, detail: place }));
     (await loaded(import("./search-dialog.js")))?.showSearch({ session, store, open });
   }
 

@@ -116,7 +116,7 @@ class RoomView extends View {
     if (kind !== this.#shown || steers !== this.#steers) this.#showAdded(kind === "room");
     this.#steers = steers;
     if (kind === "room" && kind === this.#shown) this.#drawFoot(room);
-    if (kind === this.#shown) return;
+    if (kind === this.#shown && !(kind === "join" && room.wanted !== null)) return;
     if (kind === "unknown" && this.#shown) return; // it was there, and the server has to say that it is not any more
     const before = this.#shown;
     this.#shown = kind;
@@ -165,6 +165,8 @@ class RoomView extends View {
   }
 
   #door(room) {
+    const around = room.wanted;
+    room.wanted = null;
     const error = h("p", { class: "form-error", role: "alert" });
     const onclick = async ({ currentTarget: button }) => {
       button.disabled = true;
@@ -177,21 +179,26 @@ class RoomView extends View {
     };
     const join = h("button", { class: "primary", type: "button", "data-testid": "join-room", onclick }, t("room.join"));
     const door = h("div", { class: "welcome" }, h("p", { class: "muted" }, t("room.joinLead")), join, error);
-    if (rightsIn(this.store.me, room).has("read")) void this.#showPreview(door);
+    if (rightsIn(this.store.me, room).has("read")) void this.#showPreview(door, around);
     return [door];
   }
 
-  /** What a room to join is about, and what was written last, above the way in. Without it, the way in is there all the same. */
-  async #showPreview(door) {
+  /** What a room to join is about, and what was written last or around a seq, above the way in, which is there without it, too. */
+  async #showPreview(door, around) {
     const { session, store, places, room } = this;
     try {
       const [{ roomPreview }, { FINDING }] = await Promise.all([import("./room-preview.js"), import("./finding.js")]);
       door.prepend(FINDING.roomAbout(session, room));
-      const shown = await roomPreview({ session, store, places, room });
+      const shown = await roomPreview({ session, store, places, room, around });
       if (!shown || !door.isConnected) return;
+      const { list, row } = shown;
       door.classList.add("below");
-      door.before(shown);
-      shown.scrollTop = shown.scrollHeight;
+      door.before(list);
+      list.scrollTop = list.scrollHeight;
+      if (!row) return;
+      row.classList.add("landed");
+      row.scrollIntoView({ block: "center" });
+      row.focus({ preventScroll: true });
     } catch (error) {
       console.debug(error);
     }

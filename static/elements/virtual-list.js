@@ -23,7 +23,7 @@ export class VirtualList {
   #start = 0;
   #end = 0;
   #shift = 0; // px by which rows stand higher than their offsets, until nobody scrolls
-  #held = null; // what keeps its place: `{key, top, scrollTop}`, px below the scroller's upper edge
+  #held = null; // what keeps its place: `{key, top, scrollTop}`, px below the scroller's upper edge at that scrollTop; null: at any
   #observer;
   #width = 0;
   #height = 0;
@@ -118,10 +118,10 @@ export class VirtualList {
     if (at === "nearest" && node && !node.classList.contains("apart")) {
       const { top, bottom } = this.#edges(node);
       if (top >= 0 && bottom <= clientHeight) return;
-      this.#hold(key, top < 0 ? 0 : Math.max(0, clientHeight - (bottom - top)));
+      this.#aim(key, top < 0 ? 0 : Math.max(0, clientHeight - (bottom - top)));
     } else {
       const middle = Math.max(0, (clientHeight - height) / 2);
-      this.#hold(key, typeof at === "number" ? at : middle);
+      this.#aim(key, typeof at === "number" ? at : middle);
     }
     this.follows = false;
     this.#shift = 0;
@@ -192,8 +192,14 @@ export class VirtualList {
     this.#held = { key, top, scrollTop: this.#scroller.scrollTop };
   }
 
+  /** The same for a row that is not there yet. The browser scrolls by itself where rows around it are lower than was thought. */
+  #aim(key, top) {
+    this.#held = { key, top, scrollTop: null };
+  }
+
   /** Where it should be now, px below the upper edge. */
   #expected() {
+    if (this.#held.scrollTop === null) return this.#held.top;
     return this.#held.top - (this.#scroller.scrollTop - this.#held.scrollTop);
   }
 

@@ -198,6 +198,11 @@ export class Api {
     return this.#call("GET", `/api/v1/users/${encodeURIComponent(username)}`);
   }
 
+  /** One message, by its id alone; refused with 404 if there is none that one may read. */
+  message(id) {
+    return this.#call("GET", `/api/v1/messages/${encodeURIComponent(id)}`);
+  }
+
   /** Ends the session; the address where the browser signs out elsewhere, if there is one. */
   async logout() {
     return (await this.#call("POST", "/api/v1/logout", {})).redirect ?? "";

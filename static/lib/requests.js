@@ -72,9 +72,14 @@ export class Requests extends EventTarget {
     await this.invite(room, (await this.#api.user(username)).id);
   }
 
-  /** The newest page of a room that one may read without being in it; the store does not have it. */
-  newest(room) {
-    return this.#connection.request("history", { room, limit: LISTED });
+  /** A page of a room that one may read without being in it, around a seq, or (null) the newest; the store does not have it. */
+  preview(room, around) {
+    return this.#connection.request("history", { room, limit: LISTED, ...(around !== null && { around }) });
+  }
+
+  /** Brings a room that I may read into the store, though no list of mine has it. */
+  async visit(room) {
+    this.#store.visit(await this.#connection.request("room", { room }));
   }
 
   /** `[{id, name, username, role}, …]`, at most a thousand. */

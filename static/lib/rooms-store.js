@@ -56,6 +56,7 @@ export class RoomsStore extends EventTarget {
   blocked = new Set(); // ids of those whom I block
   #lastNote = 0;
   #preferences = new Map(); // by room, those of rooms that are not here too
+  #visited = new Map(); // by id, as the server described them: rooms that I look at, and that are on no list of mine
   #left = []; // ids of rooms, in the order in which they were left
 
   reset(me = null) {
@@ -63,6 +64,7 @@ export class RoomsStore extends EventTarget {
     this.isKnown = false;
     this.blocked = new Set();
     this.#preferences = new Map();
+    this.#visited.clear();
     for (const id of [...this.rooms.keys()]) this.#forget(id);
     this.#changed(null);
   }
@@ -95,10 +97,19 @@ export class RoomsStore extends EventTarget {
 
   /** The answer of the `rooms` operation: rooms it leaves out are gone. */
   applySnapshot(list) {
-    const names = new Set(list.map(({ id }) => id));
+    for (const { id } of list) this.#visited.delete(id);
+    const all = [...list, ...this.#visited.values()];
+    const names = new Set(all.map(({ id }) => id));
     for (const id of [...this.rooms.keys()]) if (!names.has(id)) this.#forget(id);
-    for (const said of list) this.#describe(said);
+    for (const said of all) this.#describe(said);
     this.isKnown = true;
+    this.#changed(null);
+  }
+
+  /** A room that I may read, as the server describes it, though no list of mine has it. */
+  visit(said) {
+    this.#visited.set(said.id, said);
+    this.#describe(said);
     this.#changed(null);
   }
 
@@ -128,6 +139,7 @@ export class RoomsStore extends EventTarget {
   drop(id) {
     const room = this.rooms.get(id);
     if (!room) return null;
+    this.#visited.delete(id);
     this.#forget(id);
     this.#changed(null);
     return room;

@@ -94,6 +94,7 @@ export default {
   "message.editing": "メッセージを編集中",
   "message.delete": "削除",
   "message.deleteConfirm": "このメッセージを削除しますか？",
+  "message.copyLink": "リンクをコピー",
   "message.pin": "ピン留め",
   "message.unpin": "ピン留めを外す",
   "message.pinned": "ピン留め済み",

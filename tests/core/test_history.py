@@ -133,6 +133,19 @@ async def around(service: Service, user: Any, room: Any, seq: int, limit: int) -
     return [message.seq for message in page.messages], page.more_before, page.more_after
 
 
+async def test_the_page_around_a_message_far_back_has_it_in_the_middle() -> None:
+    """5,000 messages, each with a pin; every hundredth is looked for."""
+    log: list[AnyEvent] = []
+    for seq in range(3, 10_003, 2):
+        log += [posted("r", seq), event(PinAdded, "r", seq + 1, message=f"r-{seq}")]
+    async with running(make_service(store := MemoryStore(), config())) as service:
+        user, room = await filled(store, service, log)
+        for seq in range(203, 9_800, 200):
+            seqs, *more = await around(service, user, room, seq, 50)
+            assert more == [True, True]
+            assert seqs == list(range(seq - 48, seq + 52, 2))
+
+
 async def test_the_page_around_a_seq() -> None:
     """Messages at 3, 5, …, 43, and at 44; a pin in between each."""
     log: list[AnyEvent] = []

@@ -27,7 +27,27 @@ MEMBERS = """query ($room: ID!, $first: Int, $after: String, $last: Int, $before
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }"""
 
 
+MESSAGE = """query ($id: ID!) { message(id: $id) { id body room { name } } }"""
+
+
 # -- nodes -----------------------------------------------------------------------------------------
+
+
+async def test_a_message_is_found_by_its_id_unless_it_is_deleted_or_hidden(people: People) -> None:
+    ada, bob = await people("ada", "bob")
+    room, hidden = await ada.make_room("Lounge"), await ada.make_room("Attic", "PRIVATE")
+    message = (await ada.post(room, "tea"))["id"]
+    for reader in (ada, bob):
+        found = (await reader.ask(MESSAGE, id=message))["message"]
+        assert found == {"id": message, "body": "tea", "room": {"name": "Lounge"}}
+    secret = (await ada.post(hidden, "secret"))["id"]
+    for id in (secret, f"{room}-1", f"{room}-99", room, ada.id, "none-3", "-3", "", "x" * 1000):
+        assert (await bob.ask(MESSAGE, id=id))["message"] is None, id
+    await ada.ask(
+        "mutation ($i: MessageInput!) { deleteMessage(input: $i) { seq } }",
+        i={"roomId": room, "messageId": message},
+    )
+    assert (await ada.ask(MESSAGE, id=message))["message"] is None
 
 
 async def test_nodes_are_found_by_the_ids_that_they_have_everywhere(people: People) -> None:

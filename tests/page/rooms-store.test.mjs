@@ -32,6 +32,25 @@ test("rooms that a snapshot leaves out are gone, open public ones are not joined
   assert.deepEqual(store.positions(), {});
 });
 
+test("a room that one looks at stays, though lists leave it out, until it is on one, or deleted", () => {
+  const visited = listed({ id: "p", joined: false, archived: true });
+  store.visit(visited);
+  store.applySnapshot([listed()]);
+  assert.equal(store.room("p").archived, true);
+  store.applySnapshot([listed(), listed({ id: "p" })]);
+  assert.equal(store.room("p").joined, true);
+  store.applySnapshot([listed()]);
+  assert.equal(store.room("p"), undefined);
+  store.visit(visited);
+  store.drop("p");
+  store.applySnapshot([listed()]);
+  assert.equal(store.room("p"), undefined);
+  store.visit(visited);
+  store.reset(ME);
+  store.applySnapshot([listed()]);
+  assert.equal(store.room("p"), undefined);
+});
+
 test("what was attached goes with its room, and with a sign-out", () => {
   const removed = [];
   const attach = (id) => store.room(id).attached.add("files", null, { label: "a", removed: () => removed.push(id) });

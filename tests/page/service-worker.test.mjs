@@ -12,9 +12,9 @@ function worker(fetch) {
   const cache = { match: async (url) => (url === "/" ? "kept" : undefined) };
   const self = { addEventListener: (type, listener) => (listeners[type] = listener), location: { origin: ORIGIN } };
   vm.runInNewContext(SOURCE, { self, caches: { open: async () => cache }, fetch, setTimeout, clearTimeout, AbortController, URL });
-  return async () => {
+  return async ({ path = "/", cache = "no-cache" } = {}) => {
     let answer;
-    const request = { method: "GET", mode: "navigate", cache: "no-cache", url: `${ORIGIN}/` };
+    const request = { method: "GET", mode: "navigate", cache, url: ORIGIN + path };
     listeners.fetch({ request, respondWith: (given) => (answer = given) });
     return answer;
   };
@@ -43,4 +43,10 @@ test("a page that has begun to arrive is not cut off, however long it takes", as
 test("a reload that the server refuses, or that has no network, shows the page that was kept", async () => {
   assert.equal(await worker(async () => ({ ok: false }))(), "kept");
   assert.equal(await worker(() => Promise.reject(new TypeError("no network")))(), "kept");
+});
+
+test("a link to a message is answered with the page that is kept; other addresses are the server's", async () => {
+  const open = worker(() => assert.fail("the network was asked"));
+  assert.equal(await open({ path: "/m/room-12", cache: "default" }), "kept");
+  for (const path of ["/m/", "/m/room-12/x", "/mx", "/api/v1/messages/room-12"]) assert.equal(await open({ path, cache: "default" }), undefined, path);
 });

@@ -237,11 +237,14 @@ def test_a_direct_room_with_somebody_blocked_offers_to_unblock_instead_of_writin
     expect(page.get_by_test_id("composer")).to_have_count(0)
     has_focus(page, "room-menu")
     expect(messages(page).first).to_contain_text(FOLDED)
+    actions = page.locator(".actions button")
     messages(page).first.focus()
-    expect(page.locator(".actions button")).to_have_count(1)
+    expect(actions).to_have_count(2)
     expect(page.get_by_role("button", name="Report message")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
     messages(page).last.focus()
-    expect(page.locator(".actions button")).to_have_count(1)  # one's own can be deleted
+    expect(actions).to_have_count(2)  # one's own can be deleted
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
     page.get_by_test_id("room-menu").click()
     expect(page.get_by_test_id("unblock")).to_be_visible()
     page.keyboard.press("Escape")

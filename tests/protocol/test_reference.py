@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from chatserver import PluginEvent, ServerRole, UnknownEvent, UserRef, errors
 from chatserver.app import Server
 from chatserver.protocol import OPS
-from chatserver.web import administration, api, login, people
+from chatserver.web import administration, api, login, messages, people
 from tests.protocol.client import Client
 from tests.protocol.running import PASSWORD, Person, Running
 from tests.waiting import until
@@ -55,7 +55,7 @@ def test_the_reference_lists_every_operation_code_and_route() -> None:
     calls = {(call.method, call.path) for call in http_reference.CALLS}
     assert calls == {
         (method, path)
-        for module in (api, login, administration, people)
+        for module in (api, login, administration, people, messages)
         for _, handler, path in module.ROUTES
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
         if method.lower() in _own(handler)
@@ -339,6 +339,7 @@ def requests(
         yield "POST", f"{room}/messages", {"client_id": "openapi", "body": f"@{ben.username}"}
     message = f"{room}/messages/{last['id']}"
     yield "PATCH", message, {"body": "edited"}
+    yield "GET", f"/api/v1/messages/{message.rpartition('/')[2]}", None
     yield "POST", f"{message}/reactions", {"emoji": "x"}
     yield "GET", f"{room}/messages", None
     yield "DELETE", f"{message}/reactions?emoji=x", None

@@ -1,4 +1,4 @@
-"""`node` and `nodes`: objects by id (https://relay.dev/graphql/objectidentification.htm)."""
+"""`node`, `nodes` and `message`: objects by id (https://relay.dev/graphql/objectidentification.htm)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,6 +24,12 @@ async def nodes(parent: object, info: Any, ids: Sequence[str]) -> list[Node | No
             "request.invalid", f"ids: at most {NODES_MOST}.", detail={"limit": NODES_MOST}
         )
     return await asyncio.gather(*(_find(info.context, id) for id in ids))
+
+
+async def message(parent: object, info: Any, id: str) -> Message | None:
+    room = id.rpartition("-")[0]
+    found = await _message(info.context, room, id) if room and len(id) <= ID_CHARS else None
+    return None if found is None or found.deleted else found
 
 
 async def _find(asking: Asking, id: str) -> Node | None:

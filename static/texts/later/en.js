@@ -1,6 +1,9 @@
 /** English texts of dialogs and settings that few open, loaded with them. */
 export default {
   "room.preview": "The newest messages of this room",
+  "room.previewAround": "Messages of this room around the linked one",
+  "link.copied": "The link is copied.",
+  "link.gone": "This message is not there any more, or you may not read it.",
   "email.confirmed": "Your e-mail address is confirmed.",
   "emoji.look": "Look for an emoji",
   "emoji.none": "There is none of this name.",

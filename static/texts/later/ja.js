@@ -1,6 +1,9 @@
 /** Japanese texts of dialogs and settings that few open. */
 export default {
   "room.preview": "このルームの最新のメッセージ",
+  "room.previewAround": "リンクされたメッセージの前後",
+  "link.copied": "リンクをコピーしました。",
+  "link.gone": "このメッセージはもうないか、閲覧する権限がありません。",
   "email.confirmed": "メールアドレスを確認しました。",
   "emoji.look": "絵文字を探す",
   "emoji.none": "その名前の絵文字はありません。",

@@ -79,7 +79,15 @@ async def call_every_address(
         found: str = (await ask("GET", "/api/v1/me", headers=headers)).json()["id"]
         return found
 
-    for path in ("/", "/static/app.js", "/health", "/health/live", "/health/ready", "/nothing"):
+    for path in (
+        "/",
+        "/m/gone",
+        "/static/app.js",
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/nothing",
+    ):
         await ask("GET", path)
         await ask("HEAD", path)
     await ask("POST", "/api/v1/login", json={"username": "nobody", "password": "' OR '1'='1' --"})
@@ -239,6 +247,8 @@ async def call_every_address(
     ):
         await ask("GET", messages, params=params, headers=owner)
     await ask("GET", f"{one}/events", params={"after": 0, "limit": 1000}, headers=owner)
+    await ask("GET", f"/api/v1/messages/{message}", headers=owner)
+    await ask("GET", f"/m/{message}", headers=owner)
     await ask("DELETE", f"{messages}/{message}", headers=owner)
     await ask("POST", hook[0], json={"body": "built", "id": "1"}, auth=("hook", hook[1]))
 
