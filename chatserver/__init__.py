@@ -220,6 +220,7 @@ from chatserver.service.login.logins import Progress as LoginProgress
 from chatserver.service.login.sessions import OwnSession
 from chatserver.service.mail.emails import OwnEmail
 from chatserver.service.passwords import ResetLink
+from chatserver.service.pins import PinView
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.preferences import PreferencesChange, PreferencesPage
 from chatserver.service.rights import is_staff, may_moderate, may_read
@@ -362,6 +363,7 @@ __all__ = [
     "Pin",
     "PinAdded",
     "PinRemoved",
+    "PinView",
     "Pipe",
     "PluginBlobs",
     "PluginEvent",

@@ -145,6 +145,14 @@ class Unpin(Op, frozen=True, kw_only=True, tag="unpin"):
     message: Id
 
 
+class ListPins(Op, frozen=True, kw_only=True, tag="pins"):
+    """The pinned messages of a room, the last pinned first, at most 50 at once; `after` is that of the page before."""
+
+    room: Id
+    after: Annotated[str, Meta(max_length=80)] = ""
+    limit: Limit = 50
+
+
 class Interact(Op, frozen=True, kw_only=True, tag="interact"):
     """Use a button, menu or form (`part`, its id) of a message.
 
@@ -428,6 +436,7 @@ AnyOp = (
     | Unreact
     | Pin
     | Unpin
+    | ListPins
     | Interact
     | History
     | Events

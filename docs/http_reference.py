@@ -28,6 +28,7 @@ from chatserver.service.interactions import Interacted
 from chatserver.service.mail.emails import OwnEmail
 from chatserver.service.overview import OverviewReport
 from chatserver.service.passwords import ResetLink
+from chatserver.service.pins import PinList
 from chatserver.service.preferences import PreferencesChange, PreferencesPage
 from chatserver.service.rooms import RoomView
 from chatserver.service.switches import SettingsOf, Switched
@@ -130,6 +131,7 @@ CALLS = [
     Call("POST", f"{_MESSAGE}/reactions", api.Emoji, 200, Changed, "Add a reaction."),
     Call("DELETE", f"{_MESSAGE}/reactions", None, 200, Changed, "Take a reaction back.", ("emoji",)),
     Call("POST", f"{_MESSAGE}/interactions", api.NewInteraction, 200, Interacted, "Use a button, menu or form of a message."),
+    Call("GET", f"{_ROOM}/pins", None, 200, PinList, "The pinned messages of a room, the last pinned first, at most 50 at once.", ("after", "limit")),
     Call("GET", f"{_ROOM}/commands", None, 200, CommandList, "The commands that the user may run in the room."),
     Call("POST", f"{_ROOM}/commands", api.NewCommand, 200, CommandOutcome, "Run a command, `/name arguments`."),
     Call("POST", f"{_ROOM}/commands/suggestions", api.TypedCommand, 200, Suggestions, "Suggest how a command that is being typed may go on."),

@@ -36,6 +36,7 @@ from chatserver.service.commands import ArgumentView, CommandOutcome, CommandVie
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
+from chatserver.service.pins import PinList
 from chatserver.service.preferences import PreferencesPage
 from chatserver.service.search import Found
 from chatserver.service.statuses import StatusList
@@ -139,6 +140,7 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "ban": Changed,
     "unban": Changed,
     "bans": BanList,
+    "pins": PinList,
     "role": Changed,
     "members": MemberList,
     "search": Found,

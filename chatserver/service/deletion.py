@@ -40,6 +40,7 @@ from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.clock import Clock
 from chatserver.service.contexts import Contexts
 from chatserver.service.membership import Membership
+from chatserver.service.pins import SPACE as PINS
 from chatserver.service.rights import Right, demand
 
 NAME = "rooms.erase"
@@ -191,6 +192,7 @@ class RoomDeletion:
         await self._see_off(room, deletion.by)
         await self._clear(room)
         await self._store.drop_index(room, ANY_SLOT, ANY_SEQ)
+        await self._store.delete(PINS, room)
         if not deletion.erased:
             erased = msgspec.structs.replace(deletion, erased=self._clock.now())
             await self._store.swap(SPACE, f"{DUE}{room}", record, _encode(erased))

@@ -39,6 +39,7 @@ from chatserver.service.blocks import Blocks
 from chatserver.service.contexts import Contexts
 from chatserver.service.history import History
 from chatserver.service.message_data import MessageDataKinds
+from chatserver.service.pins import Pins
 from chatserver.service.rewriting import Content, Rewriting
 from chatserver.service.rights import Right, demand, may_read
 from chatserver.service.rooms import RoomService
@@ -107,7 +108,9 @@ class Messages:
         limits: LimitsConfig,
         contexts: Contexts,
         blocks: Blocks,
+        pins: Pins,
     ) -> None:
+        self.pins = pins
         self._store, self._log, self._cache, self._rooms = store, log, cache, rooms
         self._history, self._accounts = history, accounts
         self._hooks, self._limits = hooks, limits
@@ -385,6 +388,8 @@ class Messages:
         if pinned:
             await self._history.demand_reactable(user, room, message)
         await self._hooks.allow(Pin(room=room.id, message=message, pinned=pinned), user)
+        if pinned:
+            await self.pins.note(room, message)
         kind = PinAdded if pinned else PinRemoved
         return await self._change(kind, user, room, Right.PIN, found)
 

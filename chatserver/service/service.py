@@ -60,6 +60,7 @@ from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
 from chatserver.service.overview import Overview
 from chatserver.service.people import People
+from chatserver.service.pins import Pins
 from chatserver.service.plugin_events import PluginEvents
 from chatserver.service.preferences import Preferences
 from chatserver.service.presence import TICK_SECONDS, Presence
@@ -168,6 +169,7 @@ class Service:
             limits,
             self.contexts,
             self.blocks,
+            Pins(store, limits, clock),
         )
         self.plugin_events = PluginEvents(self.log)
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)

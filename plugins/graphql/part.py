@@ -78,6 +78,7 @@ COSTS = {
     "Room.messagesConnection": 10,
     "Room.events": 10,
     "Room.message": 5,
+    "Room.pins": 10,
     "Message.replyToMessage": 5,
 }
 LENGTHS = {
@@ -96,6 +97,7 @@ LENGTHS = {
     "Room.events": rooms.EVENTS_MOST,
     "Room.members": rooms.MEMBERS_MOST,
     "Room.bans": rooms.BANS,
+    "Room.pins": rooms.PINS,
     # Usual lengths; an operation with much longer lists is stopped.
     "Message.mentions": 2,
     "Message.reactions": 3,
@@ -155,6 +157,7 @@ def own_part() -> GraphQLPart:
             "Room.events": rooms.events,
             "Room.members": rooms.members,
             "Room.bans": rooms.bans,
+            "Room.pins": rooms.pins,
             "Member.user": rooms.member_user,
             "Message.roomId": messages.room_id,
             "Message.room": messages.room,

@@ -116,6 +116,12 @@ export class Requests extends EventTarget {
     await this.#connection.request("kick", { room, user });
   }
 
+  /** A page of pinned messages, `{items: [{message, by, at}, …], after}`; `after` is null on the last page. */
+  async pins(room, after = "") {
+    const { pins, after: next } = await this.#connection.request("pins", { room, after });
+    return { items: pins, after: next ?? null };
+  }
+
   /** A page of members with a text in their names, of all if it is empty: `{items, after}`; the last has no `after`. */
   async findMembers(room, text, after = "") {
     const { members, after: next } = await this.#connection.request("members", { room, text, after, limit: LISTED });

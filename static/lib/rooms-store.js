@@ -1,7 +1,7 @@
 /**
  * The page's state: rooms, their messages, unread counts, typing users. It takes events, returns state,
- * and fires "change" ({room: id or null for the list, only: "typing" or "read" if nothing else changed, else null}) and
- * "blocked" ({}: I block others than before). It sends no requests. No DOM.
+ * and fires "change" ({room: id or null for the list, only: "typing" or "read" if nothing else changed, else null}),
+ * "blocked" ({}: I block others than before) and "touched" ({room, message, ev}: somebody changed a message, here or not). It sends no requests. No DOM.
  */
 
 import { Attached } from "./attached.js";
@@ -302,6 +302,7 @@ export class RoomsStore extends EventTarget {
     room.head = Math.max(room.head, event.seq);
     this.#applyLogged(room, event);
     this.#changed(room.id, "event");
+    if (event.message) this.dispatchEvent(new CustomEvent("touched", { detail: { room: room.id, message: event.message, ev: event.ev } }));
     return "applied";
   }
 

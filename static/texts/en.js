@@ -98,6 +98,7 @@ export default {
   "message.editing": "Editing your message",
   "message.delete": "Delete",
   "message.deleteConfirm": "Delete this message?",
+  "room.pins": "Pinned messages",
   "message.copyLink": "Copy link",
   "message.pin": "Pin",
   "message.unpin": "Unpin",

@@ -207,6 +207,7 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
         "react": lambda s, u, r: s.messages.react(u, r, message, "👍"),
         "unreact": lambda s, u, r: s.messages.unreact(u, r, message, "👍"),
         "pin": lambda s, u, r: s.messages.pin(u, r, message, True),
+        "pins": lambda s, u, r: s.messages.pins.page(u, r),
         "interact": lambda s, u, r: s.interactions.interact(u, r, message, "yes", {}),
     }
 

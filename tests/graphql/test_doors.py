@@ -22,6 +22,7 @@ FIELDS = {
     "prefer": "Mutation.setRoomPreferences",
     "prefer_account": "Mutation.setPreferences",
     "bans": "Room.bans",
+    "pins": "Room.pins",
     "typing": "Mutation.setTyping",
     "presence": "Subscription.presence",
     "statuses": "User.status",

@@ -327,6 +327,24 @@ async def test_a_message_lives(people: People) -> None:
     assert left == [{"body": "", "deleted": True}]
 
 
+async def test_pinned_messages_are_listed_the_last_pinned_first(people: People) -> None:
+    ada, bob = await people("Ada", "Bob")
+    room = await ada.make_room()
+    pinned = [(await ada.post(room, f"message {n}"))["id"] for n in range(3)]
+    for message in pinned:
+        given = {"roomId": room, "messageId": message}
+        await ada.ask(CHANGE % ("MessageInput", "pinMessage"), input=given)
+    query = """query ($room: ID!, $first: Int, $after: ID) { room(id: $room) {
+      pins(first: $first, after: $after) { message { id } by { id } at } } }"""
+    found = (await bob.ask(query, room=room, first=2))["room"]["pins"]
+    assert [pin["message"]["id"] for pin in found] == [pinned[2], pinned[1]]
+    assert found[0]["by"]["id"] == ada.id and found[0]["at"] >= found[1]["at"]
+    rest = (await bob.ask(query, room=room, after=pinned[1]))["room"]["pins"]
+    assert [pin["message"]["id"] for pin in rest] == [pinned[0]]
+    assert (await bob.ask(query, room=room, after=pinned[0]))["room"]["pins"] == []
+    assert await bob.code(query, room=room, first=51) == "request.invalid"
+
+
 @pytest.mark.parametrize(
     ("name", "field", "value"),
     [

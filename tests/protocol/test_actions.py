@@ -31,7 +31,19 @@ FORBIDDEN = ("room.forbidden", "user.forbidden")
 # What is no action: it reads, is gone in a moment, concerns the user alone, or takes something back that was the
 # user's own. docs/plugins/actions.md has the reasons.
 OTHER_OPS = {
-    *("auth", "ping", "rooms", "sub", "unsub", "history", "events", "members", "search", "bans"),
+    *(
+        "auth",
+        "ping",
+        "rooms",
+        "sub",
+        "unsub",
+        "history",
+        "events",
+        "members",
+        "search",
+        "bans",
+        "pins",
+    ),
     *("read", "preferences", "prefer", "prefer_account", "typing", "presence", "statuses"),
     *("commands", "complete", "block", "unblock", "blocks", "room"),
 }

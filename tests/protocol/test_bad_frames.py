@@ -159,6 +159,7 @@ VALID: dict[str, dict[str, Any]] = {
     "ban": {"room": "r", "user": "u", "reason": "r", "seconds": 60},
     "unban": {"room": "r", "user": "u"},
     "bans": {"room": "r", "after": "u", "limit": 1},
+    "pins": {"room": "r", "after": "r-1", "limit": 1},
     "role": {"room": "r", "user": "u", "role": "admin"},
     "members": {"room": "r"},
     "search": {"text": "t"},

@@ -121,6 +121,7 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         await b.ok("react", **target, emoji="🎉")
         for op in ("pin", "unpin", "pin"):
             await a.ok(op, **target)
+        await a.ok("pins", **here)
         await a.error("interact", **target, part="yes")
         b.say({"id": 1, "op": "typing", **here})
         await a.ok("presence", **here, users=[ben.id, "nobody"])
@@ -346,6 +347,7 @@ def requests(
     yield "DELETE", message, None
     yield "GET", f"{room}/messages?before=9&limit=5", None
     yield "GET", f"{room}/events?after=0&limit=100", None
+    yield "GET", f"{room}/pins", None
     yield "GET", f"{room}/commands", None
     yield "POST", f"{room}/commands/suggestions", {"text": "/sh"}
     yield "POST", f"{room}/commands", {"text": "/shrug", "client_id": "shrug"}

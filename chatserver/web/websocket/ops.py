@@ -97,6 +97,11 @@ async def pin(client: Client, user: User, op: p.Pin | p.Unpin) -> None:
     client.say(op.id, {"seq": seq})
 
 
+async def pins(client: Client, user: User, op: p.ListPins) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    client.say(op.id, await client.service.messages.pins.page(user, room, op.after, op.limit))
+
+
 async def interact(client: Client, user: User, op: p.Interact) -> None:
     room = await client.service.rooms.get(op.room, user)
     interactions = client.service.interactions
@@ -294,6 +299,7 @@ RUN: dict[type[p.Op], Run] = {
     p.Unreact: unreact,
     p.Pin: pin,
     p.Unpin: pin,
+    p.ListPins: pins,
     p.Interact: interact,
     p.History: history,
     p.Events: events,

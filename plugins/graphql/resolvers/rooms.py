@@ -9,6 +9,7 @@ from chatserver import (
     ChatError,
     MemberView,
     Message,
+    PinView,
     Room,
     RoomPreferences,
     RoomView,
@@ -23,6 +24,7 @@ MESSAGES, MESSAGES_MOST = 50, 100
 EVENTS_MOST = 500
 MEMBERS, MEMBERS_MOST = 100, 500
 BANS = 100
+PINS = 50
 
 
 # A list of rooms includes the unread counts; without a coroutine for each field it takes half the time.
@@ -124,6 +126,15 @@ async def bans(
     count = bounded("first", first, BANS, BANS)
     room = await asking.rooms.load(parent.id)
     return asking.service.rooms.bans.page(asking.user, room, after or "", count).bans
+
+
+async def pins(
+    parent: RoomView, info: Any, first: int | None = None, after: str | None = None
+) -> list[PinView]:
+    asking: Asking = info.context
+    count = bounded("first", first, PINS, PINS)
+    room = await asking.rooms.load(parent.id)
+    return (await asking.service.messages.pins.page(asking.user, room, after or "", count)).pins
 
 
 def member_user(parent: MemberView, info: Any) -> MemberView:

@@ -2,6 +2,9 @@
 export default {
   "room.preview": "The newest messages of this room",
   "room.previewAround": "Messages of this room around the linked one",
+  "pins.none": "Nothing is pinned in this room.",
+  "pins.by": "Pinned by {name}",
+  "pins.unpin": "Unpin the message of {name}",
   "link.copied": "The link is copied.",
   "link.gone": "This message is not there any more, or you may not read it.",
   "email.confirmed": "Your e-mail address is confirmed.",

@@ -2,6 +2,9 @@
 export default {
   "room.preview": "このルームの最新のメッセージ",
   "room.previewAround": "リンクされたメッセージの前後",
+  "pins.none": "このルームにピン留めされたメッセージはありません。",
+  "pins.by": "{name} さんがピン留め",
+  "pins.unpin": "{name} さんのメッセージのピン留めを外す",
   "link.copied": "リンクをコピーしました。",
   "link.gone": "このメッセージはもうないか、閲覧する権限がありません。",
   "email.confirmed": "メールアドレスを確認しました。",

@@ -248,6 +248,7 @@ async def call_every_address(
         await ask("GET", messages, params=params, headers=owner)
     await ask("GET", f"{one}/events", params={"after": 0, "limit": 1000}, headers=owner)
     await ask("GET", f"/api/v1/messages/{message}", headers=owner)
+    await ask("GET", f"{one}/pins?after={message}&limit=5", headers=owner)
     await ask("GET", f"/m/{message}", headers=owner)
     await ask("DELETE", f"{messages}/{message}", headers=owner)
     await ask("POST", hook[0], json={"body": "built", "id": "1"}, auth=("hook", hook[1]))
@@ -292,6 +293,9 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     message = posted["sendMessage"]["message"]["id"]
     for method in ("POST", "GET"):
         await ask("query A($i: ID!) { node(id: $i) { id } }", owner, method, i=message)
+        await ask("query E($i: ID!) { message(id: $i) { id } }", owner, method, i=message)
+        pinned = f'{{ room(id: "{room}") {{ pins(after: "{message}") {{ by {{ id }} at }} }} }}'
+        await ask(pinned, owner, method)
         await ask("query B($i: [ID!]!) { nodes(ids: $i) { id } }", owner, method, i=[room, other])
         await ask(f"query C($i: ID!) {{ user(id: $i) {USER} }}", owner, method, i=other)
         await ask(f'{{ userByName(username: "union") {USER} }}', owner, method)
