@@ -583,6 +583,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "metrics",
             "audit",
             "scheduled",
+            "saved",
             "slash_commands",
             "reports",
             "announcements",

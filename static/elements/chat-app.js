@@ -143,8 +143,9 @@ class ChatApp extends View {
   /** Leads to a message by its id. One whose room is not known yet is found by the server. */
   async #follow(id) {
     const part = await loaded(import("./message-links.js"));
+    if (!part) return;
     try {
-      const place = await part?.placeOf(id, this);
+      const place = await part.placeOf(id, this);
       if (!this.isConnected) return; // somebody else is asked to sign in
       this.linked.done();
       if (place) this.#goTo(place);

@@ -6,7 +6,7 @@ import { t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { frozen } from "../lib/plugins.js";
 import { rightsIn } from "../lib/rights.js";
-import { placeButton } from "./plugin-place.js";
+import { labelOf, placeButton } from "./plugin-place.js";
 
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
 
@@ -22,10 +22,11 @@ export function messageActions({ message, me, mayPin, places, room, isClosed }) 
     h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, "data-do": what }, icon(path));
   const bar = { class: "actions", role: "group", "aria-label": t("message.actions"), "data-faults": true };
   if (message.state) return isClosed || !may.has("post") ? null : h("div", bar, button(t("message.reply"), ICONS.reply, "reply", "reply-unsent"));
+  const about = Object.freeze({ message: frozen(message) });
   const ofPlugins = places
     .in("message.actions/v1")
     .filter((item) => applies(item, { message, room, me }) && (!isClosed || item.when?.archived))
-    .map((item) => placeButton(item, () => Object.freeze({ message: frozen(message) })));
+    .map((item) => placeButton(item, () => about, { label: labelOf(item, about) }));
   const remove = may.has(own ? "delete" : "moderate") && button(t("message.delete"), ICONS.trash, "delete");
   const link = button(t("message.copyLink"), ICONS.link, "link");
   if (isClosed) return h("div", bar, ...ofPlugins, link, remove);

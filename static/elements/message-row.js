@@ -11,7 +11,7 @@ import { segments } from "../lib/linkify.js";
 import { frozen } from "../lib/plugins.js";
 import { avatar } from "./avatar.js";
 import { botMark } from "./bot-mark.js";
-import { messageParts } from "./message-parts.js";
+import { lateParts } from "./late-parts.js";
 import { statusMark } from "./status-mark.js";
 
 const CLOCK = "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4l3 2";
@@ -50,7 +50,7 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded }, { 
         !folded && (message.reply_to || message.reply_to_unsent) && quote(message, quoted ?? (message.quoted && { ...message.quoted, author: me }), quoteFolded, places),
         folded ? fold() : body(message, shown.length > 0 && message.body === message.data_text, places),
       ),
-      !message.deleted && !folded && messageParts(message, session),
+      !message.deleted && !folded && lateParts(message, session),
       ...shown,
       reactions(message, me, places),
       delay(message),

@@ -10,7 +10,7 @@ import { tellError } from "./toasts.js";
 const AGAIN_MS = 200; // several change at once, as when many are unpinned
 
 /** Fills the element; returns what ends it. `view` has `session`, `store` and `room`, the room's id. */
-export function pinnedList(element, { session, store, room }) {
+export function fill(element, { session, store, room }) {
   const ended = new AbortController();
   const status = h("p", { class: "muted", role: "status", "data-testid": "pins-status" }, t("list.loading"));
   const list = h("ul", { class: "pins", "data-testid": "pins" });

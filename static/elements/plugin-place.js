@@ -6,9 +6,13 @@ import { complain } from "../lib/plugins.js";
 
 const FAULT_MS = 30_000; // for which a fault stands beside its button
 
-/** A button for an item with `run`. What `run` rejects with is shown beside it. */
+/**
+ * A button for an item with `run`. What `run` rejects with is shown beside it. The `label` is the item's own, or given with
+ * the attributes.
+ * @param {any} attributes
+ */
 export function placeButton(item, context, attributes = {}) {
-  const label = labelOf(item);
+  const { label = labelOf(item), ...others } = attributes;
   return h(
     "button",
     {
@@ -16,16 +20,17 @@ export function placeButton(item, context, attributes = {}) {
       title: label,
       "aria-label": label,
       "data-testid": `place-${item.key}`,
-      ...attributes,
+      ...others,
       onclick: ({ currentTarget }) => void attempt(item, () => item.run(context()), currentTarget),
     },
     icon(item.icon),
   );
 }
 
-export function labelOf(item) {
+/** `context` is what `run` would get, if there is any. */
+export function labelOf(item, context = undefined) {
   try {
-    return String(item.label());
+    return String(item.label(context));
   } catch (error) {
     complain(item.plugin, error);
     return item.key;

@@ -10,8 +10,7 @@ import { rightsIn } from "../lib/rights.js";
 import { roomTitle } from "../lib/titles.js";
 import "./menu-button.js";
 import { preferenceItems } from "./room-preferences.js";
-import { roomPins } from "./room-pins.js";
-import { roomSettings } from "./room-settings.js";
+import { ownPanels } from "./room-panels.js";
 import { loaded } from "./loaded.js";
 import "./message-composer.js";
 import "./message-list.js";
@@ -31,8 +30,7 @@ class RoomView extends View {
   #people;
   #menu;
   #added;
-  #pins; // panels of the page's own
-  #settings;
+  #own; // panels of the page's own
   #steers = false; // whether I may change the room, as it was shown
   #panel;
   #body;
@@ -87,8 +85,7 @@ class RoomView extends View {
     });
     this.listen(this.session, "ready", () => this.#open());
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("room.") && this.#showAdded());
-    this.#pins = roomPins(this);
-    this.#settings = roomSettings(this);
+    this.#own = ownPanels(this);
     this.session.preferences.opened(this.room);
     if (matchMedia("(any-pointer: coarse)").matches) void this.#followFingers();
     this.#open();
@@ -212,8 +209,8 @@ class RoomView extends View {
     const room = this.store.room(this.room);
     const wanted = (place) => (isInside ? this.places.in(place).filter((item) => applies(item, { room, me: this.store.me })) : []);
     const context = () => ({ room: this.room });
-    const panels = isInside ? [this.#pins, ...wanted("room.panels/v1")] : [];
-    if (isInside && (this.store.maySteer(this.room) || wanted("room.settings/v1").length)) panels.push(this.#settings);
+    const panels = isInside ? [this.#own.pins, ...wanted("room.panels/v1")] : [];
+    if (isInside && (this.store.maySteer(this.room) || wanted("room.settings/v1").length)) panels.push(this.#own.settings);
     const open = panels.find((item) => item.key === this.#panel.dataset.open);
     const focused = this.#added.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
     this.#added.replaceChildren(

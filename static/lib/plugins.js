@@ -159,9 +159,9 @@ export class Plugins {
       version: VERSION,
       /** Puts an item into a place; returns a function that takes it away. */
       place: (place, item) => (this.#isGone(plugin, part) ? () => {} : this.#places.put(plugin, place, item)),
-      /** Asks for the labels of the plugin's pages in the settings again, which may hold a number. */
+      /** Asks again for labels that may say how things stand: of pages in the settings, and of actions of messages. */
       relabel: () => {
-        for (const place of ["settings.page/v1", "admin.page/v1"]) this.#places.relabel(place);
+        for (const place of ["settings.page/v1", "admin.page/v1", "message.actions/v1"]) this.#places.relabel(place);
       },
       /** Asks the plugin's items for the pictures of all people again. */
       redrawPictures: () => this.#places.relabel("avatars/v1"),

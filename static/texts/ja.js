@@ -239,6 +239,7 @@ export default {
   "why.argument.bounds": "{argument} の値が範囲外です。",
   "why.reactions.count": "このメッセージのリアクション数は上限に達しています。",
   "why.timers.count": "予約できる数の上限に達しています。",
+  "why.saved.count": "保存できるメッセージは {most} 件までです。",
   "why.pins.count": "一つのルームにピン留めできるメッセージは {most} 件までです。",
   "why.scheduled.count": "予約投稿は {most} 件までです。",
   "why.reports.count": "1 日に報告できるのは {most} 件までです。",

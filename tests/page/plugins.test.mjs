@@ -234,9 +234,9 @@ test("a module shows a room of the reader, at a message if it says which", () =>
   delete globalThis.location;
 });
 
-test("a plugin has the labels of its pages asked for again", () => {
+test("a plugin has the labels of its pages and actions asked for again", () => {
   const asked = [];
   places.addEventListener("change", ({ detail }) => asked.push(detail.place));
   plugins.interfaceOf("polls").relabel();
-  assert.deepEqual(asked, ["settings.page/v1", "admin.page/v1"]);
+  assert.deepEqual(asked, ["settings.page/v1", "admin.page/v1", "message.actions/v1"]);
 });

@@ -22,6 +22,7 @@ PLUGINS = [
         "reports",
         "announcements",
         "emoji",
+        "saved",
         "totp",
         "webhooks",
         "wordfilter",
@@ -38,6 +39,7 @@ SETTINGS = {
 LOADED_LATER = (
     "plugins",
     "scheduled.list",
+    "saved.list",
     "audit.log",
     "invites.list",
     "reports.queue",
@@ -100,6 +102,9 @@ def populate(browser: Browser, server: Server) -> None:
     olga.page.get_by_test_id("message").filter(has_text="tomatoes").hover()
     olga.page.get_by_test_id("message").filter(has_text="tomatoes").get_by_test_id("pin").click()
     expect(olga.page.get_by_test_id("pinned")).to_be_visible()
+    tomatoes = olga.page.get_by_test_id("message").filter(has_text="tomatoes")
+    kept = {"message": tomatoes.get_attribute("data-id")}
+    assert olga.context.request.post(f"{olga.url}/api/v1/saved", data=kept).ok
     upload(olga)
     react(olga, "tomatoes", "party")
     answer = ben.context.request.put(f"{ben.url}/api/v1/me/picture", data=png(64, 64))

@@ -555,6 +555,7 @@ SETTINGS = {
         "graphql",
         "slash_commands",
         "scheduled",
+        "saved",
         "invites",
         "reports",
         "announcements",

@@ -57,6 +57,8 @@ OTHER_ROUTES = {
     ("POST", "/api/v1/rooms/{room}/commands/suggestions"),
     ("POST", "/api/v1/me/totp/recovery"),
     ("DELETE", "/api/v1/scheduled"),
+    ("POST", "/api/v1/saved"),
+    ("DELETE", "/api/v1/saved"),
     ("POST", "/api/v1/reports/own/seen"),
     ("DELETE", "/api/v1/uploads/{upload}"),
     ("POST", "/api/v1/admin/claims/release"),
@@ -85,9 +87,11 @@ OTHER_MUTATIONS |= {
 }
 OTHER_MUTATIONS |= {"seeSettledReports", "blockUser", "unblockUser"}
 OTHER_MUTATIONS |= {"announce", "clearAnnouncement", "seeInbox"}
+OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage"}
 OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports.own"}  # of plugins
 OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
 OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
+OTHER_OPERATIONS |= {"saved.save", "saved.drop", "saved.list", "saved.ids"}  # the user's alone
 OTHER_OPERATIONS |= {"reports.seen", "emoji.list"}
 OTHER_OPERATIONS |= {"reports.seen", "pictures.of"}
 OTHER_OPERATIONS |= {"inbox.list", "inbox.count", "inbox.seen"}  # of what others did

@@ -27,7 +27,7 @@ const POSTING = ["everyone", "moderators"];
 
 /**
  * Fills the panel, and again when the room is archived or restored, or of another kind; returns what ends it. `view` is
- * as in `room-settings.js`, and the element of the room.
+ * as in `room-panels.js`, and the element of the room.
  */
 export function fill(element, view) {
   const { store } = view;

@@ -1,0 +1,28 @@
+/** The action of a message that saves it, or removes it from those that are saved. */
+
+const SAVE = { en: "Save for later", ja: "あとで見るために保存" };
+const DROP = { en: "Remove from saved", ja: "保存を取り消す" };
+const RIBBON = "M7 4h10v16l-5-4-5 4z";
+
+/** `lists` are told of each change. */
+export function offer(page, lists) {
+  let saved = new Set(); // ids
+
+  page.place("message.actions/v1", {
+    id: "save",
+    label: ({ message }) => page.said(saved.has(message.id) ? DROP : SAVE),
+    icon: RIBBON,
+    when: { archived: true },
+    run: ({ message }) => page.call(saved.has(message.id) ? "drop" : "save", { message: message.id }),
+  });
+  page.hear("changed", async ({ missed, payload }) => {
+    if (missed) {
+      const known = await page.call("ids").catch(() => null); // asked again with the next connection
+      if (!known) return;
+      saved = new Set(known.messages);
+    } else if (payload.saved) saved.add(payload.message);
+    else saved.delete(payload.message);
+    page.relabel();
+    for (const draw of lists) draw();
+  });
+}

@@ -1,0 +1,29 @@
+/** The page's own panels of a room, each loaded when it is opened. */
+
+import { ICONS } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+
+/** Items like those of `room.panels/v1`. `view` has `session`, `store`, `places` and `room`, the room's id. */
+export function ownPanels(view) {
+  return {
+    pins: panel("pins", "room.pins", ICONS.pin, view, () => import("./pinned-list.js")),
+    settings: panel("settings", "room.settings", ICONS.gear, view, () => import("./settings/room.js")),
+  };
+}
+
+/** The module has `fill(element, view)`. */
+function panel(id, name, icon, view, load) {
+  return {
+    id,
+    key: `room-${id}`,
+    plugin: "",
+    label: () => t(name),
+    icon,
+    async mount(element) {
+      element.textContent = t("list.loading");
+      const { fill } = await load();
+      element.replaceChildren();
+      return fill(element, view);
+    },
+  };
+}
