@@ -80,8 +80,10 @@ class Pins:
         for _ in range(TRIES):
             record = await self._store.get(SPACE, room.id)
             noted = _decode(record) if record else {}
-            if seq not in noted and len(noted) >= MOST:
+            if len(noted) >= MOST:
                 noted = await self._shrunk(room, noted)
+                if seq not in noted and len(noted) >= CANDIDATES:
+                    raise ChatError("limit.rate", after_ms=int(UNDECIDED_SECONDS * 1000))
             if await self._write(room, record, noted | {seq: self._now()}):
                 return
         raise ChatError("limit.rate", after_ms=1000)
@@ -105,10 +107,7 @@ class Pins:
                 detail={"field": "pins", "reason": "count", "most": MOST},
             )
         settled = self._now() - int(UNDECIDED_SECONDS * 1000)
-        kept = {seq: at for seq, at in noted.items() if seq in pinned or at > settled}
-        if len(kept) >= CANDIDATES:
-            raise ChatError("limit.rate", after_ms=int(UNDECIDED_SECONDS * 1000))
-        return kept
+        return {seq: at for seq, at in noted.items() if seq in pinned or at > settled}
 
     async def _pinned(self, room: Room, seqs: Sequence[int]) -> list[PinView]:
         """Those of the messages that are pinned, in this order; in two queries."""

@@ -88,10 +88,13 @@ async def test_a_room_has_at_most_a_hundred_and_one_that_is_unpinned_makes_room(
         for old, new in ((0, 3), (1, 4)):
             await owner.ok("unpin", room=room, message=messages[old])
             await owner.ok("pin", room=room, message=messages[new])
+            assert await owner.code("pin", room=room, message=messages[old]) == "limit.count"
         assert await listed(owner, room) == [messages[4], messages[3], messages[2]]
         # Candidates are forgotten only when whatever noted them is over.
         await owner.ok("unpin", room=room, message=messages[2])
         assert await owner.code("pin", room=room, message=messages[5]) == "limit.rate"
+        for op in ("pin", "unpin"):  # one that is noted needs no room
+            await owner.ok(op, room=room, message=messages[2])
         monkeypatch.setattr(pins, "UNDECIDED_SECONDS", 0.0)
         await owner.ok("pin", room=room, message=messages[5])
         assert await listed(owner, room) == [messages[5], messages[4], messages[3]]
