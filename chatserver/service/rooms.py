@@ -125,11 +125,20 @@ class RoomService:
             if self._cache.known(room) is known:  # not dropped from memory meanwhile
                 return _existing(known)
 
-    async def get_many(self, rooms: Sequence[str]) -> dict[str, Room]:
-        """Those of the rooms that exist, in step with the store. Checks no rights."""
+    async def get_many(
+        self, rooms: Sequence[str], since: Mapping[str, int] | None = None
+    ) -> dict[str, Room]:
+        """Those of the rooms that exist, in step with the store. Checks no rights.
+
+        `since` has the seqs of events by room, for whoever has read these from the store: the rooms stand there, or
+        further on.
+        """
         found = await self._cache.load_many(rooms)
+        seqs = since or {}
         await self._log.refresh(
-            room for name, room in found.items() if not self._cache.loaded(name)
+            room
+            for name, room in found.items()
+            if not self._cache.loaded(name) or room.head < seqs.get(name, 0)
         )
         return {name: room for name, room in found.items() if not room.is_deleted}
 

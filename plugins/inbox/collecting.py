@@ -23,7 +23,8 @@ class Collecting:
         if not concerning:
             return
         service = self._context.service
-        rooms = await service.rooms.get_many(list({event.room for event in concerning}))
+        since = {event.room: event.seq for event in concerning}  # the last of each room
+        rooms = await service.rooms.get_many(list(since), since)
         there = [event for event in concerning if event.room in rooms]
         answered = [(rooms[event.room], id) for event in there if (id := _answers(event))]
         messages = await service.history.standing(answered)

@@ -35,12 +35,14 @@ class Export:
     async def write(self, events: Sequence[AnyEvent]) -> None:
         """Write events. Raises `ChatError` if the brokers have not accepted all of them."""
         room = events[0].room
-        if self._config.rooms or await self._is_wanted(room):
+        if self._config.rooms or await self._is_wanted(events[-1]):
             topic = self._config.topic.replace(ROOM, room)
             await self._producer.send(topic, room.encode(), [record_of(each) for each in events])
 
-    async def _is_wanted(self, room: str) -> bool:
-        found = (await self._service.rooms.get_many([room])).get(room)  # none if it is deleted
+    async def _is_wanted(self, last: AnyEvent) -> bool:
+        """Whether the room is of a kind that is, at the event or further on."""
+        rooms = await self._service.rooms.get_many([last.room], {last.room: last.seq})
+        found = rooms.get(last.room)  # none if it is deleted
         description = found.description if found is not None else None
         return description is not None and description.kind in self._config.room_kinds
 

@@ -96,7 +96,7 @@ class Sender:
 
     async def send(self, events: Sequence[AnyEvent]) -> None:
         """Post the events. Raises `ChatError` if the receiver has not accepted them."""
-        if self._config.rooms or await self._is_public(events[0].room):
+        if self._config.rooms or await self._is_public(events[-1]):
             for event in events:
                 await self._post(event)
 
@@ -105,8 +105,10 @@ class Sender:
             self._client.close()
         self._resolver.close()
 
-    async def _is_public(self, room: str) -> bool:
-        found = (await self._service.rooms.get_many([room])).get(room)  # none if it is deleted
+    async def _is_public(self, last: AnyEvent) -> bool:
+        """Whether the room is, at the event or further on."""
+        rooms = await self._service.rooms.get_many([last.room], {last.room: last.seq})
+        found = rooms.get(last.room)  # none if it is deleted
         description = found.description if found is not None else None
         return description is not None and description.kind is RoomKind.PUBLIC
 

@@ -25,6 +25,7 @@ from chatserver.testing.samples import described, event, joined, posted, user
 from chatserver_plugins.memory import MemoryStore
 from tests.core import logs
 from tests.core.checker import roles
+from tests.core.scene import scene
 
 PAGE = 2
 
@@ -242,3 +243,16 @@ def test_among_events_of_some_kinds_the_unknown_is_nothing() -> None:
     assert read_event(msgspec.to_builtins(known) | {"role": "new"}, MemberEvent) is None
     with pytest.raises(msgspec.ValidationError):
         read_event({"ev": "member.joined", "room": "r"}, AnyEvent)
+
+
+async def test_many_rooms_stand_at_the_events_that_were_read_from_the_store() -> None:
+    """Otherwise a node uses what it has for a second, as a consumer must not: it may know more than its node."""
+    async with scene() as built:
+        room = built.room.id
+        before = (await built.second.rooms.get_many([room]))[room]
+        head = before.head
+        seq = await built.first.rooms.change(built.owner, built.room, "Renamed", None)
+        assert (await built.second.rooms.get_many([room], {room: head}))[room].head == head
+        found = (await built.second.rooms.get_many([room], {room: seq}))[room]
+        assert found is before and found.head == seq
+        assert found.description is not None and found.description.name == "Renamed"
