@@ -7,7 +7,7 @@
 import { h, icon, ICONS, write } from "../lib/dom.js";
 import { formatDay, t } from "../lib/i18n.js";
 import { seqOf } from "../lib/ids.js";
-import { formatterOf, formatting } from "../lib/late-formatting.js";
+import { formatterOf, formatting, hasMarks } from "../lib/late-formatting.js";
 import { reactedBy } from "../lib/rooms-store.js";
 import { Timeline } from "../lib/timeline.js";
 import { covers, nearest } from "../lib/window.js";
@@ -89,8 +89,8 @@ class MessageList extends View {
     this.listen(this.store, "blocked", () => this.#refold());
     this.listen(this.session.outbox, "change", ({ detail }) => detail.room === this.#id && this.redraw());
     this.listen(this.session.statuses, "change", ({ detail }) => this.#wrote(detail.users) && this.#rows.remake());
-    this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("message.") && this.#rows.remake());
-    this.listen(formatting, "loaded", () => this.#rows.remake());
+    this.listen(this.places, "change", ({ detail }) => this.#onPlace(detail.place));
+    this.listen(formatting, "loaded", () => this.#rows.remake(isMarked));
     this.listen(document, "visibilitychange", () => this.#onVisible());
     this.store.enter(this.#id);
     this.#awaitMidnight();
@@ -164,6 +164,12 @@ class MessageList extends View {
       drawn: () => this.#onDrawn(),
       scrolled: () => this.#onScrolled(),
     };
+  }
+
+  /** Actions are there for the row alone that somebody points at or is in. */
+  #onPlace(place) {
+    if (place === "message.actions/v1") this.#rows.remake((_, node) => node === this.#pointed || node === this.#entered);
+    else if (place.startsWith("message.")) this.#rows.remake();
   }
 
   #make(entry) {
@@ -515,6 +521,11 @@ class MessageList extends View {
 /** The article around a node. */
 function rowOf(node) {
   return node?.closest?.("message-list article[data-key]") ?? null;
+}
+
+/** Whether the formatter has something to do for an entry. */
+function isMarked({ message, quoted }) {
+  return [message, quoted].some((each) => each?.body && hasMarks(each.body));
 }
 
 /**

@@ -99,9 +99,10 @@ export class VirtualList {
     if (lost && !this.#places.has(lost)) this.#owner.lost(Math.min(place, entries.length - 1));
   }
 
-  /** Makes all rows anew. */
-  remake() {
+  /** Makes rows anew: all, or those that are meant. */
+  remake(isMeant = (_entry, _node) => true) {
     for (const [key, { entry, node }] of this.#rows) {
+      if (!isMeant(entry, node)) continue;
       this.#observer.unobserve(node);
       this.#rows.set(key, { entry, node: this.#made(entry, this.#owner.replace(node, entry)) });
     }

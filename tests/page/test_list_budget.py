@@ -122,6 +122,9 @@ def test_a_message_that_arrives_makes_one_row_and_few_layouts(
     assert ben.page.evaluate("window.counted") == {"rows": ARRIVING, "titles": 0}
     assert after["LayoutCount"] - before["LayoutCount"] <= MOST_LAYOUTS * ARRIVING
     assert after["RecalcStyleCount"] - before["RecalcStyleCount"] <= MOST_STYLES * ARRIVING
+    # Other actions or labels of plugins make no rows: a row gets them when somebody points at it.
+    ben.page.evaluate("document.querySelector('chat-app').places.relabel('message.actions/v1')")
+    assert ben.page.evaluate("window.counted.rows") == ARRIVING
 
 
 def in_the_page(page: Page, text: str) -> None:
