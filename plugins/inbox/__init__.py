@@ -44,7 +44,8 @@ class InboxPlugin:
 
     powers = Powers(
         service=(
-            *("accounts.get_many", "blocks.list", "history.find", "history.standing"),
+            *("accounts.get_many", "blocks.list", "config.limits"),
+            *("history.find", "history.standing"),
             *("hub.tell_user", "rooms.get_many", "rooms.views"),
         )
     )

@@ -61,7 +61,19 @@ class Desk:
         rows = await self._book.rows(user.id, after, limit)
         more = rows[-1].place if len(rows) == limit else None
         entries = await self._shown(user, rows)
+        fitting = self._fitting(entries)
+        if fitting < len(entries):
+            entries, more = entries[:fitting], entries[fitting - 1].id
         return Page(entries=entries, unread=await self.unread(user), next=more)
+
+    def _fitting(self, entries: Sequence[Shown]) -> int:
+        """How many, from the first on, fit into half of a connection's buffer, which closes it when it is full."""
+        left = self._context.service.config.limits.buffer_hard_bytes // 2
+        for count, entry in enumerate(entries):
+            left -= len(msgspec.json.encode(entry))
+            if left < 0 and count:
+                return count
+        return len(entries)
 
     async def unread(self, user: User) -> int:
         """How many of the newest entries are unread."""

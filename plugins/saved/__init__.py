@@ -43,6 +43,7 @@ class SavedPlugin:
 
     powers = Powers(
         service=(
+            "config.limits",
             "history.find",
             "hub.tell_user",
             "messages.by_id",

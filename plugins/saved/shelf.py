@@ -76,9 +76,19 @@ class Shelf:
         """Saved messages, the last saved first, after the one with the id `after`."""
         rows = sorted(await self._rows(user.id), key=lambda row: (int(row[1]), row[0]))[::-1]
         start = next((place + 1 for place, (id, _) in enumerate(rows) if id == after), 0)
-        shown = rows[start : start + min(limit, PAGE)]
+        found = await self._described(user, rows[start : start + min(limit, PAGE)], {})
+        shown = found[: self._fitting(found)]
         is_last = start + len(shown) >= len(rows)
-        return SavedList(await self._described(user, shown, {}), None if is_last else shown[-1][0])
+        return SavedList(shown, None if is_last else shown[-1].id)
+
+    def _fitting(self, saved: Sequence[Saved]) -> int:
+        """How many, from the first on, fit into half of a connection's buffer, which closes it when it is full."""
+        left = self._service.config.limits.buffer_hard_bytes // 2
+        for count, each in enumerate(saved):
+            left -= len(msgspec.json.encode(each))
+            if left < 0 and count:
+                return count
+        return len(saved)
 
     async def forget(self, user: str) -> None:
         """Remove all of a deleted account."""

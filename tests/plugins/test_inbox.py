@@ -250,3 +250,20 @@ async def test_events_that_come_again_change_nothing() -> None:
         again = collecting.Collecting(plugin._desk._context, plugin._book)
         await again.handle([*events, *events])
         assert len(await kinds(ben)) == 1
+
+
+async def test_a_page_of_long_messages_fits_into_a_connection() -> None:
+    small = {"limits.buffer_soft_bytes": 20_000, "limits.buffer_hard_bytes": 40_000}
+    async with running("inbox", settings=small) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        for number in range(7):
+            await ada.post(room, f"{number} @ben " + "x" * 7_900)
+        await until(lambda: _newest(ben, "6 @ben " + "x" * 7_900))
+        found, after = "", ""
+        while after is not None:
+            given = await page(ben, after=after)
+            assert len(given["entries"]) <= 2
+            found += "".join(each["message"]["body"][0] for each in given["entries"])
+            after = given.get("next")
+        assert found == "6543210"

@@ -157,3 +157,20 @@ async def test_over_graphql() -> None:
             "POST", "/graphql", {"query": "{ savedMessages(first: 51) { id } }"}
         )
         assert answer.json["errors"][0]["extensions"]["code"] == "request.invalid"
+
+
+async def test_a_page_of_long_messages_fits_into_a_connection() -> None:
+    small = {"limits.buffer_soft_bytes": 20_000, "limits.buffer_hard_bytes": 40_000}
+    async with running("saved", settings=small) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        for number in range(5):
+            long = await ada.post(room, f"{number} " + "x" * 7_900)
+            assert (await save(ada, long.id)).status in (200, 201)
+        found, after = "", ""
+        while after is not None:
+            given = await ada.call("saved.list", after=after)
+            assert len(given["saved"]) <= 2
+            found += "".join(each["message"]["body"][0] for each in given["saved"])
+            after = given.get("after")
+        assert sorted(found) == list("01234")
