@@ -9,14 +9,14 @@ ABOUT = "Tea of all kinds.\n\nNo coffee, please: https://example.org/why"
 async def test_a_room_that_is_asked_for_has_it_and_lists_leave_it_out(server: Running) -> None:
     anna, ben = await server.people("anna", "ben")
     async with anna.connect() as owner, ben.connect() as visitor:
-        made = await owner.ok("create", name="Lounge", topic="tea", description=f"  {ABOUT}\n")
+        made = await owner.ok("create", name="Samovar", topic="tea", description=f"  {ABOUT}\n")
         room = made["id"]
         assert made["description"] == ABOUT
         for client in (owner, visitor):
             (listed,) = [each for each in (await client.ok("rooms"))["rooms"] if each["id"] == room]
             assert listed["topic"] == "tea" and "description" not in listed
             assert (await client.ok("room", room=room))["description"] == ABOUT
-        (found,) = (await visitor.ok("rooms", text="Lounge"))["rooms"]
+        (found,) = (await visitor.ok("rooms", text="samovar"))["rooms"]
         assert "description" not in found
         assert (await visitor.ok("join", room=room))["description"] == ABOUT
     told = (await ben.http("GET", f"/api/v1/rooms/{room}")).json()
