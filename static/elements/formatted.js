@@ -47,8 +47,20 @@ function listItem({ checked, children }, draw) {
 function codeBlock({ language, text }) {
   const label = language ? t("format.codeIn", { language }) : t("format.code");
   const copy = h("button", { class: "quiet copy-code", type: "button", "data-testid": "copy-code", onclick: () => void copyText(copy, text) }, t("format.copy"));
-  const code = h("pre", { dir: "ltr", role: "region", tabindex: "0", "aria-label": label }, h("code", {}, text));
-  return h("div", { class: "code-block" }, h("div", { class: "code-head" }, h("span", { dir: "auto" }, language), copy), code);
+  const code = h("code", {}, text);
+  if (language) void colour(code, language);
+  const lines = h("pre", { dir: "ltr", role: "region", tabindex: "0", "aria-label": label }, code);
+  return h("div", { class: "code-block" }, h("div", { class: "code-head" }, h("span", { dir: "auto" }, language), copy), lines);
+}
+
+async function colour(code, language) {
+  try {
+    const { highlighted } = await import("../lib/highlighting.js");
+    const pieces = highlighted(code.textContent, language);
+    if (pieces) code.replaceChildren(...pieces.map(({ kind, text }) => (kind ? h("span", { class: `code-${kind}` }, text) : text)));
+  } catch (error) {
+    console.debug(error); // without colours, code is read as well
+  }
 }
 
 async function copyText(button, text) {

@@ -79,6 +79,8 @@ def test_others_see_each_mark_as_what_it_means(two: tuple[Person, Person]) -> No
     expect(body.get_by_role("img", name="Done:")).to_have_text("☑")
     expect(body.locator("pre")).to_contain_text("**no** https://example.org :x:")
     expect(body.locator("pre a, pre strong")).to_have_count(0)
+    expect(body.locator("pre .code-word")).to_have_text("const")
+    expect(body.locator("pre .code-string")).to_have_text(f'"{"wide" * 40}"')
     expect(body.get_by_role("cell", name="1", exact=True)).to_have_class("center")
     expect(body.locator("hr")).to_have_count(1)
     expect(body.locator("p").last).to_have_text("<b>end</b>")

@@ -56,7 +56,7 @@ FORMATTED = """# Plan
 > as grandmother said
 
 ```sh
-water
+if [ "$WET" ]; then sleep 30  # s
 ```
 | bed | l |
 |:-:|--:|
