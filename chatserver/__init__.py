@@ -157,6 +157,7 @@ from chatserver.interfaces import (
     Records,
     Replica,
     Replication,
+    Replies,
     Span,
     Store,
     StoredSession,
@@ -226,6 +227,7 @@ from chatserver.service.preferences import PreferencesChange, PreferencesPage
 from chatserver.service.rights import is_staff, may_moderate, may_read
 from chatserver.service.search import Found, cursor_of
 from chatserver.service.service import Service
+from chatserver.service.threads import ThreadList, ThreadPage, ThreadView
 from chatserver.service.views import MemberList, MembersAsked, MemberView, RoomView
 from chatserver.version import __version__
 
@@ -388,6 +390,7 @@ __all__ = [
     "Register",
     "Replica",
     "Replication",
+    "Replies",
     "Reply",
     "ReportSettle",
     "Request",
@@ -444,6 +447,9 @@ __all__ = [
     "Tally",
     "TargetError",
     "TextPart",
+    "ThreadList",
+    "ThreadPage",
+    "ThreadView",
     "Timer",
     "Timers",
     "Trace",

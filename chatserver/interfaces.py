@@ -32,6 +32,13 @@ class Unread(NamedTuple):
     mentions: int
 
 
+class Replies(NamedTuple):
+    """Number of the replies in a thread, deleted ones too, and the newest of them, ascending by seq."""
+
+    total: int
+    newest: list[MessagePosted]
+
+
 class Tally(NamedTuple):
     """Numbers of a message's changes. `own` counts those of `others` that the given user made."""
 
@@ -266,6 +273,22 @@ class Store(Protocol):
     async def tally(self, room: str, message: str, user: str) -> Tally:
         """Number of changes of the message, and number of those by the user id."""
 
+    async def replies(
+        self, room: str, message: str, before: int | None, limit: int
+    ) -> list[MessagePosted]:
+        """The newest `limit` replies in the thread of a message (id), of those with seq < `before` (None: of all).
+
+        Ascending. Replies are posted messages whose `thread` it is.
+        """
+
+    async def threads(
+        self, messages: Mapping[str, Sequence[str]], newest: int
+    ) -> dict[tuple[str, str], Replies]:
+        """The replies to each of these messages (ids by room) that has any, `newest` of them, fetched together.
+
+        By (room, message). The number is counted in an index, without reading the events.
+        """
+
     async def repeats(
         self, keys: Sequence[tuple[str, str]]
     ) -> dict[tuple[str, str], MessagePosted]:
@@ -292,7 +315,7 @@ class Store(Protocol):
     async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
         """Numbers of others' messages with seq > after[room], and of those that mention `user`; in one query.
 
-        Rooms without any are left out.
+        Replies that are in a thread alone (`MessagePosted.is_apart`) do not count. Rooms without any are left out.
         """
 
     # -- the search index: pages that are derived from the log, and can be made again from it --

@@ -105,6 +105,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", omit_defa
 class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True, tag="message.posted"):
     """A message. `mentions` holds user ids; `reply_to` a message id of the same room.
 
+    `thread` is the id of the message, of the same room, under which it is a reply of a thread; a `broadcast` one is
+    shown in the room as well.
+
     `data` holds what plugins, and clients by their rules, add to the text: a value for each namespace.
     `data_text` is its text for search, and for clients that cannot show the data. `redacted`: the message was
     changed or deleted since; `body`, `mentions`, `data` and `data_text` are empty.
@@ -114,10 +117,17 @@ class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True, tag="m
     body: str
     client_id: str
     reply_to: str | None = None
+    thread: str | None = None
+    broadcast: bool = False
     mentions: tuple[str, ...] = ()
     redacted: bool = False
     data: Mapping[str, Any] = NO_DATA
     data_text: str = ""
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether it is in a thread alone: not part of what is said in the room, nor counted there."""
+        return self.thread is not None and not self.broadcast
 
 
 class MessageEdited(Event, frozen=True, kw_only=True, omit_defaults=True, tag="message.edited"):
@@ -285,7 +295,7 @@ class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A message after all changes to it. A deleted message keeps its place, not its text and data.
 
     `reactions` maps an emoji to the ids of the users who chose it, in order. `edited_at` is the time of the last
-    change of the text. `data` and `data_text` are those of `message.posted`.
+    change of the text. `thread`, `broadcast`, `data` and `data_text` are those of `message.posted`.
     """
 
     id: str
@@ -297,6 +307,8 @@ class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
     client_id: str
     reactions: dict[str, list[str]]
     reply_to: str | None = None
+    thread: str | None = None
+    broadcast: bool = False
     mentions: tuple[str, ...] = ()
     edited_at: str | None = None
     deleted: bool = False

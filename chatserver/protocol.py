@@ -87,12 +87,17 @@ class Unsub(Op, frozen=True, kw_only=True, tag="unsub"):
 
 
 class Send(Op, frozen=True, kw_only=True, tag="send"):
-    """Post a message. If the client_id is repeated, the answer is the first message."""
+    """Post a message, or a reply in the `thread` of a message; with `broadcast` it is shown in the room as well.
+
+    If the client_id is repeated, the answer is the first message.
+    """
 
     room: Id
     client_id: ClientId
     body: str
     reply_to: Id | None = None
+    thread: Id | None = None
+    broadcast: bool = False
     data: Data | None = None
 
 
@@ -151,6 +156,22 @@ class ListPins(Op, frozen=True, kw_only=True, tag="pins"):
     room: Id
     after: Annotated[str, Meta(max_length=80)] = ""
     limit: Limit = 50
+
+
+class ReadThread(Op, frozen=True, kw_only=True, tag="thread"):
+    """The thread of a message, or the one that it is a reply of: the newest replies before a seq, at most 50 at once."""
+
+    room: Id
+    message: Id
+    before: Seq | None = None
+    limit: Limit = 50
+
+
+class ListThreads(Op, frozen=True, kw_only=True, tag="threads"):
+    """How many replies these messages have in their threads, and the newest of them; messages without any are left out."""
+
+    room: Id
+    messages: Annotated[list[Id], Meta(min_length=1, max_length=100)]
 
 
 class Interact(Op, frozen=True, kw_only=True, tag="interact"):
@@ -437,6 +458,8 @@ AnyOp = (
     | Pin
     | Unpin
     | ListPins
+    | ReadThread
+    | ListThreads
     | Interact
     | History
     | Events

@@ -163,13 +163,18 @@ class RoomAppoint(Action, frozen=True, kw_only=True):
 
 
 class MessageSend(Action, frozen=True, kw_only=True):
-    """The user sends a message. Of `data`, only the plugin's own namespaces may be changed."""
+    """The user sends a message; with a `thread`, the reply to a message (id), shown in the room as well if `broadcast`.
+
+    Of `data`, only the plugin's own namespaces may be changed.
+    """
 
     changeable = ("body", "data")
 
     room: str
     body: str
     reply_to: str | None
+    thread: str | None
+    broadcast: bool
     client_id: str | None
     data: Mapping[str, Any]
 
@@ -183,6 +188,8 @@ class MessageEdit(Action, frozen=True, kw_only=True):
     message: str
     body: str
     reply_to: str | None
+    thread: str | None
+    broadcast: bool
     client_id: str | None
     data: Mapping[str, Any]
 

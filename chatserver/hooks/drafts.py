@@ -40,6 +40,8 @@ def action_of(draft: Draft) -> MessageSend | MessageEdit:
             room=draft.room,
             body=draft.body,
             reply_to=draft.reply_to,
+            thread=draft.thread,
+            broadcast=draft.broadcast,
             client_id=draft.client_id,
             data=draft.data,
         )
@@ -48,6 +50,8 @@ def action_of(draft: Draft) -> MessageSend | MessageEdit:
         message=draft.message,
         body=draft.body,
         reply_to=draft.reply_to,
+        thread=draft.thread,
+        broadcast=draft.broadcast,
         client_id=draft.client_id,
         data=draft.data,
     )

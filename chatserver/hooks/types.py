@@ -25,12 +25,14 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A new or edited message, before it is stored. `message` is the edited one's id, None for a new one.
 
     `client_id` is the one that the author's client chose. `data` has the value of each namespace; of an edited
-    message also those that the edit leaves as they are.
+    message also those that the edit leaves as they are. `thread` and `broadcast` as in `MessagePosted`.
     """
 
     room: str
     body: str
     reply_to: str | None = None
+    thread: str | None = None
+    broadcast: bool = False
     message: str | None = None
     client_id: str | None = None
     data: Mapping[str, Any] = NO_DATA

@@ -27,6 +27,8 @@ def message_from(event: MessagePosted) -> Message:
         body=event.body,
         client_id=event.client_id,
         reply_to=event.reply_to,
+        thread=event.thread,
+        broadcast=event.broadcast,
         mentions=event.mentions,
         reactions={},
         data=event.data,

@@ -44,6 +44,7 @@ from chatserver.service.rewriting import Content, Rewriting
 from chatserver.service.rights import Right, demand, may_read
 from chatserver.service.rooms import RoomService
 from chatserver.service.texts import check_body, check_emoji, mentioned_names
+from chatserver.service.threads import Threads
 
 REACTIONS = 50  # different reactions on one message
 
@@ -82,6 +83,8 @@ class Post(Entry):
             body=draft.body,
             client_id=self._client_id,
             reply_to=draft.reply_to,
+            thread=draft.thread,
+            broadcast=draft.broadcast,
             mentions=mentions,
             data=draft.data,
             data_text=data_text,
@@ -109,8 +112,9 @@ class Messages:
         contexts: Contexts,
         blocks: Blocks,
         pins: Pins,
+        threads: Threads,
     ) -> None:
-        self.pins = pins
+        self.pins, self.threads = pins, threads
         self._store, self._log, self._cache, self._rooms = store, log, cache, rooms
         self._history, self._accounts = history, accounts
         self._hooks, self._limits = hooks, limits
@@ -145,7 +149,9 @@ class Messages:
         room = self._cache.known(draft.room)
         if room is None or self._hooks.active.messages_are_checked:
             return False
-        if draft.data or mentioned_names(draft.body) or not self._blocks.may_talk(user, room):
+        if draft.data or draft.thread is not None or draft.broadcast:
+            return False
+        if mentioned_names(draft.body) or not self._blocks.may_talk(user, room):
             return False
         try:
             self._submit(user, room, client_id, Prepared(draft), done)
@@ -173,6 +179,8 @@ class Messages:
         body: str,
         reply_to: str | None = None,
         *,
+        thread: str | None = None,
+        broadcast: bool = False,
         data: Mapping[str, Any] | None = None,
         plugin: str | None = None,
     ) -> tuple[MessagePosted, bool]:
@@ -185,6 +193,8 @@ class Messages:
             room=room.id,
             body=body,
             reply_to=reply_to,
+            thread=thread,
+            broadcast=broadcast,
             client_id=client_id,
             data=NO_DATA if plugin else data or NO_DATA,
         )
@@ -211,7 +221,9 @@ class Messages:
         if draft.data and not is_checked:
             new = self.data.from_client(draft.data)
             draft = msgspec.structs.replace(draft, data=self.data.joined(NO_DATA, new))
-        self._submit(user, room, client_id, await self._prepare(user, room, draft), done)
+        prepared = await self._prepare(user, room, draft)
+        await self._check_thread(room, prepared.draft)
+        self._submit(user, room, client_id, prepared, done)
 
     async def _prepare(self, user: User, room: Room, draft: Draft) -> Prepared:
         """Let plugins change and check the draft, and look up the mentioned users."""
@@ -273,6 +285,8 @@ class Messages:
                 room=room.id,
                 body=body,
                 reply_to=found.reply_to,
+                thread=found.thread,
+                broadcast=found.broadcast,
                 message=message,
                 client_id=found.client_id,
                 data=given,
@@ -423,6 +437,16 @@ class Messages:
     ) -> int:
         event = await self._log.append(room, build, lambda: demand(user, room, right))
         return event.seq
+
+    async def _check_thread(self, room: Room, draft: Draft) -> None:
+        if draft.thread is not None:
+            await self.threads.demand_root(room, draft.thread)
+        elif draft.broadcast:
+            raise ChatError(
+                "request.invalid",
+                "broadcast: only a reply in a thread is shown in the room as well.",
+                detail={"field": "broadcast", "reason": "no_thread"},
+            )
 
     def _check_reply(self, room: Room, reply_to: str) -> None:
         seq = message_seq(room.id, reply_to)

@@ -28,6 +28,8 @@ class PluginMessages:
         context: Any = None,
         client_id: str | None = None,
         reply_to: str | None = None,
+        thread: str | None = None,
+        broadcast: bool = False,
     ) -> MessagePosted:
         """Post a message as `user`, whose rights count; returns it once it is durable.
 
@@ -42,7 +44,15 @@ class PluginMessages:
         if context is not None:
             await self._service.contexts.keep(user.id, client_id, context)
         event, _ = await self._service.messages.post(
-            user, room, client_id, body, reply_to, data=given, plugin=self._plugin
+            user,
+            room,
+            client_id,
+            body,
+            reply_to,
+            thread=thread,
+            broadcast=broadcast,
+            data=given,
+            plugin=self._plugin,
         )
         return event
 

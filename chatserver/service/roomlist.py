@@ -247,7 +247,7 @@ def _count(user: str, room: Room, read: int, known: Counted | None) -> Counted |
         return None
     messages, mentions = known.unread
     for event in events:
-        if type(event) is MessagePosted and event.author.id != user:
+        if type(event) is MessagePosted and event.author.id != user and not event.is_apart:
             messages += 1
             mentions += user in event.mentions
     return Counted(read, head, Unread(min(messages, UNREAD_EVENTS), mentions))

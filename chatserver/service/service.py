@@ -71,6 +71,7 @@ from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
 from chatserver.service.staff import Staff
 from chatserver.service.statuses import Statuses
 from chatserver.service.switches import Switches
+from chatserver.service.threads import Threads
 from chatserver.service.typing_now import Typing
 
 
@@ -170,6 +171,7 @@ class Service:
             self.contexts,
             self.blocks,
             Pins(store, limits, clock),
+            Threads(store, self.history, limits),
         )
         self.plugin_events = PluginEvents(self.log)
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)

@@ -69,6 +69,8 @@ def one_of_each(room: str) -> list[AnyEvent]:
         event(MessageEdited, room, 14, message="m2", body="same", data=DATA, edited_at=AT),
         event(PluginEvent, room, 15, type="poll.closed", payload=DATA),
         event(PluginEvent, room, 16, type="poll.opened"),
+        posted(room, 17, thread="m1"),
+        posted(room, 18, thread="m1", broadcast=True, data=DATA),
     ]
 
 

@@ -71,6 +71,17 @@ class ManyContract:
         again = posted("r", MANY + 1, client_id=messages[0].client_id)
         assert await store.append([again]) == Appended(0, Conflict.CLIENT_ID)
 
+    async def test_many_replies(self, store: Store) -> None:
+        """Many replies in one thread, and one reply in each of many."""
+        numbers = range(1, MANY + 1)
+        of_one = [posted("one", seq, thread="m") for seq in numbers]
+        of_each = [posted("each", seq, thread=f"m{seq}") for seq in numbers]
+        await appended(store, [*of_one, *of_each])
+        assert await store.replies("one", "m", None, MANY) == of_one
+        assert await store.threads({"one": ["m"]}, 2) == {("one", "m"): (MANY, of_one[-2:])}
+        found = await store.threads({"each": [f"m{seq}" for seq in numbers]}, 1)
+        assert found == {("each", each.thread): (1, [each]) for each in of_each}
+
     async def test_many_changes(self, store: Store) -> None:
         """Many changes of one message, and one change of each of many messages."""
         numbers = range(1, MANY + 1)

@@ -14,10 +14,12 @@ from chatserver import (
     PinRemoved,
     ReactionAdded,
     ReactionRemoved,
+    Replies,
     RoomKind,
     RoomRole,
     Store,
     Unread,
+    redacted,
 )
 from chatserver.testing.samples import (
     ALIKE_TEXTS,
@@ -242,6 +244,69 @@ class QueryContract:
         assert [change.seq for change in found if change.room == "c"] == [2, 3, 4]
         assert len(found) == 6
 
+    async def test_replies_in_threads(self, store: Store) -> None:
+        replies = [posted("r", seq, f"u{seq}", thread="r-1") for seq in range(2, 9)]
+        replies[3] = posted("r", 5, "u5", thread="r-1", broadcast=True, mentions=("u9",))
+        await store.append([posted("r", 1), *replies])
+        others = [
+            posted("r", 9, reply_to="r-1"),
+            posted("r", 10, thread="r-9"),
+            event(ReactionAdded, "r", 11, message="r-1", emoji="👍"),
+            event(MessageDeleted, "r", 12, message="r-3"),
+            event(MessageEdited, "r", 13, message="r-4", body="other"),
+            posted("q", 1, thread="r-1"),
+        ]
+        await store.append(others)
+        assert await store.replies("r", "r-1", None, 50) == replies
+        assert await store.replies("r", "r-1", None, 2) == replies[-2:]
+        assert await store.replies("r", "r-1", 5, 2) == replies[1:3]
+        assert await store.replies("r", "r-1", 2, 2) == []
+        assert await store.replies("r", "r-1", None, 0) == []
+        assert await store.replies("r", "r-9", None, 50) == [others[1]]
+        assert await store.replies("q", "r-1", None, 50) == [others[5]]
+        for room, message in (("r", "r-2"), ("none", "r-1"), ("q", "r-9")):
+            assert await store.replies(room, message, None, 50) == []
+
+        wanted = {"r": ["r-1", "r-2", "r-9", "r-1"], "q": ["r-1", "r-9"], "none": ["r-1"]}
+        assert await store.threads(wanted, 3) == {
+            ("r", "r-1"): Replies(7, replies[-3:]),
+            ("r", "r-9"): Replies(1, [others[1]]),
+            ("q", "r-1"): Replies(1, [others[5]]),
+        }
+        assert await store.threads({"r": ["r-1"]}, 0) == {("r", "r-1"): Replies(7, [])}
+        assert await store.threads({"r": ["r-2"], "none": []}, 3) == {}
+        assert await store.threads({}, 3) == {}
+
+        assert await store.messages("r", None, 50) == [posted("r", 1), *replies, *others[:2]]
+        assert [each.seq for each in await store.changes({"r": ["r-1"]})] == [11]
+        assert await store.tally("r", "r-1", "u1") == (0, 1, 1)
+
+    async def test_texts_of_replies_are_edited_and_removed(self, store: Store) -> None:
+        reply = posted("r", 2, thread="r-1", broadcast=True)
+        await store.append(
+            [posted("r", 1), reply, event(MessageEdited, "r", 3, message="r-2", body="other")]
+        )
+        assert await store.texts("r", "r-1") == [1]
+        assert await store.texts("r", "r-2") == [2, 3]
+        shown = (await store.shown([("r", 0)], 9))[0]
+        assert [getattr(each, "redacted", False) for each in shown] == [False, True, False]
+        await store.redact("r", [2])
+        assert await store.replies("r", "r-1", None, 9) == [redacted(reply)]
+        await store.clear("r", [1, 2, 3])
+        assert (await store.threads({"r": ["r-1"]}, 1))["r", "r-1"] == (1, [redacted(reply)])
+        assert await store.unread("u2", {"r": 0}) == {"r": Unread(2, 0)}
+
+    async def test_replies_in_threads_of_any_name(self, store: Store) -> None:
+        texts = [*TRICKY_TEXTS, *ALIKE_TEXTS]
+        replies = [posted("r", seq, thread=text) for seq, text in enumerate(texts, 1)]
+        await store.append(replies)
+        expected = {
+            ("r", text): Replies(1, [each]) for text, each in zip(texts, replies, strict=True)
+        }
+        assert await store.threads({"r": texts}, 1) == expected
+        for text, reply in zip(texts, replies, strict=True):
+            assert await store.replies("r", text, None, 9) == [reply]
+
     async def test_pages_of_several_rooms(self, store: Store) -> None:
         logs: dict[str, list[AnyEvent]] = {
             room: [described(room, 1), *(posted(room, seq) for seq in range(2, size + 2))]
@@ -401,6 +466,21 @@ class QueryContract:
         assert await store.unread("u1", {"a": 2}) == {"a": Unread(1, 1)}
         assert await store.unread("u3", {"a": 1, "d": 0}) == {"a": Unread(3, 1), "d": Unread(1, 0)}
         assert await store.unread("u1", {}) == {}
+
+    async def test_replies_that_are_in_a_thread_alone_do_not_count_as_unread(
+        self, store: Store
+    ) -> None:
+        await store.append(
+            [
+                posted("a", 1, "u2"),
+                posted("a", 2, "u2", thread="a-1", mentions=("u1",)),
+                posted("a", 3, "u2", thread="a-1", broadcast=True, mentions=("u1", "u3")),
+                posted("a", 4, "u2", thread="a-1", body='"broadcast":true'),
+                posted("b", 1, "u2", thread="a-1", mentions=("u1",)),
+            ]
+        )
+        assert await store.unread("u1", {"a": 0, "b": 0}) == {"a": Unread(2, 1)}
+        assert await store.unread("u1", {"a": 3}) == {}
 
     async def test_who_is_mentioned_is_taken_literally(self, store: Store) -> None:
         users = list(TRICKY_TEXTS)

@@ -65,6 +65,8 @@ class SilenceContract:
                 store.read("silent", 0, 10),
                 store.messages("silent", None, 10),
                 store.repeats([("u1", "c")]),
+                store.replies("silent", "m", None, 10),
+                store.threads({"silent": ["m"]}, 1),
                 store.rooms(["silent"]),
                 store.members(["silent"]),
                 store.unread("u1", {"silent": 0}),

@@ -67,6 +67,8 @@ class NewMessage(msgspec.Struct, frozen=True):
     client_id: ClientId
     body: str
     reply_to: Id | None = None
+    thread: Id | None = None
+    broadcast: bool = False
     data: Data | None = None
 
 
@@ -509,7 +511,14 @@ class Messages(RoomHandler):
     async def post(self, room: str) -> None:
         (user, found), given = await self.asked(room), self.body(NewMessage)
         event, repeated = await self.service.messages.post(
-            user, found, given.client_id, given.body, given.reply_to, data=given.data
+            user,
+            found,
+            given.client_id,
+            given.body,
+            given.reply_to,
+            thread=given.thread,
+            broadcast=given.broadcast,
+            data=given.data,
         )
         self.reply(Sent(event.id, event.seq, event.at), 200 if repeated else 201)
 

@@ -18,6 +18,7 @@ from chatserver import (
     RoomPreferences,
     RoomView,
     Service,
+    ThreadView,
     User,
     address_network,
     may_read,
@@ -147,6 +148,7 @@ class Asking:
         self.events: Loader[EventsKey, EventPage] = Loader(self._events, self.activity)
         self.members: Loader[MembersKey, MemberList] = Loader(self._members, self.activity)
         self.messages: Loader[MessageKey, Message] = Loader(self._messages, self.activity)
+        self.threads: Loader[MessageKey, ThreadView | None] = Loader(self._threads, self.activity)
         self.standing: Loader[MessageKey, Message] = Loader(self._standing, self.activity)
         self._posted: dict[str, MessagePosted] = {}
         self._known: dict[str, Message] = {}  # messages loaded in advance for events, by id
@@ -248,6 +250,14 @@ class Asking:
     ) -> Mapping[MessageKey, Message | ChatError]:
         found = await self.service.history.find(self.user, await self._places(keys))
         return {key: found.get(key) or ChatError("message.not_found") for key in keys}
+
+    async def _threads(self, keys: Sequence[MessageKey]) -> Mapping[MessageKey, ThreadView | None]:
+        """The threads of messages that the user already got."""
+        wanted: dict[str, list[str]] = {}
+        for room, message in keys:
+            wanted.setdefault(room, []).append(message)
+        found = await self.service.messages.threads.of_messages(wanted)
+        return {key: found.get(key) for key in keys}
 
     async def _standing(
         self, keys: Sequence[MessageKey]

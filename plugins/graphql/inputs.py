@@ -195,6 +195,8 @@ class SendMessage(Input, frozen=True, kw_only=True, rename="camel"):
     body: str
     client_id: Id
     reply_to: Id | None = None
+    thread: Id | None = None
+    broadcast: bool = False
     data: Data | None = None
 
 

@@ -80,6 +80,9 @@ COSTS = {
     "Room.message": 5,
     "Room.pins": 10,
     "Message.replyToMessage": 5,
+    "Message.threadMessage": 5,
+    "Message.replies": 2,
+    "Thread.messages": 10,
 }
 LENGTHS = {
     "Query.loginMethods": 5,
@@ -102,6 +105,8 @@ LENGTHS = {
     "Message.mentions": 2,
     "Message.reactions": 3,
     "Reaction.users": 5,
+    "Thread.authors": 2,
+    "Thread.messages": messages.REPLIES_MOST,
     "MessageEdited.mentions": 2,
 }
 
@@ -162,6 +167,13 @@ def own_part() -> GraphQLPart:
             "Message.roomId": messages.room_id,
             "Message.room": messages.room,
             "Message.replyToMessage": messages.reply_to_message,
+            "Message.threadMessage": messages.thread_message,
+            "Message.replies": messages.replies,
+            "Thread.count": messages.thread_count,
+            "Thread.seq": messages.thread_seq,
+            "Thread.at": messages.thread_at,
+            "Thread.authors": messages.thread_authors,
+            "Thread.messages": messages.thread_messages,
             "Message.mentions": messages.mentions,
             "Message.reactions": messages.reactions,
             "Message.bodyHtml": messages.html,

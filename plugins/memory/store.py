@@ -1,6 +1,7 @@
 """A store over lists and dicts. Several services may share one `MemoryStore`."""
 
 import asyncio
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -24,6 +25,7 @@ from chatserver import (
     PinRemoved,
     ReactionAdded,
     ReactionRemoved,
+    Replies,
     RoomChanged,
     RoomKind,
     StartupError,
@@ -55,6 +57,8 @@ class MemoryStore:
         self._sent: dict[tuple[str, str], MessagePosted] = {}
         # By room, then by message, ascending by seq.
         self._changes: defaultdict[str, dict[str, list[MessageChange]]] = defaultdict(dict)
+        # Seqs of the replies in each thread, ascending, by (room, message).
+        self._threads: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         self._records: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         self._indexed: dict[str, int] = {}
         self._index: defaultdict[str, dict[tuple[int, int], IndexPage]] = defaultdict(dict)
@@ -83,6 +87,7 @@ class MemoryStore:
 
     async def erase(self) -> None:
         self._changes.clear()
+        self._threads.clear()
         for kept in (self._rooms, self._sent, self._records, self._indexed, self._index):
             kept.clear()
 
@@ -102,6 +107,8 @@ class MemoryStore:
                 if key in self._sent:
                     return Appended(stored, Conflict.CLIENT_ID)
                 self._sent[key] = event
+                if event.thread is not None:
+                    self._threads[event.room, event.thread].append(event.seq)
             elif isinstance(event, MESSAGE_CHANGES):
                 self._changes[event.room].setdefault(event.message, []).append(event)
             self._rooms.setdefault(event.room, log).append(event)
@@ -176,7 +183,7 @@ class MemoryStore:
         return [self._page(room, before, limit) for room, before in wanted]
 
     async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
-        found = (self._log(room)[seq - 1 : seq] for room, seq in set(keys) if seq > 0)
+        found = (self._log(room)[seq - 1 : seq] for room, seq in dict.fromkeys(keys) if seq > 0)
         return [event for part in found for event in part if isinstance(event, MessagePosted)]
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
@@ -198,6 +205,23 @@ class MemoryStore:
         kept = self._changes.get(room, {})
         found = [event for message in set(messages) for event in kept.get(message, ())]
         return sorted(found, key=attrgetter("seq"))
+
+    async def replies(
+        self, room: str, message: str, before: int | None, limit: int
+    ) -> list[MessagePosted]:
+        seqs = self._threads.get((room, message), [])
+        seqs = seqs if before is None else seqs[: bisect_left(seqs, before)]
+        return await self.posted([(room, seq) for seq in seqs[max(len(seqs) - limit, 0) :]])
+
+    async def threads(
+        self, messages: Mapping[str, Sequence[str]], newest: int
+    ) -> dict[tuple[str, str], Replies]:
+        return {
+            (room, message): Replies(len(seqs), await self.replies(room, message, None, newest))
+            for room, wanted in messages.items()
+            for message in wanted
+            if (seqs := self._threads.get((room, message)))
+        }
 
     async def repeats(
         self, keys: Sequence[tuple[str, str]]
@@ -241,7 +265,9 @@ class MemoryStore:
             mentions = [
                 user in event.mentions
                 for event in self._log(room)[max(seq, 0) :]
-                if isinstance(event, MessagePosted) and event.author.id != user
+                if isinstance(event, MessagePosted)
+                and event.author.id != user
+                and not event.is_apart
             ]
             if mentions:
                 found[room] = Unread(len(mentions), sum(mentions))

@@ -2,7 +2,7 @@
 
 A document is the event's wire form: `{ev, room, seq, at, author: {id, name}, …}`. The `_id` of a posted
 message consists of its author and client_id, so that the index over `_id`, which every collection has,
-excludes repeats. Only a change of a message has `message`, only a member event has `user`, only a room's
+excludes repeats. Only a change of a message, or a reply in its thread, has `message`, only a member event has `user`, only a room's
 description has `kind`: the partial indexes rely on that, and a posted message, by far the most frequent
 event, is in just one other index. Edits and deletions have `replaces`, the seq of their message; servers of
 the version before do not write it.
@@ -63,6 +63,8 @@ def document(event: AnyEvent) -> Document:
     """The document for an event."""
     made: Document = msgspec.to_builtins(event)
     if isinstance(event, MessagePosted):
+        if event.thread is not None:
+            made["message"] = event.thread
         # First in the document: mongod copies documents with `_id` elsewhere.
         return {"_id": message_key(event.author.id, event.client_id), **made}
     if isinstance(event, MessageEdited | MessageDeleted):
@@ -193,6 +195,25 @@ def pages(collection: str, wanted: Sequence[tuple[str, int | None]], limit: int)
     return parts[0] + unions
 
 
+def replies(
+    collection: str, threads: Sequence[tuple[str, str]], before: int | None, limit: int
+) -> list[Document]:
+    """The newest replies to each (room, message); one pipeline with several searches, as in `pages`."""
+    parts: list[list[Document]] = [
+        [
+            {
+                "$match": changed({room: [message]}, "message.posted")
+                | ({} if before is None else {"seq": {"$lt": before}})
+            },
+            {"$sort": {"seq": -1}},
+            {"$limit": limit},
+        ]
+        for room, message in threads
+    ]
+    unions = [{"$unionWith": {"coll": collection, "pipeline": part}} for part in parts[1:]]
+    return parts[0] + unions
+
+
 def ranges(wanted: Sequence[tuple[str, int]], limit: int) -> Document:
     """`limit` events after each (room, seq). Logs have no gaps, so the last seq is known."""
     return {
@@ -221,6 +242,8 @@ def unread(user: str, after: Mapping[str, int]) -> list[Document]:
                 "$or": [{"room": room, "seq": {"$gt": seq}} for room, seq in after.items()],
                 "ev": "message.posted",
                 "author.id": {"$ne": user},
+                # Replies that are in a thread alone.
+                "$nor": [{"thread": {"$exists": True}, "broadcast": {"$ne": True}}],
             }
         },
         {

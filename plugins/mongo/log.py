@@ -17,6 +17,7 @@ from chatserver import (
     MessageChange,
     MessageEdited,
     MessagePosted,
+    Replies,
     RoomChanged,
     RoomKind,
     StoreUnavailable,
@@ -211,6 +212,30 @@ class MongoLog:
                 reacted[room].append(message)
         found, reactions = await asyncio.gather(self._at(places), self._reactions(reacted))
         return sorted([*found, *reactions], key=lambda event: event.seq)
+
+    async def replies(
+        self, room: str, message: str, before: int | None, limit: int
+    ) -> list[MessagePosted]:
+        if limit < 1:
+            return []
+        pipeline = documents.replies(NAME, [(room, message)], before, limit)
+        found = await self._database.aggregate(self._events, pipeline, index=documents.BY_KIND)
+        return documents.events(found[::-1], MessagePosted)
+
+    async def threads(
+        self, messages: Mapping[str, Sequence[str]], newest: int
+    ) -> dict[tuple[str, str], Replies]:
+        found: dict[tuple[str, str], Replies] = {}
+        for each in await self._by_kind(messages, "message.posted"):
+            key = each["_id"]["room"], each["_id"]["message"]
+            found[key] = Replies(each["count"], [])
+        keys = list(found) if newest > 0 else []
+        for start in range(0, len(keys), PAGES_AT_ONCE):
+            pipeline = documents.replies(NAME, keys[start : start + PAGES_AT_ONCE], None, newest)
+            replies = await self._database.aggregate(self._events, pipeline)
+            for reply in documents.events(replies[::-1], MessagePosted):
+                found[reply.room, reply.thread].newest.append(reply)
+        return found
 
     async def tally(self, room: str, message: str, user: str) -> Tally:
         of = {room: [message]}

@@ -13,6 +13,7 @@ from chatserver import (
     MessageChange,
     MessageEdited,
     MessagePosted,
+    Replies,
     RoomChanged,
     StoreUnavailable,
     Tally,
@@ -130,6 +131,29 @@ class PostgresLog:
         rooms, wanted = zip(*keys, strict=True)
         found = await self._database.fetch(statements.CHANGES, _encoded(rooms), _encoded(wanted))
         return _decoded(statements.change, found)
+
+    async def replies(
+        self, room: str, message: str, before: int | None, limit: int
+    ) -> list[MessagePosted]:
+        if limit < 1:
+            return []
+        values = room.encode(), message.encode(), AFTER_ALL if before is None else before, limit
+        found = await self._database.fetch(statements.REPLIES, *values)
+        return _decoded(statements.message, found[::-1])
+
+    async def threads(
+        self, messages: Mapping[str, Sequence[str]], newest: int
+    ) -> dict[tuple[str, str], Replies]:
+        if not (keys := _keys(messages)):
+            return {}
+        rooms, wanted = zip(*keys, strict=True)
+        values = _encoded(rooms), _encoded(wanted), max(newest, 0)
+        found: dict[tuple[str, str], Replies] = {}
+        for number, count, body in await self._database.fetch(statements.THREADS, *values):
+            replies = found.setdefault(keys[number - 1], Replies(count, []))
+            if body is not None:
+                replies.newest.extend(statements.events(statements.message, (body,)))
+        return found
 
     async def texts(self, room: str, message: str) -> list[int]:
         seq = message_seq(room, message)

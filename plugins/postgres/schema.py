@@ -3,7 +3,7 @@
 All keys are `bytea` with UTF-8: a PostgreSQL text cannot hold NUL, and bytes are compared in the order of
 code points, whatever the database's collation. `body` is the event's wire form as JSON; the other columns
 exist only for the indexes. Only a posted message has `client_id` (and `author`, `mentions`), only a change of
-one has `message`, only a member event has `member`, only a room's description has `room_kind`: the partial
+one, or a reply in its thread, has `message`, only a member event has `member`, only a room's description has `room_kind`: the partial
 indexes rely on that, and a posted message, by far the most frequent event, is in just two of them.
 
 A released step is never changed; new ones are added behind it.

@@ -51,7 +51,8 @@ def _row(event: AnyEvent) -> tuple[Any, ...]:
     if isinstance(event, MessagePosted):
         author, client_id = event.author.id.encode(), event.client_id.encode()
         mentions = _array(event.mentions) if event.mentions else None
-        return room, event.seq, author, client_id, mentions, None, None, None, body
+        thread = event.thread.encode() if event.thread is not None else None
+        return room, event.seq, author, client_id, mentions, thread, None, None, body
     message = member = kind = None
     if isinstance(event, MEMBER_EVENTS):
         member = event.user.id.encode()
@@ -156,6 +157,7 @@ def _kind(tag: str) -> str:
 _EDITED, _DELETED = _kind("message.edited"), _kind("message.deleted")
 _REACTED, _UNREACTED = _kind("reaction.added"), _kind("reaction.removed")
 _PINNED, _UNPINNED = _kind("pin.added"), _kind("pin.removed")
+_POSTED = _kind("message.posted")  # with a `message`: a reply in its thread
 
 
 def _of_asked(
@@ -244,6 +246,20 @@ SELECT edits.count, others.count, others.own
 FROM ({_of_asked("count(*) AS count", _EDITED, of="$1", message="$2")}) AS edits,
     ({_of_asked(f"count(*) AS count, count(*) FILTER (WHERE {_AUTHOR} = $3) AS own", *_OTHERS, of="$1", message="$2")})
     AS others
+"""  # noqa: S608 - as above
+
+
+REPLIES = f"""
+{_of_asked("body", _POSTED, of="$1", message="$2")} AND seq < $3 ORDER BY seq DESC LIMIT $4
+"""
+
+THREADS = f"""
+SELECT asked.number, counted.replies, newest.body
+FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS asked (room, message, number)
+CROSS JOIN LATERAL ({_of_asked("count(*) AS replies", _POSTED)}) AS counted
+LEFT JOIN LATERAL ({_of_asked("seq, body", _POSTED)} ORDER BY seq DESC LIMIT $3) AS newest ON true
+WHERE counted.replies > 0
+ORDER BY asked.number, newest.seq
 """  # noqa: S608 - as above
 
 
@@ -337,6 +353,8 @@ CROSS JOIN LATERAL ({_newest_member_events("room", "member", "asked.room")}) AS 
 """  # noqa: S608 - as above
 MEMBERSHIPS = _newest_member_events("member", "room", "$1")
 
+# A reply that is in a thread alone has no `broadcast` behind `thread`; as above, texts cannot have such keys, and data
+# that imitates them makes only the message with them count.
 UNREAD = """
 SELECT asked.room, counted.messages, counted.mentions
 FROM unnest($2::bytea[], $3::bigint[]) AS asked (room, after)
@@ -344,6 +362,8 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS messages, count(*) FILTER (WHERE $1 = ANY (mentions)) AS mentions
     FROM events
     WHERE room = asked.room AND seq > asked.after AND client_id IS NOT NULL AND author <> $1
+        AND (message IS NULL
+            OR position('"thread":"'::bytea || message || '","broadcast":true'::bytea in body) > 0)
 ) AS counted
 WHERE counted.messages > 0
 """

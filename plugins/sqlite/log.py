@@ -14,6 +14,7 @@ from chatserver import (
     MessageChange,
     MessageEdited,
     MessagePosted,
+    Replies,
     RoomChanged,
     Tally,
     Unread,
@@ -116,6 +117,26 @@ class SqliteLog:
         for values in await self._triples({room: [message]}):
             return await self._one(Tally, queries.tally(), *values, as_json(user))
         return Tally(0, 0, 0)
+
+    async def replies(
+        self, room: str, message: str, before: int | None, limit: int
+    ) -> list[MessagePosted]:
+        values = message, queries.ANY_SEQ if before is None else before, max(limit, 0)
+        return (await self._of_room(room, MessagePosted, queries.REPLIES, *values))[::-1]
+
+    async def threads(
+        self, messages: Mapping[str, Sequence[str]], newest: int
+    ) -> dict[tuple[str, str], Replies]:
+        names = await self._names(messages)
+        found: dict[tuple[str, str], Replies] = {}
+        for values in await self._triples(messages):
+            read = partial(rows.threads, values=values, newest=max(newest, 0))
+            counts, replies = await self._database.read(read)
+            for number, count in counts:
+                room, message = names[values[3 * number + 1]], values[3 * number + 2]
+                of = [each for each in replies if (each.room, each.thread) == (room, message)]
+                found[room, message] = Replies(count, of[::-1])
+        return found
 
     async def _triples(self, messages: Mapping[str, Sequence[str]]) -> list[list[Any]]:
         """Parameters of statements about the messages, each for a part of them.

@@ -140,7 +140,7 @@ UNREAD = """
             sum(mentions IS NOT NULL AND instr(mentions, ?) > 0) AS mentioned
         FROM json_each(?) AS asked CROSS JOIN events INDEXED BY positions
             ON events.room = asked.value ->> 0 AND seq > asked.value ->> 1
-        WHERE author <> ? GROUP BY events.room
+        WHERE author <> ? AND (message IS NULL OR event ->> '$.broadcast') GROUP BY events.room
     )"""
 
 
@@ -158,11 +158,18 @@ PREFIX = 22  # characters, which distinguish the kinds of changes
 _EDITED, _DELETED = f"'{_prefix('message.edited')}'", f"'{_prefix('message.deleted')}'"
 _REACTED, _UNREACTED = f"'{_prefix('reaction.added')}'", f"'{_prefix('reaction.removed')}'"
 _PINNED, _UNPINNED = f"'{_prefix('pin.added')}'", f"'{_prefix('pin.removed')}'"
+_POSTED = f"'{_prefix('message.posted')}'"  # with a `message`: a reply in its thread
 
 
 EDITS_OF = events(f"""
     SELECT event FROM events INDEXED BY change_kinds
     WHERE room = ? AND message = ? AND substr(event, 1, {PREFIX}) = {_EDITED} ORDER BY seq""")
+
+
+REPLIES = events(f"""
+    SELECT event FROM events INDEXED BY change_kinds
+    WHERE room = ? AND message = ? AND substr(event, 1, {PREFIX}) = {_POSTED} AND seq < ?
+    ORDER BY seq DESC LIMIT ?""")
 
 
 @cache
@@ -213,6 +220,19 @@ def changes(count: int) -> str:
                 GROUP BY number, event -> '$.author.id', event -> '$.emoji'
             ) WHERE substr(event, 1, {PREFIX}) = {_REACTED}
         )"""
+
+
+@cache
+def threads(count: int) -> str:
+    """For `count` triples with replies: [number, replies] as JSON, and the newest replies; the last parameter is their limit."""
+    replies = _of_asked("event", _POSTED)
+    return f"""{_asked(count)}
+        SELECT
+            (SELECT json_group_array(json_array(number, replies)) FROM (
+                SELECT number, ({_of_asked("count(*)", _POSTED)}) AS replies FROM asked
+            ) WHERE replies > 0),
+            group_concat((SELECT group_concat(event) FROM ({replies} ORDER BY seq DESC LIMIT ?)))
+        FROM asked"""
 
 
 # The number at the end of a message's id, as in the index `replaced`.

@@ -38,6 +38,7 @@ def row(room: int, event: AnyEvent) -> Row:
     if isinstance(event, MessagePosted):
         author, client_id = event.author.id, event.client_id
         mentioned = mentions(event.mentions) if event.mentions else None
+        message = event.thread
     elif isinstance(event, MessageChange):
         message = event.message
     elif isinstance(event, MemberEvent):
@@ -88,6 +89,15 @@ def _readable(found: Sequence[Any], kind: Any) -> list[Any]:
         return [_readable(part, get_args(kind)[0]) for part in found]
     events = (read_event(fields, kind) for fields in found)
     return [event for event in events if event is not None]
+
+
+def threads(
+    connection: sqlite3.Connection, values: Sequence[Value], newest: int
+) -> tuple[list[tuple[int, int]], list[MessagePosted]]:
+    """The two columns of `queries.threads`."""
+    query = queries.threads(len(values) // 3)
+    counts, replies = connection.execute(query, (*values, newest)).fetchone()
+    return msgspec.json.decode(counts, type=list[tuple[int, int]]), decoded(replies, MessagePosted)
 
 
 def mentions(users: Sequence[str]) -> bytes:

@@ -62,6 +62,8 @@ def draft_of(op: p.Send) -> Draft:
         room=op.room,
         body=op.body,
         reply_to=op.reply_to,
+        thread=op.thread,
+        broadcast=op.broadcast,
         client_id=op.client_id,
         data=op.data or NO_DATA,
     )
@@ -100,6 +102,17 @@ async def pin(client: Client, user: User, op: p.Pin | p.Unpin) -> None:
 async def pins(client: Client, user: User, op: p.ListPins) -> None:
     room = await client.service.rooms.get(op.room, user)
     client.say(op.id, await client.service.messages.pins.page(user, room, op.after, op.limit))
+
+
+async def thread(client: Client, user: User, op: p.ReadThread) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    threads = client.service.messages.threads
+    client.say(op.id, await threads.page(user, room, op.message, op.before, op.limit))
+
+
+async def threads(client: Client, user: User, op: p.ListThreads) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    client.say(op.id, await client.service.messages.threads.views(user, room, op.messages))
 
 
 async def interact(client: Client, user: User, op: p.Interact) -> None:
@@ -300,6 +313,8 @@ RUN: dict[type[p.Op], Run] = {
     p.Pin: pin,
     p.Unpin: pin,
     p.ListPins: pins,
+    p.ReadThread: thread,
+    p.ListThreads: threads,
     p.Interact: interact,
     p.History: history,
     p.Events: events,

@@ -32,7 +32,14 @@ async def send_message(parent: object, info: Any, input: Given) -> MessagePayloa
     asking, given = asked(info, input, inputs.SendMessage)
     room = await room_of(asking, given.room_id)
     event, repeated = await asking.service.messages.post(
-        asking.user, room, given.client_id, given.body, given.reply_to, data=given.data
+        asking.user,
+        room,
+        given.client_id,
+        given.body,
+        given.reply_to,
+        thread=given.thread,
+        broadcast=given.broadcast,
+        data=given.data,
     )
     message = asking.message_of(event)
     return MessagePayload(message if isinstance(message, Message) else await message, repeated)

@@ -10,6 +10,7 @@ from chatserver import (
     MessageEdited,
     MessagePosted,
     RoomView,
+    ThreadView,
     body_html,
 )
 from chatserver_plugins.graphql.asking import Asking, MessageKey
@@ -19,11 +20,19 @@ from chatserver_plugins.graphql.resolvers.rooms import message_or_none, room_of
 HTML_CHARS = 10  # of a body that are parsed in the time of a field
 SHORT_CHARS = 200  # of bodies that are parsed without waiting for a turn of their own
 USERS, USERS_MOST = 20, 100  # of one reaction
+REPLIES, REPLIES_MOST = 20, 50  # of one thread
 
 
 class Reaction(NamedTuple):
     emoji: str
     users: list[str]  # ids, in order
+
+
+class Thread(NamedTuple):
+    """The replies to a message, and what its root shows of them."""
+
+    root: Message
+    view: ThreadView
 
 
 def room_id(parent: Message | AnyEvent, info: Any) -> str:
@@ -38,6 +47,46 @@ async def reply_to_message(parent: Message, info: Any) -> Message | None:
     if parent.reply_to is None:
         return None
     return await message_or_none(info.context, parent.room, parent.reply_to)
+
+
+async def thread_message(parent: Message, info: Any) -> Message | None:
+    if parent.thread is None:
+        return None
+    return await message_or_none(info.context, parent.room, parent.thread)
+
+
+async def replies(parent: Message, info: Any) -> Thread | None:
+    asking: Asking = info.context
+    view = await asking.threads.load(MessageKey(parent.room, parent.id))
+    return None if view is None else Thread(parent, view)
+
+
+def thread_count(parent: Thread, info: Any) -> int:
+    return parent.view.count
+
+
+def thread_seq(parent: Thread, info: Any) -> int:
+    return parent.view.seq
+
+
+def thread_at(parent: Thread, info: Any) -> str:
+    return parent.view.at
+
+
+def thread_authors(parent: Thread, info: Any) -> Sequence[Any]:
+    asking: Asking = info.context
+    return [asking.users.load(author.id) for author in parent.view.authors]
+
+
+async def thread_messages(
+    parent: Thread, info: Any, last: int | None = None, before: int | None = None
+) -> Sequence[Message]:
+    asking: Asking = info.context
+    count = bounded("last", last, REPLIES, REPLIES_MOST)
+    room = await asking.rooms.load(parent.root.room)
+    threads = asking.service.messages.threads
+    page = await threads.page(asking.user, room, parent.root.id, before, count)
+    return page.messages
 
 
 def mentions(parent: Message | MessageEdited, info: Any) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""The index of what was done to each message: edits, deletions, reactions, pins."""
+"""The index of what was done to each message: edits, deletions, reactions, pins, replies in its thread."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,7 @@ from chatserver import (
     MessageChange,
     MessageDeleted,
     MessageEdited,
+    MessagePosted,
     PinAdded,
     ReactionAdded,
     ReactionRemoved,
@@ -16,7 +17,7 @@ from chatserver import (
 from chatserver_lmdb_store.tree import number, value_of
 from chatserver_lmdb_store.view import MESSAGES, View
 
-EDITED, DELETED, REACTION, PIN = b"e", b"d", b"r", b"p"
+EDITED, DELETED, REACTION, PIN, REPLY = b"e", b"d", b"r", b"p", b"t"
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
@@ -39,6 +40,13 @@ def add(view: View, room: bytes, event: MessageChange) -> None:
     message = view.number_for(MESSAGES, room + event.message.encode())
     change = Change(event.author.id, is_added, emoji)
     view.put("changes", message + kind + number(event.seq), _encode(change))
+
+
+def add_reply(view: View, room: bytes, event: MessagePosted) -> None:
+    """Take a reply into the index of its thread."""
+    if event.thread is not None:
+        message = view.number_for(MESSAGES, room + event.thread.encode())
+        view.put("changes", message + REPLY + number(event.seq), _encode(Change(event.author.id)))
 
 
 def of(view: View, room: bytes, message: str, kind: bytes) -> Iterator[tuple[int, Change]]:

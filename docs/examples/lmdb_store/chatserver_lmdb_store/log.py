@@ -1,8 +1,8 @@
 """The log of every room.
 
     events       room, seq              the event as JSON
-    posted       room, seq              number of the author, then those of the mentioned users
-    changes      message, kind, seq     how the message was changed, by whom
+    posted       room, seq              number of the author, then those of the mentioned users; a mark, if in a thread
+    changes      message, kind, seq     how the message was changed or answered in its thread, by whom
     replaced     room, seq              texts that an edit or a deletion replaced
     members      room, user             seq of the newest member event
     memberships  user, room             the same
@@ -20,6 +20,7 @@ from chatserver import (
     MemberEvent,
     MessageChange,
     MessagePosted,
+    Replies,
     RoomChanged,
     Tally,
     Unread,
@@ -30,7 +31,7 @@ from chatserver_lmdb_store import changes, writing
 from chatserver_lmdb_store.base import Base
 from chatserver_lmdb_store.events import decoded
 from chatserver_lmdb_store.tree import number, value_of
-from chatserver_lmdb_store.view import ANY_SEQ, PUBLIC, ROOMS, SENT, USERS, View, seq
+from chatserver_lmdb_store.view import ANY_SEQ, APART, PUBLIC, ROOMS, SENT, USERS, View, seq
 
 
 class LmdbLog(Base):
@@ -128,6 +129,8 @@ class LmdbLog(Base):
             for room, own in view.rooms([*after]).items():
                 messages = mentions = 0
                 for _, users in view.items("posted", own, own + seq(after[room] + 1)):
+                    if users.endswith(APART) and len(users) % 8:
+                        continue
                     author, *mentioned = (users[at : at + 8] for at in range(0, len(users), 8))
                     messages += author != me
                     mentions += author != me and me in mentioned
@@ -156,6 +159,35 @@ class LmdbLog(Base):
             for own in view.rooms([room]).values():
                 return changes.tally(view, own, message, user)
             return Tally(0, 0, 0)
+
+        return await self._read(run)
+
+    # -- threads -----------------------------------------------------------------------------------
+
+    async def replies(
+        self, room: str, message: str, before: int | None, limit: int
+    ) -> list[MessagePosted]:
+        def run(view: View) -> list[MessagePosted]:
+            end = ANY_SEQ if before is None else before
+            for own in view.rooms([room]).values():
+                seqs = [at for at, _ in changes.of(view, own, message, changes.REPLY) if at < end]
+                return _newest(view, own, seqs, limit)
+            return []
+
+        return await self._read(run)
+
+    async def threads(
+        self, messages: Mapping[str, Sequence[str]], newest: int
+    ) -> dict[tuple[str, str], Replies]:
+        def run(view: View) -> dict[tuple[str, str], Replies]:
+            found: dict[tuple[str, str], Replies] = {}
+            for room, own in view.rooms([*messages]).items():
+                for message in messages[room]:
+                    seqs = [at for at, _ in changes.of(view, own, message, changes.REPLY)]
+                    if seqs:
+                        newest_ones = _newest(view, own, seqs, newest)
+                        found[room, message] = Replies(len(seqs), newest_ones)
+            return found
 
         return await self._read(run)
 
@@ -227,6 +259,12 @@ def _page(view: View, room: str, before: int | None, limit: int) -> list[Message
         newest = view.back("posted", own, ANY_SEQ if before is None else before)
         places += (place for _, place in zip(range(limit), newest, strict=False))
     return _at(view, places[::-1], MessagePosted)
+
+
+def _newest(view: View, room: bytes, seqs: Sequence[int], limit: int) -> list[MessagePosted]:
+    return _at(
+        view, [room + number(at) for at in seqs[-limit:]] if limit > 0 else [], MessagePosted
+    )
 
 
 def _described(view: View, rooms: Iterable[bytes]) -> list[RoomChanged]:

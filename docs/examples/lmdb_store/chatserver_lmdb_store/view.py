@@ -7,6 +7,7 @@ from chatserver_lmdb_store.tree import Tree, number, value_of
 
 ROOMS, USERS, SENT, MESSAGES, PUBLIC, SPACES = map(number, range(1, 7))  # first layers of the maps
 ANY_SEQ = (1 << 64) - 1
+APART = b"t"  # behind the users of a message: it is in a thread alone
 
 
 class View:

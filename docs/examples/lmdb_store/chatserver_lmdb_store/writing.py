@@ -19,7 +19,7 @@ from chatserver import (
 from chatserver_lmdb_store import changes
 from chatserver_lmdb_store.events import decoded, encode
 from chatserver_lmdb_store.tree import number
-from chatserver_lmdb_store.view import PUBLIC, ROOMS, SENT, USERS, View, seq
+from chatserver_lmdb_store.view import APART, PUBLIC, ROOMS, SENT, USERS, View, seq
 
 
 def append(view: View, events: Sequence[AnyEvent]) -> Appended:
@@ -43,9 +43,8 @@ def append(view: View, events: Sequence[AnyEvent]) -> Appended:
 def _index(view: View, room: bytes, place: bytes, event: AnyEvent) -> None:
     at = number(event.seq)
     if isinstance(event, MessagePosted):
-        users = [event.author.id, *event.mentions]
-        numbers = (view.number_for(USERS, user.encode()) for user in users)
-        view.put("posted", place, b"".join(numbers))
+        view.put("posted", place, _counted(view, event))
+        changes.add_reply(view, room, event)
     elif isinstance(event, MessageChange):
         if isinstance(event, MessageEdited | MessageDeleted):
             _mark_replaced(view, room, event)
@@ -60,6 +59,13 @@ def _index(view: View, room: bytes, place: bytes, event: AnyEvent) -> None:
             view.tree(PUBLIC).put(event.room.encode(), room)
         else:
             view.tree(PUBLIC).delete(event.room.encode())
+
+
+def _counted(view: View, event: MessagePosted) -> bytes:
+    """The numbers of the author and of those who are mentioned; with a mark behind them it counts for nobody as unread."""
+    users = [event.author.id, *event.mentions]
+    numbers = (view.number_for(USERS, user.encode()) for user in users)
+    return b"".join(numbers) + (APART if event.is_apart else b"")
 
 
 def _mark_replaced(view: View, room: bytes, event: MessageEdited | MessageDeleted) -> None:
@@ -92,6 +98,7 @@ def _rewrite(view: View, room: str, seqs: Sequence[int], kinds: type | tuple[typ
             event = None if text is None else decoded(text, AnyEvent)
             if event is None or not isinstance(event, kinds):
                 continue
-            view.put("events", place, encode(cleared(event)))
-            if isinstance(event, MessagePosted):  # the author stays, the mentioned users go
-                view.put("posted", place, view.number_for(USERS, event.author.id.encode()))
+            gone = cleared(event)
+            view.put("events", place, encode(gone))
+            if isinstance(gone, MessagePosted):  # the author stays, the mentioned users go
+                view.put("posted", place, _counted(view, gone))
