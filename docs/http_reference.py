@@ -32,6 +32,7 @@ from chatserver.service.pins import PinList
 from chatserver.service.preferences import PreferencesChange, PreferencesPage
 from chatserver.service.rooms import RoomView
 from chatserver.service.switches import SettingsOf, Switched
+from chatserver.service.threads import ThreadPage
 from chatserver.version import __version__
 from chatserver.web import administration, api, login, people
 from chatserver.web.base import ErrorReply
@@ -131,6 +132,7 @@ CALLS = [
     Call("POST", f"{_MESSAGE}/reactions", api.Emoji, 200, Changed, "Add a reaction."),
     Call("DELETE", f"{_MESSAGE}/reactions", None, 200, Changed, "Take a reaction back.", ("emoji",)),
     Call("POST", f"{_MESSAGE}/interactions", api.NewInteraction, 200, Interacted, "Use a button, menu or form of a message."),
+    Call("GET", f"{_MESSAGE}/thread", None, 200, ThreadPage, "The thread of a message, or the one that it is a reply of: the newest replies before a seq, at most 50 at once.", ("before", "limit")),
     Call("GET", f"{_ROOM}/pins", None, 200, PinList, "The pinned messages of a room, the last pinned first, at most 50 at once.", ("after", "limit")),
     Call("GET", f"{_ROOM}/commands", None, 200, CommandList, "The commands that the user may run in the room."),
     Call("POST", f"{_ROOM}/commands", api.NewCommand, 200, CommandOutcome, "Run a command, `/name arguments`."),

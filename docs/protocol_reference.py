@@ -40,6 +40,7 @@ from chatserver.service.pins import PinList
 from chatserver.service.preferences import PreferencesPage
 from chatserver.service.search import Found
 from chatserver.service.statuses import StatusList
+from chatserver.service.threads import ThreadList, ThreadPage
 from chatserver.service.views import MemberList, MemberView, RoomList, RoomView
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -141,6 +142,8 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "unban": Changed,
     "bans": BanList,
     "pins": PinList,
+    "thread": ThreadPage,
+    "threads": ThreadList,
     "role": Changed,
     "members": MemberList,
     "search": Found,

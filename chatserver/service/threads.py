@@ -4,7 +4,7 @@ A reply is an event of the room's log that names its root. So a thread has no st
 read it, and what is done to a reply is done to a message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -97,7 +97,7 @@ class Threads:
         return ThreadList({message: view for (_, message), view in found.items()})
 
     async def of_messages(
-        self, messages: dict[str, Sequence[str]]
+        self, messages: Mapping[str, Sequence[str]]
     ) -> dict[tuple[str, str], ThreadView]:
         """Threads by (room, message), of messages (ids) by room. Checks no rights: callers already got the messages."""
         found = await self._store.threads(messages, NEWEST)

@@ -248,36 +248,35 @@ class QueryContract:
         replies = [posted("r", seq, f"u{seq}", thread="r-1") for seq in range(2, 9)]
         replies[3] = posted("r", 5, "u5", thread="r-1", broadcast=True, mentions=("u9",))
         await store.append([posted("r", 1), *replies])
-        others = [
-            posted("r", 9, reply_to="r-1"),
-            posted("r", 10, thread="r-9"),
+        beside, other = posted("r", 9, reply_to="r-1"), posted("r", 10, thread="r-9")
+        elsewhere = posted("q", 1, thread="r-1")
+        others: list[AnyEvent] = [
             event(ReactionAdded, "r", 11, message="r-1", emoji="👍"),
             event(MessageDeleted, "r", 12, message="r-3"),
             event(MessageEdited, "r", 13, message="r-4", body="other"),
-            posted("q", 1, thread="r-1"),
         ]
-        await store.append(others)
+        await store.append([beside, other, *others, elsewhere])
         assert await store.replies("r", "r-1", None, 50) == replies
         assert await store.replies("r", "r-1", None, 2) == replies[-2:]
         assert await store.replies("r", "r-1", 5, 2) == replies[1:3]
         assert await store.replies("r", "r-1", 2, 2) == []
         assert await store.replies("r", "r-1", None, 0) == []
-        assert await store.replies("r", "r-9", None, 50) == [others[1]]
-        assert await store.replies("q", "r-1", None, 50) == [others[5]]
+        assert await store.replies("r", "r-9", None, 50) == [other]
+        assert await store.replies("q", "r-1", None, 50) == [elsewhere]
         for room, message in (("r", "r-2"), ("none", "r-1"), ("q", "r-9")):
             assert await store.replies(room, message, None, 50) == []
 
         wanted = {"r": ["r-1", "r-2", "r-9", "r-1"], "q": ["r-1", "r-9"], "none": ["r-1"]}
         assert await store.threads(wanted, 3) == {
             ("r", "r-1"): Replies(7, replies[-3:]),
-            ("r", "r-9"): Replies(1, [others[1]]),
-            ("q", "r-1"): Replies(1, [others[5]]),
+            ("r", "r-9"): Replies(1, [other]),
+            ("q", "r-1"): Replies(1, [elsewhere]),
         }
         assert await store.threads({"r": ["r-1"]}, 0) == {("r", "r-1"): Replies(7, [])}
         assert await store.threads({"r": ["r-2"], "none": []}, 3) == {}
         assert await store.threads({}, 3) == {}
 
-        assert await store.messages("r", None, 50) == [posted("r", 1), *replies, *others[:2]]
+        assert await store.messages("r", None, 50) == [posted("r", 1), *replies, beside, other]
         assert [each.seq for each in await store.changes({"r": ["r-1"]})] == [11]
         assert await store.tally("r", "r-1", "u1") == (0, 1, 1)
 

@@ -30,7 +30,7 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (
         r"/api/v1/rooms/([^/]+)/messages/([^/]+)/thread",
         Thread,
-        "/api/v1/rooms/ID/messages/MESSAGE/thread",
+        "/api/v1/rooms/ID/messages/ID/thread",
     ),
     (r"/api/v1/rooms/([^/]+)/pins", PinsOfRoom, "/api/v1/rooms/ID/pins"),
 ]

@@ -208,6 +208,9 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
         "unreact": lambda s, u, r: s.messages.unreact(u, r, message, "👍"),
         "pin": lambda s, u, r: s.messages.pin(u, r, message, True),
         "pins": lambda s, u, r: s.messages.pins.page(u, r),
+        "reply in a thread": lambda s, u, r: s.messages.post(u, r, "c5", "hello", thread=message),
+        "thread": lambda s, u, r: s.messages.threads.page(u, r, message),
+        "threads": lambda s, u, r: s.messages.threads.views(u, r, [message]),
         "interact": lambda s, u, r: s.interactions.interact(u, r, message, "yes", {}),
     }
 

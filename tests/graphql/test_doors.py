@@ -23,6 +23,8 @@ FIELDS = {
     "prefer_account": "Mutation.setPreferences",
     "bans": "Room.bans",
     "pins": "Room.pins",
+    "thread": "Thread.messages",
+    "threads": "Message.replies",
     "typing": "Mutation.setTyping",
     "presence": "Subscription.presence",
     "statuses": "User.status",

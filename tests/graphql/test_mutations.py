@@ -439,3 +439,37 @@ async def test_commands_are_listed_and_run(people: People) -> None:
     assert await bob.code(run, input=topic) == "command.forbidden"
     unknown = {"roomId": room, "text": "/nothing", "clientId": "none"}
     assert await ada.code(run, input=unknown) == "command.unknown"
+
+
+async def test_threads_are_answered_listed_and_read_by_page(people: People) -> None:
+    ada, bob = await people("Ada", "Bob")
+    room = await ada.make_room()
+    root = (await ada.post(room, "root"))["id"]
+    text = """mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
+      message { id thread broadcast threadMessage { id } replies { count } } } }"""
+    sent = []
+    for n in range(3):
+        given = {"roomId": room, "body": f"reply {n}", "clientId": f"r{n}", "thread": root}
+        given |= {"broadcast": n == 2}
+        sent.append((await ada.ask(text, input=given))["sendMessage"]["message"])
+    assert [each["broadcast"] for each in sent] == [False, False, True]
+    assert [each["replies"] for each in sent] == [None] * 3
+    assert (
+        {each["thread"] for each in sent}
+        == {each["threadMessage"]["id"] for each in sent}
+        == {root}
+    )
+    query = """query ($room: ID!, $last: Int, $before: Int) { room(id: $room) { messages {
+      id replies { count seq at authors { id } messages(last: $last, before: $before) { id seq } } } } }"""
+    messages = (await bob.ask(query, room=room, last=2))["room"]["messages"]
+    assert [each["replies"] for each in messages[1:]] == [None] * 3
+    found = messages[0]["replies"]
+    assert found["count"] == 3 and [each["id"] for each in found["authors"]] == [ada.id]
+    assert [each["id"] for each in found["messages"]] == [each["id"] for each in sent[1:]]
+    assert found["seq"] == found["messages"][-1]["seq"]
+    before = found["messages"][0]["seq"]
+    older = (await bob.ask(query, room=room, last=2, before=before))["room"]["messages"]
+    assert [each["id"] for each in older[0]["replies"]["messages"]] == [sent[0]["id"]]
+    nested = {"roomId": room, "body": "reply", "clientId": "n", "thread": sent[0]["id"]}
+    assert await ada.code(text, input=nested) == "request.invalid"
+    assert await ada.code(query, room=room, last=51) == "request.invalid"

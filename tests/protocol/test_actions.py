@@ -43,6 +43,8 @@ OTHER_OPS = {
         "search",
         "bans",
         "pins",
+        "thread",
+        "threads",
     ),
     *("read", "preferences", "prefer", "prefer_account", "typing", "presence", "statuses"),
     *("commands", "complete", "block", "unblock", "blocks", "room"),

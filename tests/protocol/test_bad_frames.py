@@ -119,7 +119,7 @@ VALID: dict[str, dict[str, Any]] = {
     "rooms": {},
     "sub": {"rooms": {"r": 1}},
     "unsub": {"rooms": ["r"]},
-    "send": {"room": "r", "client_id": "c", "body": "b"},
+    "send": {"room": "r", "client_id": "c", "body": "b", "thread": "r-1", "broadcast": True},
     "edit": {"room": "r", "message": "m", "body": "b"},
     "delete": {"room": "r", "message": "m"},
     "react": {"room": "r", "message": "m", "emoji": "e"},
@@ -160,6 +160,8 @@ VALID: dict[str, dict[str, Any]] = {
     "unban": {"room": "r", "user": "u"},
     "bans": {"room": "r", "after": "u", "limit": 1},
     "pins": {"room": "r", "after": "r-1", "limit": 1},
+    "thread": {"room": "r", "message": "r-1", "before": 9, "limit": 1},
+    "threads": {"room": "r", "messages": ["r-1"]},
     "role": {"room": "r", "user": "u", "role": "admin"},
     "members": {"room": "r"},
     "search": {"text": "t"},
@@ -170,6 +172,8 @@ VALID: dict[str, dict[str, Any]] = {
 }
 NULLABLE = {
     ("history", "before"),
+    ("send", "thread"),
+    ("thread", "before"),
     ("ban", "seconds"),
     ("status", "until"),
     ("create", "name"),

@@ -122,6 +122,9 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         for op in ("pin", "unpin", "pin"):
             await a.ok(op, **target)
         await a.ok("pins", **here)
+        await b.ok("send", **here, client_id="2", body="reply", thread=sent["id"], broadcast=True)
+        await a.ok("thread", **target)
+        await a.ok("threads", **here, messages=[sent["id"]])
         await a.error("interact", **target, part="yes")
         b.say({"id": 1, "op": "typing", **here})
         await a.ok("presence", **here, users=[ben.id, "nobody"])
@@ -341,6 +344,7 @@ def requests(
     message = f"{room}/messages/{last['id']}"
     yield "PATCH", message, {"body": "edited"}
     yield "GET", f"/api/v1/messages/{message.rpartition('/')[2]}", None
+    yield "GET", f"{message}/thread?before=9&limit=5", None
     yield "POST", f"{message}/reactions", {"emoji": "x"}
     yield "GET", f"{room}/messages", None
     yield "DELETE", f"{message}/reactions?emoji=x", None

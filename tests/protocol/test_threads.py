@@ -85,16 +85,16 @@ async def test_a_long_thread_is_read_in_pages(server: Running) -> None:
 
 
 async def test_one_page_fits_into_a_connections_buffer(start: Start) -> None:
-    server = start({"limits.buffer_soft_bytes": 100_000, "limits.buffer_hard_bytes": 200_000})
+    server = start({"limits.buffer_soft_bytes": 20_000, "limits.buffer_hard_bytes": 40_000})
     anna = await server.person("anna")
     room = await room_of(anna)
     root = (await post(anna, room, 0)).json()["id"]
     for n in range(1, 8):
-        sent = await post(anna, room, n, body="t" * 30_000, thread=root)
+        sent = await post(anna, room, n, body="t" * 6_000, thread=root)
         assert sent.status_code == 201, sent.text
     path = f"/api/v1/rooms/{room}/messages/{root}/thread"
     answer = await anna.http("GET", path)
-    assert len(answer.content) < 130_000
+    assert len(answer.content) < 28_000
     page = answer.json()
     assert len(page["messages"]) == 3 and page["more"]
     rest = (await anna.http("GET", f"{path}?before={page['messages'][0]['seq']}")).json()

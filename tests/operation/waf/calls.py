@@ -252,6 +252,9 @@ async def call_every_address(
     await ask("GET", f"/api/v1/saved?after={message}&limit=5", headers=owner)
     await ask("DELETE", f"/api/v1/saved?message={message}", headers=owner)
     await ask("GET", f"{one}/pins?after={message}&limit=5", headers=owner)
+    reply = {"client_id": "union", "body": "or 1=1", "thread": message, "broadcast": True}
+    await ask("POST", messages, json=reply, headers=owner)
+    await ask("GET", f"{messages}/{message}/thread?before=9&limit=5", headers=owner)
     await ask("GET", f"/m/{message}", headers=owner)
     await ask("DELETE", f"{messages}/{message}", headers=owner)
     await ask("POST", hook[0], json={"body": "built", "id": "1"}, auth=("hook", hook[1]))
@@ -299,6 +302,8 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
         await ask("query E($i: ID!) { message(id: $i) { id } }", owner, method, i=message)
         pinned = f'{{ room(id: "{room}") {{ pins(after: "{message}") {{ by {{ id }} at }} }} }}'
         await ask(pinned, owner, method)
+        replies = "replies { count at authors { id } messages(last: 5, before: 9) { body } }"
+        await ask(f'{{ message(id: "{message}") {{ {replies} }} }}', owner, method)
         await ask("query B($i: [ID!]!) { nodes(ids: $i) { id } }", owner, method, i=[room, other])
         await ask(f"query C($i: ID!) {{ user(id: $i) {USER} }}", owner, method, i=other)
         await ask(f'{{ userByName(username: "union") {USER} }}', owner, method)
