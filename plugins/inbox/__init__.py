@@ -22,13 +22,14 @@ from chatserver import (
 from chatserver_plugins.inbox.book import Book
 from chatserver_plugins.inbox.collecting import KINDS, Collecting
 from chatserver_plugins.inbox.desk import Desk
+from chatserver_plugins.inbox.following import Following
 from chatserver_plugins.inbox.graphql import part
 from chatserver_plugins.inbox.operations import operations
 from chatserver_plugins.inbox.routes import routes
 
 
 class InboxPlugin:
-    """Notes mentions, replies and reactions from the log, and shows them to those who may still read them."""
+    """Notes mentions, replies, threads and reactions from the log, and shows them to those who may still read them."""
 
     class Config(Settings, frozen=True, kw_only=True):
         keep_days: Annotated[
@@ -46,20 +47,22 @@ class InboxPlugin:
         service=(
             *("accounts.get_many", "blocks.list", "config.limits"),
             *("history.find", "history.standing"),
-            *("hub.tell_user", "rooms.get_many", "rooms.views"),
+            *("hub.tell_user", "messages.by_id", "rooms.get_many", "rooms.views"),
         )
     )
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._book: Book | None = None
+        self._following: Following | None = None
         self._desk: Desk | None = None
 
     @hookimpl
     def register_consumers(self, context: Context) -> Sequence[Consumer]:
-        self._book = Book(context, self._config.keep_days * 86400.0)
-        self._desk = Desk(context, self._book)
-        collecting = Collecting(context, self._book)
+        seconds = self._config.keep_days * 86400.0
+        self._book, self._following = Book(context, seconds), Following(context, seconds)
+        self._desk = Desk(context, self._book, self._following)
+        collecting = Collecting(context, self._book, self._following)
         return [Consumer(name="inbox.entries", handle=collecting.handle, kinds=KINDS, start="now")]
 
     @hookimpl
@@ -80,8 +83,9 @@ class InboxPlugin:
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted" and self._book is not None:
+        if change.what == "deleted" and self._book is not None and self._following is not None:
             await self._book.forget(change.user)
+            await self._following.forget(change.user)
 
     def _opened(self) -> Desk:
         assert self._desk is not None

@@ -21,6 +21,7 @@ class Kind(StrEnum):
 
     MENTION = "mention"
     REPLY = "reply"
+    THREAD = "thread"
     REACTION = "reaction"
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from chatserver import AnyEvent, Context, Message, MessagePosted, ReactionAdded
+from chatserver import AnyEvent, Context, Message, MessagePosted, ReactionAdded, Room
 from chatserver_plugins.inbox.book import Book, Entry, Kind
+from chatserver_plugins.inbox.following import Following
 
 KINDS = ("message.posted", "reaction.added")
 MOST_MENTIONED = 100  # users who get an entry of one message; rooms count mentions for all
+MOST_FOLLOWERS = 100  # of a thread, who get an entry of one reply
 
 Messages = Mapping[tuple[str, str], Message]  # by room and id
 
@@ -15,28 +17,60 @@ Messages = Mapping[tuple[str, str], Message]  # by room and id
 class Collecting:
     """Handles events, in the order of each room. Repeats change nothing."""
 
-    def __init__(self, context: Context, book: Book) -> None:
-        self._context, self._book = context, book
+    def __init__(self, context: Context, book: Book, following: Following) -> None:
+        self._context, self._book, self._following = context, book, following
 
     async def handle(self, events: Sequence[AnyEvent]) -> None:
-        concerning = [event for event in events if _answers(event) or _mentions(event)]
+        concerning = [
+            event for event in events if _answers(event) or _mentions(event) or _thread(event)
+        ]
         if not concerning:
             return
         service = self._context.service
         since = {event.room: event.seq for event in concerning}  # the last of each room
         rooms = await service.rooms.get_many(list(since), since)
         there = [event for event in concerning if event.room in rooms]
-        answered = [(rooms[event.room], id) for event in there if (id := _answers(event))]
-        messages = await service.history.standing(answered)
+        wanted = [
+            (rooms[event.room], id)
+            for event in there
+            for id in (_answers(event), _thread(event))
+            if id
+        ]
+        messages = await service.history.standing(wanted)
         told = set()
         for event in there:
             members = rooms[event.room]
-            for user, entry in _entries(event, messages):
+            entries = dict(_entries(event, messages))
+            if isinstance(event, MessagePosted) and event.thread is not None:
+                told_there = await self._of_thread(event, event.thread, messages, members)
+                entries = told_there | entries
+            for user, entry in entries.items():
                 if user != entry.by and members.role(user) is not None:
                     await self._book.add(user, event.seq, entry)
                     told.add(user)
         for user in told:
             self._context.tell("changed", user=user)
+
+    async def _of_thread(
+        self, event: MessagePosted, thread: str, messages: Messages, room: Room
+    ) -> dict[str, Entry]:
+        """What those are told who follow the thread; it also notes who does from now on."""
+        root = messages.get((event.room, thread))
+        if root is None:
+            return {}
+        begin = self._following.begin
+        await begin(root.author.id, thread, root.seq)
+        await begin(event.author.id, thread, event.seq, writes=True)
+        for user in event.mentions[:MOST_MENTIONED]:
+            if room.role(user) is not None:
+                await begin(user, thread, event.seq)
+        entry = _entry(Kind.THREAD, event)
+        return dict.fromkeys(await self._following.followers(thread, MOST_FOLLOWERS), entry)
+
+
+def _thread(event: AnyEvent) -> str | None:
+    """The id of the message in whose thread this one is a reply."""
+    return event.thread if isinstance(event, MessagePosted) else None
 
 
 def _answers(event: AnyEvent) -> str | None:
@@ -51,26 +85,22 @@ def _mentions(event: AnyEvent) -> tuple[str, ...]:
 
 
 def _entries(event: AnyEvent, messages: Messages) -> Iterator[tuple[str, Entry]]:
-    """The users (ids) whom an event concerns, each with what they are told, once."""
-    by = event.author.id
-    at = int(datetime.fromisoformat(event.at).timestamp() * 1000)
+    """The users (ids) whom an event concerns by itself, each with what they are told, once."""
     answered = messages.get((event.room, _answers(event) or ""))
     if isinstance(event, MessagePosted):
         mentioned = _mentions(event)[:MOST_MENTIONED]
-        entry = Entry(kind=Kind.MENTION, room=event.room, message=event.id, by=by, at=at)
-        yield from ((user, entry) for user in mentioned)
+        yield from ((user, _entry(Kind.MENTION, event)) for user in mentioned)
         if answered is not None and answered.author.id not in mentioned:
-            reply = Entry(kind=Kind.REPLY, room=event.room, message=event.id, by=by, at=at)
-            yield answered.author.id, reply
+            yield answered.author.id, _entry(Kind.REPLY, event)
     elif isinstance(event, ReactionAdded) and answered is not None:
-        yield (
-            answered.author.id,
-            Entry(
-                kind=Kind.REACTION,
-                room=event.room,
-                message=event.message,
-                by=by,
-                at=at,
-                emoji=event.emoji,
-            ),
-        )
+        yield answered.author.id, _entry(Kind.REACTION, event)
+
+
+def _entry(kind: Kind, event: MessagePosted | ReactionAdded) -> Entry:
+    message, emoji = (
+        (event.message, event.emoji) if isinstance(event, ReactionAdded) else (event.id, "")
+    )
+    at = int(datetime.fromisoformat(event.at).timestamp() * 1000)
+    return Entry(
+        kind=kind, room=event.room, message=message, by=event.author.id, at=at, emoji=emoji
+    )

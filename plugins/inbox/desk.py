@@ -1,15 +1,17 @@
 """Entries as their users see them: with the messages as they stand, and without what they may not read any more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from chatserver import ChatError, Context, Message, RoomView, User, time_text
 from chatserver_plugins.inbox.book import Book, Entry, Kind, Row
+from chatserver_plugins.inbox.following import Following
 
 PAGE, MOST = 30, 100  # entries of one answer
 COUNTED = 100  # of the newest entries, to say how many are unread
 PLACE_CHARS = 200
+MESSAGE_CHARS = 100  # of an id
 
 
 class By(msgspec.Struct, frozen=True):
@@ -23,7 +25,8 @@ class By(msgspec.Struct, frozen=True):
 class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An entry. `message` is the one that mentions or answers the reader, or the reader's own that got a reaction.
 
-    `id` names the entry. An `unread` one came after the reader last looked, and its message is not read in its room.
+    `id` names the entry. An `unread` one came after the reader last looked, and its message is not read where it stands.
+    Of a thread that the reader follows, a page has the newest reply alone.
     """
 
     id: str
@@ -46,11 +49,18 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     next: str | None = None
 
 
+class Followed(msgspec.Struct, frozen=True):
+    """A thread (the id of its root), and whether the reader follows it."""
+
+    thread: str
+    following: bool
+
+
 class Desk:
     """Answers users, each about their own entries."""
 
-    def __init__(self, context: Context, book: Book) -> None:
-        self._context, self._book = context, book
+    def __init__(self, context: Context, book: Book, following: Following) -> None:
+        self._context, self._book, self._following = context, book, following
 
     async def page(self, user: User, after: str = "", limit: int = PAGE) -> Page:
         """Raises `ChatError` request.invalid."""
@@ -87,6 +97,24 @@ class Desk:
         await self._book.see(user.id, int(self._context.clock.now() * 1000))
         self._context.tell("changed", user=user.id)
 
+    async def follow(self, user: User, message: str, follows: bool | None = None) -> Followed:
+        """Follow the thread of a message (id), or not, or just say whether it is followed.
+
+        Raises `ChatError` message.not_found.
+        """
+        found = await self._context.service.messages.by_id(user, message)
+        thread = found.thread or found.id
+        if follows is not None:
+            (room,) = (await self._context.service.rooms.get_many([found.room])).values()
+            await self._following.set(user.id, thread, follows, room.head)
+            self._context.tell("changed", user=user.id)
+        return Followed(thread, await self._following.follows(user.id, thread))
+
+    async def read_thread(self, user: User, thread: str, seq: int) -> None:
+        """Replies up to a seq are read, in the thread of a message (id)."""
+        if await self._following.note_read(user.id, thread, seq):
+            self._context.tell("changed", user=user.id)
+
     async def _shown(self, user: User, rows: Sequence[Row]) -> list[Shown]:
         """Those that the user may read, and that still stand."""
         if not rows:
@@ -102,6 +130,9 @@ class Desk:
         people = await service.accounts.get_many(list({row.entry.by for row in rows}))
         blocked = {each.id for each in (await service.blocks.list(user)).users}
         seen = await self._book.seen(user.id)
+        in_threads = any(message.thread for message in messages.values())
+        read = await self._following.read(user.id) if in_threads else {}
+        threads: set[str] = set()
         found = []
         for place, entry in rows:
             message, by = messages.get((entry.room, entry.message)), people.get(entry.by)
@@ -112,6 +143,10 @@ class Desk:
                 or not _stands(entry, message, user)
             ):
                 continue
+            if entry.kind is Kind.THREAD and message.thread is not None:
+                if message.thread in threads:
+                    continue
+                threads.add(message.thread)
             found.append(
                 Shown(
                     id=place,
@@ -119,7 +154,7 @@ class Desk:
                     at=time_text(entry.at / 1000),
                     by=By(by.id, by.name, by.username),
                     message=message,
-                    unread=entry.at > seen and _is_unread(entry, message, views[entry.room]),
+                    unread=entry.at > seen and _is_unread(entry, message, views[entry.room], read),
                     emoji=entry.emoji,
                 )
             )
@@ -132,9 +167,13 @@ def _stands(entry: Entry, message: Message, user: User) -> bool:
         return False
     if entry.kind is Kind.REACTION:
         return entry.by in message.reactions.get(entry.emoji, ())
-    return entry.kind is Kind.REPLY or user.id in message.mentions
+    return entry.kind in (Kind.REPLY, Kind.THREAD) or user.id in message.mentions
 
 
-def _is_unread(entry: Entry, message: Message, room: RoomView) -> bool:
-    """A reaction comes to a message that was read long ago."""
-    return entry.kind is Kind.REACTION or message.seq > (room.read or 0)
+def _is_unread(entry: Entry, message: Message, room: RoomView, threads: Mapping[str, int]) -> bool:
+    """`threads`: up to where each was read. A reaction comes to a message that was read long ago."""
+    if entry.kind is Kind.REACTION:
+        return True
+    in_thread = 0 if message.thread is None else threads.get(message.thread, 0)
+    in_room = 0 if message.thread is not None and not message.broadcast else room.read or 0
+    return message.seq > max(in_thread, in_room)

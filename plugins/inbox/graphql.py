@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from chatserver import GraphQLPart
 from chatserver_plugins.inbox.book import Kind
-from chatserver_plugins.inbox.desk import PAGE, Desk, Page
+from chatserver_plugins.inbox.desk import PAGE, Desk, Followed, Page
 
 SDL = """
 extend type Query {
@@ -16,6 +16,10 @@ extend type Query {
 extend type Mutation {
   "All entries up to now are seen."
   seeInbox: SeeInboxPayload
+  "Follow the thread of a message, or no longer."
+  followThread(message: ID!, following: Boolean!): FollowThreadPayload
+  "Replies up to a seq are read, in the thread of this message."
+  readThread(thread: ID!, seq: Int!): ReadThreadPayload
 }
 
 "Entries of the inbox, which may be fewer than asked for, or none."
@@ -56,6 +60,8 @@ enum InboxKind {
   MENTION
   "Somebody answered a message of the reader."
   REPLY
+  "Somebody replied in a thread that the reader follows."
+  THREAD
   "Somebody reacted to a message of the reader."
   REACTION
 }
@@ -70,6 +76,20 @@ type InboxPerson {
   username: String!
 }
 
+"The result of following a thread, or of leaving it."
+type FollowThreadPayload {
+  "The id of the first message of the thread."
+  thread: ID!
+  "Whether the reader follows it."
+  following: Boolean!
+}
+
+"The result of having read a thread."
+type ReadThreadPayload {
+  "How many entries of the inbox are unread now."
+  unread: Int!
+}
+
 "The result of having seen all entries."
 type SeeInboxPayload {
   "How many are unread now."
@@ -79,7 +99,7 @@ type SeeInboxPayload {
 
 
 class Seen(NamedTuple):
-    """A `SeeInboxPayload`."""
+    """A `SeeInboxPayload`, or a `ReadThreadPayload`."""
 
     unread: int
 
@@ -94,17 +114,31 @@ def part(desk: Callable[[], Desk]) -> GraphQLPart:
         await desk().see(info.context.user)
         return Seen(await desk().unread(info.context.user))
 
+    async def follow(parent: object, info: Any, message: str, following: bool) -> Followed:
+        return await desk().follow(info.context.user, message, following)
+
+    async def read(parent: object, info: Any, thread: str, seq: int) -> Seen:
+        await desk().read_thread(info.context.user, thread, seq)
+        return Seen(await desk().unread(info.context.user))
+
     return GraphQLPart(
         name="inbox",
         sdl=SDL,
         resolvers={
             "Query.inbox": inbox,
             "Mutation.seeInbox": see,
+            "Mutation.followThread": follow,
+            "Mutation.readThread": read,
             "InboxEntry.roomId": lambda parent, info: parent.message.room,
             "InboxEntry.messageId": lambda parent, info: parent.message.id,
             "InboxEntry.text": lambda parent, info: parent.message.body,
         },
         kinds={"InboxKind": Kind},
-        costs={"Query.inbox": 20, "Mutation.seeInbox": 20},
+        costs={
+            "Query.inbox": 20,
+            "Mutation.seeInbox": 20,
+            "Mutation.followThread": 20,
+            "Mutation.readThread": 20,
+        },
         lengths={"InboxPage.entries": PAGE},
     )

@@ -138,6 +138,10 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("GET", f"/api/v1/pictures?users={_quoted(rng)}")
     await caller.call("GET", f"/api/v1/inbox?after={_quoted(rng)}&limit={_quoted(rng)}")
     await caller.call("POST", "/api/v1/inbox/seen")
+    thread = f"/api/v1/inbox/threads/{_quoted(rng)}"
+    await caller.call("GET", thread)
+    await caller.call("PUT", thread, {"following": rng.choice((True, values.text(rng)))})
+    await caller.call("POST", f"{thread}/read", {"seq": rng.choice((1, -1, values.text(rng)))})
     await caller.call(rng.choice(("PUT", "DELETE")), "/api/v1/me/picture", {"a": values.text(rng)})
     await caller.call("GET", f"/api/v1/users/{_quoted(rng)}/picture/{_quoted(rng)}")
     await caller.call("POST", "/api/v1/invites", {"uses": 1, "days": 1, "rooms": [target.room]})

@@ -70,6 +70,10 @@ FIELDS = {
     "inbox.count": "Query.inbox",
     "inbox.seen": "Mutation.seeInbox",
     "POST /api/v1/inbox/seen": "Mutation.seeInbox",
+    "inbox.follow": "Mutation.followThread",
+    "inbox.read": "Mutation.readThread",
+    "PUT /api/v1/inbox/threads/{message}": "Mutation.followThread",
+    "POST /api/v1/inbox/threads/{message}/read": "Mutation.readThread",
 }
 BYTES = "The bytes of a file go by HTTP: GraphQL carries JSON."
 BROWSER = "Another server leads the browser here, which is no client of GraphQL."

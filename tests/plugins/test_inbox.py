@@ -247,9 +247,15 @@ async def test_events_that_come_again_change_nothing() -> None:
         events = (await chat.service.history.events(ada.user, room, 0)).events
         loaded = chat._server._plugins.all
         plugin = next(each.instance for each in loaded if each.name == "inbox")
-        again = collecting.Collecting(plugin._desk._context, plugin._book)
+        again = collecting.Collecting(plugin._desk._context, plugin._book, plugin._following)
         await again.handle([*events, *events])
         assert len(await kinds(ben)) == 1
+        root = await ada.post(room, "Root")
+        await reply(chat, ben, room, "Ben follows", root)
+        await settled(ada, 1)
+        await ben.call("inbox.follow", message=root.id, following=False)
+        await again.handle((await chat.service.history.events(ada.user, room, 0)).events)
+        assert (await ben.call("inbox.follow", message=root.id))["following"] is False
 
 
 async def test_a_page_of_long_messages_fits_into_a_connection() -> None:
@@ -267,3 +273,136 @@ async def test_a_page_of_long_messages_fits_into_a_connection() -> None:
             found += "".join(each["message"]["body"][0] for each in given["entries"])
             after = given.get("next")
         assert found == "6543210"
+
+
+async def reply(
+    chat: Chat, by: Person, room: Room, body: str, root: MessagePosted, **more: Any
+) -> MessagePosted:
+    sent = chat.service.messages.post(
+        by.user, room, f"{by.id}-{body}", body, thread=root.id, **more
+    )
+    return (await sent)[0]
+
+
+async def test_those_who_follow_a_thread_are_told_of_its_newest_reply() -> None:
+    async with running("inbox") as chat:
+        ada, ben, cat, dan = [await chat.user(name) for name in ("ada", "ben", "cat", "dan")]
+        room = await ada.create_room("Lounge", members=[ben, cat, dan])
+        root = await ada.post(room, "Who brings the cake?")
+        await reply(chat, ben, room, "Me", root)
+        await reply(chat, ben, room, "And @cat", root)
+        await reply(chat, cat, room, "Yes", root)
+        assert await settled(ben, 1) == [("thread", "Yes", True)]
+        assert await kinds(cat) == [("mention", "And @cat", True)]
+        # Ada began it; of the three replies, the list has the newest.
+        assert await kinds(ada) == [("thread", "Yes", True)]
+        assert (await ada.call("inbox.count"))["unread"] == 1
+        assert await kinds(dan) == []
+        assert await dan.call("inbox.follow", message=root.id) == {
+            "thread": root.id,
+            "following": False,
+        }
+
+
+async def test_replies_are_read_with_their_thread_and_not_with_the_room() -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        root = await ada.post(room, "Root")
+        first = await reply(chat, ben, room, "First", root)
+        await settled(ada, 1)
+        last = await reply(chat, ben, room, "Look, @ada", root)
+        await settled(ada, 2)
+        await chat.service.rooms.mark_read(ada.user, room, room.head)
+        assert [unread for _, _, unread in await kinds(ada)] == [True, True]
+        assert await ada.call("inbox.read", thread=root.id, seq=first.seq) == {}
+        assert [unread for _, _, unread in await kinds(ada)] == [True, False]
+        path = f"{PATH}/threads/{root.id}/read"
+        assert (await ada.http("POST", path, {"seq": last.seq})).status == 204
+        assert [unread for _, _, unread in await kinds(ada)] == [False, False]
+        await ada.call("inbox.read", thread=root.id, seq=first.seq)  # an older device
+        assert (await ada.call("inbox.count"))["unread"] == 0
+        await reply(chat, ben, room, "In the room, too", root, broadcast=True)
+        await settled(ada, 2)
+        await chat.service.rooms.mark_read(ada.user, room, room.head)
+        assert (await kinds(ada))[0] == ("thread", "In the room, too", False)
+
+
+async def test_whoever_leaves_a_thread_hears_no_more_of_it_until_they_write_there() -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        root = await ada.post(room, "Root")
+        path = f"{PATH}/threads/{root.id}"
+        assert (await ada.http("PUT", path, {"following": False})).json["following"] is False
+        one = await reply(chat, ben, room, "One", root)
+        await ada.post(room, "@ben knows when One is handled")
+        await settled(ben, 1)
+        assert await kinds(ada) == []
+        assert (await ada.http("GET", path)).json == {"thread": root.id, "following": False}
+        # By the id of a reply, as well.
+        followed = await ada.call("inbox.follow", message=one.id, following=True)
+        assert followed == {"thread": root.id, "following": True}
+        await reply(chat, ben, room, "Two", root)
+        assert await settled(ada, 1) == [("thread", "Two", True)]
+        await ada.call("inbox.follow", message=root.id, following=False)
+        await reply(chat, ada, room, "I come back", root)
+        await reply(chat, ben, room, "Three", root)
+        await until(lambda: _newest(ada, "Three"))
+
+
+async def test_a_thread_that_may_not_be_read_is_not_followed() -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", kind=RoomKind.PRIVATE, members=[ben])
+        root = await ben.post(room, "Root")
+        await reply(chat, ada, room, "One", root)
+        await settled(ben, 1)
+        await chat.service.rooms.kick(ada.user, room, ben.id)
+        assert await kinds(ben) == []
+        await reply(chat, ada, room, "Two", root)
+        await reply(chat, ada, room, "Three", root)
+        await ben.call("inbox.read", thread=root.id, seq=9)
+        with pytest.raises(ChatError, match=r"message\.not_found"):
+            await ben.call("inbox.follow", message=root.id, following=True)
+        answered = await ben.http("GET", f"{PATH}/threads/{root.id}")
+        assert (answered.status, answered.json["error"]["code"]) == (404, "message.not_found")
+        for body in ({}, {"following": "x"}, []):
+            answered = await ada.http("PUT", f"{PATH}/threads/{root.id}", body)
+            assert (answered.status, answered.json["error"]["code"]) == (400, "request.invalid")
+
+
+async def test_a_thread_is_followed_and_read_over_graphql() -> None:
+    async with running("inbox", "graphql") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        root = await ben.post(room, "Root")
+        text = """mutation ($message: ID!) {
+          followThread(message: $message, following: true) { thread following } }"""
+        asked = {"query": text, "variables": {"message": root.id}}
+        data = (await ada.http("POST", "/graphql", asked)).json["data"]
+        assert data["followThread"] == {"thread": root.id, "following": True}
+        last = await reply(chat, ben, room, "One", root)
+        await settled(ada, 1)
+        listed = (
+            await ada.http("POST", "/graphql", {"query": "{ inbox { entries { kind } } }"})
+        ).json
+        assert listed["data"]["inbox"]["entries"] == [{"kind": "THREAD"}]
+        read = f'mutation {{ readThread(thread: "{root.id}", seq: {last.seq}) {{ unread }} }}'
+        data = (await ada.http("POST", "/graphql", {"query": read})).json["data"]
+        assert data["readThread"] == {"unread": 0}
+
+
+async def test_a_deleted_account_follows_nothing_any_more() -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        root = await ada.post(room, "Root")
+        await ben.call("inbox.follow", message=root.id, following=True)
+        await chat.service.accounts.retire("ben")
+        store = chat.service.store
+
+        async def is_empty() -> bool:
+            return not await store.scan("expiring/inbox", "")
+
+        await until(is_empty)

@@ -75,6 +75,8 @@ OTHER_ROUTES = {
     ("PUT", "/api/v1/announcement"),
     ("DELETE", "/api/v1/announcement"),
     ("POST", "/api/v1/inbox/seen"),
+    ("PUT", "/api/v1/inbox/threads/{message}"),
+    ("POST", "/api/v1/inbox/threads/{message}/read"),
     ("POST", "/graphql"),  # its mutations are told apart below
 }
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
@@ -89,7 +91,7 @@ OTHER_MUTATIONS |= {
 }
 OTHER_MUTATIONS |= {"seeSettledReports", "blockUser", "unblockUser"}
 OTHER_MUTATIONS |= {"announce", "clearAnnouncement", "seeInbox"}
-OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage"}
+OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage", "followThread", "readThread"}
 OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports.own"}  # of plugins
 OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
 OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
@@ -97,6 +99,7 @@ OTHER_OPERATIONS |= {"saved.save", "saved.drop", "saved.list", "saved.ids"}  # t
 OTHER_OPERATIONS |= {"reports.seen", "emoji.list"}
 OTHER_OPERATIONS |= {"reports.seen", "pictures.of"}
 OTHER_OPERATIONS |= {"inbox.list", "inbox.count", "inbox.seen"}  # of what others did
+OTHER_OPERATIONS |= {"inbox.follow", "inbox.read"}
 
 
 @pytest.fixture(scope="module")

@@ -196,6 +196,11 @@ async def call_every_address(
     place = f"8230000000000-999999999998-{room}"
     await ask("GET", "/api/v1/inbox", params={"after": place, "limit": 10}, headers=owner)
     await ask("POST", "/api/v1/inbox/seen", headers=owner)
+    for thread in (f"{room}-1", f"{room}-99"):
+        path = f"/api/v1/inbox/threads/{thread}"
+        await ask("GET", path, headers=owner)
+        await ask("PUT", path, json={"following": True}, headers=owner)
+        await ask("POST", f"{path}/read", json={"seq": 9}, headers=owner)
     await ask("DELETE", f"/api/v1/users/{other}/picture", headers=owner)
     chosen = {"values": {"page.turned.1": "<b>'; cat /etc/passwd", "page.theme": None}}
     await ask("PATCH", "/api/v1/me/preferences", json=chosen, headers=owner)
