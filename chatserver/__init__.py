@@ -170,6 +170,7 @@ from chatserver.interfaces import (
 )
 from chatserver.localized import Localized, in_language
 from chatserver.model import (
+    EVERYBODY,
     AnyEvent,
     Ban,
     MemberChanged,
@@ -233,6 +234,7 @@ from chatserver.version import __version__
 
 __all__ = [
     "ACTIONS",
+    "EVERYBODY",
     "AccountChange",
     "AccountLock",
     "AccountPreferencesChanged",

@@ -21,6 +21,7 @@ class _NoData(dict[str, Any]):
 
 
 NO_DATA: Mapping[str, Any] = _NoData()
+EVERYBODY = "@room"  # among the mentioned users of a message: all members of its room
 
 
 class ServerRole(StrEnum):
@@ -103,7 +104,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", omit_defa
 
 
 class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True, tag="message.posted"):
-    """A message. `mentions` holds user ids; `reply_to` a message id of the same room.
+    """A message. `mentions` holds user ids, and "@room" for everybody in it; `reply_to` a message id of the same room.
 
     `thread` is the id of the message, of the same room, under which it is a reply of a thread; a `broadcast` one is
     shown in the room as well.
@@ -123,6 +124,10 @@ class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True, tag="m
     redacted: bool = False
     data: Mapping[str, Any] = NO_DATA
     data_text: str = ""
+
+    def mentions_user(self, user: str) -> bool:
+        """Whether it mentions the user (id), by name or with everybody."""
+        return user in self.mentions or EVERYBODY in self.mentions
 
     @property
     def is_apart(self) -> bool:
@@ -315,6 +320,10 @@ class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
     pinned: bool = False
     data: Mapping[str, Any] = NO_DATA
     data_text: str = ""
+
+    def mentions_user(self, user: str) -> bool:
+        """Whether it mentions the user (id), by name or with everybody."""
+        return user in self.mentions or EVERYBODY in self.mentions
 
 
 def message_id(room: str, seq: int) -> str:

@@ -14,6 +14,7 @@ import chatserver
 ALIASES = {
     "ACTIONS": "all kinds of [actions](actions.md)",
     "AnyEvent": "an event of any kind",
+    "EVERYBODY": "`@room`, which stands among the mentioned users of a message for all members of its room",
     "IndexPlace": "where a store keeps a page of the search index: the room's id, a slot, the page's first seq",
     "Localized": "a text, or a mapping of language tags such as `en` to texts",
     "TableName": "the name of a table among others: `dict[TableName, Struct]`, 1 to 32 of `a-z 0-9 _ -`",

@@ -195,6 +195,14 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
 
     frame_bytes: Annotated[Count, Meta(description="Largest WebSocket message accepted.")] = 65536
     message_chars: Annotated[Count, Meta(description="Most characters in a message's body.")] = 8000
+    mention_all_members: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Most members of a room in which every member may mention all others by `@room` and `@here`; "
+            "in larger ones only those who moderate it.",
+        ),
+    ] = 100
     http_body_bytes: Annotated[Count, Meta(description="Largest HTTP body accepted.")] = 65536
     header_bytes: Annotated[Count, Meta(description="Largest HTTP request header accepted.")] = (
         16384

@@ -34,6 +34,7 @@
     roomlist.py, public.py     the list of a user's rooms; public rooms
     history.py, search.py      reading messages and events
     pins.py                    the pinned messages of a room
+    mentions.py                whom a text mentions
     threads.py                 replies to a message, apart from its room
     found.py, people.py        users as others find them; those of whom a user may know
     lookup.py                  members by a part of their name

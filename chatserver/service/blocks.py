@@ -189,9 +189,11 @@ class Blocks:
             written = [
                 event
                 for event in events
-                if isinstance(event, MessagePosted) and event.author.id in ignored
+                if isinstance(event, MessagePosted)
+                and event.author.id in ignored
+                and not event.is_apart
             ]
-            mentions = sum(user.id in event.mentions for event in written)
+            mentions = sum(event.mentions_user(user.id) for event in written)
             less[view.id] = msgspec.structs.replace(
                 view,
                 unread=max(0, (view.unread or 0) - len(written)),

@@ -23,7 +23,6 @@ from chatserver.model import (
     PinRemoved,
     ReactionAdded,
     ReactionRemoved,
-    ServerRole,
     User,
     UserRef,
     message_id,
@@ -34,10 +33,10 @@ from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.entries import Done, Entry, Outcome, awaited
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
-from chatserver.service.accounts import Accounts
 from chatserver.service.blocks import Blocks
 from chatserver.service.contexts import Contexts
 from chatserver.service.history import History
+from chatserver.service.mentions import Mentions
 from chatserver.service.message_data import MessageDataKinds
 from chatserver.service.pins import Pins
 from chatserver.service.rewriting import Content, Rewriting
@@ -106,17 +105,17 @@ class Messages:
         cache: RoomCache,
         rooms: RoomService,
         history: History,
-        accounts: Accounts,
         hooks: HookCalls,
         limits: LimitsConfig,
         contexts: Contexts,
         blocks: Blocks,
         pins: Pins,
         threads: Threads,
+        mentions: Mentions,
     ) -> None:
         self.pins, self.threads = pins, threads
         self._store, self._log, self._cache, self._rooms = store, log, cache, rooms
-        self._history, self._accounts = history, accounts
+        self._history, self._mentions = history, mentions
         self._hooks, self._limits = hooks, limits
         self._contexts, self._blocks = contexts, blocks
         self.data = MessageDataKinds(hooks.guard)
@@ -237,15 +236,9 @@ class Messages:
                 joined = self.data.joined(draft.data, NO_DATA)
                 draft = msgspec.structs.replace(draft, data=joined)
             await self._hooks.check_message(draft, user)
-        names = mentioned_names(draft.body)
-        mentions = await self._accounts.ids_of(names) if names else []
-        if user.role is ServerRole.GUEST:  # a guest can mention only users of the same rooms
-            mentions = [other for other in mentions if room.role(other) is not None]
-        if mentions:
-            blockers = await self._blocks.blockers(user, mentions)
-            mentions = [other for other in mentions if other not in blockers]
+        mentions = await self._mentions.of(user, room, draft.body)
         data_text = self.data.text(draft.data) if draft.data else ""
-        return Prepared(draft, tuple(mentions), data_text)
+        return Prepared(draft, mentions, data_text)
 
     def _submit(
         self, user: User, room: Room, client_id: str, prepared: Prepared, done: Done

@@ -16,6 +16,9 @@ class Right(StrEnum):
     JOIN = "join"
     LEAVE = "leave"
     POST = "post"
+    MENTION_ALL = (
+        "mention_all"  # everybody in the room at once; in a large one it takes a moderator
+    )
     EDIT = "edit"  # the user's own messages
     DELETE = "delete"  # the user's own messages
     REACT = "react"
@@ -33,7 +36,7 @@ class Right(StrEnum):
 _PARTICIPANT = frozenset(
     {Right.READ, Right.POST, Right.EDIT, Right.DELETE, Right.REACT, Right.INTERACT}
 )
-_MEMBER = _PARTICIPANT | {Right.LEAVE, Right.INVITE}
+_MEMBER = _PARTICIPANT | {Right.LEAVE, Right.INVITE, Right.MENTION_ALL}
 _ADMIN = _MEMBER | {Right.PIN, Right.MODERATE, Right.CHANGE}
 _OWNER = _ADMIN | {Right.APPOINT, Right.ARCHIVE, Right.DELETE_ROOM, Right.CHANGE_KIND}
 _VISITOR = frozenset({Right.READ, Right.JOIN, Right.INTERACT})

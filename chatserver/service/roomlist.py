@@ -249,5 +249,5 @@ def _count(user: str, room: Room, read: int, known: Counted | None) -> Counted |
     for event in events:
         if type(event) is MessagePosted and event.author.id != user and not event.is_apart:
             messages += 1
-            mentions += user in event.mentions
+            mentions += event.mentions_user(user)
     return Counted(read, head, Unread(min(messages, UNREAD_EVENTS), mentions))

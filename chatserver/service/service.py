@@ -23,7 +23,7 @@ from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.mail import Mailer
 from chatserver.interfaces import Authenticator, Bus, Store, Tracer
-from chatserver.model import AnyEvent, MessagePosted, User
+from chatserver.model import EVERYBODY, AnyEvent, MessagePosted, User
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.traced_log import TracedLog
@@ -56,6 +56,7 @@ from chatserver.service.mail.emails import Emails
 from chatserver.service.mail.notices import Notices
 from chatserver.service.mail.outbox import Outbox
 from chatserver.service.mail.own import OwnEmails
+from chatserver.service.mentions import Mentions
 from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
 from chatserver.service.overview import Overview
@@ -73,6 +74,8 @@ from chatserver.service.statuses import Statuses
 from chatserver.service.switches import Switches
 from chatserver.service.threads import Threads
 from chatserver.service.typing_now import Typing
+
+TOLD_MEMBERS = 200  # most members of a room in which a mention of everybody is told to each; counts have it anyway
 
 
 class Service:
@@ -165,13 +168,13 @@ class Service:
             self.room_cache,
             self.rooms,
             self.history,
-            self.accounts,
             hooks,
             limits,
             self.contexts,
             self.blocks,
             Pins(store, limits, clock),
             Threads(store, self.history, limits),
+            Mentions(self.accounts, self.blocks, online, limits),
         )
         self.plugin_events = PluginEvents(self.log)
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)
@@ -331,7 +334,10 @@ class Service:
     def _tell_mentioned(self, event: MessagePosted) -> None:
         room = self.room_cache.known(event.room)
         news = Mentioned(room=event.room, seq=event.seq, message=event.id, author=event.author)
-        for user in event.mentions:
+        mentioned: Iterable[str] = event.mentions
+        if EVERYBODY in event.mentions and room is not None:
+            mentioned = () if len(room.members) > TOLD_MEMBERS else list(room.members)
+        for user in mentioned:
             if user != event.author.id and room is not None and room.role(user) is not None:
                 self.hub.tell_user(user, news)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from chatserver import (
+    EVERYBODY,
     AnyEvent,
     MemberChanged,
     MemberEvent,
@@ -480,6 +481,19 @@ class QueryContract:
         )
         assert await store.unread("u1", {"a": 0, "b": 0}) == {"a": Unread(2, 1)}
         assert await store.unread("u1", {"a": 3}) == {}
+
+    async def test_a_message_may_mention_everybody(self, store: Store) -> None:
+        await store.append(
+            [
+                posted("r", 1, "u1", mentions=("u1", EVERYBODY)),
+                posted("r", 2, "u1", mentions=(EVERYBODY, "u2")),
+                posted("r", 3, "u1", mentions=("u3",)),
+                posted("r", 4, "u1", mentions=("@rooms", "room")),
+            ]
+        )
+        assert await store.unread("u2", {"r": 0}) == {"r": Unread(4, 2)}
+        assert await store.unread("new", {"r": 1}) == {"r": Unread(3, 1)}
+        assert await store.unread("u3", {"r": 0}) == {"r": Unread(4, 3)}
 
     async def test_who_is_mentioned_is_taken_literally(self, store: Store) -> None:
         users = list(TRICKY_TEXTS)

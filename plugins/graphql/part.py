@@ -175,6 +175,7 @@ def own_part() -> GraphQLPart:
             "Thread.authors": messages.thread_authors,
             "Thread.messages": messages.thread_messages,
             "Message.mentions": messages.mentions,
+            "Message.mentionsRoom": messages.mentions_room,
             "Message.reactions": messages.reactions,
             "Message.bodyHtml": messages.html,
             "Message.data": messages.data,

@@ -43,6 +43,7 @@ SAME_FOR_ALL = frozenset(
         "Thread.authors",
         "Thread.messages",
         "Message.mentions",
+        "Message.mentionsRoom",
         "Message.reactions",
         "Message.data",
         "Reaction.count",

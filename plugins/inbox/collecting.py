@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from chatserver import AnyEvent, Context, Message, MessagePosted, ReactionAdded, Room
+from chatserver import EVERYBODY, AnyEvent, Context, Message, MessagePosted, ReactionAdded, Room
 from chatserver_plugins.inbox.book import Book, Entry, Kind
 from chatserver_plugins.inbox.following import Following
 
@@ -40,7 +40,7 @@ class Collecting:
         told = set()
         for event in there:
             members = rooms[event.room]
-            entries = dict(_entries(event, messages))
+            entries = dict(_entries(event, messages, members))
             if isinstance(event, MessagePosted) and event.thread is not None:
                 told_there = await self._of_thread(event, event.thread, messages, members)
                 entries = told_there | entries
@@ -84,11 +84,18 @@ def _mentions(event: AnyEvent) -> tuple[str, ...]:
     return event.mentions if isinstance(event, MessagePosted) else ()
 
 
-def _entries(event: AnyEvent, messages: Messages) -> Iterator[tuple[str, Entry]]:
+def _mentioned(event: MessagePosted, room: Room) -> Sequence[str]:
+    """The users (ids) who are told of a mention; of one of everybody only in a room that is not large."""
+    if EVERYBODY in event.mentions:
+        return list(room.members) if len(room.members) <= MOST_MENTIONED else ()
+    return event.mentions[:MOST_MENTIONED]
+
+
+def _entries(event: AnyEvent, messages: Messages, room: Room) -> Iterator[tuple[str, Entry]]:
     """The users (ids) whom an event concerns by itself, each with what they are told, once."""
     answered = messages.get((event.room, _answers(event) or ""))
     if isinstance(event, MessagePosted):
-        mentioned = _mentions(event)[:MOST_MENTIONED]
+        mentioned = _mentioned(event, room)
         yield from ((user, _entry(Kind.MENTION, event)) for user in mentioned)
         if answered is not None and answered.author.id not in mentioned:
             yield answered.author.id, _entry(Kind.REPLY, event)

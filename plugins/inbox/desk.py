@@ -167,7 +167,7 @@ def _stands(entry: Entry, message: Message, user: User) -> bool:
         return False
     if entry.kind is Kind.REACTION:
         return entry.by in message.reactions.get(entry.emoji, ())
-    return entry.kind in (Kind.REPLY, Kind.THREAD) or user.id in message.mentions
+    return entry.kind in (Kind.REPLY, Kind.THREAD) or message.mentions_user(user.id)
 
 
 def _is_unread(entry: Entry, message: Message, room: RoomView, threads: Mapping[str, int]) -> bool:

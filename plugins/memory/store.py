@@ -263,7 +263,7 @@ class MemoryStore:
         found: dict[str, Unread] = {}
         for room, seq in after.items():
             mentions = [
-                user in event.mentions
+                event.mentions_user(user)
                 for event in self._log(room)[max(seq, 0) :]
                 if isinstance(event, MessagePosted)
                 and event.author.id != user

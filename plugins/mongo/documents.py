@@ -16,6 +16,7 @@ import msgspec
 from pymongo import IndexModel
 
 from chatserver import (
+    EVERYBODY,
     AnyEvent,
     Conflict,
     MessageDeleted,
@@ -235,7 +236,8 @@ def heads(rooms: Sequence[str]) -> list[Document]:
 def unread(user: str, after: Mapping[str, int]) -> list[Document]:
     """Numbers of others' messages behind a seq of each room, and of those that mention the user."""
     # A user id could begin with "$", which in an expression only $literal keeps as text.
-    mentioned = {"$in": [{"$literal": user}, {"$ifNull": ["$mentions", []]}]}
+    either = {"$setIntersection": [{"$literal": [user, EVERYBODY]}, {"$ifNull": ["$mentions", []]}]}
+    mentioned = {"$gt": [{"$size": either}, 0]}
     return [
         {
             "$match": {

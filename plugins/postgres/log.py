@@ -6,6 +6,7 @@ from typing import Any
 from asyncpg.exceptions import UniqueViolationError
 
 from chatserver import (
+    EVERYBODY,
     AnyEvent,
     Appended,
     Conflict,
@@ -248,7 +249,11 @@ class PostgresLog:
         if not after:
             return {}
         found = await self._database.fetch(
-            statements.UNREAD, user.encode(), _encoded(after), list(after.values())
+            statements.UNREAD,
+            user.encode(),
+            _encoded(after),
+            list(after.values()),
+            EVERYBODY.encode(),
         )
         return {room.decode(): Unread(messages, mentions) for room, messages, mentions in found}
 

@@ -359,7 +359,8 @@ UNREAD = """
 SELECT asked.room, counted.messages, counted.mentions
 FROM unnest($2::bytea[], $3::bigint[]) AS asked (room, after)
 CROSS JOIN LATERAL (
-    SELECT count(*) AS messages, count(*) FILTER (WHERE $1 = ANY (mentions)) AS mentions
+    SELECT count(*) AS messages,
+        count(*) FILTER (WHERE mentions && ARRAY[$1::bytea, $4::bytea]) AS mentions
     FROM events
     WHERE room = asked.room AND seq > asked.after AND client_id IS NOT NULL AND author <> $1
         AND (message IS NULL

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chatserver import (
+    EVERYBODY,
     AnyEvent,
     Appended,
     MemberEvent,
@@ -190,7 +191,8 @@ class SqliteLog:
         names = await self._names(after)
         asked = as_json([(number, after[name]) for number, name in names.items()])
         kind = list[tuple[int, int, int]]
-        found = await self._one(kind, queries.UNREAD, rows.mentions((user,)), asked, user)
+        mentioned = rows.mentions((user,)), rows.mentions((EVERYBODY,))
+        found = await self._one(kind, queries.UNREAD, *mentioned, asked, user)
         return {names[number]: Unread(messages, mentions) for number, messages, mentions in found}
 
     # -- one query, one row ----------------------------------------------------------------------

@@ -137,7 +137,7 @@ MEMBERSHIPS = events("""
 UNREAD = """
     SELECT json_group_array(json_array(room, messages, mentioned)) FROM (
         SELECT events.room AS room, count(*) AS messages,
-            sum(mentions IS NOT NULL AND instr(mentions, ?) > 0) AS mentioned
+            sum(mentions IS NOT NULL AND (instr(mentions, ?) > 0 OR instr(mentions, ?) > 0)) AS mentioned
         FROM json_each(?) AS asked CROSS JOIN events INDEXED BY positions
             ON events.room = asked.value ->> 0 AND seq > asked.value ->> 1
         WHERE author <> ? AND (message IS NULL OR event ->> '$.broadcast') GROUP BY events.room

@@ -4,7 +4,7 @@
  */
 
 const PARTICIPANT = ["read", "post", "edit", "delete", "react", "interact"];
-const MEMBER = [...PARTICIPANT, "leave", "invite"];
+const MEMBER = [...PARTICIPANT, "leave", "invite", "mention_all"];
 const ADMIN = [...MEMBER, "pin", "moderate", "change"];
 const OWNER = [...ADMIN, "appoint", "archive", "delete_room", "change_kind"];
 const VISITOR = ["read", "join", "interact"];

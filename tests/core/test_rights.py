@@ -30,26 +30,26 @@ LETTERS = {
     "r": Right.READ, "j": Right.JOIN, "l": Right.LEAVE, "p": Right.POST, "e": Right.EDIT,
     "d": Right.DELETE, "a": Right.REACT, "n": Right.PIN, "i": Right.INVITE, "m": Right.MODERATE,
     "c": Right.CHANGE, "o": Right.APPOINT, "v": Right.ARCHIVE, "x": Right.INTERACT,
-    "z": Right.DELETE_ROOM, "k": Right.CHANGE_KIND,
+    "z": Right.DELETE_ROOM, "k": Right.CHANGE_KIND, "t": Right.MENTION_ALL,
 }  # fmt: skip
 
-# on the server | in the room: nobody  | member         | admin            | owner
+# on the server | in the room: nobody  | member          | admin             | owner
 TABLE = """
 public
-    owner       | r j n m c o vz x     | rpedalinmcovzx | rpedalinmcovzx   | rpedalinmckovzx
-    admin       | r j n m c o vz x     | rpedalinmcovzx | rpedalinmcovzx   | rpedalinmckovzx
-    member      | r j x                | rpeda l i x    | rpeda l i nmc x  | rpeda l i nmck ovz x
-    guest       | -                    | rpeda l x      | rpeda l x        | rpeda l x
+    owner       | r j n m c o vz x     | rpedalitnmcovzx | rpedalitnmcovzx   | rpedalitnmckovzx
+    admin       | r j n m c o vz x     | rpedalitnmcovzx | rpedalitnmcovzx   | rpedalitnmckovzx
+    member      | r j x                | rpeda l it x    | rpeda l it nmc x  | rpeda l it nmck ovz x
+    guest       | -                    | rpeda l x       | rpeda l x         | rpeda l x
 private
-    owner       | -                    | rpedalinmcx    | rpedalinmcx      | rpedalinmckovzx
-    admin       | -                    | rpedalinmcx    | rpedalinmcx      | rpedalinmckovzx
-    member      | -                    | rpeda l i x    | rpeda l i nmc x  | rpeda l i nmck ovz x
-    guest       | -                    | rpeda l x      | rpeda l x        | rpeda l x
+    owner       | -                    | rpedalitnmcx    | rpedalitnmcx      | rpedalitnmckovzx
+    admin       | -                    | rpedalitnmcx    | rpedalitnmcx      | rpedalitnmckovzx
+    member      | -                    | rpeda l it x    | rpeda l it nmc x  | rpeda l it nmck ovz x
+    guest       | -                    | rpeda l x       | rpeda l x         | rpeda l x
 direct
-    owner       | -                    | rpeda n x      | rpeda n x        | rpeda n x
-    admin       | -                    | rpeda n x      | rpeda n x        | rpeda n x
-    member      | -                    | rpeda n x      | rpeda n x        | rpeda n x
-    guest       | -                    | rpeda n x      | rpeda n x        | rpeda n x
+    owner       | -                    | rpeda n x       | rpeda n x         | rpeda n x
+    admin       | -                    | rpeda n x       | rpeda n x         | rpeda n x
+    member      | -                    | rpeda n x       | rpeda n x         | rpeda n x
+    guest       | -                    | rpeda n x       | rpeda n x         | rpeda n x
 """
 IN_ROOM = (None, RoomRole.MEMBER, RoomRole.ADMIN, RoomRole.OWNER)
 

@@ -386,6 +386,8 @@ async def test_the_user_is_told(server: Running, people: People) -> None:
             "seq": sent["seq"],
             "author": {"name": "ada", "username": ada.username},
         }
+        everybody = await ada.post(room, "And @room")
+        assert (await told())["messageId"] == everybody["id"]
         await bob.ask(
             "mutation ($input: MarkReadInput!) { markRead(input: $input) { seq } }",
             input={"roomId": room, "seq": 4},

@@ -238,6 +238,20 @@ async def test_a_message_that_mentions_very_many_tells_the_first_of_them(
         assert len(await kinds(ben)) == 1
 
 
+async def test_a_mention_of_everybody_comes_to_the_members_of_a_room_that_is_not_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collecting, "MOST_MENTIONED", 2)
+    async with running("inbox") as chat:
+        ada, ben, cat = [await chat.user(name) for name in ("ada", "ben", "cat")]
+        small = await ada.create_room("Small", members=[ben])
+        large = await ada.create_room("Large", members=[ben, cat])
+        await ada.post(large, "@room, all of you")
+        await ada.post(small, "@room, both of us")
+        assert await settled(ben, 1) == [("mention", "@room, both of us", True)]
+        assert await kinds(ada) == await kinds(cat) == []
+
+
 async def test_events_that_come_again_change_nothing() -> None:
     async with running("inbox") as chat:
         ada, ben = await chat.user("ada"), await chat.user("ben")

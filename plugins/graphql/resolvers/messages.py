@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chatserver import (
+    EVERYBODY,
     AnyEvent,
     Message,
     MessageChange,
@@ -91,7 +92,11 @@ async def thread_messages(
 
 def mentions(parent: Message | MessageEdited, info: Any) -> Sequence[Any]:
     asking: Asking = info.context
-    return [asking.users.load(user) for user in parent.mentions]
+    return [asking.users.load(user) for user in parent.mentions if user != EVERYBODY]
+
+
+def mentions_room(parent: Message | MessageEdited, info: Any) -> bool:
+    return EVERYBODY in parent.mentions
 
 
 def reactions(parent: Message, info: Any) -> list[Reaction]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chatserver import (
+    EVERYBODY,
     AnyEvent,
     Appended,
     MemberEvent,
@@ -124,7 +125,9 @@ class LmdbLog(Base):
 
     async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
         def run(view: View) -> dict[str, Unread]:
-            me = view.number(USERS, user.encode()) or number(ANY_SEQ)
+            nobody = number(ANY_SEQ)
+            me = view.number(USERS, user.encode()) or nobody
+            everybody = view.number(USERS, EVERYBODY.encode()) or nobody
             found: dict[str, Unread] = {}
             for room, own in view.rooms([*after]).items():
                 messages = mentions = 0
@@ -133,7 +136,7 @@ class LmdbLog(Base):
                         continue
                     author, *mentioned = (users[at : at + 8] for at in range(0, len(users), 8))
                     messages += author != me
-                    mentions += author != me and me in mentioned
+                    mentions += author != me and (me in mentioned or everybody in mentioned)
                 if messages:
                     found[room] = Unread(messages, mentions)
             return found
