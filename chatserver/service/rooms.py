@@ -145,7 +145,7 @@ class RoomService:
     def describe(self, user: User, room: Room) -> RoomView:
         """One room without the user's read position. Raises `ChatError` without the right to read."""
         demand(user, room, Right.READ)
-        return _with_description(view_of(user, room), room)
+        return _in_full(view_of(user, room), room)
 
     def name(self, user: User, room: Room) -> str | None:
         """The room's name for a user who may read it; of a direct room, the other user's name."""
@@ -157,7 +157,7 @@ class RoomService:
         views = await self.views(user, [room])
         if room.id not in views:  # the right was lost meanwhile
             raise ChatError("room.not_found")
-        return _with_description(views[room.id], room)
+        return _in_full(views[room.id], room)
 
     async def views(self, user: User, rooms: Sequence[Room]) -> dict[str, RoomView]:
         """Views of those rooms that the user may read, in two queries; without their descriptions."""
@@ -594,9 +594,10 @@ def direct_room_id(users: set[str]) -> str:
     return "d" + b32encode(digest).decode().lower()[:25]
 
 
-def _with_description(view: RoomView, room: Room) -> RoomView:
+def _in_full(view: RoomView, room: Room) -> RoomView:
     assert room.description is not None
-    return msgspec.structs.replace(view, description=room.description.description)
+    about, members = room.description.description, len(room.members)
+    return msgspec.structs.replace(view, description=about, member_count=members)
 
 
 def _found(view: RoomView) -> FoundRoom:

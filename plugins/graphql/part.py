@@ -161,6 +161,7 @@ def own_part() -> GraphQLPart:
             "Room.message": rooms.message,
             "Room.events": rooms.events,
             "Room.members": rooms.members,
+            "Room.memberCount": rooms.member_count,
             "Room.bans": rooms.bans,
             "Room.pins": rooms.pins,
             "Member.user": rooms.member_user,

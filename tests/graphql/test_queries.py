@@ -256,6 +256,7 @@ async def test_pages_of_rooms_members_and_search(people: People) -> None:
     first = (await ada.ask(members, id=room))["room"]["members"]
     cursor = first["pageInfo"]["endCursor"]
     last = (await ada.ask(members, id=room, after=cursor))["room"]["members"]
+    assert (await ada.ask(ROOM % "memberCount", id=room))["room"]["memberCount"] == 3
     assert (first["pageInfo"]["hasNextPage"], last["pageInfo"]["hasNextPage"]) == (True, False)
     both = [*first["nodes"], *last["nodes"]]
     assert {member["user"]["username"] for member in both} == {

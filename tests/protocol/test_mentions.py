@@ -33,6 +33,7 @@ async def test_a_mention_of_everybody_counts_for_every_member(every_store: Runni
     assert await counts(ben, room) == (3, 2)
     await cid.http("POST", f"/api/v1/rooms/{room}/join")
     assert await mentioned(ben, room, 4, "Welcome, @room") == ["@room"]
+    assert (await anna.http("GET", f"/api/v1/rooms/{room}")).json()["member_count"] == 3
     assert await counts(cid, room) == (1, 1)
 
 

@@ -119,6 +119,11 @@ async def members(
     return connections.page_until(found.members, found.after, _id_of, after=after)
 
 
+async def member_count(parent: RoomView, info: Any) -> int:
+    asking: Asking = info.context
+    return len((await asking.rooms.load(parent.id)).members)
+
+
 async def bans(
     parent: RoomView, info: Any, first: int | None = None, after: str | None = None
 ) -> list[BanView]:
