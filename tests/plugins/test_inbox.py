@@ -360,9 +360,26 @@ async def test_whoever_leaves_a_thread_hears_no_more_of_it_until_they_write_ther
         await reply(chat, ben, room, "Two", root)
         assert await settled(ada, 1) == [("thread", "Two", True)]
         await ada.call("inbox.follow", message=root.id, following=False)
+        await reply(chat, ben, room, "Unheard", root)
+        await ada.post(room, "@ben knows when that is handled")
+        await settled(ben, 2)
+        assert await kinds(ada) == [("thread", "Two", True)]
         await reply(chat, ada, room, "I come back", root)
         await reply(chat, ben, room, "Three", root)
         await until(lambda: _newest(ada, "Three"))
+
+
+async def test_whoever_is_mentioned_without_being_there_does_not_follow() -> None:
+    async with running("inbox") as chat:
+        ada, ben, cat = [await chat.user(name) for name in ("ada", "ben", "cat")]
+        room = await ada.create_room("Lounge", members=[ben])
+        root = await ada.post(room, "Root")
+        await reply(chat, ada, room, "Not here: @cat, but @ben", root)
+        await settled(ben, 1)
+        await cat.join(room)
+        await reply(chat, ada, room, "One", root)
+        await until(lambda: _newest(ben, "One"))
+        assert await kinds(cat) == []
 
 
 async def test_a_thread_that_may_not_be_read_is_not_followed() -> None:

@@ -1,6 +1,9 @@
 """Mentions of everybody in a room, and of those who are online there."""
 
+import pytest
+
 from chatserver import ServerRole
+from chatserver.service import mentions
 from tests.protocol.conftest import Start
 from tests.protocol.running import Person, Running
 from tests.protocol.test_http_rooms import post, room_of
@@ -37,13 +40,21 @@ async def test_a_mention_of_everybody_counts_for_every_member(every_store: Runni
     assert await counts(cid, room) == (1, 1)
 
 
-async def test_here_mentions_those_who_are_online(server: Running) -> None:
+async def test_here_mentions_those_who_are_online(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     anna, ben, cid = await server.people("anna", "ben", "cid")
     room = await room_of(anna, members=[ben.id, cid.id])
     async with anna.connect(), ben.connect() as member:
         await member.ok("rooms", limit=1)
         assert await mentioned(anna, room, 1, "Who is there, @here?") == [ben.id]
-    assert await counts(cid, room) == (1, 0)
+        assert await mentioned(anna, room, 2, "@here, or rather @room") == ["@room"]
+        assert await counts(cid, room) == (2, 1)
+        async with cid.connect() as third:
+            await third.ok("rooms", limit=1)
+            assert await mentioned(anna, room, 3, "@here") == [ben.id, cid.id]
+            monkeypatch.setattr(mentions, "HERE_MOST", 1)
+            assert await mentioned(anna, room, 4, "@here") == [ben.id]
 
 
 async def test_guests_mention_nobody_at_once_nor_do_members_of_large_rooms(

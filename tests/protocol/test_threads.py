@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatserver.service import threads
 from tests.protocol.client import Client
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
@@ -42,20 +43,20 @@ async def test_replies_reach_everybody_live_and_are_read_by_thread(every_store: 
         assert found["head"] >= last["seq"]
         assert (await owner.ok("thread", room=room, message=one))["root"]["id"] == root
 
-        threads = (await owner.ok("threads", room=room, messages=[root, other, one, "no"]))[
-            "threads"
-        ]
-        assert set(threads) == {root, other}
-        assert threads[root]["count"] == 2
-        assert (threads[root]["seq"], threads[root]["at"]) == (last["seq"], last["at"])
-        assert [each["id"] for each in threads[root]["authors"]] == [anna.id, ben.id]
-        assert [each["id"] for each in threads[other]["authors"]] == [anna.id]
+        told = (await owner.ok("threads", room=room, messages=[root, other, one, "no"]))["threads"]
+        assert set(told) == {root, other}
+        assert told[root]["count"] == 2
+        assert (told[root]["seq"], told[root]["at"]) == (last["seq"], last["at"])
+        assert [each["id"] for each in told[root]["authors"]] == [anna.id, ben.id]
+        assert [each["id"] for each in told[other]["authors"]] == [anna.id]
 
         history = (await owner.ok("history", room=room))["messages"]
         assert [each.get("thread") for each in history] == [None, None, root, root, other]
 
 
-async def test_a_long_thread_is_read_in_pages(server: Running) -> None:
+async def test_a_long_thread_is_read_in_pages(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     anna = await server.person("anna")
     room = await room_of(anna)
     async with anna.connect() as client:
@@ -72,6 +73,10 @@ async def test_a_long_thread_is_read_in_pages(server: Running) -> None:
         assert (await client.ok("threads", room=room, messages=[root]))["threads"][root][
             "count"
         ] == 7
+        monkeypatch.setattr(threads, "PAGE", 2)
+        most = await client.ok("thread", room=room, message=root, limit=50)
+        assert [each["id"] for each in most["messages"]] == replies[5:] and most["more"]
+        monkeypatch.undo()
         for limit in (0, "x"):
             assert await client.code("thread", room=room, message=root, limit=limit) == (
                 "request.invalid"
@@ -141,8 +146,8 @@ async def test_a_deleted_reply_keeps_its_place_and_a_thread_outlives_its_root(
         found = await client.ok("thread", room=room, message=root)
         assert found["root"]["deleted"] and found["root"]["body"] == ""
         assert [each.get("deleted", False) for each in found["messages"]] == [True, False]
-        threads = (await client.ok("threads", room=room, messages=[root]))["threads"]
-        assert threads[root]["count"] == 2
+        told = (await client.ok("threads", room=room, messages=[root]))["threads"]
+        assert told[root]["count"] == 2
         assert await client.code("send", room=room, client_id="3", body="text", thread=root) == (
             "message.not_found"
         )
