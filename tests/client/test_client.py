@@ -1,0 +1,232 @@
+"""The client of the package, over a real server: what it can do, and that no interruption makes it miss or repeat."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver.client import Client, Disconnected, Gap, Refused, feed, link, sign_in
+from chatserver.model import MessagePosted, ReactionAdded, RoomKind
+from tests.faults.proxy import Proxy
+from tests.protocol.running import PASSWORD, Person, Running
+from tests.protocol.test_http_rooms import post, room_of
+from tests.waiting import until
+
+SECONDS = 60.0  # on a machine that is busy
+
+
+def client(server: Running, person: Person, **more: Any) -> Client:
+    return Client(f"http://127.0.0.1:{server.port}", person.token, **more)
+
+
+async def take(chat: Client, count: int, kind: type = MessagePosted) -> list[Any]:
+    """The next events of a kind, which is all but those of other kinds."""
+    found: list[Any] = []
+
+    async def read() -> None:
+        async for event in chat.events():
+            if isinstance(event, kind):
+                found.append(event)
+            if len(found) == count:
+                return
+
+    await asyncio.wait_for(read(), SECONDS)
+    return found
+
+
+def bodies(events: list[MessagePosted]) -> list[str]:
+    return [event.body for event in events]
+
+
+async def test_messages_come_to_all_rooms_one_is_in_and_comes_into(server: Running) -> None:
+    anna, ben = await server.people("anna", "ben")
+    room = await room_of(anna, members=[ben.id])
+    async with client(server, anna) as one, client(server, ben) as other:
+        assert (one.user.id, other.user.username) == (anna.id, ben.username)
+        sent = await one.send(room, "first", client_id="a")
+        again = await one.send(room, "first", client_id="a")
+        assert (again.id, again.dup, sent.dup) == (sent.id, True, False)
+        made = await one.create_room("Later", kind=RoomKind.PRIVATE, members=[ben.id])
+        await one.send(made.id, "second")
+        events = await take(other, 2)
+        assert bodies(events) == ["first", "second"]
+        assert events[0].id == sent.id and events[0].author.id == anna.id
+        assert bodies(await take(one, 2)) == ["first", "second"]  # one's own, too
+        assert other.positions[room] == sent.seq
+        assert {view.id for view in await other.rooms()} == {room, made.id}
+
+
+async def test_only_the_rooms_that_are_wanted(server: Running) -> None:
+    anna = await server.person("anna")
+    room, beside = await room_of(anna), await room_of(anna)
+    async with client(server, anna, rooms=[room]) as chat:
+        await post(anna, beside, 1)
+        await post(anna, await room_of(anna), 2)
+        await post(anna, room, 3)
+        assert [event.room for event in await take(chat, 1)] == [room]
+
+
+async def test_what_one_does_with_messages(server: Running) -> None:
+    anna, ben = await server.people("anna", "ben")
+    async with client(server, anna) as chat, client(server, ben) as other:
+        room = (await chat.create_room("Lounge", topic="tea", members=[ben.id])).id
+        root = await chat.send(room, "root")
+        reply = await chat.send(room, "reply", thread=root.id, reply_to=root.id, broadcast=True)
+        await other.react(room, root.id, "👍")
+        await chat.edit(room, root.id, "changed")
+        await chat.pin(room, root.id)
+        page = await chat.history(room, limit=10)
+        assert [message.body for message in page.messages] == ["changed", "reply"]
+        assert page.messages[0].reactions == {"👍": [ben.id]} and page.messages[0].pinned
+        assert (await chat.history(room, before=reply.seq)).messages[-1].id == root.id
+        found = await other.thread(room, root.id)
+        assert found.root.id == root.id and [each.id for each in found.messages] == [reply.id]
+        assert [each.id for each in await other.search("changed", room=room)] == [root.id]
+        await other.react(room, root.id, "👍", added=False)
+        await chat.pin(room, root.id, pinned=False)
+        await chat.delete(room, reply.id)
+        await other.mark_read(room, reply.seq)
+        page = await other.history(room, after=0)
+        assert page.messages[0].reactions == {} and not page.messages[0].pinned
+        assert page.messages[1].deleted
+        view = await other.room(room)
+        assert (view.topic, view.read, view.unread, view.member_count) == ("tea", reply.seq, 0, 2)
+        members = (await other.members(room)).members
+        assert {member.id for member in members} == {anna.id, ben.id}
+        assert [each.emoji for each in await take(chat, 1, ReactionAdded)] == ["👍"]
+        heard: list[Mapping[str, Any]] = []
+        chat.on_notice(heard.append)
+        await other.typing(room)
+        await other.leave(room)
+        await other.join(room)
+        assert await other.ask("ping") == {}
+        await until(lambda: "typing" in {each["ev"] for each in heard})
+
+
+async def test_a_refusal_says_why(server: Running) -> None:
+    anna, ben = await server.people("anna", "ben")
+    room = await room_of(anna, kind="private")
+    async with client(server, ben) as chat:
+        for refused in (chat.send(room, "text"), chat.history(room), chat.room(room)):
+            with pytest.raises(Refused, match=r"room\.not_found") as error:
+                await refused
+            assert error.value.code == "room.not_found" and error.value.after_ms is None
+        own = (await chat.create_room("Own")).id
+        with pytest.raises(Refused) as error:
+            await chat.send(own, " ")
+        assert error.value.detail == {"field": "body", "reason": "empty"}
+    with pytest.raises(Disconnected):
+        await chat.send(own, "text")
+    with pytest.raises(ValueError, match="expected an address"):
+        Client("chat.example.org", "token")
+
+
+async def test_who_may_not_come_in_is_told_at_once(server: Running) -> None:
+    anna = await server.person("anna")
+    with pytest.raises(Refused) as error:
+        async with Client(f"http://127.0.0.1:{server.port}", "no such token"):
+            pass
+    assert error.value.code == "auth.invalid"
+    token = await sign_in(f"http://127.0.0.1:{server.port}/", anna.username, PASSWORD)
+    async with Client(f"http://127.0.0.1:{server.port}", token) as chat:
+        headers = {"Authorization": f"Bearer {token}"}
+        await server.http("POST", "/api/v1/logout", headers=headers)
+        with pytest.raises(Refused):
+            await take(chat, 1)
+        with pytest.raises(Refused):
+            await chat.rooms()
+    with pytest.raises(Refused) as error:
+        await sign_in(f"http://127.0.0.1:{server.port}", anna.username, "wrong")
+    assert error.value.code == "auth.invalid"
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(link, "MOST_SECONDS", 0.05)
+
+
+@asynccontextmanager
+async def meanwhile(action: Callable[[], None], pause: float) -> AsyncIterator[None]:
+    """Something is done again and again, in a thread."""
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(pause)
+            await asyncio.to_thread(action)
+
+    task = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_interruptions_lose_and_repeat_nothing(
+    server: Running, proxy: Proxy, hurry: None
+) -> None:
+    anna, ben = await server.people("anna", "ben")
+    room = await room_of(anna, members=[ben.id])
+    url, texts = f"http://127.0.0.1:{proxy.port}", [str(number) for number in range(100)]
+    async with Client(url, anna.token) as one, Client(url, ben.token) as other:
+        async with meanwhile(proxy.reset, 0.05):
+            reading = asyncio.create_task(take(other, len(texts)))
+            for text in texts:
+                await asyncio.wait_for(one.send(room, text), SECONDS)
+                with suppress(Disconnected):
+                    await one.typing(room)
+            events = await reading
+        assert bodies(events) == texts
+        assert [event.seq for event in events] == list(range(events[0].seq, events[0].seq + 100))
+        assert bodies(await take(one, len(texts))) == texts
+
+
+async def test_one_who_reads_slowly_misses_nothing(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "MOST", 5)
+    anna, ben = await server.people("anna", "ben")
+    room, beside = await room_of(anna, members=[ben.id]), await room_of(anna, members=[ben.id])
+    async with client(server, anna) as one, client(server, ben) as other:
+        for number in range(60):
+            await one.send(room if number % 2 else beside, str(number))
+        seen: dict[str, list[int]] = {room: [], beside: []}
+        for event in await take(other, 60):
+            seen[event.room].append(int(event.body))
+            await other.ask("ping")  # more may come while one is handled
+        assert seen == {room: list(range(1, 60, 2)), beside: list(range(0, 60, 2))}
+
+
+async def test_another_program_run_goes_on_where_the_last_one_ended(server: Running) -> None:
+    anna = await server.person("anna")
+    room = await room_of(anna)
+    async with client(server, anna) as chat:
+        await post(anna, room, 1)
+        await take(chat, 1)
+        positions, epoch = chat.positions, chat.epoch
+    for number in (2, 3):
+        await post(anna, room, number)
+    async with client(server, anna, positions=positions, epoch=epoch) as chat:
+        assert bodies(await take(chat, 2)) == ["text 2", "text 3"]
+    async with client(server, anna, positions=positions, epoch="another") as chat:
+        (gap,) = await take(chat, 1, Gap)
+        assert gap == Gap(room, chat.positions[room])
+        await post(anna, room, 4)
+        assert bodies(await take(chat, 1)) == ["text 4"]
+
+
+async def test_a_client_waits_if_the_server_asks_for_it(tmp_path: Path) -> None:
+    limits = {"limits.operations_per_second": 20, "limits.operations_burst": 5}
+    with Running(tmp_path, limits) as server:
+        anna = await server.person("anna")
+        room = await room_of(anna)
+        async with client(server, anna) as chat:
+            sends = [chat.send(room, str(number)) for number in range(25)]
+            sent = await asyncio.wait_for(asyncio.gather(*sends), SECONDS)
+            assert len({each.seq for each in sent}) == 25
+            assert sorted(bodies(await take(chat, 25)), key=int) == [str(n) for n in range(25)]
