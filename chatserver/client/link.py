@@ -85,9 +85,13 @@ class Link:
             pause = wait * (0.5 + random.random() / 2)  # noqa: S311 - so that clients do not all come at once
             if self._hurry is not None:
                 pause, self._hurry = random.random() * self._hurry, None  # noqa: S311 - as above
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), pause)
+            await self._pause(pause)
             wait = min(2 * wait, MOST_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless the link is closed meanwhile."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), seconds)
 
     def close(self) -> None:
         self._finish(Disconnected("the client is closed"))

@@ -1,6 +1,7 @@
 """The client of the package, over a real server: what it can do, and that no interruption makes it miss or repeat."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -230,3 +231,49 @@ async def test_a_client_waits_if_the_server_asks_for_it(tmp_path: Path) -> None:
             sent = await asyncio.wait_for(asyncio.gather(*sends), SECONDS)
             assert len({each.seq for each in sent}) == 25
             assert sorted(bodies(await take(chat, 25)), key=int) == [str(n) for n in range(25)]
+
+
+async def test_a_server_that_is_away_is_asked_more_and_more_rarely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+
+    async def pause(self: link.Link, seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 7:
+            self.close()
+
+    monkeypatch.setattr(link.Link, "_pause", pause)
+    monkeypatch.setattr(link.random, "random", lambda: 1.0)
+    with socket.socket() as taken:  # that nobody listens to
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(Disconnected):
+            async with Client(f"http://127.0.0.1:{taken.getsockname()[1]}", "token"):
+                pass
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]
+
+
+async def test_before_a_server_stops_its_clients_are_told_when_to_come_back(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    come_back = link.Link._pause
+
+    async def pause(self: link.Link, seconds: float) -> None:
+        pauses.append(seconds)
+        await come_back(self, 0.0)
+
+    monkeypatch.setattr(link.Link, "_pause", pause)
+    monkeypatch.setattr(link.random, "random", lambda: 0.5)
+    anna = await server.person("anna")
+    async with client(server, anna) as chat:
+        await server.run(lambda node: _send_away(node, anna.id))
+        await until(lambda: pauses)
+        assert pauses[0] == 2.0  # half of the four seconds
+        assert await asyncio.wait_for(chat.ask("ping"), SECONDS) == {}
+
+
+async def _send_away(node: Any, user: str) -> None:
+    for connection in node.service.hub.of_user(user):
+        connection.announce_drain(4000)
+        connection.send_away()
