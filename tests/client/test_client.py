@@ -11,7 +11,7 @@ import pytest
 
 from chatserver.client import Client, Disconnected, Gap, Refused, feed, link, sign_in
 from chatserver.model import MessagePosted, ReactionAdded, RoomKind
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import Network, Proxy
 from tests.protocol.running import PASSWORD, Person, Running
 from tests.protocol.test_http_rooms import post, room_of
 from tests.waiting import until
@@ -277,3 +277,17 @@ async def _send_away(node: Any, user: str) -> None:
     for connection in node.service.hub.of_user(user):
         connection.announce_drain(4000)
         connection.send_away()
+
+
+async def test_a_connection_on_which_nothing_comes_any_more_is_left(tmp_path: Path) -> None:
+    with Running(tmp_path, {"limits.heartbeat_seconds": 1}) as server, Network() as network:
+        anna = await server.person("anna")
+        room = await room_of(anna)
+        proxy = network.proxy(server.port)
+        async with Client(f"http://127.0.0.1:{proxy.port}", anna.token) as chat:
+            cut_off = {each.source for each in proxy._links}
+            assert cut_off
+            await asyncio.to_thread(proxy.hold, lambda: cut_off)  # what is opened later passes
+            await post(anna, room, 1)
+            assert bodies(await take(chat, 1)) == ["text 1"]
+            assert [each.id for each in await chat.rooms()] == [room]
