@@ -38,7 +38,7 @@ const upload = async (attachment) => {
   });
   return uploadWaiting(places, attachment);
 };
-const session = new Session({ api, connection, store, records, tabs, upload, account });
+const session = new Session({ api, connection, store, records, tabs, upload, account, storage: device });
 const kept = new Kept();
 const keeping = new Keeping({ kept, store, epoch: () => session.epoch });
 const notices = new Notices({ places, store, storage: device });

@@ -12,6 +12,7 @@ import { linkedMessage } from "../lib/links.js";
 import { frozen } from "../lib/plugins.js";
 import { roomTitle } from "../lib/titles.js";
 import { countOf } from "../lib/unread.js";
+import { isInRoom } from "../lib/window.js";
 import "./connection-status.js";
 import { loaded, showShortcuts } from "./loaded.js";
 import "./notice-list.js";
@@ -208,6 +209,7 @@ class ChatApp extends View {
   }
 
   #announce({ room, message }) {
+    if (!isInRoom(message) && this.store.room(room)?.thread !== message.thread) return; // of a thread that is not open
     this.#say(room, t("message.announce", { name: message.author.name, body: plainOf(message.body) }));
   }
 

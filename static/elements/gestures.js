@@ -12,7 +12,7 @@ const EDGE_PX = 28; // from where the screen begins
 
 /** Follows the fingers on a `<room-view>` until `signal` aborts. */
 export function roomGestures({ view, signal }) {
-  const begin = (event) => (isAtEdge(view, event) ? fromEdge(view) : onMessage(view.querySelector("message-list"), event.target));
+  const begin = (event) => (isAtEdge(view, event) ? fromEdge(view) : onMessage(event.target));
   followFingers(view, begin, { signal });
 }
 
@@ -21,12 +21,13 @@ function isAtEdge(view, { clientX }) {
   return (forwards(view) > 0 ? clientX - left : right - clientX) < EDGE_PX;
 }
 
-function onMessage(list, target) {
-  const row = target.closest("message-list article");
+function onMessage(target) {
+  const list = target.closest("message-list");
+  const row = list && target.closest("article");
   const message = row && list.answerable(row);
   if (!message) return null;
   const press = () => row.focus({ preventScroll: true });
-  if (!rightsIn(list.store.me, list.store.room(list.dataset.room)).has("post")) return { press };
+  if (!rightsIn(list.store.me, list.store.room(list.flow.room)).has("post")) return { press };
   return {
     press,
     ...followed(row, ICONS.reply, () => list.dispatchEvent(new CustomEvent("reply", { detail: { message } }))),

@@ -13,13 +13,13 @@ const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
 /**
  * Null if there is nothing to do with the message. In a room that `isClosed` one copies its link and takes back what one
  * wrote, moderators delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by
- * `data-do`, for the one listener of the list.
+ * `data-do`, for the one listener of the list. In a list of replies none leads to the thread.
  */
-export function messageActions({ message, me, mayPin, places, room, isClosed }) {
+export function messageActions({ message, me, mayPin, places, room, isClosed, isInThread = false }) {
   const own = message.author.id === me.id;
   const may = rightsIn(me, room);
-  const button = (label, path, what, testid = what) =>
-    h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, "data-do": what }, icon(path));
+  const button = (label, path, what, testid = what, more = {}) =>
+    h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, "data-do": what, ...more }, icon(path));
   const bar = { class: "actions", role: "group", "aria-label": t("message.actions"), "data-faults": true };
   if (message.state) return isClosed || !may.has("post") ? null : h("div", bar, button(t("message.reply"), ICONS.reply, "reply", "reply-unsent"));
   const about = Object.freeze({ message: frozen(message) });
@@ -40,6 +40,7 @@ export function messageActions({ message, me, mayPin, places, room, isClosed }) 
     hasEmoji(places) && button(t("message.reactMore"), ICONS.face, "choose"),
     ...ofPlugins,
     may.has("post") && button(t("message.reply"), ICONS.reply, "reply"),
+    may.has("post") && !isInThread && button(t("thread.reply"), ICONS.thread, "thread", "thread", { "aria-keyshortcuts": "t" }),
     link,
     mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin"),
     own && may.has("edit") && button(t("message.edit"), ICONS.edit, "edit"),

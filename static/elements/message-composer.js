@@ -1,8 +1,9 @@
 /**
- * Where a message is written, answered or edited, or a command typed. Needs `session`, `store`, `places` and the
- * attribute data-room. Files that are dropped or pasted go to the plugins that take them. What is written is the room's
- * draft (lib/drafts.js), over reloads and in all tabs. Fires "sent". Enter sends, Shift+Enter breaks the line; on a touch
- * keyboard Enter breaks the line.
+ * Where a message is written, answered or edited, or a command typed. Needs `session`, `store`, `places` and `flow`
+ * (lib/room-flow.js); in a thread `broadcast`, the box that sends a reply to the room, too. Files that are dropped or pasted
+ * go to the plugins that take them. What is written is the draft of the room or thread (lib/drafts.js), over reloads and in
+ * all tabs. With data-rests it leaves the focus where it is. Fires "sent". Enter sends, Shift+Enter breaks the line; on a
+ * touch keyboard Enter breaks the line.
  */
 
 import { dataOf } from "../lib/attached.js";
@@ -20,7 +21,7 @@ import { ComposerNames } from "./composer-names.js";
 import { loaded } from "./loaded.js";
 import { attempt, placeButton } from "./plugin-place.js";
 import "./send-menu.js";
-import { LIST_ID } from "./suggestion-list.js";
+import "./suggestion-list.js";
 import { View } from "./view.js";
 
 const TALLEST_PX = 180;
@@ -29,6 +30,9 @@ class MessageComposer extends View {
   session;
   store;
   places;
+  flow;
+  /** @type {HTMLInputElement | null} */
+  broadcast = null;
   #added;
   #chips;
   #text;
@@ -41,29 +45,35 @@ class MessageComposer extends View {
   #taken = null; // the refused message that is being taken back
 
   get #room() {
-    return this.store.room(this.dataset.room);
+    return this.store.room(this.flow.room);
+  }
+
+  get #state() {
+    return this.flow.state;
   }
 
   get #draft() {
-    return this.session.drafts.of(this.dataset.room);
+    return this.session.drafts.of(this.flow.key);
   }
 
   #keep(fields) {
-    return this.session.drafts.change(this.dataset.room, fields);
+    return this.session.drafts.change(this.flow.key, fields);
   }
 
   build() {
-    const label = t("message.writeIn", { name: roomTitle(this.#room) });
+    const label = this.flow.thread ? t("thread.write") : t("message.writeIn", { name: roomTitle(this.#room) });
+    const suggestions = h("suggestion-list");
+    if (this.flow.thread) suggestions.listId = "thread-suggestions"; // that of the room is beside it
     this.#context = h("div", { class: "composer-context", hidden: true, "data-testid": "composer-context" });
     this.#error = h("p", { class: "form-error", role: "alert" });
     this.#unkept = h("p", { class: "muted", role: "status", "data-testid": "files-unkept" });
     this.#text = h("textarea", {
       rows: "1",
       dir: "auto",
-      placeholder: t("message.write"),
+      placeholder: t(this.flow.thread ? "thread.reply" : "message.write"),
       "aria-label": label,
       "aria-autocomplete": "list",
-      "aria-controls": LIST_ID,
+      "aria-controls": suggestions.listId,
       enterkeyhint: hasTouchKeyboard() ? "enter" : "send",
       "data-testid": "composer",
       oninput: () => this.#onInput(),
@@ -80,27 +90,27 @@ class MessageComposer extends View {
     };
     this.#added = h("div", { class: "composer-added" });
     this.listen(this.places, "change", ({ detail }) => /^composer|emoji/.test(detail.place) && this.draw());
-    const suggestions = h("suggestion-list");
-    this.#commands = new ComposerCommands({ session: this.session, room: this.dataset.room, list: suggestions });
-    this.#names = new ComposerNames({ session: this.session, store: this.store, places: this.places, room: this.dataset.room, list: suggestions, field: this.#text });
+    this.#commands = new ComposerCommands({ session: this.session, room: this.flow.room, list: suggestions });
+    this.#names = new ComposerNames({ session: this.session, store: this.store, places: this.places, room: this.flow.room, list: suggestions, field: this.#text });
     this.listen(suggestions, "chosen", ({ detail }) => this.#take(detail.text));
     this.listen(suggestions, "active", ({ detail }) => this.#setActive(detail.id));
     this.listen(this.#text, "blur", () => this.#closeSuggestions());
     this.#chips = h("ul", { class: "composer-chips", "aria-label": t("composer.attached") });
     const about = () => ({ room: this.#room, me: this.store.me });
-    const later = h("send-menu", { places: this.places, about, context: () => this.#laterContext() });
+    const later = this.flow.thread ? null : h("send-menu", { places: this.places, about, context: () => this.#laterContext() });
     const row = h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, later, send);
-    this.append(suggestions, this.#context, this.#chips, this.#unkept, this.#error, h("div", { "data-faults": true }, row));
+    const broadcast = this.broadcast && h("label", { class: "check" }, this.broadcast, t("thread.broadcast", { name: roomTitle(this.#room) }));
+    this.append(suggestions, this.#context, this.#chips, this.#unkept, this.#error, h("div", { "data-faults": true }, row), ...(broadcast ? [broadcast] : []));
     this.#showDraft();
-    this.listen(this.#room.attached, "change", () => this.#onAttached());
-    this.listen(this.session.drafts, "change", ({ detail }) => detail.room === this.dataset.room && this.#showDraft());
+    this.listen(this.#state.attached, "change", () => this.#onAttached());
+    this.listen(this.session.drafts, "change", ({ detail }) => detail.room === this.flow.key && this.#showDraft());
     this.listen(this.store, "blocked", () => this.#showDraft());
-    this.listen(this.store, "change", ({ detail }) => detail.room === this.dataset.room && this.#forgetDeleted());
-    this.listen(this.session.drafts, "refused", ({ detail }) => detail.room === this.dataset.room && this.#showUnkept());
+    this.listen(this.flow.source, "change", ({ detail }) => detail.room === this.flow.key && this.#forgetDeleted());
+    this.listen(this.session.drafts, "refused", ({ detail }) => detail.room === this.flow.key && this.#showUnkept());
     this.#takeFiles();
     const attend = () => void import("./composer-marks.js").then((marks) => marks.attend(this.#text), () => {});
     for (const type of ["keydown", "pointerdown"]) this.#text.addEventListener(type, attend, { once: true });
-    if (!hasTouchKeyboard()) this.focusText();
+    if (!hasTouchKeyboard() && !this.hasAttribute("data-rests")) this.focusText();
   }
 
   draw() {
@@ -120,21 +130,21 @@ class MessageComposer extends View {
 
   /** What an item of the composer gets. */
   #contextOf(more) {
-    const { attached } = this.#room;
+    const { attached } = this.#state;
     const attach = (namespace, value, options) => attached.add(namespace, value, options);
-    return Object.freeze({ room: this.dataset.room, attach, ...more });
+    return Object.freeze({ room: this.flow.room, attach, ...more });
   }
 
   /** What an item of `composer.send/v1` gets; null if there is no message to send. */
   #laterContext() {
     const body = this.#text.value.trim();
-    const { attached } = this.#room;
+    const { attached } = this.#state;
     this.#error.textContent = "";
     if (this.#draft.editing || isCommand(body) || (!body && !attached.items.length)) this.#error.textContent = t("composer.nothing");
     else if (!attached.isReady) this.#error.textContent = t("composer.waiting");
     else {
       return Object.freeze({
-        room: this.dataset.room,
+        room: this.flow.room,
         text: asMessage(body),
         reply_to: this.#draft.reply?.id ?? null,
         data: frozen(dataOf(attached.items)),
@@ -145,26 +155,26 @@ class MessageComposer extends View {
   }
 
   #onAttached() {
-    if (this.#room) void this.#keep({ attached: this.#room.attached.kept });
+    if (this.#state) void this.#keep({ attached: this.#state.attached.kept });
     this.#drawChips();
   }
 
   #drawChips() {
-    if (!this.#room) return;
-    this.#chips.replaceChildren(...chips(this.#room.attached));
-    this.#chips.hidden = this.#room.attached.items.length === 0;
-    if (!this.#room.attached.isWaiting) this.#error.textContent = "";
+    if (!this.#state) return;
+    this.#chips.replaceChildren(...chips(this.#state.attached));
+    this.#chips.hidden = this.#state.attached.items.length === 0;
+    if (!this.#state.attached.isWaiting) this.#error.textContent = "";
     this.#showUnkept();
   }
 
   #showUnkept() {
-    this.#unkept.textContent = this.session.drafts.losesFiles(this.dataset.room) ? t("composer.filesUnkept") : "";
+    this.#unkept.textContent = this.session.drafts.losesFiles(this.flow.key) ? t("composer.filesUnkept") : "";
   }
 
   /** Files that are pasted, or dropped anywhere on the room. */
   #takeFiles() {
     const hasFiles = ({ dataTransfer }) => dataTransfer?.types.includes("Files") && this.#takers().length > 0;
-    const place = this.parentElement;
+    const place = this.closest("[data-drop]");
     this.listen(this.#text, "paste", (event) => {
       const files = [...(event.clipboardData?.files ?? [])];
       if (files.length && this.#giveFiles(files)) event.preventDefault();
@@ -220,9 +230,9 @@ class MessageComposer extends View {
   async rewrite(message) {
     if (this.#taken === message.client_id) return;
     this.#taken = message.client_id;
-    const answered = this.#room.messages.find(({ id }) => id === message.reply_to);
+    const answered = this.#state.messages.find(({ id }) => id === message.reply_to);
     const attached = message.attached ?? [];
-    for (const { namespace, value, label } of attached.filter(({ value }) => value !== null)) this.#room.attached.add(namespace, value, { label });
+    for (const { namespace, value, label } of attached.filter(({ value }) => value !== null)) this.#state.attached.add(namespace, value, { label });
     const files = attached.map(({ file }) => file).filter((file) => file instanceof Blob);
     if (files.length) this.#giveFiles(files);
     const reply = answered ? { id: answered.id, author: answered.author.id, name: answered.author.name, body: answered.body } : null;
@@ -236,12 +246,12 @@ class MessageComposer extends View {
 
   /** Shows what is being written: the draft, or the change of a message. */
   #showDraft() {
-    if (!this.#room) return;
+    if (!this.#state) return;
     const { text, reply, editing, attached } = this.#draft;
     const shown = editing ? editing.text : text;
     if (this.#text.value !== shown) this.#text.value = shown;
-    if (this.#room.attached.items.length === 0)
-      for (const { namespace, value, label, file } of attached) this.#room.attached.add(namespace, value, { label, file, isLater: value === null });
+    if (this.#state.attached.items.length === 0)
+      for (const { namespace, value, label, file } of attached) this.#state.attached.add(namespace, value, { label, file, isLater: value === null });
     this.#closeSuggestions();
     if (editing) this.#showContext(t("message.editing"), editing.before);
     else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), this.store.blocked.has(reply.author) ? t("message.folded") : plainOf(reply.body) || t("message.deleted"));
@@ -253,7 +263,7 @@ class MessageComposer extends View {
   /** The draft does not keep the text of a message that was deleted. */
   #forgetDeleted() {
     const { reply } = this.#draft;
-    if (!reply?.body || !this.#room?.messages.some(({ id, deleted }) => deleted && id === reply.id)) return;
+    if (!reply?.body || !this.#state?.messages.some(({ id, deleted }) => deleted && id === reply.id)) return;
     void this.#keep({ reply: { ...reply, body: "" } });
     this.#showDraft();
   }
@@ -288,10 +298,10 @@ class MessageComposer extends View {
     const { editing } = this.#draft;
     void this.#keep(editing ? { editing: { ...editing, text } } : { text });
     const calls = this.#isCommand(text);
-    if (!editing && (calls || !this.#names.isOpen)) this.#commands.typed(text.trimStart());
+    if (!this.flow.thread && !editing && (calls || !this.#names.isOpen)) this.#commands.typed(text.trimStart());
     if (calls) this.#names.close();
     else this.#names.typed();
-    if (text.trim() && !calls) this.session.typing(this.dataset.room);
+    if (text.trim() && !calls) this.flow.typing();
   }
 
   #isCommand(text) {
@@ -326,14 +336,14 @@ class MessageComposer extends View {
   }
 
   #editLast(event) {
-    const mine = this.#room.messages.findLast(({ author, deleted }) => author.id === this.store.me.id && !deleted);
+    const mine = this.#state.messages.findLast(({ author, deleted }) => author.id === this.store.me.id && !deleted);
     if (!mine) return;
     event.preventDefault();
     this.edit(mine);
   }
 
   async #submit() {
-    const { attached } = this.#room;
+    const { attached } = this.#state;
     const { reply, editing } = this.#draft;
     // A message needs a text; that of files without one is their names.
     const body = this.#text.value.trim() || (editing ? "" : attached.items.map(({ label }) => label).join("\n"));
@@ -351,13 +361,14 @@ class MessageComposer extends View {
       this.#error.textContent = t(attached.isWaiting ? "composer.waiting" : "composer.full");
       return;
     }
-    this.session.send(this.dataset.room, asMessage(body), reply, attached.take());
+    this.flow.send(asMessage(body), reply, attached.take(), { broadcast: this.broadcast?.checked });
+    if (this.broadcast) this.broadcast.checked = false;
     this.#onSent();
   }
 
   /** A plugin has taken the message. */
   #sent() {
-    this.#room.attached.take();
+    this.#state.attached.take();
     void this.#keep({ text: "", reply: null, attached: [] });
     this.#onSent();
   }
@@ -371,6 +382,10 @@ class MessageComposer extends View {
 
   /** A command that is refused stays, to be changed. */
   async #run(body) {
+    if (this.flow.thread) {
+      this.#error.textContent = t("thread.noCommands"); // they act in the room
+      return;
+    }
     if (this.#isRunning) return;
     this.#isRunning = true;
     this.#error.textContent = "";
@@ -393,7 +408,7 @@ class MessageComposer extends View {
 
   async #submitEdit({ id, before }, body) {
     try {
-      if (body !== before) await this.session.edit(this.dataset.room, id, body);
+      if (body !== before) await this.session.edit(this.flow.room, id, body);
       if (this.#draft.editing?.id === id) this.#leaveContext();
     } catch (error) {
       this.#error.textContent = errorText(error);

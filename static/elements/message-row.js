@@ -3,9 +3,9 @@
  * listener of the list. It has no actions: those are made for the row that somebody points at (message-actions.js).
  */
 
-import { h, icon } from "../lib/dom.js";
+import { h, icon, ICONS } from "../lib/dom.js";
 import { pictured } from "../lib/emoji.js";
-import { errorText, formatFull, formatTime, t } from "../lib/i18n.js";
+import { errorText, formatDay, formatFull, formatTime, t } from "../lib/i18n.js";
 import { formatterOf, plainOf } from "../lib/late-formatting.js";
 import { segments } from "../lib/linkify.js";
 import { frozen } from "../lib/plugins.js";
@@ -17,8 +17,8 @@ import { statusMark } from "./status-mark.js";
 const CLOCK = "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4l3 2";
 let made = 0; // ids in the document
 
-/** `entry` is one of the timeline. */
-export function messageRow({ message, grouped, folded, quoted, quoteFolded }, { me, session, places }) {
+/** The first argument is an entry of the timeline. `isInThread`: the list is one of a thread, not of a room. */
+export function messageRow({ message, grouped, folded, quoted, quoteFolded, thread }, { me, session, places, isInThread = false }) {
   const { author, state } = message;
   const name = author.name || me.username;
   const shown = folded ? [] : data(message, places);
@@ -47,16 +47,42 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded }, { 
       h(
         "div",
         { class: "message-content", id: `${id}-text` },
+        message.thread && message.broadcast && origin(isInThread),
         !folded && (message.reply_to || message.reply_to_unsent) && quote(message, quoted ?? (message.quoted && { ...message.quoted, author: me }), quoteFolded, places),
         folded ? fold() : body(message, shown.length > 0 && message.body === message.data_text, places),
       ),
       !message.deleted && !folded && lateParts(message, session),
       ...shown,
       reactions(message, me, places),
+      thread && replies(thread),
       delay(message),
       failure(message),
     ),
     state === "pending" && !whyLater(message) && h("span", { class: "message-pending", role: "img", title: t("message.pending"), "aria-label": t("message.pending") }, icon(CLOCK)),
+  );
+}
+
+/** The line in a list of replies that says how many there are. */
+export function repliesRow(count) {
+  return h("div", { class: "thread-count", "data-testid": "thread-count" }, h("span", {}, t("thread.replies", { count })));
+}
+
+/** Of a reply that stands in the room, too: the way to its thread, or, in there, a word about it. */
+function origin(isInThread) {
+  if (isInThread) return h("small", { class: "muted", "data-testid": "in-room" }, t("thread.inRoom"));
+  return h("button", { class: "thread-link", type: "button", "data-do": "thread", "data-testid": "in-thread" }, icon(ICONS.thread), t("thread.in"));
+}
+
+/** How many replies a message has, whose, and since when: the way to its thread. */
+function replies({ count, at, authors, isNew }) {
+  const date = new Date(at);
+  return h(
+    "button",
+    { class: "thread-link", type: "button", "data-do": "thread", "data-testid": "thread-replies" },
+    ...authors.map(({ id, name }) => avatar({ id, name })),
+    h("strong", {}, t("thread.replies", { count })),
+    h("time", { class: "muted", datetime: at, title: formatFull(date) }, `${formatDay(date)} ${formatTime(date)}`),
+    isNew && h("span", { class: "dot", role: "img", "aria-label": t("thread.new"), title: t("thread.new"), "data-testid": "thread-new" }),
   );
 }
 

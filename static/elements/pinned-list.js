@@ -82,9 +82,10 @@ export function fill(element, { session, store, room }) {
     timer = setTimeout(() => void load(shown.length - 1), AGAIN_MS);
   };
   const listen = (target, type, listener) => target.addEventListener(type, listener, { signal: ended.signal });
-  listen(store, "touched", ({ detail }) => {
-    const isListed = shown.some(({ message }) => seqOf(message.id) === seqOf(detail.message));
-    if (detail.room === room && (detail.ev.startsWith("pin.") || isListed)) again();
+  listen(store, "logged", ({ detail: { event } }) => {
+    if (event.room !== room || !event.message) return;
+    const isListed = shown.some(({ message }) => seqOf(message.id) === seqOf(event.message));
+    if (event.ev.startsWith("pin.") || isListed) again();
   });
   listen(store, "blocked", draw);
   listen(store, "change", ({ detail }) => {

@@ -11,8 +11,17 @@ export function ownPanels(view) {
   };
 }
 
-/** The module has `fill(element, view)`. */
-function panel(id, name, icon, view, load) {
+/**
+ * The thread beneath the message `id`. `seq` is that of a reply that is wanted, `rewrite` a refused one that is taken back,
+ * `opener` the id of the message that gets the focus in the end; with `rests` the focus stays where it is.
+ */
+export function threadPanel(view, { id, seq, rewrite, rests, opener }) {
+  const made = panel("thread", "thread", ICONS.thread, view, () => import("./thread-panel.js"), { id, seq, rewrite, rests });
+  return { ...made, thread: id, opener };
+}
+
+/** The module has `fill(element, view, wanted)`. */
+function panel(id, name, icon, view, load, wanted = {}) {
   return {
     id,
     key: `room-${id}`,
@@ -23,7 +32,7 @@ function panel(id, name, icon, view, load) {
       element.textContent = t("list.loading");
       const { fill } = await load();
       element.replaceChildren();
-      return fill(element, view);
+      return fill(element, view, wanted);
     },
   };
 }

@@ -7,7 +7,7 @@ import { h } from "../lib/dom.js";
 import { formatDay, t } from "../lib/i18n.js";
 import { messagesOf } from "../lib/shapes.js";
 import { Timeline } from "../lib/timeline.js";
-import { nearest } from "../lib/window.js";
+import { isInRoom, nearest } from "../lib/window.js";
 import { messageRow } from "./message-row.js";
 import "./later-texts.js";
 
@@ -16,7 +16,7 @@ import "./later-texts.js";
  * been written. Rejects with the server's refusal.
  */
 export async function roomPreview({ session, store, places, room, around = null }) {
-  const messages = messagesOf(await session.preview(room, around));
+  const messages = messagesOf(await session.preview(room, around)).filter(isInRoom);
   if (messages.length === 0) return null;
   const shown = { messages, newFrom: null, moreBefore: true, moreAfter: false, refused: null };
   const entries = new Timeline().entries(shown, [], store.me, { blocked: store.blocked, unfolded: new Set() });

@@ -1,16 +1,18 @@
 /**
- * One room: its head, messages, who is typing, and the composer (or the way in), and at its side a panel of a
- * plugin. Needs `session`, `store`, `places` and the attribute data-room. Fires "room-closed" and "room-opened" ({room}: another one).
+ * One room: its head, messages, who is typing, and the composer (or the way in), and at its side a panel: of the page, of a
+ * plugin, or a thread. Needs `session`, `store`, `places` and the attribute data-room. Fires "room-closed" and "room-opened" ({room}: another one).
  */
 
 import { enable, h, icon, ICONS, write } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { rightsIn } from "../lib/rights.js";
+import { RoomFlow } from "../lib/room-flow.js";
 import { roomTitle } from "../lib/titles.js";
+import "./composer-foot.js";
 import "./menu-button.js";
 import { preferenceItems } from "./room-preferences.js";
-import { ownPanels } from "./room-panels.js";
+import { ownPanels, threadPanel } from "./room-panels.js";
 import { loaded } from "./loaded.js";
 import "./message-composer.js";
 import "./message-list.js";
@@ -36,9 +38,7 @@ class RoomView extends View {
   #body;
   #shown = null; // "room" | "join" | "gone" | "unknown"
   #mark; // only moderators write here
-  #composer;
-  #silent = null; // why one cannot write: "archived" | "blocked" | "moderatorsWrite"
-  #foot; // the composer, or what stands in its place
+  #thread = null; // the panel of the thread that is open
 
   get room() {
     return this.dataset.room;
@@ -61,7 +61,7 @@ class RoomView extends View {
     );
     this.#added = h("div", { class: "room-added", "data-faults": true });
     this.#panel = h("aside", { class: "room-panel", hidden: true, "data-testid": "room-panel" });
-    this.#body = h("div", { class: "room-body", tabindex: "-1" });
+    this.#body = h("div", { class: "room-body", tabindex: "-1", "data-drop": true });
     this.append(
       h(
         "header",
@@ -115,13 +115,13 @@ class RoomView extends View {
     const steers = kind === "room" && this.store.maySteer(this.room);
     if (kind !== this.#shown || steers !== this.#steers) this.#showAdded(kind === "room");
     this.#steers = steers;
-    if (kind === "room" && kind === this.#shown) this.#drawFoot(room);
     if (kind === this.#shown && !(kind === "join" && room.wanted !== null)) return;
     if (kind === "unknown" && this.#shown) return; // it was there, and the server has to say that it is not any more
     const before = this.#shown;
     this.#shown = kind;
     this.#body.replaceChildren(...{ room: () => this.#inside(), join: () => this.#door(room), gone: () => [gone()], unknown: () => [this.#notKept()] }[kind]());
     if (kind === "room" && before) this.#open(); // it was joined here, or on another device
+    if (kind === "room" && room.thread) this.openThread(room.thread, { rests: true });
     if ((hadFocus || before === "join") && document.activeElement === document.body) (this.#body.querySelector("[data-testid=join-room]") ?? this.#body).focus();
   }
 
@@ -134,34 +134,21 @@ class RoomView extends View {
 
   #inside() {
     const { session, store, places, room } = this;
-    const composer = h("message-composer", { session, store, places, "data-room": room });
-    this.#composer = composer;
-    const list = h("message-list", { session, store, places, "data-room": room });
-    this.listen(list, "reply", ({ detail }) => this.#silent || composer.replyTo(detail.message));
-    this.listen(list, "edit", ({ detail }) => this.#silent || composer.edit(detail.message));
-    this.listen(list, "rewrite", ({ detail }) => composer.rewrite(detail.message));
+    const flow = new RoomFlow({ session, store, room });
+    const composer = h("message-composer", { session, store, places, flow, "data-room": room });
+    const foot = h("composer-foot", { session, store, composer, "data-room": room });
+    const list = h("message-list", { session, store, places, flow, "data-room": room });
+    this.listen(list, "reply", ({ detail }) => foot.silent || composer.replyTo(detail.message));
+    this.listen(list, "edit", ({ detail }) => foot.silent || composer.edit(detail.message));
+    this.listen(list, "rewrite", ({ detail: { message } }) => (message.thread ? this.openThread(message.thread, { rewrite: message }) : composer.rewrite(message)));
+    this.listen(list, "thread", ({ detail: { message, seq } }) => this.openThread(message.thread ?? message.id, { seq }));
     this.listen(composer, "sent", () => list.toEnd());
     this.listen(list, "found", () => this.#uncover());
-    this.#silent = whySilent(store, store.room(room));
-    this.#foot = this.#silent ? silentBar(this, this.#silent) : composer;
-    return [this.#notKept(), list, h("typing-line", { store, "data-room": room }), this.#foot];
+    return [this.#notKept(), list, h("typing-line", { store, "data-room": room }), foot];
   }
 
   #notKept() {
     return h("not-kept", { session: this.session, store: this.store, "data-room": this.room });
-  }
-
-  /** The composer, or a line that says why one cannot write; what was being written stays in the composer. */
-  #drawFoot(room) {
-    const why = whySilent(this.store, room);
-    if (why === this.#silent) return;
-    this.#silent = why;
-    const before = this.#foot;
-    const hadFocus = before.contains(document.activeElement);
-    this.#foot = why ? silentBar(this, why) : this.#composer;
-    before.replaceWith(this.#foot);
-    if (hadFocus && why) this.#foot.focus();
-    else if (hadFocus) this.focusComposer();
   }
 
   #door(room) {
@@ -211,7 +198,7 @@ class RoomView extends View {
     const context = () => ({ room: this.room });
     const panels = isInside ? [this.#own.pins, ...wanted("room.panels/v1")] : [];
     if (isInside && (this.store.maySteer(this.room) || wanted("room.settings/v1").length)) panels.push(this.#own.settings);
-    const open = panels.find((item) => item.key === this.#panel.dataset.open);
+    const open = [...panels, isInside && this.#thread].find((item) => item && item.key === this.#panel.dataset.open);
     const focused = this.#added.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
     this.#added.replaceChildren(
       ...wanted("room.actions/v1").map((item) => placeButton(item, context, { class: "round" })),
@@ -224,17 +211,31 @@ class RoomView extends View {
     if (!open) this.#closePanel();
   }
 
-  /** Closes the panel, and gives the focus to the button that opens it. Returns false if none is open. */
+  /**
+   * Shows the thread beneath a message, by its id, at the side. As in threadPanel: `seq` of a reply that is wanted, `rewrite`
+   * a refused one that is taken back; with `rests` the focus stays where it is.
+   */
+  openThread(id, { seq = null, rewrite = null, rests = false } = {}) {
+    const opener = document.activeElement?.closest("message-list article")?.dataset.id;
+    this.#thread = threadPanel(this, { id, seq, rewrite, rests, opener: opener ?? id });
+    this.#showPanel(this.#thread);
+  }
+
+  /** Closes the panel, and gives the focus to the button, or the message, that opens it. Returns false if none is open. */
   leavePanel() {
     const { open } = this.#panel.dataset;
     if (!open) return false;
+    const opener = open === this.#thread?.key ? this.#thread.opener : null;
     this.#showPanel(null);
-    this.#added.querySelector(`[data-testid="place-${open}"]`)?.focus();
+    if (opener) (this.#body.querySelector(`article[data-id="${CSS.escape(opener)}"]`) ?? this.#body).focus({ preventScroll: true });
+    else this.#added.querySelector(`[data-testid="place-${open}"]`)?.focus();
     return true;
   }
 
   #showPanel(item) {
     this.#closePanel();
+    const room = this.store.room(this.room);
+    if (room) room.thread = item?.thread ?? null;
     if (item) {
       const label = labelOf(item);
       const close = h(
@@ -245,7 +246,7 @@ class RoomView extends View {
       this.#panel.dataset.open = item.key;
       this.#panel.setAttribute("aria-label", label);
       this.#panel.append(
-        h("header", { class: "room-panel-head" }, h("h2", { dir: "auto" }, label), close),
+        h("header", { class: "room-panel-head" }, h("h2", { dir: "auto" }, label), h("div", { class: "room-panel-added", "data-faults": true }), close),
         h("plugin-place", { item, context: Object.freeze({ room: this.room }) }),
       );
       this.#panel.hidden = false;
@@ -290,38 +291,6 @@ class RoomView extends View {
   #close() {
     this.dispatchEvent(new CustomEvent("room-closed", { bubbles: true }));
   }
-}
-
-/** Why somebody cannot write in a room that they are in; null if they can. */
-function whySilent({ me, blocked }, room) {
-  if (blocked.has(room.other)) return "blocked";
-  if (rightsIn(me, room).has("post")) return null;
-  return room.archived ? "archived" : "moderatorsWrite";
-}
-
-const SILENCE = {
-  archived: ["archived-bar", "room.archivedLead"],
-  blocked: ["blocked-bar", "error.user.blocked"],
-  moderatorsWrite: ["posting-bar", "room.moderatorsWrite"],
-}; // what the bar is called in tests, and says
-
-/** Says why one cannot write, and offers what ends it: to unblock somebody, or to restore an archived room to those who may. */
-function silentBar({ session, store, room: id }, why) {
-  const [testid, text] = SILENCE[why];
-  const onclick = async ({ currentTarget: button }) => {
-    button.disabled = true;
-    await session.archive(id, false).catch(tellError);
-    enable(button);
-  };
-  const mayRestore = why === "archived" && rightsIn(store.me, store.room(id)).has("archive");
-  const unblock = () => void session.blocks.remove(store.room(id).other).catch(tellError);
-  return h(
-    "div",
-    { class: "silent-bar", tabindex: "-1", "data-testid": testid },
-    h("p", { class: "muted" }, t(text)),
-    why === "blocked" && h("button", { class: "quiet", type: "button", "data-testid": "blocked-undo", onclick: unblock }, t("block.undo")),
-    mayRestore && h("button", { class: "quiet", type: "button", "data-testid": "archived-restore", onclick: (event) => void onclick(event) }, t("room.restore")),
-  );
 }
 
 function gone() {

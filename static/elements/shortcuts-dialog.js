@@ -22,6 +22,7 @@ const KEYS = [
     ["keys.ends", ["Home", "End"]],
     ["keys.choose", ["Enter"]],
     ["keys.rowMenu", ["→"]],
+    ["keys.thread", ["T"]],
   ]],
   ["keys.writing", [
     ["keys.send", ["Enter"]],

@@ -7,9 +7,8 @@ import { h } from "../lib/dom.js";
 import { said, t } from "../lib/i18n.js";
 import { View } from "./view.js";
 
-export const LIST_ID = "suggestions";
-
 class SuggestionList extends View {
+  listId = "suggestions"; // in the document
   #list;
   #hint;
   #status;
@@ -17,7 +16,7 @@ class SuggestionList extends View {
   #active = -1;
 
   build() {
-    this.#list = h("ul", { id: LIST_ID, class: "suggestions", role: "listbox", "aria-label": t("command.list"), hidden: true, "data-testid": "suggestions" });
+    this.#list = h("ul", { id: this.listId, class: "suggestions", role: "listbox", "aria-label": t("command.list"), hidden: true, "data-testid": "suggestions" });
     this.#hint = h("p", { class: "suggestions-hint muted", dir: "auto", hidden: true, "data-testid": "command-usage" });
     this.#status = h("p", { class: "visually-hidden", role: "status" });
     this.append(this.#list, this.#hint, this.#status);
@@ -67,7 +66,7 @@ class SuggestionList extends View {
   #row(option, index) {
     return h(
       "li",
-      { id: `${LIST_ID}-${index}`, role: "option", "aria-selected": "false", "data-testid": "suggestion", onclick: () => this.#choose(option) },
+      { id: `${this.listId}-${index}`, role: "option", "aria-selected": "false", "data-testid": "suggestion", onclick: () => this.#choose(option) },
       h("span", { class: "suggestion-label", dir: "auto" }, option.label),
       option.about && h("span", { class: "muted", dir: "auto" }, said(option.about)),
     );
@@ -79,7 +78,7 @@ class SuggestionList extends View {
       row.setAttribute("aria-selected", String(at === index));
       if (at === index) row.scrollIntoView({ block: "nearest" });
     }
-    const id = index < 0 ? null : `${LIST_ID}-${index}`;
+    const id = index < 0 ? null : `${this.listId}-${index}`;
     this.dispatchEvent(new CustomEvent("active", { detail: { id } }));
   }
 }

@@ -41,7 +41,7 @@ export class RoomHistory {
 
   async loadOlder(id) {
     const room = this.#store.room(id);
-    if (room?.loaded && room.moreBefore && room.messages.length) await this.#load(id, { before: room.messages[0].seq });
+    if (room?.loaded && room.moreBefore) await this.#load(id, { before: room.prev });
   }
 
   async loadNewer(id) {
@@ -96,6 +96,6 @@ export class RoomHistory {
 }
 
 /** Whether reading stopped before the messages that are here begin. */
-function isUnreadMissing({ unread, read, moreBefore, messages }) {
-  return unread > 0 && moreBefore && messages.length > 0 && messages[0].seq > read;
+function isUnreadMissing({ unread, read, moreBefore, prev }) {
+  return unread > 0 && moreBefore && prev > read;
 }

@@ -1,13 +1,13 @@
 /**
  * Messages on their way out. Each is stored in the browser before it is sent, and keeps its client_id until the server has
- * it, so sending twice is sending once. One at a time in each room keeps their order: what waits for the network, the
- * server or the author's decision on a refusal holds back the rest of its room, and no other room. No DOM.
+ * it, so sending twice is sending once. One at a time in each room, and in each thread, keeps their order: what waits for
+ * the network, the server or the author's decision on a refusal holds back the rest of its queue, and no other. No DOM.
  *
  * All tabs of a user show the same messages; one tab sends them (lib/tabs.js). A message that could be kept in its own tab
  * alone is sent by that tab.
  *
  * States: "pending" (waiting or under way) | "sent" (the server has it, its event is not here yet) | "failed" (refused).
- * Fires "change" ({room}), and "stored" ({room}) when a new message is.
+ * Fires "change" ({room}), and "stored" ({queue}) when a new message is.
  */
 
 import { clientId } from "./ids.js";
@@ -35,9 +35,9 @@ export class Outbox extends EventTarget {
   #gone = new Set(); // client_ids of messages that left, which a read begun earlier may still bring
   #underWay = new Set();
   #unstored = new Map(); // by client_id, the draft of a message that is being stored
-  #busy = new Set();
-  #timers = new Map();
-  #failures = new Map(); // by room, since the last answer
+  #busy = new Set(); // queues
+  #timers = new Map(); // by queue
+  #failures = new Map(); // by queue, since the last answer
 
   /**
    * `send(entry)` resolves with `{id, seq}` or rejects with a RequestError; `upload(attachment)` with the value that its
@@ -102,11 +102,11 @@ export class Outbox extends EventTarget {
    * that this one answers.
    */
   in(room) {
-    let isHeld = false;
+    const held = new Set(); // queues
     return this.#of(room).map((entry) => {
       const quoted = entry.reply_to_unsent && this.#find(entry.reply_to_unsent);
-      const shown = { ...entry, ...(isHeld && { isHeld }), ...(quoted && { quoted: { body: quoted.body } }) };
-      isHeld ||= entry.state === "failed";
+      const shown = { ...entry, ...(held.has(queueOf(entry)) && { isHeld: true }), ...(quoted && { quoted: { body: quoted.body } }) };
+      if (entry.state === "failed") held.add(queueOf(entry));
       return shown;
     });
   }
@@ -114,16 +114,19 @@ export class Outbox extends EventTarget {
   /**
    * Returns the new entry, which is shown at once and sent when it is stored. `reply` is the answered message, `{id}`, or
    * `{client_id}` of one on its way. `attached` as `Attached.take` returns it; `draft` is the record that the message was,
-   * as `Drafts.sent` returns it.
+   * as `Drafts.sent` returns it; `place` is the thread that the message is a reply in, and whether it goes to the room, too.
    * @param {{id?: string, client_id?: string} | null} reply
+   * @param {{thread?: string, broadcast?: boolean}} place
    */
-  add(room, body, reply = null, attached = [], draft = null) {
+  add(room, body, reply = null, attached = [], draft = null, place = {}) {
     const id = clientId();
     const last = this.#entries.reduce((most, { order }) => Math.max(most, order), 0);
     const entry = { room, body, client_id: id, at: new Date().toISOString(), state: "pending", order: last + 1, kept: null };
     if (reply?.id) entry.reply_to = reply.id;
     else if (reply) Object.assign(entry, this.#replyTo(reply.client_id));
     if (attached.length) entry.attached = attached;
+    if (place.thread) entry.thread = place.thread;
+    if (place.thread && place.broadcast) entry.broadcast = true;
     this.#entries.push(entry);
     this.#changed(room);
     void this.#store(entry, draft);
@@ -157,8 +160,8 @@ export class Outbox extends EventTarget {
 
   /** Sends what waits, in one room or in all (after a reconnect). */
   flush(room = null) {
-    const rooms = room ? [room] : new Set(this.#entries.map((entry) => entry.room));
-    for (const id of rooms) void this.#work(id);
+    const entries = room ? this.#of(room) : this.#entries;
+    for (const queue of new Set(entries.map(queueOf))) void this.#work(queue);
   }
 
   /** The page is going away, perhaps before the last messages are stored. Those with files are drafts again. */
@@ -176,7 +179,7 @@ export class Outbox extends EventTarget {
     const { order, kept } = await this.#records.append("outbox", recordOf(entry, user), draft);
     if (this.#user !== user) return;
     this.#unstored.delete(entry.client_id);
-    this.dispatchEvent(new CustomEvent("stored", { detail: { room: entry.room } }));
+    this.dispatchEvent(new CustomEvent("stored", { detail: { queue: queueOf(entry) } }));
     if (this.#find(entry.client_id) !== entry) {
       void this.#records.change({ remove: [["outbox", keyOf(entry.client_id, user)]] }); // given up meanwhile
       return;
@@ -188,26 +191,26 @@ export class Outbox extends EventTarget {
     this.flush(entry.room);
   }
 
-  async #work(room) {
-    if (this.#busy.has(room)) return;
-    this.#busy.add(room);
-    clearTimeout(this.#timers.get(room));
+  async #work(queue) {
+    if (this.#busy.has(queue)) return;
+    this.#busy.add(queue);
+    clearTimeout(this.#timers.get(queue));
     try {
       let entry;
-      while ((entry = this.#next(room)) && (await this.#deliver(entry)));
+      while ((entry = this.#next(queue)) && (await this.#deliver(entry)));
     } finally {
-      this.#busy.delete(room);
+      this.#busy.delete(queue);
     }
   }
 
-  /** The message that this tab has to send now, or null. */
-  #next(room) {
-    const first = this.#of(room).find(({ state }) => state !== "sent");
-    if (first?.state !== "pending" || first.kept === null) return null;
+  /** The message that this tab has to send now, or null. One that answers a message of another queue waits for that. */
+  #next(queue) {
+    const first = this.#entries.find((entry) => queueOf(entry) === queue && entry.state !== "sent");
+    if (first?.state !== "pending" || first.kept === null || this.#find(first.reply_to_unsent)) return null;
     return first.kept === "tab" || this.#tabs.isLeader ? first : null;
   }
 
-  /** False when the room has to wait. */
+  /** False when the queue has to wait. */
   async #deliver(entry) {
     const user = this.#user;
     let answer;
@@ -223,7 +226,7 @@ export class Outbox extends EventTarget {
       this.#underWay.delete(entry.client_id);
     }
     if (this.#user !== user) return false;
-    this.#failures.delete(entry.room);
+    this.#failures.delete(queueOf(entry));
     this.#tabs.tell({ outbox: "sent", client_id: entry.client_id, id: answer.id, seq: answer.seq });
     this.#onSent(entry, answer);
     return true;
@@ -246,18 +249,20 @@ export class Outbox extends EventTarget {
     this.#forgetStored(entry, { reply_to: id });
     if (this.#isSeen(entry.room, seq)) this.#drop(entry);
     else this.#changed(entry.room);
+    this.flush(entry.room);
   }
 
   #onRefusal(entry, error) {
     if (error.code === "connection.lost" || SIGNED_OUT.has(error.code)) return false; // the next connection flushes
     const reason = { code: error.code, message: error.message, detail: error.detail };
     if (error.retry === "later") {
-      const failures = this.#failures.get(entry.room) ?? 0;
-      this.#failures.set(entry.room, failures + 1);
+      const queue = queueOf(entry);
+      const failures = this.#failures.get(queue) ?? 0;
+      this.#failures.set(queue, failures + 1);
       const delay = error.afterMs || Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** failures);
-      const timer = setTimeout(() => this.flush(entry.room), delay);
+      const timer = setTimeout(() => void this.#work(queue), delay);
       unref(timer);
-      this.#timers.set(entry.room, timer);
+      this.#timers.set(queue, timer);
       entry.error = reason;
       this.#changed(entry.room);
       return false;
@@ -358,6 +363,11 @@ const noAnswer = () => new RequestError({ code: "server.internal", message: "The
 /** Whether a file has yet to be uploaded. */
 function hasFiles({ attached = [] }) {
   return attached.some(({ value }) => value === null);
+}
+
+/** Messages with the same one are sent one after the other. */
+function queueOf({ room, thread }) {
+  return thread ?? room;
 }
 
 function keyOf(id, user) {

@@ -44,6 +44,8 @@ const FIELDS = {
   "admin.user/v1": PART,
   // {close}: as a button in the head of the side bar that opens a dialog, with the number that `count`, if there is one, tells
   "side.panels/v1": { ...PART, icon: "string" },
+  // {room, thread}: in the head of a thread, beside its name; `thread` is the id of the message that it begins with
+  "thread.actions/v1": BUTTON,
   // {user}: as a line above the page
   "page.lines/v1": { id: "string", mount: "function" },
   // {title, body, room, message, plugin}: nowhere: it changes notifications or holds them back

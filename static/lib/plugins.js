@@ -159,9 +159,9 @@ export class Plugins {
       version: VERSION,
       /** Puts an item into a place; returns a function that takes it away. */
       place: (place, item) => (this.#isGone(plugin, part) ? () => {} : this.#places.put(plugin, place, item)),
-      /** Asks again for labels that may say how things stand: of pages in the settings, and of actions of messages. */
+      /** Asks again for labels that may say how things stand: of pages in the settings, and of actions of messages and threads. */
       relabel: () => {
-        for (const place of ["settings.page/v1", "admin.page/v1", "message.actions/v1"]) this.#places.relabel(place);
+        for (const place of ["settings.page/v1", "admin.page/v1", "message.actions/v1", "thread.actions/v1"]) this.#places.relabel(place);
       },
       /** Asks the plugin's items for the pictures of all people again. */
       redrawPictures: () => this.#places.relabel("avatars/v1"),
@@ -175,6 +175,8 @@ export class Plugins {
       hear: (name, listener) => this.#listen(plugin, part, listener, (tell, end) => this.#hear(plugin, name, tell, end)),
       /** Calls `listener` with `{room}` when the reader has read further there, here or on another device; returns a function that ends that. */
       onRead: (listener) => this.#listen(plugin, part, listener, (tell, end) => store.addEventListener("change", ({ detail: { room, only } }) => only === "read" && void tell({ room }), end)),
+      /** Calls `listener` with `{room, thread, seq}` when the newest reply of a thread, with this `seq`, is in sight; returns a function that ends that. */
+      onThreadRead: (listener) => this.#listen(plugin, part, listener, (tell, end) => this.#session.threads.addEventListener("read", ({ detail }) => void tell(detail), end)),
       /** Shows a room of the reader, and in it the message with this `seq`, which may be left out. */
       show: (room, seq = null) => {
         if (!store.room(room)) return;

@@ -5,11 +5,13 @@
  */
 
 import { clientId } from "./ids.js";
+import { threadsOf } from "./shapes.js";
 
 const LISTED = 50; // members, or rooms to join, on a page of a list
 const ROOMS_ASKED = 20; // for people to invite
 const WATCHED = 200; // users whose presence the server tells to one connection
 const READ_EVERY_MS = 500;
+export const MOST_ASKED = 100; // messages in a question about threads
 
 export class Requests extends EventTarget {
   #api;
@@ -120,6 +122,16 @@ export class Requests extends EventTarget {
   async pins(room, after = "") {
     const { pins, after: next } = await this.#connection.request("pins", { room, after });
     return { items: pins, after: next ?? null };
+  }
+
+  /** A page of the thread that a message begins, or is a reply in: `{root, messages, head, more}`, the newest before a seq. */
+  thread(room, message, before = null) {
+    return this.#connection.request("thread", { room, message, before });
+  }
+
+  /** How many replies there are to each of these messages, and the last ones: `{ID: {count, seq, at, authors}}`. */
+  async threadsOf(room, messages) {
+    return threadsOf(await this.#connection.request("threads", { room, messages }));
   }
 
   /** A page of members with a text in their names, of all if it is empty: `{items, after}`; the last has no `after`. */

@@ -1,12 +1,14 @@
 /**
  * The page's state: rooms, their messages, unread counts, typing users. It takes events, returns state,
  * and fires "change" ({room: id or null for the list, only: "typing" or "read" if nothing else changed, else null}),
- * "blocked" ({}: I block others than before) and "touched" ({room, message, ev}: somebody changed a message, here or not). It sends no requests. No DOM.
+ * "blocked" ({}: I block others than before), "logged" ({event}: one of a room's log was applied) and "forgotten" ({room}:
+ * its messages are not here any more), "answered" ({message, note}: a plugin, to me alone). It sends no requests. No DOM.
  */
 
 import { Attached } from "./attached.js";
+import { changeBy } from "./changes.js";
 import { NONE } from "./preferences.js";
-import { addAfter, addBefore, addNew, change, noMessages, replaceWith, shrink } from "./window.js";
+import { addAfter, addBefore, addNew, change, isInRoom, noMessages, replaceWith, shrink } from "./window.js";
 
 export const TYPING_MS = 5_000;
 const PASSING = new Set(["typing", "presence", "read"]); // not in the log; the seq of a `read` is a marker
@@ -26,6 +28,7 @@ function described(said) {
 function freshRoom() {
   return {
     read: 0,
+    readAtFirst: null, // the marker as it stood when the room came
     unread: 0,
     mentions: 0,
     lastSeq: null, // last event seen: where the next subscription resumes
@@ -39,6 +42,7 @@ function freshRoom() {
     newFrom: null, // where the "new messages" line stands
     typing: new Map(),
     held: null, // the seq at which somebody reads further up
+    thread: null, // the id of the root whose thread is open beside the room
     place: null, // where one read when the room was left, `{seq, offset: px below the upper edge}`; null: at the end
     refused: new Map(), // by client_id, the seq after which a message of mine that was refused stands
     attached: new Attached(), // to the draft
@@ -122,7 +126,7 @@ export class RoomsStore extends EventTarget {
       const page = pages.get(said.id);
       if (page?.epoch !== epoch) continue; // of another log
       const { messages, complete, seq } = page;
-      const here = { ...noMessages(), messages, moreBefore: !complete, next: seq };
+      const here = { ...noMessages(), messages, moreBefore: !complete, prev: messages[0]?.seq ?? seq + 1, next: seq };
       Object.assign(this.rooms.get(said.id), here, { lastSeq: seq, loaded: true, restored: true });
     }
     this.#changed(null);
@@ -149,12 +153,14 @@ export class RoomsStore extends EventTarget {
   #forget(id) {
     this.rooms.get(id).attached.clear();
     this.rooms.delete(id);
+    this.dispatchEvent(new CustomEvent("forgotten", { detail: { room: id } }));
   }
 
   #describe(said) {
     const known = this.rooms.get(said.id);
     const room = Object.assign(known ?? freshRoom(), described(said));
     room.read = said.read ?? room.read;
+    room.readAtFirst ??= room.read;
     const later = this.#counted(room, Math.max(room.head, room.read)); // they came while the server counted
     room.unread = (said.unread ?? 0) + later.length;
     room.mentions = (said.mentions ?? 0) + later.filter(({ isMention }) => isMention).length;
@@ -216,6 +222,7 @@ export class RoomsStore extends EventTarget {
     const room = this.rooms.get(id);
     if (!room) return;
     Object.assign(room, noMessages(), { lastSeq: null, lately: [], place: null, restored: false });
+    this.dispatchEvent(new CustomEvent("forgotten", { detail: { room: id } }));
     this.#changed(id);
   }
 
@@ -302,7 +309,7 @@ export class RoomsStore extends EventTarget {
     room.head = Math.max(room.head, event.seq);
     this.#applyLogged(room, event);
     this.#changed(room.id, "event");
-    if (event.message) this.dispatchEvent(new CustomEvent("touched", { detail: { room: room.id, message: event.message, ev: event.ev } }));
+    this.dispatchEvent(new CustomEvent("logged", { detail: { event } }));
     return "applied";
   }
 
@@ -316,21 +323,14 @@ export class RoomsStore extends EventTarget {
 
   /** Events of other kinds, known or new, change nothing here. */
   #applyLogged(room, event) {
-    const changed = (fields) => change(room, event.message, (message) => ({ ...message, ...fields(message) }));
+    const changed = changeBy(event);
+    if (changed) {
+      change(room, event.message, changed);
+      return null;
+    }
     switch (event.ev) {
       case "message.posted":
         return this.#posted(room, event);
-      case "message.edited":
-        return changed(() => edited(event));
-      case "message.deleted":
-        return changed(() => ({ body: "", data: {}, deleted: true, reactions: {} }));
-      case "reaction.added":
-        return changed((message) => reacted(message, event.emoji, event.author.id, true));
-      case "reaction.removed":
-        return changed((message) => reacted(message, event.emoji, event.author.id, false));
-      case "pin.added":
-      case "pin.removed":
-        return changed(() => ({ pinned: event.ev === "pin.added" }));
       case "member.changed":
         return event.user.id === this.me?.id && Object.assign(room, { role: event.role });
       case "room.changed":
@@ -344,7 +344,7 @@ export class RoomsStore extends EventTarget {
     const { ev: _, ...message } = event;
     room.typing.delete(event.author.id);
     addNew(room, message, room.held);
-    if (this.#isIgnored(event.author) || event.seq <= room.countedTo || event.seq <= room.read) return;
+    if (!isInRoom(event) || this.#isIgnored(event.author) || event.seq <= room.countedTo || event.seq <= room.read) return;
     const isMention = event.mentions?.includes(this.me?.id) ?? false;
     room.lately = [...room.lately, { seq: event.seq, author: event.author, isMention }].slice(-LATELY);
     room.unread += 1;
@@ -359,7 +359,9 @@ export class RoomsStore extends EventTarget {
   /** An answer to me alone about a message; no other client has it. */
   setNote(id, messageId, note) {
     const room = this.rooms.get(id);
-    if (room && change(room, messageId, (message) => ({ ...message, note: note ?? "" }))) this.#changed(id);
+    if (!room) return;
+    if (change(room, messageId, (message) => ({ ...message, note: note ?? "" }))) this.#changed(id);
+    this.dispatchEvent(new CustomEvent("answered", { detail: { message: messageId, note: note ?? "" } }));
   }
 
   /** Everything seen is read. Returns the seq to tell the server, or null when it knows. */
@@ -417,21 +419,4 @@ export class RoomsStore extends EventTarget {
   #changed(room, only = null) {
     this.dispatchEvent(new CustomEvent("change", { detail: { room, only } }));
   }
-}
-
-/** An edit has the whole content. With `edited_at` only the data changed; "" if the text never did. */
-function edited({ body, data = {}, data_text = "", at, edited_at: editedAt = at }) {
-  return { body, data, data_text, edited_at: editedAt };
-}
-
-/** Ids of the users who reacted so. An emoji is any text, also one that every object has a property of. */
-export function reactedBy({ reactions }, emoji) {
-  return reactions && Object.hasOwn(reactions, emoji) ? reactions[emoji] : [];
-}
-
-function reacted(message, emoji, user, on) {
-  const others = reactedBy(message, emoji).filter((id) => id !== user);
-  const users = on ? [...others, user] : others;
-  const { [emoji]: _, ...rest } = message.reactions ?? {};
-  return { reactions: users.length ? { ...rest, [emoji]: users } : rest };
 }

@@ -14,13 +14,14 @@ export class Sending {
   #store;
   #isMine;
   #onSignedOut;
+  #postedAs;
   #typed = new Map(); // by room, when the server was told last
 
   /**
    * `isMine()` says whether the connection is known to be the user's; `onSignedOut()` is called when the server says that
    * nobody is signed in. The others as for a Session.
    */
-  constructor({ connection, store, records, tabs, upload, isMine, onSignedOut }) {
+  constructor({ connection, store, threads, records, tabs, upload, isMine, onSignedOut }) {
     this.#connection = connection;
     this.#store = store;
     this.#isMine = isMine;
@@ -28,11 +29,11 @@ export class Sending {
     const headOf = (room) => store.room(room)?.lastSeq ?? null;
     const isSeen = (room, seq) => seq <= (store.room(room)?.lastSeq ?? 0);
     const isOwn = ({ author, client_id: id }, clientId) => id === clientId && author.id === store.me?.id;
-    const postedAs = (room, clientId) => store.room(room)?.messages.find((message) => isOwn(message, clientId))?.id ?? null;
-    this.outbox = new Outbox({ send: (entry) => this.#post(entry), upload, records, tabs, isSeen, postedAs, headOf });
+    this.#postedAs = (room, clientId) => store.room(room)?.messages.find((message) => isOwn(message, clientId))?.id ?? threads.postedAs(clientId);
+    this.outbox = new Outbox({ send: (entry) => this.#post(entry), upload, records, tabs, isSeen, postedAs: this.#postedAs, headOf });
     this.outbox.addEventListener("change", ({ detail }) => this.placeRefused(detail.room));
     this.drafts = new Drafts({ records, tabs });
-    this.outbox.addEventListener("stored", ({ detail }) => this.drafts.keepAgain(detail.room));
+    this.outbox.addEventListener("stored", ({ detail }) => this.drafts.keepAgain(detail.queue));
   }
 
   start(user) {
@@ -45,11 +46,14 @@ export class Sending {
     this.drafts.close();
   }
 
-  /** `reply` is the message that this one answers, with its `id`, or the `client_id` of one on its way. */
-  send(room, body, reply, attached) {
+  /**
+   * `reply` is the message that this one answers, with its `id`, or the `client_id` of one on its way; `place` the thread
+   * that it is a reply in, as `Outbox.add` takes it.
+   */
+  send(room, body, reply, attached, place = {}) {
     this.#typed.delete(room);
-    const answered = reply && !reply.id && this.#store.room(room)?.messages.find(({ client_id }) => client_id === reply.client_id);
-    return this.outbox.add(room, body, answered || reply, attached, this.drafts.sent(room));
+    const posted = reply && !reply.id ? this.#postedAs(room, reply.client_id) : null;
+    return this.outbox.add(room, body, posted ? { id: posted } : reply, attached, this.drafts.sent(place.thread ?? room), place);
   }
 
   typing(room, now = Date.now()) {
@@ -74,8 +78,8 @@ export class Sending {
     this.#store.placeRefused(id, this.outbox.in(id));
   }
 
-  async #post({ room, client_id, body, reply_to, attached }) {
-    const fields = { room, client_id, body, reply_to, data: attached && dataOf(attached) }; // JSON leaves out what is undefined
+  async #post({ room, client_id, body, reply_to, thread, broadcast, attached }) {
+    const fields = { room, client_id, body, reply_to, thread, broadcast, data: attached && dataOf(attached) }; // JSON leaves out what is undefined
     if (!this.#isMine()) throw new RequestError({ code: "connection.lost", message: "", retry: "later" });
     try {
       return await this.#connection.request("send", fields);

@@ -19,6 +19,7 @@ import { Requests } from "./requests.js";
 import { Sending } from "./sending.js";
 import { RequestError } from "./socket.js";
 import { ALONE } from "./tabs.js";
+import { Threads } from "./threads.js";
 
 const AUTH_CLOSES = new Set([4401, 4451]);
 
@@ -28,6 +29,7 @@ export class Session extends Requests {
   preferences;
   statuses;
   blocks;
+  threads;
   #tabs;
   #records;
   #api;
@@ -43,9 +45,9 @@ export class Session extends Requests {
 
   /**
    * `tabs` as lib/tabs.js has them; `records` are what the browser keeps (lib/records.js). `upload(attachment)` resolves
-   * with the value of a file that waited. `account` has what the user prefers of the page.
+   * with the value of a file that waited. `account` has what the user prefers of the page, `storage` is localStorage.
    */
-  constructor({ api, connection, store, records = new Records(), tabs = ALONE, upload, account = undefined }) {
+  constructor({ api, connection, store, records = new Records(), tabs = ALONE, upload, account = undefined, storage = null }) {
     super({ api, connection, store, refresh: () => this.refreshRooms(), open: (room) => this.open(room) });
     this.#api = api;
     this.#connection = connection;
@@ -53,11 +55,12 @@ export class Session extends Requests {
     this.#records = records;
     this.#tabs = tabs;
     const onRefused = () => void this.#checkSignedIn();
-    this.#sending = new Sending({ connection, store, records, tabs, upload, isMine: () => this.#knows !== "no", onSignedOut: onRefused });
+    this.threads = new Threads({ ask: (room, ids) => this.threadsOf(room, ids), store, storage });
+    this.#sending = new Sending({ connection, store, threads: this.threads, records, tabs, upload, isMine: () => this.#knows !== "no", onSignedOut: onRefused });
     this.preferences = new Preferences({ connection, store, account });
     this.statuses = new LateStatuses({ connection, store });
     this.blocks = new Blocks({ connection, store, refresh: () => this.refreshRooms() });
-    this.#history = new RoomHistory({ connection, store, onPage: (room, messages) => this.#sending.onPage(room, messages) });
+    this.#history = new RoomHistory({ connection, store, onPage: (room, messages) => this.#onPage(room, messages) });
     connection.addEventListener("status", ({ detail }) => this.#onStatus(detail));
     connection.addEventListener("hello", () => (this.#failures = 0));
     this.#following = new Following({
@@ -101,6 +104,7 @@ export class Session extends Requests {
     this.preferences.account.start(me.id);
     this.statuses.reset();
     this.blocks.reset();
+    this.threads.start(me.id);
     this.#following.epoch = kept?.epoch ?? null;
     if (kept) this.#store.restore(kept);
     this.#knows = kept ? "no" : "start";
@@ -160,8 +164,13 @@ export class Session extends Requests {
   }
 
   /** As `Sending.send`. */
-  send(room, body, reply, attached) {
-    return this.#sending.send(room, body, reply, attached);
+  send(room, body, reply, attached, place = {}) {
+    return this.#sending.send(room, body, reply, attached, place);
+  }
+
+  /** Messages of the room are here: those of them that were on their way have arrived. */
+  arrived(room, messages) {
+    this.#sending.onPage(room, messages);
   }
 
   typing(room, now = Date.now()) {
@@ -179,6 +188,7 @@ export class Session extends Requests {
     this.preferences.account.end({ isAsked: reason === "asked" });
     this.statuses.reset();
     this.blocks.reset();
+    this.threads.reset({ isAsked: reason === "asked" });
     this.#following.epoch = null;
     this.#fire("signed-out", { reason, redirect });
   }
@@ -197,9 +207,15 @@ export class Session extends Requests {
     return true;
   }
 
+  #onPage(room, messages) {
+    this.arrived(room, messages);
+    this.threads.refresh(room);
+  }
+
   #onReady() {
     for (const { id } of this.#store.joined()) this.#sending.placeRefused(id);
     this.statuses.refresh();
+    this.threads.refreshAll();
     this.isReady = true;
     this.#fire("ready", {});
     this.outbox.flush();

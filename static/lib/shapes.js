@@ -34,6 +34,17 @@ export function isMessage({ id, seq, author, body, at, mentions = [], reactions 
   return isSaid && Array.isArray(mentions) && isRecord(reactions) && Object.values(reactions).every(Array.isArray) && isRecord(data);
 }
 
+/** What is told of threads, by message, as far as it can be shown. Throws a TypeError if nothing is told. */
+export function threadsOf({ threads }) {
+  if (!isRecord(threads)) throw new TypeError("these are no threads");
+  const isTold = ([, told]) => isRecord(told) && Number.isInteger(told.count) && Number.isInteger(told.seq) && isTime(told.at) && isNamed(told.authors);
+  return Object.fromEntries(Object.entries(threads).filter(isTold));
+}
+
+function isNamed(users) {
+  return Array.isArray(users) && users.every((user) => isUser(user) && isText(user.name));
+}
+
 /** The messages of a page that can be shown. Throws a TypeError if it is no page. */
 export function messagesOf({ messages, head }) {
   if (!Array.isArray(messages) || !Number.isInteger(head)) throw new TypeError("this is no page of a room");

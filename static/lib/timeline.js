@@ -6,29 +6,34 @@
 const GROUP_MS = 5 * 60_000; // messages of one author this close to the first of them share its head
 
 const NOBODY = { blocked: new Set(), unfolded: new Set() };
+const NO_THREADS = (_id) => null;
 
 export class Timeline {
   #known = new Map(); // by key
   #days = new WeakMap(); // of messages: `{ms, day}`
 
   /**
-   * `[{kind: "day", key, at} | {kind: "new", key} | {kind: "message", key, message, grouped, folded, quoted, quoteFolded} |
-   * {kind: "note", key, note}, …]` of a room of the store. `outgoing` are entries of the outbox; a message keeps its key
-   * from there into the log. `quoted` is the message that is answered, if it is here. Folded are texts of those who are
-   * `blocked` (a set of ids of users), but for the messages that are `unfolded` (a set of ids).
+   * `[{kind: "day", key, at} | {kind: "new", key} | {kind: "message", key, message, grouped, folded, quoted, quoteFolded,
+   * thread} | {kind: "replies", key, count} | {kind: "note", key, note}, …]` of a room of the store. `outgoing` are entries
+   * of the outbox; a message keeps its key from there into the log. `quoted` is the message that is answered, if it is here.
+   * Folded are texts of those who are `blocked` (a set of ids of users), but for the messages that are `unfolded` (a set of
+   * ids). `summaryOf(id)` is what is told of the thread beneath a message, or null. In a thread, `root` is the id of the
+   * message at its beginning, which the number of replies follows.
    */
-  entries({ messages, newFrom, moreBefore, moreAfter, refused, notes = [] }, outgoing, me, { blocked, unfolded } = NOBODY) {
+  entries(state, outgoing, me, { blocked, unfolded } = NOBODY, summaryOf = NO_THREADS) {
+    const { messages, newFrom, moreBefore, moreAfter, refused, notes = [], prev = messages[0]?.seq, root = null, count = 0 } = state;
     const folds = ({ id, author, deleted = false }) => blocked.has(author.id) && !unfolded.has(id) && !deleted;
-    const shown = merged(messages, outgoing.map((entry) => this.#own(entry, me)), refused, moreBefore, moreAfter);
-    const waiting = notes.filter((note) => covered(note.after, messages, moreBefore, moreAfter));
+    const covered = (seq) => (!moreBefore || prev <= seq) && (!moreAfter || seq < messages.at(-1)?.seq);
+    const shown = merged(messages, outgoing.map((entry) => this.#own(entry, me)), refused, covered, moreAfter);
+    const waiting = notes.filter((note) => covered(note.after));
     const found = new Map(messages.map((message) => [message.id, message]));
     const entries = [];
     /** @type {{author: string, day: string} | null} */
     let before = null; // `{author, day}` of the message before
     let head = 0; // when the first message of the group was posted
-    let lineDue = newFrom !== null && (!moreBefore || messages[0]?.seq <= newFrom);
+    let lineDue = newFrom !== null && (!moreBefore || prev <= newFrom);
+    let apart = false; // from the message before
     for (const message of shown) {
-      let apart = false;
       while (waiting.length && follows(message, waiting[0])) {
         entries.push(noted(waiting.shift()));
         apart = true;
@@ -44,11 +49,15 @@ export class Timeline {
         lineDue = false;
       }
       const isClose = before?.author === message.author.id && ms - head < GROUP_MS;
-      const grouped = !isNewDay && !isFirstNew && !apart && !message.reply_to && !message.reply_to_unsent && isClose;
+      const isOfThread = Boolean(message.thread) && root === null; // and stands in the room, too
+      const grouped = !isNewDay && !isFirstNew && !apart && !isOfThread && !message.reply_to && !message.reply_to_unsent && isClose;
       if (!grouped) head = ms;
       const quoted = message.reply_to ? found.get(message.reply_to) : undefined;
-      entries.push({ kind: "message", key: keyOf(message), message, grouped, folded: folds(message), quoted, quoteFolded: quoted !== undefined && folds(quoted) });
+      const thread = message.seq && !message.thread ? summaryOf(message.id) : null;
+      entries.push({ kind: "message", key: keyOf(message), message, grouped, folded: folds(message), quoted, quoteFolded: quoted !== undefined && folds(quoted), thread });
       before = { author: message.author.id, day };
+      apart = isOfThread || message.id === root;
+      if (message.id === root && count) entries.push({ kind: "replies", key: "replies", count });
     }
     return this.#kept([...entries, ...waiting.map(noted)]);
   }
@@ -83,11 +92,11 @@ export class Timeline {
 }
 
 /** Refused messages stand where they were refused, those on their way at the end of the room. */
-function merged(messages, outgoing, refused, moreBefore, moreAfter) {
+function merged(messages, outgoing, refused, covered, moreAfter) {
   const placed = outgoing.filter(({ client_id }) => refused?.has(client_id));
   const rest = moreAfter ? [] : outgoing.filter(({ client_id }) => !refused?.has(client_id));
   if (placed.length === 0) return [...messages, ...rest];
-  const due = placed.filter(({ client_id }) => covered(refused.get(client_id), messages, moreBefore, moreAfter));
+  const due = placed.filter(({ client_id }) => covered(refused.get(client_id)));
   due.sort((a, b) => refused.get(a.client_id) - refused.get(b.client_id));
   const all = [];
   for (const message of messages) {
@@ -95,11 +104,6 @@ function merged(messages, outgoing, refused, moreBefore, moreAfter) {
     all.push(message);
   }
   return [...all, ...due, ...rest];
-}
-
-/** Whether what stands behind this seq is among the messages that are here. */
-function covered(seq, messages, moreBefore, moreAfter) {
-  return (!moreBefore || messages[0]?.seq <= seq) && (!moreAfter || seq < messages.at(-1)?.seq);
 }
 
 /** Messages on their way have no place in the log yet, only a time of this browser, as notes have. */

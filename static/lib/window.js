@@ -1,29 +1,43 @@
 /**
  * The messages of a room that are here: a run by ascending seq, which may reach neither the beginning of the room nor
- * its head. A message that changes is replaced by another object. These functions change a room of the store
- * (`messages`, `loaded`, `moreBefore`, `moreAfter`, `next`). No DOM.
+ * its head. A message that changes is replaced by another object. Replies that are in a thread alone are no part of it;
+ * of those within the run it is known to which thread they belong. These functions change a room of the store
+ * (`messages`, `loaded`, `moreBefore`, `moreAfter`, `prev`, `next`, `threadOf`). No DOM.
  */
 
 export const MOST_MESSAGES = 400; // here at once of one room; the others load again
 export const KEPT_MESSAGES = 300; // when a room that is read at its end has grown to more than that
 const BEFORE_READER = 150; // kept above somebody who reads further up
 
-/** A room without messages. `next` is the seq after which a page forwards begins. */
+/**
+ * A room without messages. `prev` is the seq before which a page backwards ends, `next` that after which one forwards
+ * begins; `threadOf` has the root's id by the seq of a reply.
+ */
 export function noMessages() {
-  return { messages: [], loaded: false, moreBefore: false, moreAfter: false, next: null };
+  return { messages: [], loaded: false, moreBefore: false, moreAfter: false, prev: null, next: null, threadOf: new Map() };
+}
+
+/** Whether a message stands among those of the room: it is no reply in a thread, or one that its author sent to the room, too. */
+export function isInRoom({ thread, broadcast }) {
+  return !thread || Boolean(broadcast);
 }
 
 /** A page takes the place of what is here. What came after the page was read is still to be loaded. */
 export function replaceWith(room, page) {
-  Object.assign(room, { messages: page.messages, loaded: true, moreBefore: Boolean(page.more_before) });
+  const prev = page.messages[0]?.seq ?? page.head + 1;
+  Object.assign(room, { messages: page.messages.filter(isInRoom), loaded: true, moreBefore: Boolean(page.more_before), prev, threadOf: new Map() });
+  noteReplies(room, page.messages);
   reach(room, page);
 }
 
 /** Older messages, if they still end where those here begin: at the seq `before`. */
 export function addBefore(room, page, before) {
-  if (room.messages[0]?.seq !== before) return;
-  room.messages = [...page.messages.filter(({ seq }) => seq < before), ...room.messages];
+  if (!room.loaded || room.prev !== before) return;
+  const older = page.messages.filter(({ seq }) => seq < before);
+  room.messages = [...older.filter(isInRoom), ...room.messages];
   room.moreBefore = Boolean(page.more_before);
+  room.prev = older[0]?.seq ?? before;
+  noteReplies(room, older);
   cutEnd(room, MOST_MESSAGES);
 }
 
@@ -31,7 +45,9 @@ export function addBefore(room, page, before) {
 export function addAfter(room, page, after) {
   if (!room.loaded || room.next !== after) return;
   const last = room.messages.at(-1)?.seq ?? after;
-  room.messages = [...room.messages, ...page.messages.filter(({ seq }) => seq > last)];
+  const newer = page.messages.filter(({ seq }) => seq > last);
+  room.messages = [...room.messages, ...newer.filter(isInRoom)];
+  noteReplies(room, newer);
   reach(room, page);
   cutStart(room, MOST_MESSAGES);
 }
@@ -39,6 +55,8 @@ export function addAfter(room, page, after) {
 /** A new message. It is kept only if those here reach the head of the room. `reader`: the seq that somebody reads at. */
 export function addNew(room, message, reader) {
   if (!room.loaded || room.moreAfter || room.messages.some(({ id }) => id === message.id)) return;
+  noteReplies(room, [message]);
+  if (!isInRoom(message)) return;
   room.messages = [...room.messages, message];
   if (room.messages.length <= MOST_MESSAGES) return;
   if (reader === null) {
@@ -69,10 +87,8 @@ export function shrink(room, most, around) {
 }
 
 /** Whether the place of this seq is among those here, or they end before it where the room does. */
-export function covers({ messages, moreBefore, moreAfter, loaded }, seq) {
-  if (!loaded) return false;
-  if (messages.length === 0) return !moreBefore && !moreAfter;
-  return (!moreBefore || messages[0].seq <= seq) && (!moreAfter || seq <= messages.at(-1).seq);
+export function covers({ moreBefore, moreAfter, loaded, prev, next }, seq) {
+  return loaded && (!moreBefore || prev <= seq) && (!moreAfter || seq <= next);
 }
 
 /** The message of this seq, or the nearest one; of two, the later one. undefined if there are none. */
@@ -94,6 +110,8 @@ function cutStart(room, most) {
   if (room.messages.length <= most) return;
   room.messages = room.messages.slice(-most);
   room.moreBefore = true;
+  room.prev = room.messages[0].seq;
+  forgetReplies(room, (seq) => seq < room.prev);
 }
 
 function cutEnd(room, most) {
@@ -101,4 +119,13 @@ function cutEnd(room, most) {
   room.messages = room.messages.slice(0, most);
   room.moreAfter = true;
   room.next = room.messages.at(-1).seq;
+  forgetReplies(room, (seq) => seq > room.next);
+}
+
+function noteReplies(room, messages) {
+  for (const message of messages) if (!isInRoom(message)) room.threadOf.set(message.seq, message.thread);
+}
+
+function forgetReplies({ threadOf }, isOutside) {
+  for (const seq of threadOf.keys()) if (isOutside(seq)) threadOf.delete(seq);
 }

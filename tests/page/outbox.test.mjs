@@ -610,3 +610,38 @@ test("a message that is being stored is not sent before, though another tab tell
   assert.deepEqual(asked, []);
   here.outbox.close();
 });
+
+test("a thread has a queue of its own, in which replies keep their order", async () => {
+  const { asked, send, bodies } = server();
+  const { outbox } = await opened({ send });
+  const told = [];
+  outbox.addEventListener("stored", ({ detail }) => told.push(detail.queue));
+  outbox.add("r", "room");
+  outbox.add("r", "first", null, [], null, { thread: "r-1", broadcast: true });
+  outbox.add("r", "second", null, [], null, { thread: "r-1", broadcast: false });
+  await settled();
+  assert.deepEqual([bodies(), told], [["room", "first"], ["r", "r-1", "r-1"]]);
+  assert.deepEqual(asked.map(({ thread, broadcast }) => [thread, broadcast]), [[undefined, undefined], ["r-1", true]]);
+  asked[1].reject(refusal("message.not_found", "never"));
+  asked[0].resolve({ id: "r-7", seq: 7 });
+  outbox.add("r", "more");
+  await settled();
+  assert.deepEqual(bodies(), ["room", "first", "more"]); // what was refused holds back its thread alone
+  const held = outbox.in("r").filter(({ isHeld }) => isHeld).map(({ body }) => body);
+  assert.deepEqual(held, ["second"]);
+  outbox.discard(outbox.in("r").find(({ body }) => body === "first").client_id);
+  await settled();
+  assert.deepEqual([bodies().at(-1), asked.at(-1).broadcast], ["second", undefined]);
+});
+
+test("a message that answers one of another queue waits until that is there", async () => {
+  const { asked, send, bodies } = server();
+  const { outbox } = await opened({ send });
+  const { client_id } = outbox.add("r", "reply", null, [], null, { thread: "r-1", broadcast: true });
+  outbox.add("r", "answer", { client_id });
+  await settled();
+  assert.deepEqual(bodies(), ["reply"]);
+  asked[0].resolve({ id: "r-7", seq: 7 });
+  await settled();
+  assert.deepEqual([bodies(), asked[1].reply_to], [["reply", "answer"], "r-7"]);
+});

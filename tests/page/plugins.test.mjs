@@ -238,5 +238,5 @@ test("a plugin has the labels of its pages and actions asked for again", () => {
   const asked = [];
   places.addEventListener("change", ({ detail }) => asked.push(detail.place));
   plugins.interfaceOf("polls").relabel();
-  assert.deepEqual(asked, ["settings.page/v1", "admin.page/v1", "message.actions/v1"]);
+  assert.deepEqual(asked, ["settings.page/v1", "admin.page/v1", "message.actions/v1", "thread.actions/v1"]);
 });

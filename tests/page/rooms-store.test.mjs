@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { reactedBy, RoomsStore, TYPING_MS } from "../../static/lib/rooms-store.js";
+import { reactedBy } from "../../static/lib/changes.js";
+import { RoomsStore, TYPING_MS } from "../../static/lib/rooms-store.js";
+import { covers } from "../../static/lib/window.js";
 
 const ME = { id: "me", username: "aya" };
 const BEN = { id: "ben", name: "Ben" };
@@ -351,4 +353,30 @@ test("a reaction may be called like what every object has", () => {
     assert.deepEqual(reactedBy(standing(), emoji), []);
     assert.deepEqual(Object.entries(standing().reactions), []);
   }
+});
+
+test("replies that are in a thread alone are no part of the room, and not unread in it", () => {
+  const reply = (seq, more = {}) => posted(seq, `text ${seq}`, BEN, { thread: "r-5", ...more });
+  store.applyPage("r", { messages: [reply(8), posted(9), reply(10, { broadcast: true })], head: 10, more_before: true });
+  store.applyEvent(reply(11, { mentions: ["me"] }));
+  store.applyEvent(reply(12, { broadcast: true }));
+  assert.deepEqual([seqs(), store.room("r").unread, store.room("r").mentions], [[9, 10, 12], 3, 0]);
+  assert.deepEqual([...store.room("r").threadOf], [[8, "r-5"], [11, "r-5"]]);
+  store.applyPage("r", { messages: [reply(6), reply(7)], head: 12, more_before: true }, { before: 9 }); // not where they begin
+  store.applyPage("r", { messages: [reply(6), reply(7)], head: 12, more_before: true }, { before: 8 });
+  assert.deepEqual([seqs(), store.room("r").prev], [[9, 10, 12], 6]);
+  store.applyPage("r", { messages: [posted(4), posted(5)], head: 12, more_before: false }, { before: 6 });
+  assert.deepEqual([seqs(), store.room("r").threadOf.get(7), covers(store.room("r"), 7)], [[4, 5, 9, 10, 12], "r-5", true]);
+});
+
+test("of replies outside of what is here nothing is known", () => {
+  const many = Array.from({ length: 500 }, (_, place) => posted(place + 1, "", BEN, place % 5 ? {} : { thread: "r-2" }));
+  store.applyPage("r", { messages: many, head: 500, more_before: false });
+  const room = store.room("r");
+  assert.deepEqual([room.messages.length, room.threadOf.size], [400, 100]);
+  store.subscribed("r", 500);
+  for (const seq of [501, 502]) store.applyEvent(posted(seq));
+  assert.deepEqual([room.messages.length, room.prev, room.moreBefore], [301, room.messages[0].seq, true]);
+  assert.ok([...room.threadOf.keys()].every((seq) => seq >= room.prev));
+  assert.equal(covers(room, room.prev - 1), false);
 });

@@ -65,3 +65,24 @@ test("what did not change is the same object again", () => {
   const after = shown.entries(room({ messages: changed }), outgoing, me);
   assert.deepEqual(same(after), [true, false, true, false, false]); // the third quotes the first
 });
+
+test("a message tells of its thread, and one of a thread stands apart in the room", () => {
+  const messages = [message(1, ben, minute(1)), message(2, ben, minute(2)), message(3, ben, minute(3), { thread: "r-1", broadcast: true }), message(4, ben, minute(4))];
+  const summary = { count: 1 };
+  const entries = new Timeline().entries(room({ messages }), [], me, undefined, (id) => (id === "r-1" || id === "r-3" ? summary : null));
+  assert.deepEqual(told(entries), ["day", "1", "2 grouped", "3", "4"]);
+  assert.deepEqual(entries.slice(1).map(({ thread }) => thread), [summary, null, null, null]);
+});
+
+test("in a thread the number of replies follows the root, and groups begin below it", () => {
+  const messages = [message(1, ben, minute(1)), ...[2, 3].map((seq) => message(seq, ben, minute(seq), { thread: "r-1", broadcast: seq === 3 }))];
+  const list = (more) => told(new Timeline().entries(room({ messages, root: "r-1", ...more }), [], me));
+  assert.deepEqual(list({ count: 2 }), ["day", "1", "replies", "2", "3 grouped"]);
+  assert.deepEqual(list({ count: 0 }), ["day", "1", "2", "3 grouped"]);
+});
+
+test("the line of new messages is due from where the page begins, though nothing of its beginning is shown", () => {
+  const messages = [message(9, ben, minute(9))];
+  const lines = (prev) => told(new Timeline().entries(room({ messages, moreBefore: true, newFrom: 5, prev }), [], me)).filter((each) => each === "new").length;
+  assert.deepEqual([lines(4), lines(7)], [1, 0]);
+});
