@@ -40,7 +40,7 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, is
     hasEmoji(places) && button(t("message.reactMore"), ICONS.face, "choose"),
     ...ofPlugins,
     may.has("post") && button(t("message.reply"), ICONS.reply, "reply"),
-    may.has("post") && !isInThread && button(t("thread.reply"), ICONS.thread, "thread", "thread", { "aria-keyshortcuts": "t" }),
+    may.has("post") && !isInThread && button(t("thread.reply"), ICONS.thread, "thread", "thread-reply", { "aria-keyshortcuts": "t" }),
     link,
     mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin"),
     own && may.has("edit") && button(t("message.edit"), ICONS.edit, "edit"),

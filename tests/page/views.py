@@ -105,6 +105,9 @@ def populate(browser: Browser, server: Server) -> None:
     tomatoes = olga.page.get_by_test_id("message").filter(has_text="tomatoes")
     kept = {"message": tomatoes.get_attribute("data-id")}
     assert olga.context.request.post(f"{olga.url}/api/v1/saved", data=kept).ok
+    reply_in_thread(ben, kept["message"], "In the shade, please.")
+    reply_in_thread(olga, kept["message"], LONG)
+    reply_in_thread(ben, kept["message"], "All of them?", broadcast=True)
     upload(olga)
     react(olga, "tomatoes", "party")
     answer = ben.context.request.put(f"{ben.url}/api/v1/me/picture", data=png(64, 64))
@@ -135,6 +138,15 @@ def block(browser: Browser, server: Server, blocker: Person) -> None:
     blocks = f"{server.url}/api/v1/me/blocks/{made.json()['user']['id']}"
     assert blocker.context.request.put(blocks, data={}).status == 200
     rex.context.close()
+
+
+def reply_in_thread(
+    person: Person, root: str | None, text: str, *, broadcast: bool = False
+) -> None:
+    room = person.page.locator("room-view").get_attribute("data-room")
+    reply = {"client_id": text[:30], "body": text, "thread": root, "broadcast": broadcast}
+    posted = person.context.request.post(f"{person.rooms}/{room}/messages", data=reply)
+    assert posted.status == 201, posted.text()
 
 
 def add_emoji(person: Person) -> None:
@@ -268,6 +280,14 @@ class Tour:
         own = messages.filter(has_text="tomatoes")
         own.focus()
         yield "room-actions"
+        own.get_by_test_id("thread-replies").click()
+        replies = page.get_by_test_id("thread").get_by_test_id("message")
+        expect(replies).to_have_count(4)
+        yield "thread"
+        replies.last.focus()
+        yield "thread-actions"
+        page.get_by_test_id("room-panel").locator("header button").last.click()
+        own.focus()
         own.get_by_test_id("reply").click()
         yield "room-reply"
         page.keyboard.press("Escape")
