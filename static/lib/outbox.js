@@ -126,7 +126,7 @@ export class Outbox extends EventTarget {
     else if (reply) Object.assign(entry, this.#replyTo(reply.client_id));
     if (attached.length) entry.attached = attached;
     if (place.thread) entry.thread = place.thread;
-    if (place.thread && place.broadcast) entry.broadcast = true;
+    if (place.broadcast) entry.broadcast = true;
     this.#entries.push(entry);
     this.#changed(room);
     void this.#store(entry, draft);

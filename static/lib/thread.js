@@ -44,8 +44,6 @@ export class Thread extends EventTarget {
   attached = new Attached();
   #session;
   #store;
-  /** @type {any} */
-  #root = null;
   #passed = []; // events that came while a page was on its way
   #turn = 0; // how often all was forgotten
   /** @type {Promise<void> | null} */
@@ -184,11 +182,10 @@ export class Thread extends EventTarget {
     const messages = messagesOf(page);
     if (turn !== this.#turn) return;
     const isFirst = !this.loaded;
-    this.#root = isMessage(page.root) ? page.root : null;
     Object.assign(this, { messages: [...messages, ...this.messages], loaded: true, moreBefore: Boolean(page.more) });
     this.prev = messages[0]?.seq ?? before ?? page.head + 1;
-    if (!this.moreBefore && this.#root) this.messages = [this.#root, ...this.messages];
-    for (const event of this.#passed) if (event.seq > page.head) this.#apply(event);
+    if (!this.moreBefore && isMessage(page.root)) this.messages = [page.root, ...this.messages];
+    for (const event of this.#passed) this.#apply(event);
     if (isFirst) this.placeNewLine();
     this.#session.arrived(this.room, messages);
     this.#changed();
@@ -211,7 +208,6 @@ export class Thread extends EventTarget {
   }
 
   #change(id, changed) {
-    if (this.#root?.id === id) this.#root = changed(this.#root);
     if (change(this, id, changed)) this.#changed("event");
   }
 

@@ -16,8 +16,7 @@ export class Threads extends EventTarget {
   #ask;
   #store;
   #seen;
-  #rooms = new Map(); // by room, by message: its summary; null without replies
-  #asking = new Map(); // by message, the replies that came since the server was asked
+  #rooms = new Map(); // by room, `{known, asked}`: by message its summary, null without replies; the replies since the server was asked
   #posted = new Map(); // by client_id, the ids of the reader's own last messages
   #told = new Map(); // by root, the seq of the newest reply that was in sight
 
@@ -40,13 +39,13 @@ export class Threads extends EventTarget {
   reset({ isAsked = false } = {}) {
     for (const thread of this.opened.values()) thread.end();
     this.opened.clear();
-    for (const known of [this.#rooms, this.#asking, this.#posted, this.#told]) known.clear();
+    for (const known of [this.#rooms, this.#posted, this.#told]) known.clear();
     if (isAsked) this.#seen.clear();
   }
 
   /** `{count, seq, at, authors: [{id, name}, …], isNew}` of the thread beneath a message; null without replies. */
   of(room, id) {
-    return this.#rooms.get(room)?.get(id) ?? null;
+    return this.#rooms.get(room)?.known.get(id) ?? null;
   }
 
   /** The id of a message of the reader's own that was posted a moment ago, or null. */
@@ -56,8 +55,8 @@ export class Threads extends EventTarget {
 
   /** Asks about the messages of a room that are here and of which nothing is known. */
   refresh(room) {
-    const known = this.#known(room);
-    const isUnknown = ({ id, thread }) => !thread && !known.has(id) && !this.#asking.has(id);
+    const { known, asked } = this.#of(room);
+    const isUnknown = ({ id, thread }) => !thread && !known.has(id) && !asked.has(id);
     const ids = (this.#store.room(room)?.messages ?? []).filter(isUnknown).map(({ id }) => id);
     for (let at = 0; at < ids.length; at += MOST_ASKED) void this.#load(room, ids.slice(at, at + MOST_ASKED));
   }
@@ -69,7 +68,8 @@ export class Threads extends EventTarget {
 
   /** A thread is shown whose root is perhaps not among the messages that are here. */
   need(room, id) {
-    if (!this.#known(room).has(id) && !this.#asking.has(id)) void this.#load(room, [id]);
+    const { known, asked } = this.#of(room);
+    if (!known.has(id) && !asked.has(id)) void this.#load(room, [id]);
   }
 
   /** The seq of the last reply in a thread that the reader has seen; 0 if there was none. */
@@ -87,27 +87,26 @@ export class Threads extends EventTarget {
     this.dispatchEvent(new CustomEvent("read", { detail: { room, thread: id, seq } }));
   }
 
-  #known(room) {
-    if (!this.#rooms.has(room)) this.#rooms.set(room, new Map());
+  #of(room) {
+    if (!this.#rooms.has(room)) this.#rooms.set(room, { known: new Map(), asked: new Map() });
     return this.#rooms.get(room);
   }
 
   /** What cannot be learnt now is asked for with the next page, or on the next connection. */
   async #load(room, ids) {
-    const known = this.#known(room);
-    for (const id of ids) this.#asking.set(id, []);
+    const { known, asked } = this.#of(room); // others, if its messages are forgotten meanwhile
+    for (const id of ids) asked.set(id, []);
     try {
       const threads = await this.#ask(room, ids);
-      if (this.#rooms.get(room) !== known) return; // they are of messages that are not here any more
       for (const id of ids) {
         const told = threads[id] ? this.#judged(room, id, threads[id]) : null;
-        known.set(id, this.#asking.get(id).reduce((summary, reply) => this.#added(summary, reply), told));
+        known.set(id, asked.get(id).reduce((summary, reply) => this.#added(summary, reply), told));
       }
       this.#changed(room);
     } catch (error) {
       if (error.code !== "connection.lost") console.debug(error);
     } finally {
-      for (const id of ids) this.#asking.delete(id);
+      for (const id of ids) asked.delete(id);
     }
   }
 
@@ -123,8 +122,8 @@ export class Threads extends EventTarget {
       this.#posted.set(clientId, id);
       if (this.#posted.size > MOST_POSTED) this.#posted.delete(this.#posted.keys().next().value);
     }
-    const known = this.#known(room);
-    this.#asking.get(thread)?.push(message);
+    const { known, asked } = this.#of(room);
+    asked.get(thread)?.push(message);
     if (!thread) known.set(id, null);
     else if (known.has(thread)) this.#tell(room, thread, this.#added(known.get(thread), message));
   }
@@ -145,7 +144,7 @@ export class Threads extends EventTarget {
   }
 
   #tell(room, id, summary) {
-    this.#known(room).set(id, summary);
+    this.#of(room).known.set(id, summary);
     this.#changed(room);
   }
 

@@ -380,3 +380,19 @@ test("of replies outside of what is here nothing is known", () => {
   assert.ok([...room.threadOf.keys()].every((seq) => seq >= room.prev));
   assert.equal(covers(room, room.prev - 1), false);
 });
+
+test("pages forwards and backwards leave out replies, and know them as long as their place is here", () => {
+  const mixed = (from, to) => Array.from({ length: to - from + 1 }, (_, place) => posted(from + place, "", BEN, place % 2 ? { thread: "r-2" } : {}));
+  const room = store.room("r");
+  store.applyPage("r", { messages: mixed(501, 510), head: 2_000, more_before: true, more_after: true, after: 510 });
+  store.applyPage("r", { messages: mixed(511, 520), head: 2_000, more_before: true, more_after: true, after: 520 }, { after: 510 });
+  assert.deepEqual([seqs(), room.threadOf.get(512), room.threadOf.get(513)], [[501, 503, 505, 507, 509, 511, 513, 515, 517, 519], "r-2", undefined]);
+  const older = Array.from({ length: 398 }, (_, place) => posted(103 + place));
+  store.applyPage("r", { messages: older, head: 2_000, more_before: true }, { before: 501 });
+  assert.deepEqual([room.messages.length, room.next, room.threadOf.has(502), room.threadOf.has(512)], [400, 503, true, false]);
+});
+
+test("what was kept is gone on from, though nothing of its newest page was said in the room", () => {
+  store.restore({ epoch: "e", rooms: [listed({ id: "k" })], pages: new Map([["k", { epoch: "e", seq: 9, messages: [], complete: false }]]) });
+  assert.deepEqual([store.room("k").prev, store.room("k").moreBefore], [10, true]);
+});

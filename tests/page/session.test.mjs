@@ -63,6 +63,33 @@ test("subscribes from the heads of the snapshot", async () => {
   assert.deepEqual(connection.of("sub")[0], { op: "sub", rooms: { r: 10 }, epoch: "e1" });
 });
 
+test("a reply in a thread is sent with it, and what answers it there, too; its draft is that of the thread", async () => {
+  const { connection, session, log } = await opened();
+  const place = { thread: "r-9", broadcast: true };
+  connection.answers.send = () => ({ id: `r-${++log.head}`, seq: log.head });
+  session.drafts.change("r-9", { text: "there" });
+  session.drafts.change("r", { text: "still being written" });
+  const { client_id } = session.send("r", "there", null, [], place);
+  await settled();
+  assert.deepEqual([session.drafts.of("r-9").text, session.drafts.of("r").text], ["", "still being written"]);
+  connection.says("event", posted(11, { author: ME, client_id, thread: "r-9" }));
+  session.send("r", "and more", { client_id }, [], { thread: "r-9" });
+  await settled();
+  const sent = connection.of("send").map(({ body, thread, broadcast, reply_to }) => [body, thread, broadcast, reply_to]);
+  assert.deepEqual(sent, [["there", "r-9", true, undefined], ["and more", "r-9", undefined, "r-11"]]);
+});
+
+test("threads of what is here are asked about with each page, on each connection, and not after a sign-out", async () => {
+  const { connection, session, log } = await opened();
+  assert.deepEqual(connection.of("threads").map(({ messages }) => messages), [["r-9", "r-10"]]); // the answer was none
+  connection.answers.threads = () => ({ threads: { "r-9": { count: 1, seq: 10, at: "2026-01-01T00:00:00.000Z", authors: [BEN] }, "r-10": { count: "many" } } });
+  connection.says("hello", { epoch: log.epoch });
+  await settled();
+  assert.deepEqual([session.threads.of("r", "r-9").count, session.threads.of("r", "r-10")], [1, null]);
+  await session.signOut();
+  assert.equal(session.threads.of("r", "r-9"), null);
+});
+
 test("asks for what is preferred with the rooms, not after them, and follows its events", async () => {
   const { connection, store } = await opened();
   const [first, second] = connection.asked.map(({ op }) => op);

@@ -68,6 +68,8 @@ test("replies in a thread are asked nothing about, and what failed is asked for 
   threads.refresh("r");
   asked[0].reject(Object.assign(new Error(), { code: "connection.lost" }));
   await settled();
+  threads.refreshAll();
+  assert.equal(asked.length, 1); // nobody looks at the room
   store.room("r").opened = true;
   threads.refreshAll();
   assert.deepEqual(asked.map(({ ids }) => ids), [["r-9"], ["r-9"]]);
@@ -110,6 +112,17 @@ test("a thread has something new until its newest reply was in sight, after a re
   assert.equal(told("r-7")[3], false);
 });
 
+test("a reply that came to a thread that was never open is new after a reload, too", async () => {
+  page(6, 10);
+  await answer(asked[0], { "r-7": summary(2, 7) });
+  store.applyEvent(reply(11, "r-7"));
+  begin();
+  store.room("r").readAtFirst = 11;
+  page(6, 10);
+  await answer(asked[0], { "r-7": summary(3, 11), "r-6": summary(1, 11) });
+  assert.deepEqual([told("r-7")[3], told("r-6")[3]], [true, false]);
+});
+
 test("what people say whom one blocks is nothing new", async () => {
   store.block(new Set(["ben"]));
   page(6, 10);
@@ -121,10 +134,10 @@ test("what people say whom one blocks is nothing new", async () => {
 test("messages that are forgotten are asked about anew, and a late answer about them counts no more", async () => {
   page(6, 10);
   store.forgetMessages("r");
-  await answer(asked[0], { "r-9": summary(1, 10) });
-  assert.equal(threads.of("r", "r-9"), null);
   store.subscribed("r", 10);
   page(6, 10);
+  await answer(asked[0], { "r-9": summary(1, 10) });
+  assert.equal(threads.of("r", "r-9"), null);
   await answer(asked[1], { "r-9": summary(2, 10) });
   assert.equal(told("r-9")[0], 2);
 });
@@ -143,4 +156,14 @@ test("what was seen goes with a sign-out, and counts for nobody else", () => {
 test("the reader's own last messages are known by their client_id", () => {
   store.applyEvent(reply(11, "r-9", ME));
   assert.deepEqual([threads.postedAs("c11"), threads.postedAs("c10")], ["r-11", null]);
+  for (let seq = 12; seq < 62; seq += 1) store.applyEvent(posted(seq, { author: ME }));
+  assert.deepEqual([threads.postedAs("c11"), threads.postedAs("c12")], [null, "r-12"]);
+});
+
+test("this device knows of the last 300 threads", () => {
+  for (let seq = 11; seq < 311; seq += 1) threads.markSeen("r", `r-${seq}`, 1_000 + seq);
+  threads.markSeen("r", "r-11", 2_000);
+  threads.markSeen("r", "r-311", 2_000);
+  begin();
+  assert.deepEqual(["r-11", "r-12", "r-13"].map((id) => threads.seen("r", id)), [2_000, 8, 1_013]);
 });

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, WebSocketRoute, expect
+from playwright.sync_api import Browser, Locator, WebSocketRoute, expect
 
 from tests.page.people import PASSWORD, Person, Server
 from tests.plugins.pictures import png
@@ -105,9 +105,11 @@ def populate(browser: Browser, server: Server) -> None:
     tomatoes = olga.page.get_by_test_id("message").filter(has_text="tomatoes")
     kept = {"message": tomatoes.get_attribute("data-id")}
     assert olga.context.request.post(f"{olga.url}/api/v1/saved", data=kept).ok
-    reply_in_thread(ben, kept["message"], "In the shade, please.")
-    reply_in_thread(olga, kept["message"], LONG)
-    reply_in_thread(ben, kept["message"], "All of them?", broadcast=True)
+    asked = olga.page.get_by_test_id("message").filter(has_text="@olga hello")
+    root = asked.get_attribute("data-id")
+    reply_in_thread(olga, root, LONG)
+    reply_in_thread(ben, root, "In the shade, please.")
+    reply_in_thread(ben, root, "All of them?", broadcast=True)
     upload(olga)
     react(olga, "tomatoes", "party")
     answer = ben.context.request.put(f"{ben.url}/api/v1/me/picture", data=png(64, 64))
@@ -255,6 +257,21 @@ class Tour:
         self.page.get_by_test_id("room").filter(has_text=name).click()
         expect(self.page.get_by_test_id("room-title")).to_have_text(name)
 
+    def _message(self, text: str) -> Locator:
+        """The message of the room with this text, in the middle of the list."""
+        row = self.page.get_by_test_id("message").filter(has_text=text)
+        expect(row.or_(self.page.get_by_test_id("message").first).first).to_be_attached()
+        for top in range(0, 2_000, 400):
+            if row.count():
+                break
+            self.page.get_by_test_id("scroller").evaluate("(node, top) => node.scroll(0, top)", top)
+            frames = (
+                "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+            )
+            self.page.evaluate(frames)
+        row.evaluate("(node) => node.scrollIntoView({ block: 'center' })")
+        return row
+
     def _room(self) -> Iterator[str]:
         page = self.page
         self._open("Open to all")
@@ -277,17 +294,16 @@ class Tour:
         expect(messages.filter(has_text="notes.txt")).to_be_visible()
         expect(messages.get_by_role("button", name="Order")).to_be_visible()
         yield "room"
-        own = messages.filter(has_text="tomatoes")
-        own.focus()
-        yield "room-actions"
-        own.get_by_test_id("thread-replies").click()
+        self._message("@olga hello").get_by_test_id("thread-replies").click()
         replies = page.get_by_test_id("thread").get_by_test_id("message")
         expect(replies).to_have_count(4)
         yield "thread"
         replies.last.focus()
         yield "thread-actions"
         page.get_by_test_id("room-panel").locator("header button").last.click()
+        own = self._message("tomatoes")
         own.focus()
+        yield "room-actions"
         own.get_by_test_id("reply").click()
         yield "room-reply"
         page.keyboard.press("Escape")
@@ -340,13 +356,13 @@ class Tour:
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
         expect(page.get_by_test_id("people-dialog")).to_have_count(0)
-        own = page.get_by_test_id("message").filter(has_text="tomatoes")
+        own = self._message("tomatoes")
         own.focus()
         own.get_by_test_id("delete").click()
         expect(page.get_by_test_id("ask")).to_be_visible()
         yield "question"
         page.keyboard.press("Escape")
-        theirs = page.get_by_test_id("message").filter(has_text="@olga hello")
+        theirs = self._message("@olga hello")
         theirs.focus()
         theirs.get_by_test_id("place-reports.report").press("Enter")
         expect(page.locator(".reports-dialog")).to_be_visible()
