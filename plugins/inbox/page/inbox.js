@@ -1,6 +1,11 @@
-/** A button in the side bar with the number of what is new for the reader, and the list that it opens. */
+/**
+ * A button in the side bar with the number of what is new for the reader, and the list that it opens; and one in the head
+ * of each thread that follows it, or not.
+ */
 
 const LABEL = { en: "Activity", ja: "アクティビティ" };
+const FOLLOW = { en: "Follow this thread", ja: "スレッドをフォロー" };
+const UNFOLLOW = { en: "Stop following this thread", ja: "スレッドのフォローを解除" };
 const BELL = "M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15zM10 21h4";
 const PAUSE_MS = 500; // what comes in a row is asked for once
 
@@ -31,4 +36,32 @@ export default function begin(page) {
     },
     mount: async (element, { close }) => (await import("./list.js")).show(page, element, close),
   });
+  followThreads(page);
+}
+
+function followThreads(page) {
+  let open = { thread: null, following: false };
+
+  /** Learns whether a thread is followed; with `following`, has it be so, or not. */
+  async function ask(thread, following = undefined) {
+    const answer = await page.call("follow", { message: thread, following });
+    if (open.thread !== thread || open.following === answer.following) return;
+    open = { thread, following: answer.following };
+    page.relabel();
+  }
+
+  page.place("thread.actions/v1", {
+    id: "follow",
+    icon: BELL,
+    label: ({ thread }) => {
+      if (open.thread !== thread) {
+        open = { thread, following: false };
+        ask(thread).catch(() => {}); // of one that is gone there is nothing to learn
+      }
+      return page.said(open.following ? UNFOLLOW : FOLLOW);
+    },
+    run: ({ thread }) => ask(thread, !open.following),
+  });
+  // Who replies follows the thread from then on.
+  page.onThreadRead(({ thread, seq }) => page.call("read", { thread, seq }).then(() => ask(thread)).catch(() => {}));
 }
