@@ -133,9 +133,10 @@ export class Session extends Requests {
     this.#store.renamed(me);
   }
 
-  /** As `RoomHistory.open`. */
-  open(room) {
-    return this.#history.open(room);
+  /** As `RoomHistory.open`; what was kept or left there may have threads that are not known yet. */
+  async open(room) {
+    await this.#history.open(room);
+    this.threads.refresh(room);
   }
 
   loadAround(room, seq) {

@@ -10,6 +10,7 @@ import { SeenThreads } from "./seen-threads.js";
 
 const AUTHORS = 3;
 const MOST_POSTED = 50;
+const MOST_KNOWN = 500; // messages of a room, until those that are not here any more go
 
 export class Threads extends EventTarget {
   opened = new Map(); // by the id of the root, those that were shown here (lib/thread.js), the last one at the end
@@ -55,6 +56,7 @@ export class Threads extends EventTarget {
 
   /** Asks about the messages of a room that are here and of which nothing is known. */
   refresh(room) {
+    this.#prune(room);
     const { known, asked } = this.#of(room);
     const isUnknown = ({ id, thread }) => !thread && !known.has(id) && !asked.has(id);
     const ids = (this.#store.room(room)?.messages ?? []).filter(isUnknown).map(({ id }) => id);
@@ -92,6 +94,13 @@ export class Threads extends EventTarget {
     return this.#rooms.get(room);
   }
 
+  #prune(room) {
+    const { known } = this.#of(room);
+    if (known.size <= MOST_KNOWN) return;
+    const here = new Set(this.#store.room(room)?.messages.map(({ id }) => id));
+    for (const id of known.keys()) if (!here.has(id) && !this.opened.has(id)) known.delete(id);
+  }
+
   /** What cannot be learnt now is asked for with the next page, or on the next connection. */
   async #load(room, ids) {
     const { known, asked } = this.#of(room); // others, if its messages are forgotten meanwhile
@@ -122,6 +131,8 @@ export class Threads extends EventTarget {
       this.#posted.set(clientId, id);
       if (this.#posted.size > MOST_POSTED) this.#posted.delete(this.#posted.keys().next().value);
     }
+    if (!this.#rooms.has(room)) return; // nothing of it was shown
+    this.#prune(room);
     const { known, asked } = this.#of(room);
     asked.get(thread)?.push(message);
     if (!thread) known.set(id, null);

@@ -47,6 +47,7 @@ async function opened({ head = 10, factory = new FakeIndexedDB() } = {}) {
     rooms: () => ({ rooms: [{ id: "r", name: "Room", kind: "public", head: log.head, read: log.head, unread: 0, mentions: 0 }] }),
     sub: ({ rooms }) => ({ rooms: Object.fromEntries(Object.keys(rooms).map((id) => [id, { state: log.state, head: log.head }])) }),
     history: () => ({ messages: [stored(log.head - 1), stored(log.head)], head: log.head }),
+    threads: () => ({ threads: {} }),
   };
   const store = new RoomsStore();
   const records = new Records({ database: new Database({ factory }) });
@@ -79,15 +80,25 @@ test("a reply in a thread is sent with it, and what answers it there, too; its d
   assert.deepEqual(sent, [["there", "r-9", true, undefined], ["and more", "r-9", undefined, "r-11"]]);
 });
 
-test("threads of what is here are asked about with each page, on each connection, and not after a sign-out", async () => {
+test("threads of what is here are asked about with each page, and again if that failed; a sign-out forgets them", async () => {
   const { connection, session, log } = await opened();
-  assert.deepEqual(connection.of("threads").map(({ messages }) => messages), [["r-9", "r-10"]]); // the answer was none
-  connection.answers.threads = () => ({ threads: { "r-9": { count: 1, seq: 10, at: "2026-01-01T00:00:00.000Z", authors: [BEN] }, "r-10": { count: "many" } } });
+  const asked = () => connection.of("threads").map(({ messages }) => messages.join(" "));
+  assert.deepEqual(asked(), ["r-9 r-10"]);
   connection.says("hello", { epoch: log.epoch });
   await settled();
-  assert.deepEqual([session.threads.of("r", "r-9").count, session.threads.of("r", "r-10")], [1, null]);
+  assert.deepEqual(asked(), ["r-9 r-10"]);
+  connection.answers.threads = () => new RequestError({ code: "connection.lost", message: "", retry: "later" });
+  Object.assign(log, { head: 20, state: "gap" });
+  connection.says("hello", { epoch: log.epoch });
+  await settled();
+  connection.answers.threads = () => ({ threads: { "r-19": { count: 1, seq: 20, at: "2026-01-01T00:00:00.000Z", authors: [BEN] }, "r-20": { count: "many" } } });
+  log.state = "live";
+  connection.says("hello", { epoch: log.epoch });
+  await settled();
+  assert.equal(asked().at(-1), "r-19 r-20");
+  assert.deepEqual([session.threads.of("r", "r-19").count, session.threads.of("r", "r-20")], [1, null]);
   await session.signOut();
-  assert.equal(session.threads.of("r", "r-9"), null);
+  assert.equal(session.threads.of("r", "r-19"), null);
 });
 
 test("asks for what is preferred with the rooms, not after them, and follows its events", async () => {
@@ -565,7 +576,7 @@ async function restored({ head, epoch = "e1", open = false }) {
   const before = store.room("r").messages.map(({ seq }) => seq);
   connection.says("hello", { epoch });
   await settled();
-  return { connection, store, before };
+  return { connection, store, session, before };
 }
 
 test("what was kept is shown at once, and only what came since is asked for", async () => {
@@ -576,6 +587,13 @@ test("what was kept is shown at once, and only what came since is asked for", as
   connection.says("event", posted(11));
   connection.says("event", posted(12));
   assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [9, 10, 11, 12]);
+});
+
+test("threads of what was kept are asked about when the room is opened", async () => {
+  const { connection, session } = await restored({ head: 10 });
+  assert.deepEqual(connection.of("threads"), []);
+  await session.open("r");
+  assert.deepEqual(connection.of("threads").map(({ messages }) => messages), [["r-9", "r-10"]]);
 });
 
 test("of a room that went far since, a page is loaded, and only if it is open", async () => {

@@ -167,3 +167,13 @@ test("this device knows of the last 300 threads", () => {
   begin();
   assert.deepEqual(["r-11", "r-12", "r-13"].map((id) => threads.seen("r", id)), [2_000, 8, 1_013]);
 });
+
+test("of messages that are not here any more nothing stays known, but of threads that were open", async () => {
+  page(6, 10);
+  await answer(asked[0], { "r-6": summary(1, 7), "r-7": summary(1, 8) });
+  threads.opened.set("r-7", { end: () => {} });
+  for (let seq = 11; seq < 900; seq += 1) store.applyEvent(posted(seq));
+  assert.deepEqual([told("r-6"), told("r-7")], [undefined, [1, 8, "ben", false]]);
+  store.applyEvent(reply(900, "r-899"));
+  assert.equal(told("r-899")[0], 1);
+});
