@@ -645,3 +645,14 @@ test("a message that answers one of another queue waits until that is there", as
   await settled();
   assert.deepEqual([bodies(), asked[1].reply_to], [["reply", "answer"], "r-7"]);
 });
+
+test("a reply that was left unsent is one in its thread when the page is opened again", async () => {
+  const factory = new FakeIndexedDB();
+  const { outbox } = await opened({ send: async () => { throw gone(); }, factory });
+  outbox.add("r", "in the tunnel", null, [], null, { thread: "r-1", broadcast: true });
+  await settled();
+  const { asked, send } = server();
+  await opened({ send, factory });
+  await settled();
+  assert.deepEqual(asked.map(({ body, thread, broadcast }) => [body, thread, broadcast]), [["in the tunnel", "r-1", true]]);
+});
