@@ -73,7 +73,9 @@ test("a reply in a thread is sent with it, and what answers it there, too; its d
   const { client_id } = session.send("r", "there", null, [], place);
   await settled();
   assert.deepEqual([session.drafts.of("r-9").text, session.drafts.of("r").text], ["", "still being written"]);
-  connection.says("event", posted(11, { author: ME, client_id, thread: "r-9" }));
+  connection.says("event", posted(11, { author: { id: "me", name: "Aya" }, client_id, thread: "r-9" }));
+  assert.equal(session.outbox.unsent, 0);
+  assert.deepEqual(session.outbox.in("r"), []);
   session.send("r", "and more", { client_id }, [], { thread: "r-9" });
   await settled();
   const sent = connection.of("send").map(({ body, thread, broadcast, reply_to }) => [body, thread, broadcast, reply_to]);

@@ -120,6 +120,14 @@ test("the line of new replies stands where seeing them ended, never above the ro
   assert.deepEqual([thread.newFrom, thread.unread], [201, 1]);
 });
 
+test("what is written goes to the thread, and to the room if that is wanted", () => {
+  const sent = [];
+  session.send = (...given) => sent.push(given);
+  open().send("hello", null, []);
+  open().send("all", null, [], { broadcast: true });
+  assert.deepEqual(sent.map(([room, body, , , place]) => [room, body, place]), [["r", "hello", { thread: "r-5", broadcast: false }], ["r", "all", { thread: "r-5", broadcast: true }]]);
+});
+
 test("it has the reader's messages to this thread alone, and the last ones that were open are kept up to date", async () => {
   const first = open();
   assert.deepEqual(first.outgoing.map(({ client_id: id }) => id), ["a"]);

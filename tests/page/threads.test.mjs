@@ -176,4 +176,20 @@ test("of messages that are not here any more nothing stays known, but of threads
   assert.deepEqual([told("r-6"), told("r-7")], [undefined, [1, 8, "ben", false]]);
   store.applyEvent(reply(900, "r-899"));
   assert.equal(told("r-899")[0], 1);
+  for (let from = 1_000; from < 2_000; from += 100) {
+    store.applyPage("r", { messages: Array.from({ length: 100 }, (_, place) => posted(from + place)), head: 3_000, more_before: true });
+    threads.refresh("r");
+    await answer(asked.at(-1), {});
+  }
+  store.applyPage("r", { messages: [posted(1_000), posted(1_999)], head: 3_000, more_before: true });
+  threads.refresh("r");
+  assert.deepEqual(asked.at(-1).ids, ["r-1000"]);
+});
+
+test("nothing is noted of a room of which nothing was shown", () => {
+  store.applyEvent(posted(11));
+  page(6, 10);
+  store.room("r").messages.push(posted(11));
+  threads.refresh("r");
+  assert.deepEqual(asked.at(-1).ids, ["r-11"]);
 });
