@@ -80,6 +80,9 @@ CODES: dict[str, Meaning] = {
     "blob.none": Meaning(501, "never", "This server keeps no files."),
     "blob.not_found": Meaning(404, "refresh", "There is no such file."),
     "blob.too_large": Meaning(413, "never", "The file is larger than the server accepts."),
+    "blob.broken_picture": Meaning(
+        422, "never", "This picture is broken, so what a camera wrote into it cannot be removed."
+    ),
     "blob.offset": Meaning(409, "refresh", "The upload continues at another place."),
     "blob.busy": Meaning(423, "later", "Another connection continues this upload."),
     "blob.unavailable": Meaning(503, "later", "Files are not available at the moment."),

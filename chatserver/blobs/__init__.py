@@ -5,6 +5,8 @@ ownership.py   which installation may write and remove
 taking.py      stores a blob from a stream of parts
 judging.py     asks plugins about files that come
 content.py     what a file is by its first bytes
+metadata.py    which bytes of a picture are kept without its metadata; exif.py: its orientation
+cleaning.py    writes a picture anew without them, before anybody reads it
 streams.py     counts, hashes and joins parts
 uploads.py     resumable uploads, in pieces
 locks.py       one writer for an upload over all nodes

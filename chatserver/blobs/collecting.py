@@ -127,7 +127,7 @@ class Collector:
                 UPLOADS, blob, found, encode(upload.ended("gone"))
             ):
                 return  # somebody continues it
-            await self._delete(upload.pieces)
+            await self._delete((*upload.pieces, *upload.cleaned))
             await self._store.delete(LOCKS, blob)
             await self._store.delete(UPLOADS, blob)
         if await self._store.get(BLOBS, blob) is None:
@@ -177,10 +177,16 @@ class Collector:
 
 
 def _pieces(upload: bytes | None, blob: bytes | None) -> set[str] | None:
-    """Keys of the pieces that the records name; None if a record cannot be read, so that all are kept."""
+    """Keys of the pieces that the records name; None if a record cannot be read, so that all are kept.
+
+    A blob needs nothing else of its upload.
+    """
     try:
-        of_upload = () if upload is None else read_upload(upload).pieces
-        of_blob = () if blob is None else read_blob(blob).blob.pieces
+        if blob is not None:
+            return {piece.key for piece in read_blob(blob).blob.pieces}
+        if upload is not None:
+            known = read_upload(upload)
+            return {piece.key for piece in (*known.pieces, *known.cleaned)}
     except UNREADABLE:
         return None
-    return {piece.key for piece in (*of_upload, *of_blob)}
+    return set()

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from chatserver.blobs.exif import MARK, SIDEWAYS, orientation_of
 from chatserver.blobs.model import ANY_TYPE
 from chatserver.blobs.serving import SHOWN
 
@@ -21,7 +22,6 @@ JPEG = b"\xff\xd8\xff"
 JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the markers SOF
 JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 JPEG_SCAN, JPEG_EXIF = 0xDA, 0xE1
-ORIENTATION = 0x0112
 WEBM = b"\x1a\x45\xdf\xa3"
 _PICTURE_SIZES = re.compile(rb"ispe\0{4}(.{4})(.{4})", re.S)
 
@@ -107,25 +107,10 @@ def _jpeg(head: bytes) -> Sides:
             continue
         end = place + 2 + int.from_bytes(head[place + 2 : place + 4], "big")
         if marker == JPEG_EXIF:
-            is_turned = is_turned or _is_turned(head[place + 4 : end])
+            exif = head[place + 4 : end]
+            is_turned = is_turned or (exif.startswith(MARK) and orientation_of(exif) in SIDEWAYS)
         place = end
     return 0, 0
-
-
-def _is_turned(exif: bytes) -> bool:
-    """Whether what is stored lies on its side: orientations 5 to 8 of a picture's first directory."""
-    if exif[:6] != b"Exif\0\0" or exif[6:8] not in (b"II", b"MM"):
-        return False
-    order, tiff = ("little" if exif[6:8] == b"II" else "big"), exif[6:]
-
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(tiff[at : at + size], order)  # type: ignore[arg-type]
-
-    first = number(4, 4)
-    for entry in range(first + 2, first + 2 + 12 * min(number(first, 2), MOST_PARTS), 12):
-        if number(entry, 2) == ORIENTATION:
-            return 5 <= number(entry + 8, 2) <= 8
-    return False
 
 
 def _avif(head: bytes) -> Sides:

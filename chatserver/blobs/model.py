@@ -63,15 +63,18 @@ class BlobRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     kept: can be read and referred to. condemned: the same, but removed if nothing refers to it soon; a reference
     makes it `kept` again. gone: its content is being removed; nothing makes it come back.
+
+    `uploaded` is the size in bytes that was uploaded if the blob has another one.
     """
 
     blob: Blob
     state: Literal["kept", "condemned", "gone"] = "kept"
     since: float = 0.0
+    uploaded: int | None = None
 
     def at(self, state: Literal["kept", "condemned", "gone"], since: float) -> "BlobRecord":
         """The record after a step."""
-        return BlobRecord(blob=self.blob, state=state, since=since)
+        return msgspec.structs.replace(self, state=state, since=since)
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -90,7 +93,10 @@ class Owned(msgspec.Struct, frozen=True):
 
 
 class UploadRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """An upload that is not complete. `state`: open; done: becomes a blob; gone: is being removed."""
+    """An upload that is not complete. `state`: open; done: becomes a blob; gone: is being removed.
+
+    `cleaned` is the content without metadata, once it is done, if that is not `pieces` themselves.
+    """
 
     id: str
     owner: str
@@ -100,6 +106,7 @@ class UploadRecord(msgspec.Struct, frozen=True, kw_only=True):
     since: float
     pieces: tuple[Piece, ...] = ()
     sha256: str = ""  # of the content, if one piece has all of it
+    cleaned: tuple[Piece, ...] = ()
     state: Literal["open", "done", "gone"] = "open"
 
     @property
@@ -107,9 +114,11 @@ class UploadRecord(msgspec.Struct, frozen=True, kw_only=True):
         """Number of bytes that are stored."""
         return sum(piece.size for piece in self.pieces)
 
-    def ended(self, state: Literal["done", "gone"]) -> "UploadRecord":
+    def ended(
+        self, state: Literal["done", "gone"], cleaned: tuple[Piece, ...] = ()
+    ) -> "UploadRecord":
         """The record when it becomes a blob, or is removed."""
-        return msgspec.structs.replace(self, state=state)
+        return msgspec.structs.replace(self, state=state, cleaned=cleaned or self.cleaned)
 
 
 encode = msgspec.json.encode

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from loguru import logger
 
+from chatserver.blobs.cleaning import Cleaner
 from chatserver.blobs.collecting import Collector
 from chatserver.blobs.judging import Allow, Judging
 from chatserver.blobs.locks import Locks
@@ -188,8 +189,11 @@ class _Parts:
         self.ownership = Ownership(store, blobs, epoch)
         self.quota = Quota(store, config, now)
         self.references = References(store, now)
-        self.taking = Taking(store, blobs, self.ownership, self.quota, judging, now)
-        self.uploads = Uploads(store, blobs, self.ownership, self.quota, Locks(store), judging, now)
+        cleaner = Cleaner(blobs, keeps_metadata=config.keep_metadata)
+        self.taking = Taking(store, blobs, self.ownership, self.quota, judging, cleaner, now)
+        self.uploads = Uploads(
+            store, blobs, self.ownership, self.quota, Locks(store), judging, cleaner, now
+        )
         self.collector = Collector(
             store, blobs, self.ownership, self.references, self.quota, config, removed, now
         )

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
 
-from chatserver.blobs.content import content_of
+from chatserver.blobs.cleaning import BROKEN, Clean, Cleaner
 from chatserver.blobs.judging import Judging
 from chatserver.blobs.model import (
     BLOBS,
@@ -44,8 +44,10 @@ class Taking:
         ownership: Ownership,
         quota: Quota,
         judging: Judging,
+        cleaner: Cleaner,
         now: Callable[[], float] = time.time,
     ) -> None:
+        self._cleaner = cleaner
         self._store, self._blobs, self._ownership = store, blobs, ownership
         self._quota, self._judging, self._now = quota, judging, now
 
@@ -74,23 +76,25 @@ class Taking:
                     raise ChatError(
                         "request.invalid", f"Expected {size} bytes, got {measured.size}."
                     )
-                content = content_of(bytes(measured.head), media_type)
+                stored = Piece(piece.key, measured.size)
+                cleaned = await self._cleaned(blob, stored, media_type)
+                kept = cleaned.new or stored
                 made = Blob(
                     id=blob,
                     owner=owner,
                     name=name,
-                    media_type=content.media_type,
-                    size=measured.size,
-                    sha256=measured.sha256,
+                    media_type=cleaned.content.media_type,
+                    size=kept.size,
+                    sha256=cleaned.sha256 or measured.sha256,
                     at=time_text(self._now()),
-                    pieces=(Piece(piece.key, measured.size),),
-                    width=content.width,
-                    height=content.height,
+                    pieces=(kept,),
+                    width=cleaned.content.width,
+                    height=cleaned.content.height,
                 )
                 try:
                     await self._judging.arrived(made)
                 except ChatError:
-                    await self._blobs.delete(piece.key)
+                    await self._blobs.delete(kept.key)
                     raise
                 await record(self._store, made, self._now())
         except BaseException:
@@ -99,6 +103,18 @@ class Taking:
             raise
         await self._quota.settle(owner, blob, made.size)
         return made
+
+    async def _cleaned(self, blob: str, stored: Piece, media_type: str) -> Clean:
+        """Look at what is stored; it is removed if something else takes its place, or if it is refused."""
+        try:
+            cleaned = await self._cleaner.clean(blob, (stored,), media_type)
+        except ChatError as error:
+            if error.code == BROKEN:
+                await self._blobs.delete(stored.key)
+            raise
+        if cleaned.new is not None:
+            await self._blobs.delete(stored.key)
+        return cleaned
 
 
 async def reserve(
@@ -118,6 +134,6 @@ async def reserve(
         raise
 
 
-async def record(store: Store, blob: Blob, since: float) -> None:
-    """Make a blob known, once all of its content is stored."""
-    await store.add(BLOBS, blob.id, encode(BlobRecord(blob=blob, since=since)))
+async def record(store: Store, blob: Blob, since: float, uploaded: int | None = None) -> None:
+    """Make a blob known, once all of its content is stored; see `BlobRecord` for `uploaded`."""
+    await store.add(BLOBS, blob.id, encode(BlobRecord(blob=blob, since=since, uploaded=uploaded)))

@@ -6,12 +6,12 @@ What arrived before a connection broke is kept. The protocol over HTTP, tus 1.0,
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 
 import msgspec
 
-from chatserver.blobs.content import content_of
+from chatserver.blobs.cleaning import BROKEN, LONGER_BYTES, Cleaner
 from chatserver.blobs.judging import REFUSED, Judging
 from chatserver.blobs.locks import Locks
 from chatserver.blobs.model import (
@@ -31,7 +31,7 @@ from chatserver.blobs.model import (
 )
 from chatserver.blobs.ownership import Ownership
 from chatserver.blobs.quota import Quota
-from chatserver.blobs.streams import Measured, head_of, joined
+from chatserver.blobs.streams import Measured, joined
 from chatserver.blobs.taking import record, reserve
 from chatserver.errors import ChatError
 from chatserver.hooks.blobs import Blobs
@@ -42,7 +42,10 @@ LONG_AGO = 0.0  # a Unix time after which `blobs.keep_hours` have passed
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """An upload as its user sees it: `offset` bytes of `size` are stored. `blob` is there when all are."""
+    """An upload as its user sees it: `offset` bytes of `size` are stored. `blob` is there when all are.
+
+    The blob of a picture is smaller if it came with metadata.
+    """
 
     id: str
     name: str
@@ -62,11 +65,12 @@ class Uploads:
         quota: Quota,
         locks: Locks,
         judging: Judging,
+        cleaner: Cleaner,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._blobs, self._ownership = store, blobs, ownership
         self._quota, self._locks, self._now = quota, locks, now
-        self._judging = judging
+        self._judging, self._cleaner = judging, cleaner
 
     async def create(
         self,
@@ -158,41 +162,56 @@ class Uploads:
     async def _finish(self, known: UploadRecord) -> Upload:
         """Make the blob of a complete upload. May be repeated, also on several nodes at once.
 
-        If plugins refuse what has arrived, the upload is removed; if one of them fails, the client may try again.
+        If what has arrived is a broken picture, or plugins refuse it, the upload is removed; if one of them fails, the
+        client may try again.
         """
-        sha256 = known.sha256 or await self._hash(known)
         found = await self._store.get(UPLOADS, known.id)
         if found is None or read_upload(found).state == "gone":
             return await self._finished(known.id, known.owner)
-        content = content_of(await head_of(self._blobs, known.pieces), known.media_type)
-        blob = Blob(
-            id=known.id,
-            owner=known.owner,
-            name=known.name,
-            media_type=content.media_type,
-            size=known.size,
-            sha256=sha256,
-            at=time_text(self._now()),
-            pieces=known.pieces,
-            width=content.width,
-            height=content.height,
-        )
+        pieces = read_upload(found).cleaned or known.pieces
+        new: Piece | None = None
         try:
+            cleaned = await self._cleaner.clean(known.id, pieces, known.media_type)
+            new = cleaned.new
+            pieces = pieces if new is None else (new,)
+            blob = Blob(
+                id=known.id,
+                owner=known.owner,
+                name=known.name,
+                media_type=cleaned.content.media_type,
+                size=sum(piece.size for piece in pieces),
+                sha256=cleaned.sha256 or await self._hash(known, pieces),
+                at=time_text(self._now()),
+                pieces=pieces,
+                width=cleaned.content.width,
+                height=cleaned.content.height,
+            )
             await self._judging.arrived(blob)
+            done = known.ended("done", () if pieces == known.pieces else pieces)
+            if not await self._store.swap(UPLOADS, known.id, found, encode(done)):
+                raise ChatError("blob.busy", after_ms=1000)
         except ChatError as error:
-            if error.code == REFUSED:
+            if new is not None:
+                await self._blobs.delete(new.key)
+            if error.code in (REFUSED, BROKEN):
                 await self._remove(found, known)
             raise
-        if not await self._store.swap(UPLOADS, known.id, found, encode(known.ended("done"))):
-            raise ChatError("blob.busy", after_ms=1000)
-        await record(self._store, blob, self._now())
-        await self._quota.settle(known.owner, known.id, known.size)
+        await record(self._store, blob, self._now(), known.size)
+        await self._quota.settle(known.owner, known.id, blob.size)
+        if done.cleaned:
+            await self._delete(known.pieces)
         await self._store.delete(UPLOADS, known.id)
         return await self._finished(known.id, known.owner)
 
-    async def _hash(self, known: UploadRecord) -> str:
+    async def _delete(self, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            await self._blobs.delete(piece.key)
+
+    async def _hash(self, known: UploadRecord, pieces: Sequence[Piece]) -> str:
         """The hash of all pieces, which are read back for it: so nothing is missing when the blob is made."""
-        measured = Measured(joined(self._blobs, known.pieces), known.size)
+        if known.sha256 and pieces == known.pieces:
+            return known.sha256
+        measured = Measured(joined(self._blobs, pieces), known.size + LONGER_BYTES)
         async for _ in measured:
             pass
         return measured.sha256
@@ -217,8 +236,7 @@ class Uploads:
     async def _remove(self, found: bytes, known: UploadRecord) -> None:
         if not await self._store.swap(UPLOADS, known.id, found, encode(known.ended("gone"))):
             raise ChatError("blob.busy", after_ms=1000)
-        for piece in known.pieces:
-            await self._blobs.delete(piece.key)
+        await self._delete((*known.pieces, *known.cleaned))
         await self._quota.give_back(known.owner, known.id)
         await self._store.delete(UPLOADS, known.id)
 
@@ -237,10 +255,12 @@ class Uploads:
     async def _finished(self, upload: str, owner: str) -> Upload:
         """The upload that has become a blob. Raises `ChatError` blob.not_found."""
         found = await self._store.get(BLOBS, upload)
-        blob = None if found is None else read_blob(found).blob
-        if blob is None or blob.owner != owner:
+        record = None if found is None else read_blob(found)
+        if record is None or record.blob.owner != owner:
             raise ChatError("blob.not_found")
-        return Upload(id=blob.id, name=blob.name, size=blob.size, offset=blob.size, blob=blob)
+        blob = record.blob
+        size = blob.size if record.uploaded is None else record.uploaded
+        return Upload(id=blob.id, name=blob.name, size=size, offset=size, blob=blob)
 
 
 class _Stoppable:

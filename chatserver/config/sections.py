@@ -542,6 +542,13 @@ class BlobsConfig(Section, frozen=True, kw_only=True):
     uploads_per_user: Annotated[
         Count, Meta(description="Most uploads of one user at the same time, on all nodes.")
     ] = 5
+    keep_metadata: Annotated[
+        bool,
+        Meta(
+            description="Keep what cameras and programs write into JPEG, PNG and WebP pictures, such as the place. "
+            "Otherwise it is removed from new files before anybody can download them."
+        ),
+    ] = False
     keep_hours: Annotated[
         float,
         Meta(

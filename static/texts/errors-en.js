@@ -54,6 +54,7 @@ export default {
   "error.blob.none": "This server keeps no files.",
   "error.blob.not_found": "There is no such file.",
   "error.blob.too_large": "The file is larger than the server accepts.",
+  "error.blob.broken_picture": "This picture is broken, so what a camera wrote into it cannot be removed.",
   "error.blob.offset": "The upload continues at another place.",
   "error.blob.busy": "Another connection continues this upload.",
   "error.blob.unavailable": "Files are not available at the moment.",

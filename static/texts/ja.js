@@ -203,6 +203,7 @@ export default {
   "error.blob.none": "このサーバーではファイルを保存できません。",
   "error.blob.not_found": "ファイルが見つかりません。",
   "error.blob.too_large": "ファイルが大きすぎます。",
+  "error.blob.broken_picture": "画像が壊れているため、撮影情報を取り除けません。",
   "error.blob.offset": "アップロードの位置が一致しません。",
   "error.blob.busy": "別の接続がこのアップロードを続けています。",
   "error.blob.unavailable": "現在ファイルを利用できません。",

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,10 +14,10 @@ from chatserver.blobs.uploads import Upload, Uploads
 from chatserver.errors import ChatError
 from chatserver.testing.blobs import given
 from tests.blobs.scene import Scene
-from tests.plugins.pictures import png
+from tests.plugins.pictures import png_of
 from tests.waiting import until
 
-CONTENT = png() + secrets.token_bytes(100_000)
+CONTENT = png_of(100_000)
 
 
 async def refused(call: Any) -> ChatError:

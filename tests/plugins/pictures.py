@@ -1,7 +1,17 @@
 """Small pictures of every kind, made byte by byte."""
 
+import secrets
 import struct
 import zlib
+
+
+def png_of(size: int) -> bytes:
+    """A PNG of so many bytes, most of them random."""
+    drawn = png()
+    rest = size - len(drawn) - 12
+    noise = b"IDAT" + secrets.token_bytes(rest)
+    chunk = struct.pack(">I", rest) + noise + struct.pack(">I", zlib.crc32(noise))
+    return drawn[:-12] + chunk + drawn[-12:]
 
 
 def png(width: int = 8, height: int = 8, rgb: tuple[int, int, int] = (200, 60, 20)) -> bytes:

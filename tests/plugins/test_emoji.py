@@ -13,7 +13,7 @@ from chatserver import ChatError, ServerRole
 from chatserver.hooks.records import Space, space_of
 from chatserver.testing.running import Answer, Chat, Person, running
 from chatserver_plugins.emoji.book import Book
-from tests.plugins.pictures import gif, png
+from tests.plugins.pictures import gif, png, png_of
 
 PATH = "/api/v1/emoji"
 PLUGINS = ("emoji", "disk_blobs")
@@ -194,7 +194,7 @@ async def test_pictures_are_bounded_in_bytes_and_pixels() -> None:
 
 async def test_a_picture_of_the_usual_size_fits_into_a_request() -> None:
     async with scene() as (chat, olga, _, _):
-        content = png() + bytes(256 * 1024 - len(png()))
+        content = png_of(256 * 1024)
         made = await add(olga, picture=content)
         assert made.status == 201
         assert (await served(chat, made.json["url"])).body == content

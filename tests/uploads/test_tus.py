@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.plugins.pictures import png
+from tests.plugins.pictures import png_of
 from tests.protocol.running import Person, Running
 from tests.protocol.upload import upload as sending
 from tests.servers import Mongod
@@ -21,7 +20,7 @@ ENABLED = ["sqlite", "password", "metrics", "disk_blobs", "uploads"]
 SPOKEN = {"Tus-Resumable": "1.0.0"}
 BYTES = "application/offset+octet-stream"
 ADDING = SPOKEN | {"Content-Type": BYTES}
-CONTENT = png() + secrets.token_bytes(500_000)
+CONTENT = png_of(500_000)
 
 
 def settings(folder: Path, **more: object) -> dict[str, object]:
