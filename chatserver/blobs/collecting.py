@@ -141,6 +141,7 @@ class Collector:
         while rows := await self._store.scan(REFERENCES, f"{blob.id}/", limit=PAGE):
             for key, _ in rows:  # of calls of `refer` that came too late, and crashed
                 await self._store.delete(REFERENCES, key)
+        await self._references.part_all(blob.id)
         await self._quota.give_back(blob.owner, blob.id)
         await self._store.delete(BLOBS, blob.id)
         await self._store.delete(WAITING, blob.id)

@@ -14,6 +14,7 @@ from chatserver.errors import ChatError
 # Record spaces:
 BLOBS = "blob"  # id -> BlobRecord
 REFERENCES = "blob_ref"  # id/holder -> the time of the reference
+DERIVED = "blob_derived"  # id/plugin/id of what was made from it -> the time
 WAITING = "blob_free"  # id -> Waiting: blobs that may have no reference; the collector looks at these only
 OWNED = "blob_owned"  # user/id -> Owned: what counts for the user's quota
 UPLOADS = "blob_upload"  # id -> UploadRecord

@@ -1,6 +1,6 @@
 """The part of the blobs that a plugin gets: files of users and of its own, kept by references of its own."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from chatserver.blobs.model import Blob
 from chatserver.blobs.service import BlobService
@@ -84,6 +84,17 @@ class PluginBlobs:
     async def release(self, blob: str, key: str) -> None:
         """End the plugin's reference of this key; it need not exist."""
         await self._service.release(blob, self._holder(key))
+
+    async def keep_with(self, derived: str, source: str) -> None:
+        """Keep a blob that the plugin made from another one, `source`, as long as that one is kept.
+
+        Raises `ChatError` blob.not_found if one of them is gone.
+        """
+        await self._service.keep_with(derived, source, self._plugin)
+
+    async def kept_with(self, source: str) -> Sequence[Blob]:
+        """What the plugin made from a blob and keeps with it, at most 100."""
+        return await self._service.kept_with(source, self._plugin)
 
     def _holder(self, key: str) -> str:
         return f"plugin:{self._plugin}:{key}"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from chatserver.blobs.model import (
     BLOBS,
+    DERIVED,
     REFERENCES,
     WAITING,
     Blob,
@@ -23,6 +24,10 @@ from chatserver.blobs.model import (
 )
 from chatserver.errors import ChatError
 from chatserver.interfaces import Store
+
+PAGE = 500
+MOST_DERIVED = 100  # of one blob, by one plugin, that are found
+LONG_AGO = 0.0  # a Unix time after which `blobs.keep_hours` have passed
 
 
 class References:
@@ -63,6 +68,42 @@ class References:
         if await self._store.get(WAITING, blob) is None:
             await self.wait(blob)
 
+    async def keep_with(self, derived: str, source: str, plugin: str) -> None:
+        """Keep a blob that a plugin made from another one as long as that is kept. Twice is as good as once.
+
+        Raises `ChatError` blob.not_found if one of them is gone.
+        """
+        index, holder = f"{demand_id(source)}/{plugin}/{derived}", _source_of(source)
+        await self._store.put(DERIVED, index, time_text(self._now()).encode())
+        try:
+            await self.refer(derived, holder)
+            # After the entry, which whoever removes the source looks for after its mark.
+            found = await self._store.get(BLOBS, source)
+            if found is None or read_blob(found).state == "gone":
+                raise ChatError("blob.not_found")
+        except ChatError as error:
+            if error.code == "blob.not_found":
+                await self._part(derived, holder, index)
+            raise
+
+    async def kept_with(self, source: str, plugin: str) -> list[str]:
+        """The ids of what a plugin made from a blob, ascending; some may be gone."""
+        prefix = f"{demand_id(source)}/{plugin}/"
+        rows = await self._store.scan(DERIVED, prefix, limit=MOST_DERIVED)
+        return [key.removeprefix(prefix) for key, _ in rows]
+
+    async def part_all(self, source: str) -> None:
+        """End what is kept with a blob that is gone; the collector's next runs remove it."""
+        while rows := await self._store.scan(DERIVED, f"{source}/", limit=PAGE):
+            for index, _ in rows:
+                await self._part(index.rpartition("/")[2], _source_of(source), index)
+
+    async def _part(self, derived: str, holder: str, index: str) -> None:
+        await self.release(derived, holder)
+        if not await self.exist(derived) and await self._store.get(BLOBS, derived) is not None:
+            await self._store.put(WAITING, derived, encode(Waiting(LONG_AGO, "")))
+        await self._store.delete(DERIVED, index)
+
     async def wait(self, blob: str) -> None:
         """Put a blob on the collector's list, from now on, if it exists."""
         found = await self._store.get(BLOBS, blob)
@@ -79,3 +120,8 @@ class References:
         prefix = f"{demand_id(blob)}/"
         rows = await self._store.scan(REFERENCES, prefix, f"{prefix}{after}", limit)
         return [key.removeprefix(prefix) for key, _ in rows]
+
+
+def _source_of(blob: str) -> str:
+    """The holder of what is kept with a blob."""
+    return f"blob:{blob}"

@@ -112,6 +112,18 @@ class BlobService:
         """See `References.release`."""
         await self._have.references.release(blob, holder)
 
+    async def keep_with(self, derived: str, source: str, plugin: str) -> None:
+        """See `References.keep_with`."""
+        await self._have.references.keep_with(derived, source, plugin)
+
+    async def kept_with(self, source: str, plugin: str) -> list[Blob]:
+        """What a plugin made from a blob and is kept with it, at most 100 blobs."""
+        have = self._have
+        ids = await have.references.kept_with(source, plugin)
+        rows = await have.store.get_many(BLOBS, ids)
+        records = [read_blob(rows[each]) for each in ids if each in rows]
+        return [record.blob for record in records if record.state != "gone"]
+
     async def holders(self, blob: str, after: str = "", limit: int = 1000) -> list[str]:
         """See `References.holders`."""
         return await self._have.references.holders(blob, after, limit)

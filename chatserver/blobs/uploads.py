@@ -31,6 +31,7 @@ from chatserver.blobs.model import (
 )
 from chatserver.blobs.ownership import Ownership
 from chatserver.blobs.quota import Quota
+from chatserver.blobs.references import LONG_AGO
 from chatserver.blobs.streams import Measured, joined
 from chatserver.blobs.taking import record, reserve
 from chatserver.errors import ChatError
@@ -38,7 +39,6 @@ from chatserver.hooks.blobs import Blobs
 from chatserver.interfaces import Store
 
 PIECES = 1000  # of one upload: its record stays small
-LONG_AGO = 0.0  # a Unix time after which `blobs.keep_hours` have passed
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
