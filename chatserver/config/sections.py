@@ -608,6 +608,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "disk_blobs",
             "uploads",
             "attachments",
+            "thumbnails",
         ]
     )
     folder: Annotated[str, Meta(description="Folder of local plugin files; empty: none.")] = ""
