@@ -32,18 +32,20 @@ from chatserver import (
 NAME = "attachments"
 PATH = "/api/v1/rooms/{room}/messages/{message}/files/{blob}"
 MOST_FILES = 10  # in one message
+ALT_CHARS = 1000
 PAGE = 500  # records at once
 HELD = "held/"  # keys of records: the ids of a message's blobs that the plugin refers to
 _encode = msgspec.json.encode
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file of a message. Clients give the `blob`, the id of one of their uploads; the rest is the server's.
+    """A file of a message. Clients give the `blob`, the id of one of their uploads, and `alt`; the rest is the server's.
 
-    `width` and `height` are those of a picture, in pixels; they are left out where they are not known.
+    `alt` says what a picture shows, to those who do not see it. `width` and `height` are those of a picture, in pixels; they are left out where they are not known.
     """
 
     blob: Annotated[str, Meta(min_length=1, max_length=64)]
+    alt: Annotated[str, Meta(max_length=ALT_CHARS)] = ""
     name: str = ""
     media_type: str = ""
     size: int = 0
@@ -86,8 +88,8 @@ class AttachmentsPlugin:
                 name=NAME,
                 schema=Attachments,
                 from_clients=True,
-                max_bytes=8192,
-                text=lambda given: "\n".join(file.name for file in given.files),
+                max_bytes=16_384,
+                text=_text,
             )
         ]
 
@@ -135,7 +137,10 @@ class AttachmentsPlugin:
             if error.code == "blob.not_found" and draft.message is not None:
                 for kept in await self._files_of(draft.room, draft.message, user):
                     if kept.blob == file.blob:
-                        return kept  # its content is gone, and its message is edited
+                        alt = file.alt.strip()
+                        return msgspec.structs.replace(
+                            kept, alt=alt
+                        )  # its content is gone, and its message is edited
             raise
         if blob.owner != user.id:
             raise ChatError("blob.not_found")
@@ -145,6 +150,7 @@ class AttachmentsPlugin:
         await blobs.release(blob.id, touch)
         return File(
             blob=blob.id,
+            alt=file.alt.strip(),
             name=blob.name,
             media_type=blob.media_type,
             size=blob.size,
@@ -234,3 +240,10 @@ def _read(data: Mapping[str, Any]) -> tuple[File, ...]:
 
 def _ids(of: Message | MessagePosted | MessageEdited) -> list[str]:
     return [file.blob for file in _read(of.data)]
+
+
+def _text(given: Attachments) -> str:
+    """The names, as clients without a text of their own send them, and then what the pictures show."""
+    return "\n".join(
+        [*(file.name for file in given.files), *(file.alt for file in given.files if file.alt)]
+    )

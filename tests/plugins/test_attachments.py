@@ -14,7 +14,7 @@ from chatserver.app import Server
 from chatserver.blobs.model import WAITING
 from chatserver.config import load
 from chatserver.testing.samples import posted
-from chatserver_plugins.attachments import HELD, MOST_FILES
+from chatserver_plugins.attachments import ALT_CHARS, HELD, MOST_FILES
 from tests.waiting import until
 
 PASSWORD = "correct horse battery staple"
@@ -77,6 +77,41 @@ async def test_the_server_says_what_a_file_is_and_search_finds_its_name(tmp_path
         assert len(file["sha256"]) == 64 and event.data_text == "minutes.txt"
         found = await s.service.search.find(s.bob, "minutes")
         assert [message.id for message in found.messages] == [event.id]
+
+
+async def test_a_description_is_kept_found_and_changed_by_edits(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        blob, other = await s.file(s.ada, name="1.png"), await s.file(s.ada, name="2.png")
+        described = {"blob": blob, "alt": "  A heron\non one leg "}
+        data = {"attachments": {"files": [described, {"blob": other, "alt": " "}]}}
+        event, _ = await s.service.messages.post(s.ada, s.room, "1", "Look", data=data)
+        first, second = event.data["attachments"]["files"]
+        assert first["alt"] == "A heron\non one leg" and "alt" not in second
+        assert event.data_text == "1.png\n2.png\nA heron\non one leg"
+        found = await s.service.search.find(s.bob, "heron")
+        assert [message.id for message in found.messages] == [event.id]
+        await s.service.messages.edit(s.ada, s.room, event.id, "Look here")
+        kept = await s.service.history.message(s.room, event.id)
+        assert kept.data == event.data
+        await s.service.blobs.purge(blob)  # also of a file that is gone
+        data = {"attachments": {"files": [{"blob": blob, "alt": "A stork"}]}}
+        await s.service.messages.edit(s.ada, s.room, event.id, "Look", data=data)
+        changed = await s.service.history.message(s.room, event.id)
+        assert changed.data["attachments"]["files"] == [first | {"alt": "A stork"}]
+
+
+async def test_a_description_is_bounded(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        blobs = [await s.file(s.ada) for _ in range(MOST_FILES)]
+        files = [{"blob": blob, "alt": "x" * ALT_CHARS} for blob in blobs]
+        data = {"attachments": {"files": files}}
+        event, _ = await s.service.messages.post(s.ada, s.room, "1", "Look", data=data)
+        assert [len(file["alt"]) for file in event.data["attachments"]["files"]] == [1000] * 10
+        files[0]["alt"] += "x"
+        with pytest.raises(ChatError) as caught:
+            await s.service.messages.post(s.ada, s.room, "2", "Look", data=data)
+        assert caught.value.code == "message.data_invalid"
+        assert caught.value.detail["path"] == "$.files[0].alt"
 
 
 async def test_others_files_and_too_many_are_refused(tmp_path: Path) -> None:
