@@ -6,7 +6,7 @@
  * touch keyboard Enter breaks the line.
  */
 
-import { dataOf } from "../lib/attached.js";
+import { dataOf, described } from "../lib/attached.js";
 import { asMessage, asTyped, isCommand } from "../lib/commands.js";
 import { h, icon, ICONS, insertText } from "../lib/dom.js";
 import { hasEmoji } from "../lib/emoji.js";
@@ -147,7 +147,7 @@ class MessageComposer extends View {
         room: this.flow.room,
         text: asMessage(body),
         reply_to: this.#draft.reply?.id ?? null,
-        data: frozen(dataOf(attached.items)),
+        data: frozen(dataOf(described(attached.items, this.places))),
         sent: () => this.#sent(),
       });
     }
@@ -251,7 +251,7 @@ class MessageComposer extends View {
     const shown = editing ? editing.text : text;
     if (this.#text.value !== shown) this.#text.value = shown;
     if (this.#state.attached.items.length === 0)
-      for (const { namespace, value, label, file } of attached) this.#state.attached.add(namespace, value, { label, file, isLater: value === null });
+      for (const { namespace, value, label, file, alt } of attached) this.#state.attached.add(namespace, value, { label, file, alt, isLater: value === null });
     this.#closeSuggestions();
     if (editing) this.#showContext(t("message.editing"), editing.before);
     else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), this.store.blocked.has(reply.author) ? t("message.folded") : plainOf(reply.body) || t("message.deleted"));
@@ -361,7 +361,7 @@ class MessageComposer extends View {
       this.#error.textContent = t(attached.isWaiting ? "composer.waiting" : "composer.full");
       return;
     }
-    this.flow.send(asMessage(body), reply, attached.take(), { broadcast: this.broadcast?.checked });
+    this.flow.send(asMessage(body), reply, described(attached.take(), this.places), { broadcast: this.broadcast?.checked });
     if (this.broadcast) this.broadcast.checked = false;
     this.#onSent();
   }

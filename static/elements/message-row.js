@@ -49,7 +49,7 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded, thre
         { class: "message-content", id: `${id}-text` },
         message.thread && message.broadcast && origin(isInThread),
         !folded && (message.reply_to || message.reply_to_unsent) && quote(message, quoted ?? (message.quoted && { ...message.quoted, author: me }), quoteFolded, places),
-        folded ? fold() : body(message, shown.length > 0 && message.body === message.data_text, places),
+        folded ? fold() : body(message, shown.length > 0 && repeats(message), places),
       ),
       !message.deleted && !folded && lateParts(message, session),
       ...shown,
@@ -105,6 +105,11 @@ function quote({ reply_to: original }, quoted, folded, places) {
 function quotedParts(message, folded, places) {
   const text = folded ? t("message.folded") : message.deleted ? t("message.deleted") : plainOf(message.body);
   return [h("strong", { dir: "auto" }, message.author.name), h("span", { dir: "auto" }, ...withPictures(text, places))];
+}
+
+/** Whether the text is no more than that of the data, or the lines with which that begins: descriptions follow names. */
+function repeats({ body: text, data_text: shown = "" }) {
+  return text === shown || shown.startsWith(`${text}\n`);
 }
 
 /** `repeats`: the text says no more than what plugins show below it, as the names of attached files do. */

@@ -11,14 +11,14 @@ export class Attached extends EventTarget {
   #items = [];
 
   /**
-   * `[{namespace, value, label, file, isLater, progress, error, again}, …]`; without a value, it is still being made, or
-   * will be when the message is sent (`isLater`).
+   * `[{namespace, value, label, file, alt, isLater, progress, error, again}, …]`; without a value, it is still being
+   * made, or will be when the message is sent (`isLater`). `alt` describes a picture, and is null for all else.
    */
   get items() {
     return this.#items;
   }
 
-  /** What a draft keeps, `[{namespace, value, label}, …]`, with `file` where there is no value yet. */
+  /** What a draft keeps, `[{namespace, value, label}, …]`, with `file` where there is no value yet, and `alt`. */
   get kept() {
     return this.#items.filter(({ value, file }) => value !== null || file).map(outline);
   }
@@ -36,17 +36,18 @@ export class Attached extends EventTarget {
   /**
    * Returns a handle: `change({value, label, progress})`, `fail(error, again)`, `remove()`. `removed` is called when the
    * person takes the chip away. `file` is what the value is made of; the plugin's `upload` can make it later, and with
-   * `isLater` will. Throws a TypeError without a label, a RangeError for too many.
+   * `isLater` will. With an `alt`, also an empty one, the person can describe it. Throws a TypeError without a label, a
+   * RangeError for too many.
    *
    * @param {string} namespace
    * @param {unknown} value
-   * @param {{label?: string, removed?: () => void, file?: any, isLater?: boolean}} options
+   * @param {{label?: string, removed?: () => void, file?: any, alt?: string | null, isLater?: boolean}} options
    */
-  add(namespace, value, { label, removed, file = null, isLater = false } = {}) {
+  add(namespace, value, { label, removed, file = null, alt = null, isLater = false } = {}) {
     if (typeof namespace !== "string" || !namespace) throw new TypeError("attach: the namespace has to be a string");
     if (typeof label !== "string" || !label) throw new TypeError("attach: label has to be a string");
     if (this.#items.length >= MOST) throw new RangeError(`attach: there are ${MOST} already`);
-    const item = { namespace, value: copied(value), label, file, isLater, progress: null, error: null, again: null, removed };
+    const item = { namespace, value: copied(value), label, file, alt, isLater, progress: null, error: null, again: null, removed };
     this.#items = [...this.#items, item];
     this.#changed();
     return Object.freeze({
@@ -63,6 +64,12 @@ export class Attached extends EventTarget {
     });
   }
 
+  /** The person says what it shows. */
+  describe(item, alt) {
+    item.alt = alt;
+    this.#changed();
+  }
+
   /** The person does not want it. */
   remove(item) {
     this.#drop(item);
@@ -75,8 +82,8 @@ export class Attached extends EventTarget {
   }
 
   /**
-   * What to send, `[{namespace, value, label}, …]`, with `file` where there is no value yet; from now on nothing is
-   * attached.
+   * What to send, `[{namespace, value, label}, …]`, with `file` where there is no value yet, and `alt`; from now on
+   * nothing is attached.
    */
   take() {
     const taken = this.#items.map(outline);
@@ -95,8 +102,21 @@ export class Attached extends EventTarget {
   }
 }
 
-function outline({ namespace, value, label, file }) {
-  return { namespace, value, label, ...(value === null && { file }) };
+function outline({ namespace, value, label, file, alt }) {
+  return { namespace, value, label, ...(value === null && { file }), ...(alt !== null && { alt }) };
+}
+
+/** With the descriptions in the values, where the plugin that attached them can put them there. */
+export function described(attached, places) {
+  return attached.map((each) => {
+    const { namespace, value, alt } = each;
+    return alt && value !== null ? { ...each, value: takerOf(places, namespace)?.describe?.(value, alt) ?? value } : each;
+  });
+}
+
+/** The item that takes files for this namespace. */
+export function takerOf(places, namespace) {
+  return places.in("composer.files/v1").find(({ plugin }) => plugin === namespace);
 }
 
 /** The data of a message with these values. */

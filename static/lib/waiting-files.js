@@ -1,18 +1,20 @@
 /** Files of messages that waited for the network: the plugin that attached them uploads them. No DOM. */
 
 import { PASSING } from "./api.js";
+import { takerOf } from "./attached.js";
 import { RequestError } from "./socket.js";
 
 /**
  * Resolves with the value that the file becomes in the data of its message. Rejects with a RequestError, `retry` "later"
  * unless the file is refused or gone.
  */
-export async function uploadWaiting(places, { namespace, file }) {
+export async function uploadWaiting(places, { namespace, file, alt }) {
   if (!(file instanceof Blob)) throw refusal("blob.not_found", "There is no such file.", "never"); // it went with its tab
-  const item = places.in("composer.files/v1").find(({ plugin, upload }) => plugin === namespace && upload);
-  if (!item) throw refusal("plugin.absent", "A plugin that guards this is not running.", "later");
+  const item = takerOf(places, namespace);
+  if (!item?.upload) throw refusal("plugin.absent", "A plugin that guards this is not running.", "later");
   try {
-    return await item.upload(file);
+    const value = await item.upload(file);
+    return (alt && item.describe?.(value, alt)) || value;
   } catch (error) {
     if (error.code === undefined || PASSING.has(error.status)) throw refusal("blob.unavailable", "Files are not available at the moment.", "later");
     throw refusal(error.code, error.message, "never", error.detail);

@@ -116,6 +116,8 @@ export default {
   "message.announce": "{name}: {body}",
   "composer.attached": "Attached",
   "composer.remove": "Remove {name}",
+  "composer.describe": "Describe",
+  "composer.describeOne": "Describe {name}",
   "composer.waiting": "Something is still being attached. Send again when it is done.",
   "composer.fileLater": "Is uploaded with the message.",
   "composer.filesUnkept": "This browser has no room for these files: they stay only as long as this page is open.",

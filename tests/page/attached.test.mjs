@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { Attached, dataOf, MOST } from "../../static/lib/attached.js";
+import { Attached, dataOf, described, MOST } from "../../static/lib/attached.js";
+import { Places } from "../../static/lib/places.js";
 
 let attached, changes;
 beforeEach(() => {
@@ -82,4 +83,32 @@ test("a file without a network is not waited for, and goes with the message", ()
   assert.deepEqual(attached.take(), outlines);
   attached.add("files", null, { label: "d", file, isLater: true });
   assert.deepEqual([attached.isWaiting, attached.isReady], [false, false]);
+});
+
+const taking = (describe) => {
+  const places = new Places();
+  places.put("files", "composer.files/v1", { id: "upload", take() {}, describe });
+  return places;
+};
+
+test("a description is kept with its picture, and is in the value when the message is sent", () => {
+  const file = new Blob(["x"]);
+  attached.add("files", { files: [{ blob: "a" }] }, { label: "a", alt: "" });
+  attached.add("files", null, { label: "b", file, alt: "" });
+  attached.add("files", { files: [{ blob: "c" }] }, { label: "c" });
+  changes = 0;
+  for (const item of attached.items.slice(0, 2)) attached.describe(item, `a ${item.label}`);
+  assert.equal(changes, 2);
+  const outlines = [
+    { namespace: "files", value: { files: [{ blob: "a" }] }, label: "a", alt: "a a" },
+    { namespace: "files", value: null, label: "b", file, alt: "a b" },
+    { namespace: "files", value: { files: [{ blob: "c" }] }, label: "c" },
+  ];
+  assert.deepEqual(attached.kept, outlines);
+  const describe = ({ files: [given] }, alt) => ({ files: [{ ...given, alt }] });
+  const sent = described(attached.take(), taking(describe));
+  assert.deepEqual(sent[0].value, { files: [{ blob: "a", alt: "a a" }] });
+  assert.deepEqual(sent.slice(1), outlines.slice(1));
+  assert.deepEqual(described(outlines, taking(undefined)), outlines);
+  assert.deepEqual(described(outlines, new Places()), outlines);
 });

@@ -16,6 +16,15 @@ test("the plugin that attached a file makes its value", async () => {
   assert.deepEqual(await uploadWaiting(places(upload), { namespace: "files", file }), { size: 1 });
 });
 
+test("what the person said of it is in the value", async () => {
+  const made = new Places();
+  made.put("files", "composer.files/v1", { id: "upload", take() {}, upload: async () => ({ n: 1 }), describe: (value, alt) => ({ ...value, alt }) });
+  assert.deepEqual(await uploadWaiting(made, { namespace: "files", file, alt: "a heron" }), { n: 1, alt: "a heron" });
+  assert.deepEqual(await uploadWaiting(made, { namespace: "files", file, alt: "" }), { n: 1 });
+  const upload = async () => 1;
+  assert.equal(await uploadWaiting(places(upload), { namespace: "files", file, alt: "a heron" }), 1);
+});
+
 test("without the plugin it waits, without the file it is refused", async () => {
   await assert.rejects(uploadWaiting(places(undefined), { namespace: "files", file }), { code: "plugin.absent", retry: "later" });
   await assert.rejects(uploadWaiting(new Places(), { namespace: "files", file }), { code: "plugin.absent", retry: "later" });

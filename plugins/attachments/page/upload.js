@@ -25,6 +25,7 @@ export default function begin(page) {
   page.place("composer.files/v1", {
     id: "upload",
     take: ({ files, attach }) => attachAll(page, attach, files),
+    describe: ({ files: [file] }, alt) => ({ files: [{ ...file, alt }] }),
     upload: async (file) => valueOf(await (await tus()).upload(file, { signal: new AbortController().signal })),
   });
 }
@@ -56,7 +57,7 @@ function attachOne(page, attach, file) {
   const stop = new AbortController();
   let uploaded = null;
   const removed = async () => (uploaded ? (await tus()).remove(uploaded) : stop.abort());
-  const chip = attach("attachments", null, { label: `${name} (${sizeText(page, file.size)})`, removed, file });
+  const chip = attach("attachments", null, { label: `${name} (${sizeText(page, file.size)})`, removed, file, alt: file.type.startsWith("image/") ? "" : null });
   const start = async () => {
     chip.change({ progress: 0 });
     try {

@@ -181,4 +181,6 @@ export default {
   "search.busy": "Searching…",
   "search.none": "Nothing found.",
   "search.more": "Show more",
+  "describe.why": "Say what the picture shows, for people who cannot see it. Search finds the message by it, too.",
+  "describe.save": "Save the description",
 };

@@ -201,4 +201,6 @@ export default {
   "why.picture.broken": "この画像は壊れています。",
   "why.picture.large": "画像は縦横とも 1,024 ピクセル以内にしてください。",
   "why.picture.square": "画像は正方形にしてください。",
+  "describe.why": "画像に何が写っているかを、見ることのできない人のために書いてください。検索でも見つかるようになります。",
+  "describe.save": "説明を保存",
 };
