@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, WebSocketRoute, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, WebSocketRoute, expect
 
 from tests.page.people import PASSWORD, Person, Server
 from tests.plugins.pictures import png
@@ -176,12 +176,15 @@ def react(person: Person, text: str, emoji: str) -> None:
     expect(message.get_by_role("img", name=f":{emoji}:")).to_be_visible()
 
 
+def attach(page: Page, file: FilePayload) -> None:
+    with page.expect_file_chooser() as chosen:
+        page.get_by_test_id("place-attachments.upload").click()
+    chosen.value.set_files([file])
+    expect(page.get_by_test_id("chip")).to_have_attribute("data-state", "ready")
+
+
 def upload(person: Person) -> None:
-    with person.page.expect_file_chooser() as chosen:
-        person.page.get_by_role("button", name="Attach files").click()
-    chosen.value.set_files([{"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes"}])
-    chip = person.page.get_by_test_id("chip")
-    expect(chip).to_have_attribute("data-state", "ready")
+    attach(person.page, {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes"})
     person.page.get_by_test_id("composer").press("Enter")
     sent = person.page.get_by_test_id("message").filter(has_text="notes.txt")
     expect(sent).to_have_attribute("data-state", "posted")
@@ -282,6 +285,14 @@ class Tour:
         self._open("Elsewhere")
         expect(page.get_by_test_id("composer")).to_be_visible()
         yield "room-without-messages"
+        attach(page, {"name": "heron.png", "mimeType": "image/png", "buffer": png(40, 30)})
+        page.get_by_test_id("chip-describe").click()
+        page.get_by_test_id("describe-text").fill("A heron stands on one leg in the rain")
+        yield "describe"
+        page.get_by_test_id("describe-save").press("Enter")
+        expect(page.get_by_test_id("chip")).to_contain_text("A heron")
+        yield "room-attached"
+        page.get_by_test_id("chip-remove").click()
         self._to_list()
         page.locator('[data-key="group:archived"]').click()
         self._open("Finished")
