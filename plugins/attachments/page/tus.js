@@ -25,14 +25,17 @@ export async function remove(id) {
   await ask("DELETE", `${ADDRESS}/${id}`).catch(() => {});
 }
 
+/** An offset at the end is not the end of it: the server looks at the file then, which may have failed for now. */
 async function send(file, place, { signal, onprogress }) {
   let offset = 0;
   let tries = 0;
-  while (offset < file.size) {
+  let isDone = file.size === 0;
+  while (!isDone) {
     try {
       const headers = { "Upload-Offset": String(offset), "Content-Type": "application/offset+octet-stream" };
       const answer = await ask("PATCH", place, { headers, signal, body: file.slice(offset, offset + PART) });
       offset = offsetOf(answer);
+      isDone = offset >= file.size;
       tries = 0;
     } catch (error) {
       tries += 1;
