@@ -58,13 +58,13 @@ _FIELDS: list[tuple[str, Any, Any]] = [
             msgspec.Meta(
                 ge=0,
                 title="Time limit",
-                description="Time limit for each call about a message or action; 0: "
+                description="Time limit for each call about a message or action; 0: that of the plugin, or "
                 "plugins.deadline_seconds.",
             ),
             translation(
                 "ja",
                 "制限時間",
-                "メッセージや操作についての呼び出し一回の制限時間です。0 のときは "
+                "メッセージや操作についての呼び出し一回の制限時間です。0 のときはプラグイン自身の値か "
                 "plugins.deadline_seconds に従います。",
             ),
         ],
@@ -116,5 +116,6 @@ def policy_of(name: str, settings: Any) -> Policy:
     return Policy(
         passes=getattr(settings, "on_failure", "refuse") == "pass",
         passes_of={action: word == "pass" for action, word in by_name.items()},
-        deadline=getattr(settings, "deadline_seconds", 0.0) or None,
+        deadline=getattr(settings, "deadline_seconds", 0.0)
+        or getattr(settings, "default_deadline", None),
     )

@@ -17,7 +17,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The base of a plugin's settings: `class Config(chatserver.Settings)` on the plugin class.
 
     Each field is `Annotated[type, msgspec.Meta(description="…")]`; bounds in Meta are checked. A
-    field name that ends in `password`, `secret`, `token`, `key` or `uri` is never shown.
+    field name that ends in `password`, `secret`, `token`, `key` or `uri` is never shown. With
+    `default_deadline: ClassVar[float]`, a plugin that judges messages or actions has so many seconds for each,
+    unless its section says otherwise (`deadline_seconds`).
     """
 
 
