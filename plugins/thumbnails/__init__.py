@@ -82,7 +82,7 @@ class ThumbnailsPlugin:
                 "1 枚の画像から読み取る最大の画素数です。単位は 100 万画素です。これより大きい JPEG は粗く"
                 "読み取り、ほかの画像のサムネイルは作成しません。",
             ),
-        ] = 50
+        ] = 40
         memory_mb: Annotated[
             int,
             Meta(
@@ -96,19 +96,19 @@ class ThumbnailsPlugin:
                 "メモリー",
                 "画像を読み取るプロセスが使うメモリーの上限です。単位はメガバイトです。",
             ),
-        ] = 1024
+        ] = 768
         seconds: Annotated[
             float,
             Meta(
                 title="Time for one picture",
-                description="Most seconds of the processor, and three times as many in all, for one picture.",
+                description="Most seconds of the processor for one picture.",
                 gt=0,
                 le=300,
             ),
             translation(
                 "ja",
                 "1 枚の処理時間",
-                "1 枚の画像に使うプロセッサー時間の上限です。単位は秒です。全体ではこの 3 倍までです。",
+                "1 枚の画像に使うプロセッサー時間の上限です。単位は秒です。",
             ),
         ] = 10.0
 

@@ -12,12 +12,15 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image, ImageCms, ImageOps
 
 QUALITY = 80
-NICE = 10  # below the server, and all who wait for it
+MOST_EXPENDABLE = "1000"  # to Linux, where memory is short
+NICE = 5  # below the server, and all who wait for it
 
 
 class TooLarge(Exception):
@@ -80,9 +83,13 @@ def _coloured(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _bound(memory_bytes: int) -> None:
-    """What holds for all jobs: memory, no files written, no other open, no core."""
+    """What holds for all jobs: memory, no files written, no core; and who goes first where memory is short."""
     Image.init()
     Image.MAX_IMAGE_PIXELS = None  # counted here
+    with suppress(OSError):  # a service may be forbidden either
+        os.nice(NICE)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(MOST_EXPENDABLE)
     for what, most in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_FSIZE, 0),
@@ -93,7 +100,6 @@ def _bound(memory_bytes: int) -> None:
         except (ValueError, OSError):
             if sys.platform != "darwin":  # which does not bound memory
                 raise
-    os.nice(NICE)
 
 
 def _bound_time(seconds: float) -> None:

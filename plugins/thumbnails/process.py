@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("decoder.py")
 IDLE_SECONDS = 60.0  # then its memory is given back
 JOBS = 200  # then another process takes over, as memory is scattered in the old one
 THUMBNAIL_BYTES = 8_000_000  # more than one of the largest side ever has
-WALL = 3.0  # seconds in all for each second of the processor
+WALL_SECONDS = 120.0  # for a picture: one that is busy ends sooner, by its processor time
 
 
 class Bounds(NamedTuple):
@@ -58,7 +58,7 @@ class Decoder:
         async with self._turn:
             try:
                 process = await self._running()
-                async with asyncio.timeout(self._bounds.seconds * WALL):
+                async with asyncio.timeout(WALL_SECONDS):
                     made = await self._ask(process, parts, size, decoder, sizes)
             except (OSError, EOFError, ValueError, TimeoutError, msgspec.MsgspecError) as error:
                 await self._end()

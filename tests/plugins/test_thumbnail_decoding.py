@@ -3,10 +3,12 @@
 import asyncio
 import io
 import os
+import re
 import signal
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,9 +122,9 @@ async def test_of_an_animation_the_first_frame_is_shown() -> None:
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG of a few kilobytes with so many pixels."""
+    """A PNG with so many pixels, of which a hundred take less than a byte."""
     head = png(8, 8)
-    lines = zlib.compress(b"\0" * (width * 3 + 1) * height, 9)
+    lines = zlib.compress(b"\0" * (width * 3 + 1) * height, 1)
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         crc = zlib.crc32(kind + data).to_bytes(4, "big")
@@ -160,31 +162,42 @@ async def test_too_much_memory_or_time_ends_no_more_than_the_process() -> None:
         with pytest.raises(Failed):
             await made(decoder, bomb(10_000, 8000), "PNG")
         assert await made(decoder, png(40, 40), "PNG")
-    async with decoding(
-        BOUNDS._replace(pixels=10**9, memory_bytes=10**10, seconds=0.01)
-    ) as decoder:
+    async with decoding(BOUNDS._replace(seconds=-0.9)) as decoder:  # one for the whole process
         with pytest.raises(Failed) as caught:
-            await made(decoder, bomb(30_000, 8000), "PNG")
+            await made(decoder, png(40, 40), "PNG", *[Size(3000, 3000)] * 100)
         assert caught.value.again
 
 
-async def test_a_process_that_hangs_or_is_killed_is_replaced() -> None:
-    async with decoding(BOUNDS._replace(seconds=5)) as decoder:
+async def test_a_process_that_hangs_or_is_killed_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with decoding() as decoder:
         assert await made(decoder, png(40, 40), "PNG")
         first = decoder._process
         assert first is not None
         os.kill(first.pid, signal.SIGSTOP)
-        decoder._bounds = decoder._bounds._replace(seconds=0.1)
-        with pytest.raises(Failed) as caught:
-            await made(decoder, png(40, 40), "PNG")
+        with monkeypatch.context() as patch:
+            patch.setattr("chatserver_plugins.thumbnails.process.WALL_SECONDS", 0.1)
+            with pytest.raises(Failed) as caught:
+                await made(decoder, png(40, 40), "PNG")
         assert caught.value.again and first.returncode == -signal.SIGKILL
-        decoder._bounds = BOUNDS
         assert await made(decoder, png(40, 40), "PNG")
         second = decoder._process
         assert second is not None and second.pid != first.pid
         os.kill(second.pid, signal.SIGKILL)
         await second.wait()
         assert await made(decoder, png(40, 40), "PNG")
+
+
+async def test_the_process_goes_first_where_memory_is_short() -> None:
+    async with decoding() as decoder:
+        assert await made(decoder, png(40, 40), "PNG")
+        assert decoder._process is not None
+        status = Path(f"/proc/{decoder._process.pid}")
+        assert (status / "oom_score_adj").read_text().strip() == "1000"
+        limits = (status / "limits").read_text()
+        assert re.search(r"Max address space +1000000000 ", limits)
+        assert re.search(r"Max file size +0 ", limits)
 
 
 async def test_a_call_that_is_cancelled_leaves_no_half_job_behind() -> None:
