@@ -13,7 +13,16 @@ from tests.fuzz.findings import Findings
 
 # On the server that is attacked, beside those that every server has.
 PLUGINS = (
-    *("disk_blobs", "uploads", "attachments", "totp", "invites", "scheduled", "reports"),
+    *(
+        "disk_blobs",
+        "uploads",
+        "attachments",
+        "thumbnails",
+        "totp",
+        "invites",
+        "scheduled",
+        "reports",
+    ),
     *("announcements", "emoji"),
     *("pictures", "inbox", "slash_commands", "shortcodes", "choices"),
 )
@@ -79,9 +88,13 @@ async def upload(target: Target, rng: Random, found: Findings, client: httpx.Asy
     await caller.call(
         "GET", f"/api/v1/files/{blob}", headers={"Range": f"bytes={values.text(rng)}"}
     )
-    files = [{"blob": blob, "name": values.text(rng), "size": 20}]
-    message = {"client_id": values.word(rng), "body": "f", "data": {"attachments": files}}
-    await caller.call("POST", f"/api/v1/rooms/{target.room}/messages", message)
+    files = [{"blob": blob, "name": values.text(rng), "size": 20, "alt": values.text(rng)}]
+    data = {"attachments": {"files": files}}
+    message = {"client_id": values.word(rng), "body": "f", "data": data}
+    posted = await caller.call("POST", f"/api/v1/rooms/{target.room}/messages", message)
+    one = f"/api/v1/rooms/{target.room}/messages/{posted.get('id') or _quoted(rng)}"
+    await caller.call("GET", f"{one}/files/{blob}")
+    await caller.call("GET", f"{one}/thumbnails/{blob}/{rng.choice(('320', _quoted(rng)))}")
 
 
 async def sign_in(target: Target, rng: Random, found: Findings, client: httpx.AsyncClient) -> None:
