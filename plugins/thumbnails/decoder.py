@@ -7,6 +7,7 @@ line of JSON, the `lengths` of the thumbnails or the reason why it `failed`, and
 
 import io
 import json
+import math
 import os
 import resource
 import sys
@@ -37,7 +38,8 @@ def thumbnails(
     longest = max(max(size) for size in sizes)
     opened = Image.open(io.BytesIO(content), formats=[decoder])
     if decoder == "JPEG":
-        opened.draft(None, (longest, longest))
+        part = min(1.0, longest / max(opened.size))
+        opened.draft(None, (math.ceil(opened.width * part), math.ceil(opened.height * part)))
     if opened.width * opened.height > most_pixels:
         raise TooLarge
     opened.load()
@@ -49,9 +51,8 @@ def thumbnails(
     picture = ImageOps.exif_transpose(picture)
     for size in sizes:
         smaller = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        smaller.info.clear()
         to = io.BytesIO()
-        smaller.save(to, "WEBP", quality=QUALITY, exif=b"", icc_profile=b"")
+        smaller.save(to, "WEBP", quality=QUALITY)
         yield to.getvalue()
 
 

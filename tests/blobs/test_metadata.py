@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from PIL import Image, ImageOps
@@ -12,7 +13,10 @@ from PIL.PngImagePlugin import PngInfo
 from chatserver.blobs import metadata
 from chatserver.blobs.content import Content, content_of
 from chatserver.blobs.metadata import MOST_PARTS, Unclean, kept_of
+from chatserver.blobs.service import BlobService
 from chatserver.errors import ChatError
+from chatserver.hooks.actions import Action, UploadFinish
+from chatserver.runtime.measure import Measures
 from chatserver.testing.blobs import given
 from tests.blobs.scene import SMALL, Scene
 
@@ -70,9 +74,13 @@ async def cleaned(content: bytes, size: int = 1000) -> bytes:
     )
 
 
+def opened(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
 def shown(content: bytes) -> Image.Image:
     """As a browser shows it."""
-    return ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGBA")
+    return ImageOps.exif_transpose(opened(content)).convert("RGBA")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -85,9 +93,9 @@ async def test_nothing_tells_the_place_and_the_picture_looks_the_same(
     clean = await cleaned(content)
     assert SECRET not in clean and b"xmp" not in clean.lower() and b"GPS" not in clean
     assert shown(clean).tobytes() == shown(content).tobytes()
-    found = Image.open(io.BytesIO(clean))
+    found = opened(clean)
     assert dict(found.getexif()) == ({} if orientation == 1 else {0x0112: orientation})
-    assert found.info["icc_profile"] == Image.open(io.BytesIO(content)).info["icc_profile"]
+    assert found.info["icc_profile"] == opened(content).info["icc_profile"]
     assert not {"comment", "Comment", "XML:com.adobe.xmp", "xmp"} & set(found.info)
     assert await cleaned(clean, 7) == await cleaned(content, 1) == clean  # and so is what is clean
 
@@ -101,7 +109,7 @@ async def test_animations_and_transparency_stay(kind: str) -> None:
     )
     clean = await cleaned(to.getvalue())
     assert SECRET not in clean
-    was, now = Image.open(to), Image.open(io.BytesIO(clean))
+    was, now = Image.open(to), opened(clean)
     assert now.n_frames == was.n_frames == 3  # type: ignore[attr-defined]
     for frame in range(3):
         was.seek(frame)
@@ -121,6 +129,14 @@ async def test_a_jpeg_keeps_what_it_is_drawn_from() -> None:
     for more in ({"progressive": True}, {"restart_marker_blocks": 2}, {"quality": 1}):
         content = photograph("JPEG", **more)
         assert shown(await cleaned(content)).tobytes() == shown(content).tobytes()
+    content = photograph("JPEG", 6, dpi=(300, 300))
+    assert opened(await cleaned(content)).info["dpi"] == (300, 300)
+    # What stands between its segments, and a second block of EXIF.
+    start = content.index(b"\xff\xdb")
+    other = exif(8)
+    second = b"\xff\xe1" + struct.pack(">H", len(other) + 2) + other
+    strange = content[:start] + b"\xff\xd0" + second + b"xyz" + content[start:]
+    assert await cleaned(strange) == await cleaned(content)
     to = io.BytesIO()
     drawing().convert("CMYK").save(to, "JPEG")  # whose colours an Adobe segment tells
     assert b"Adobe" in await cleaned(to.getvalue())
@@ -129,6 +145,37 @@ async def test_a_jpeg_keeps_what_it_is_drawn_from() -> None:
     clean = await cleaned(content)
     assert SECRET[:12] not in clean and b"out" not in clean
     assert shown(clean).tobytes() == shown(to.getvalue()).tobytes()
+
+
+async def test_a_webp_says_only_what_it_still_has() -> None:
+    upright, turned = photograph("WEBP", 1), photograph("WEBP", 6)
+    for content, flags in ((upright, 0x20), (turned, 0x28)):  # a colour profile, and EXIF
+        clean = await cleaned(content)
+        assert clean[20] == flags
+        assert int.from_bytes(clean[4:8], "little") == len(clean) - 8
+        strange = content[:30] + b"JUNK\x03\0\0\0abc\0" + content[30:]  # of an odd length
+        assert await cleaned(strange) == clean
+
+
+async def test_what_is_refused_leaves_nothing_and_what_failed_may_be_tried_again() -> None:
+    scene = Scene()
+    content, answers = photograph("JPEG"), ["plugin.failed", "action.refused"]
+
+    async def allow(action: Action, user: str, clean: Any) -> Action:
+        if isinstance(action, UploadFinish):
+            assert action.blob.size < len(content)
+            raise ChatError(answers.pop(0))
+        return action
+
+    parts = (scene.store, scene.blobs, SMALL, lambda: scene.epoch, Measures(), scene.clock, allow)
+    uploads = BlobService(*parts).uploads
+    upload = await uploads.create("ada", len(content))
+    for code, left in (("plugin.failed", 1), ("action.refused", 0)):
+        with pytest.raises(ChatError) as caught:
+            offset = (await uploads.find(upload.id, "ada")).offset
+            await uploads.append(upload.id, "ada", offset, given([content[offset:]]))
+        assert caught.value.code == code
+        assert len(scene.pieces()) == left
 
 
 @pytest.mark.parametrize("kind", TYPES)

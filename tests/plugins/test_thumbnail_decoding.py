@@ -23,6 +23,7 @@ from tests.waiting import until
 
 BOUNDS = Bounds(source_bytes=20_000_000, memory_bytes=1_000_000_000, pixels=20_000_000, seconds=30)
 SMALL = [Size(30, 20)]
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def saved(picture: Image.Image, kind: str = "PNG", **more: Any) -> bytes:
@@ -70,11 +71,10 @@ async def made(decoder: Decoder, content: bytes, kind: str, *sizes: Size) -> lis
 async def test_a_thumbnail_looks_like_its_picture() -> None:
     clear = Image.new("RGBA", (60, 40), (0, 0, 0, 0))
     clear.paste((200, 0, 0, 255), (0, 0, 30, 40))
-    wide = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     grey = Image.new("I;16", (60, 40), 40_000)
     cases: dict[str, tuple[bytes, str, tuple[int, ...], tuple[int, ...]]] = {
         "jpeg": (saved(drawing(), "JPEG"), "JPEG", (254, 0, 0), (255, 255, 255)),
-        "a profile": (saved(drawing(), "JPEG", icc_profile=wide), "JPEG", (254, 0, 0), (255,) * 3),
+        "a profile": (saved(drawing(), "JPEG", icc_profile=SRGB), "JPEG", (254, 0, 0), (255,) * 3),
         "a broken profile": (photograph("PNG", 1), "PNG", (254, 0, 0), (255, 255, 255)),
         "cmyk": (saved(drawing().convert("CMYK"), "JPEG"), "JPEG", (254, 0, 0), (255, 255, 255)),
         "palette": (saved(drawing().convert("P"), "GIF"), "GIF", (254, 0, 0), (255, 255, 255)),
@@ -102,12 +102,23 @@ async def test_a_thumbnail_is_turned_as_the_camera_was_held(kind: str) -> None:
     async with decoding() as decoder:
         for orientation in (3, 6):
             size = Size(30, 20) if orientation == 3 else Size(20, 30)
-            content = photograph(kind, orientation, quality=95)
-            (thumbnail,) = await made(decoder, content, kind, size)
-            # Red is where the first pixel of the file is.
-            place = (27, 17) if orientation == 3 else (17, 2)
-            pixel = thumbnail.getpixel(place)
-            assert isinstance(pixel, tuple) and near(pixel, (254, 0, 0), 60), (orientation, pixel)
+            for more in ({}, {"icc_profile": SRGB}):
+                content = photograph(kind, orientation, quality=95, **more)
+                (thumbnail,) = await made(decoder, content, kind, size)
+                # Red is where the first pixel of the file is.
+                place = (27, 17) if orientation == 3 else (17, 2)
+                pixel = thumbnail.getpixel(place)
+                assert isinstance(pixel, tuple) and near(pixel, (254, 0, 0), 60), orientation
+                assert not {"exif", "icc_profile", "xmp"} & set(thumbnail.info)
+
+
+async def test_of_a_large_jpeg_no_more_is_decoded_than_is_shown() -> None:
+    content = saved(Image.new("RGB", (800, 600), "red"), "JPEG")
+    async with decoding(BOUNDS._replace(pixels=400 * 300)) as decoder:
+        (thumbnail,) = await made(decoder, content, "JPEG", Size(320, 240))
+        assert thumbnail.size == (320, 240)
+        with pytest.raises(Failed):
+            await made(decoder, content, "JPEG", Size(600, 450))
 
 
 async def test_of_an_animation_the_first_frame_is_shown() -> None:
