@@ -203,8 +203,10 @@ from chatserver.parts import Button, Field, Form, Menu, Option, Parts, TextPart
 from chatserver.roomlog.redaction import cleared, redact, redacted
 from chatserver.roomlog.room import Room
 from chatserver.runtime.clock import text_of as time_text
+from chatserver.runtime.guarded_resolver import GuardedResolver
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
 from chatserver.runtime.rate import Bucket, address_network, too_fast
+from chatserver.runtime.response_head import ResponseHead
 from chatserver.runtime.signing import signed_headers, signing_key
 from chatserver.runtime.singleflight import SingleFlight
 from chatserver.search.normalisation import nfkc
@@ -294,6 +296,7 @@ __all__ = [
     "GraphQLPart",
     "GraphQLSource",
     "Group",
+    "GuardedResolver",
     "HealthCheck",
     "Histogram",
     "Identity",
@@ -397,6 +400,7 @@ __all__ = [
     "ReportSettle",
     "Request",
     "ResetLink",
+    "ResponseHead",
     "Rest",
     "RoleChange",
     "Room",

@@ -3,7 +3,6 @@
 import ssl
 import time
 from collections.abc import Sequence
-from email.utils import parsedate_to_datetime
 
 import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
@@ -14,19 +13,19 @@ from chatserver import (
     ChatError,
     Consumer,
     Context,
+    GuardedResolver,
     ReceiverBusy,
+    ResponseHead,
     RoomKind,
     StartupError,
     signed_headers,
     signing_key,
 )
 from chatserver_plugins.webhooks.config import Outgoing
-from chatserver_plugins.webhooks.network import GuardedResolver
 
 ANSWER_BYTES = 65536  # read of an answer, and ignored
 SPARE_SECONDS = 5.0  # the consumer's own deadline comes after the request's
 BUSY = (429, 503)  # with a Retry-After, all deliveries to the receiver pause
-LONGEST_SECONDS = 86400.0  # of a Retry-After; the consumer waits less
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -38,39 +37,6 @@ class Payload(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.json.Encoder().encode
-
-
-class ResponseHead:
-    """The head of an answer. The body is ignored, as it may be of any length or never end."""
-
-    def __init__(self) -> None:
-        self.status = 0  # no answer yet
-        self._retry_after = ""
-
-    def read(self, line: str) -> None:
-        """Parse the next line of the head."""
-        name, _, value = line.partition(":")
-        if line.startswith("HTTP/"):
-            self.status = int(line.split()[1])
-        elif name.lower() == "retry-after":
-            self._retry_after = value.strip()
-
-    @property
-    def is_yes(self) -> bool:
-        return 200 <= self.status < 300
-
-    @property
-    def after_ms(self) -> int | None:
-        """Milliseconds of the Retry-After, given in seconds or as a date (RFC 9110, 10.2.3)."""
-        text = self._retry_after
-        try:
-            if text.isdecimal():
-                seconds = float(text)
-            else:
-                seconds = parsedate_to_datetime(text).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-        return round(1000 * min(max(0.0, seconds), LONGEST_SECONDS))
 
 
 class Sender:

@@ -11,9 +11,9 @@ from receiver import SECRET, Receiver, is_signed, until
 
 from chatserver import RoomKind, StartupError, signed_headers, signing_key
 from chatserver.config.settings import convert
+from chatserver.runtime.guarded_resolver import GuardedResolver, NotAllowed
+from chatserver.runtime.response_head import ResponseHead
 from chatserver_plugins.webhooks import WebhooksConfig
-from chatserver_plugins.webhooks.network import GuardedResolver, NotAllowed
-from chatserver_plugins.webhooks.outgoing import ResponseHead
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
-"""Restricts the addresses of receivers. A name is resolved once, and the checked address is used."""
+"""Restricts the addresses of receivers that others name. A name is resolved once, and the checked address is used."""
 
+import asyncio
 import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
-
-from tornado.netutil import DefaultLoopResolver
 
 Network = IPv4Network | IPv6Network
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: routed to the IPv4 address in the last four bytes
@@ -15,23 +14,35 @@ class NotAllowed(OSError):
     """All addresses of the receiver are forbidden."""
 
 
-class GuardedResolver(DefaultLoopResolver):
-    """Resolves names to public addresses, and to addresses in the given networks."""
+class GuardedResolver:
+    """Resolves names to public addresses, and to addresses in the given networks: a resolver for a Tornado client.
 
-    def initialize(self, allowed: Sequence[str] = ()) -> None:
+    `SimpleAsyncHTTPClient(force_instance=True, resolver=GuardedResolver(["10.1.0.0/16"]))` connects nowhere else,
+    whatever a name resolves to at the next moment.
+    """
+
+    def __init__(self, allowed: Sequence[str] = ()) -> None:
         self._allowed: list[Network] = [ip_network(network) for network in allowed]
 
     async def resolve(
         self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[tuple[int, Any]]:
-        found = await super().resolve(host, port, family)
-        kept = [(kind, address) for kind, address in found if self._may(address[0])]
+        """The allowed ones of the (family, address) of a host. Raises `OSError` if there is none."""
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host, port, family=family, type=socket.SOCK_STREAM
+        )
+        kept: list[tuple[int, Any]] = [
+            (kind, address) for kind, _, _, _, address in found if self._may(address[0])
+        ]
         if not kept:
             raise NotAllowed("the receiver is in a network that is not allowed")
         return kept
 
-    def _may(self, text: str) -> bool:
-        address = _target(ip_address(text.partition("%")[0]))
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _may(self, text: str | int) -> bool:
+        address = _target(ip_address(str(text).partition("%")[0]))
         return is_public(address) or any(address in network for network in self._allowed)
 
 
