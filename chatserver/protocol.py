@@ -232,6 +232,7 @@ class Prefer(Op, frozen=True, kw_only=True, tag="prefer"):
     section: Annotated[str, Meta(max_length=200)] | None = None
     muted: bool | None = None
     unread: bool | None = None
+    watched: bool | None = None
 
 
 class PreferAccount(Op, frozen=True, kw_only=True, tag="prefer_account"):

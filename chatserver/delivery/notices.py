@@ -45,13 +45,15 @@ class RoomPreferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """What a user prefers of a room; a key is left out where it is false or empty.
 
     `favourite`: listed first. `section`: the user's own heading for it in the list. `muted`: nothing is told of it,
-    except mentions. `unread`: marked by the user, to read it later.
+    except mentions. `unread`: marked by the user, to read it later. `watched`: the user is told of every message, not
+    only of mentions and replies, unless it is muted.
     """
 
     favourite: bool = False
     section: str = ""
     muted: bool = False
     unread: bool = False
+    watched: bool = False
 
 
 class PreferencesChanged(

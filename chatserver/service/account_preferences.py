@@ -1,7 +1,7 @@
 """What users prefer of their clients, wherever they sign in: a text for each key. Clients choose keys and texts."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -30,6 +30,11 @@ class AccountPreferences:
         """The texts by key; the key that was changed last is the last."""
         kept = await self._store.get(SPACE, user.id)
         return _decode(kept) if kept else {}
+
+    async def of_many(self, users: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The texts of those of the users (ids) who have some, in one read."""
+        found = await self._store.get_many(SPACE, users)
+        return {user: _decode(kept) for user, kept in found.items()}
 
     async def change(
         self, user: User, values: Mapping[str, str | None], but: Subscriber | None = None

@@ -1,4 +1,4 @@
-"""What users prefer of their rooms: favourites, sections of their list, silence, a mark to read later."""
+"""What users prefer of their rooms: favourites, sections of their list, silence, watching, a mark to read later."""
 
 from collections.abc import Sequence
 
@@ -28,6 +28,7 @@ class PreferencesChange(msgspec.Struct, frozen=True, kw_only=True):
     favourite: bool | None = None
     muted: bool | None = None
     unread: bool | None = None
+    watched: bool | None = None
     section: str | None = None
 
 
@@ -72,6 +73,11 @@ class Preferences:
         found = await self._store.get_many(SPACE, [f"{user.id}/{room}" for room in rooms])
         known = {room: found.get(f"{user.id}/{room}") for room in rooms}
         return {room: _decode(value) if value else NONE for room, value in known.items()}
+
+    async def of_members(self, room: Room, users: Sequence[str]) -> dict[str, RoomPreferences]:
+        """Those of the users (ids) who prefer something of the room, with their preferences, in one read."""
+        found = await self._store.get_many(SPACE, [f"{user}/{room.id}" for user in users])
+        return {key.partition("/")[0]: _decode(value) for key, value in found.items()}
 
     async def set(
         self, user: User, room: Room, change: PreferencesChange, but: Subscriber | None = None

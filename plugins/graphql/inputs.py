@@ -179,6 +179,7 @@ class SetRoomPreferences(Input, frozen=True, kw_only=True, rename="camel"):
     section: str | None = None
     muted: bool | None = None
     unread: bool | None = None
+    watched: bool | None = None
 
 
 class Preference(Input, frozen=True, kw_only=True, rename="camel"):

@@ -14,7 +14,7 @@ import { tellError } from "./toasts.js";
 /** Items for `menu-button`; none for a room that the reader is not in. */
 export function preferenceItems({ session, store }, room) {
   if (!room?.joined) return [];
-  const { favourite, muted, unread: isMarked } = room.prefers;
+  const { favourite, muted, watched, unread: isMarked } = room.prefers;
   const prefer = (fields) => void session.preferences.change(room.id, fields).catch(tellError);
   const isUnread = isMarked || signsOf(room).unread > 0;
   const read = () => {
@@ -34,6 +34,12 @@ export function preferenceItems({ session, store }, room) {
       icon: muted ? ICONS.bell : ICONS.silent,
       testid: "room-mute",
       run: () => prefer({ muted: !muted }),
+    },
+    !muted && room.kind !== "direct" && {
+      label: t(watched ? "room.unwatch" : "room.watch"),
+      icon: ICONS.bell,
+      testid: "room-watch",
+      run: () => prefer({ watched: !watched }),
     },
     isUnread
       ? { label: t("room.markRead"), icon: ICONS.mark, testid: "room-mark-read", run: read }

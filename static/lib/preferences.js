@@ -1,12 +1,13 @@
 /**
- * What the reader prefers of rooms: favourites, sections of the side bar, silence, a mark to read later. A change shows
- * at once, and is put back if the server refuses it. What they prefer of the page is in `account`. No DOM.
+ * What the reader prefers of rooms: favourites, sections of the side bar, silence, notices of every message, a mark to
+ * read later. A change shows at once, and is put back if the server refuses it. What they prefer of the page is in
+ * `account`. No DOM.
  */
 
 import { AccountPreferences } from "./account-preferences.js";
 
 /** Of a room of which nothing is preferred. */
-export const NONE = Object.freeze({ favourite: false, section: "", muted: false, unread: false });
+export const NONE = Object.freeze({ favourite: false, section: "", muted: false, unread: false, watched: false });
 export const SECTION_CHARS = 50; // of a section's name
 
 export class Preferences {
@@ -56,7 +57,7 @@ export class Preferences {
   }
 
   /**
-   * Changes the fields `favourite`, `section`, `muted` and `unread` that are given; an empty `section` is none. Rejects
+   * Changes the fields `favourite`, `section`, `muted`, `unread` and `watched` that are given; an empty `section` is none. Rejects
    * with the refusal, after the change was put back.
    */
   async change(room, fields) {

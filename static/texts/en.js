@@ -45,6 +45,8 @@ export default {
   "room.section": "Move to a section…",
   "room.mute": "Mute",
   "room.unmute": "Unmute",
+  "room.watch": "Tell me of every message",
+  "room.unwatch": "Tell me only of what concerns me",
   "room.markRead": "Mark as read",
   "room.markUnread": "Mark as unread",
   "you": "You",

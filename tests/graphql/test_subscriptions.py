@@ -23,7 +23,7 @@ MINE = """subscription { userEvents { __typename
   ... on RoomAdded { roomId room { name } }
   ... on RoomRemoved { roomId deleted }
   ... on ReadMoved { roomId seq }
-  ... on PreferencesChanged { roomId preferences { favourite section muted unread } }
+  ... on PreferencesChanged { roomId preferences { favourite section muted unread watched } }
   ... on AccountPreferencesChanged { changes { key value } }
   ... on Mentioned { roomId messageId seq author { name username } }
   ... on StatusChanged { userId status { emoji text until } }
@@ -393,18 +393,30 @@ async def test_the_user_is_told(server: Running, people: People) -> None:
             input={"roomId": room, "seq": 4},
         )
         assert await told() == {"__typename": "ReadMoved", "roomId": room, "seq": 4}
-        prefers = "preferences { favourite section muted unread }"
+        prefers = "preferences { favourite section muted unread watched }"
         changed = await bob.ask(
             "mutation ($input: SetRoomPreferencesInput!)"
             f"{{ setRoomPreferences(input: $input) {{ room {{ {prefers} }} }} }}",
             input={"roomId": room, "favourite": True, "section": "Tea"},
         )
-        now = {"favourite": True, "section": "Tea", "muted": False, "unread": False}
+        now = {
+            "favourite": True,
+            "section": "Tea",
+            "muted": False,
+            "unread": False,
+            "watched": False,
+        }
         assert changed == {"setRoomPreferences": {"room": {"preferences": now}}}
         told_now = {"__typename": "PreferencesChanged", "roomId": room, "preferences": now}
         assert await told() == told_now
         listed = await bob.ask(f"{{ rooms(first: 100) {{ nodes {{ id {prefers} }} }} }}")
-        nothing = {"favourite": False, "section": "", "muted": False, "unread": False}
+        nothing = {
+            "favourite": False,
+            "section": "",
+            "muted": False,
+            "unread": False,
+            "watched": False,
+        }
         for node in listed["rooms"]["nodes"]:
             assert node["preferences"] == (now if node["id"] == room else nothing)
         until = "2040-01-02T12:00:00.000Z"

@@ -131,7 +131,14 @@ VALID: dict[str, dict[str, Any]] = {
     "events": {"room": "r", "after": 1, "limit": 1},
     "read": {"room": "r", "seq": 1},
     "preferences": {"after": "r", "limit": 1},
-    "prefer": {"room": "r", "favourite": True, "section": "s", "muted": False, "unread": True},
+    "prefer": {
+        "room": "r",
+        "favourite": True,
+        "section": "s",
+        "muted": False,
+        "unread": True,
+        "watched": True,
+    },
     "prefer_account": {"values": {"k": "t"}},
     "typing": {"room": "r"},
     "presence": {"room": "r", "users": ["u"]},
@@ -183,7 +190,7 @@ NULLABLE = {
     ("change", "kind"),
     ("change", "posting"),
 }
-NULLABLE |= {("prefer", name) for name in ("favourite", "section", "muted", "unread")}
+NULLABLE |= {("prefer", name) for name in ("favourite", "section", "muted", "unread", "watched")}
 
 
 def test_every_operation_is_tried() -> None:

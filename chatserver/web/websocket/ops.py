@@ -147,7 +147,11 @@ async def preferences(client: Client, user: User, op: p.Preferences) -> None:
 async def prefer(client: Client, user: User, op: p.Prefer) -> None:
     room = await client.service.rooms.get(op.room, user)
     change = PreferencesChange(
-        favourite=op.favourite, section=op.section, muted=op.muted, unread=op.unread
+        favourite=op.favourite,
+        section=op.section,
+        muted=op.muted,
+        unread=op.unread,
+        watched=op.watched,
     )
     prefers = client.service.preferences.set
     client.say(op.id, await prefers(user, room, change, but=client.subscriber))

@@ -128,7 +128,11 @@ async def set_room_preferences(parent: object, info: Any, input: Given) -> RoomP
     asking, given = asked(info, input, inputs.SetRoomPreferences)
     room = await room_of(asking, given.room_id)
     change = PreferencesChange(
-        favourite=given.favourite, section=given.section, muted=given.muted, unread=given.unread
+        favourite=given.favourite,
+        section=given.section,
+        muted=given.muted,
+        unread=given.unread,
+        watched=given.watched,
     )
     await asking.service.preferences.set(asking.user, room, change)
     return RoomPayload(describe(asking, room))
