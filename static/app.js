@@ -41,7 +41,7 @@ const upload = async (attachment) => {
 const session = new Session({ api, connection, store, records, tabs, upload, account, storage: device });
 const kept = new Kept();
 const keeping = new Keeping({ kept, store, epoch: () => session.epoch });
-const notices = new Notices({ places, store, storage: device });
+const notices = new Notices({ places, store, storage: device, account });
 const plugins = new Plugins({ places, api, connection, session, store, styles: document.head, notices });
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
 const KEEPING_MS = 3_000; // after the start, whose network the files that are kept do not share

@@ -19,14 +19,19 @@ export class Notices extends EventTarget {
   #storage;
   #Desktop;
   #isAway;
+  #account;
   #faulty = new WeakSet(); // filters that failed, and are not asked until somebody tries again
 
-  /** `Desktop` is the browser's `Notification`, or null; `isAway()` whether nobody looks at the page. */
-  constructor({ places, store, storage, Desktop = globalThis.Notification ?? null, isAway = () => document.hidden }) {
+  /**
+   * `Desktop` is the browser's `Notification`, or null; `isAway()` whether nobody looks at the page; `account` is
+   * AccountPreferences.
+   */
+  constructor({ places, store, storage, account = null, Desktop = globalThis.Notification ?? null, isAway = () => document.hidden }) {
     super();
     this.#places = places;
     this.#store = store;
     this.#storage = storage;
+    this.#account = account;
     this.#Desktop = Desktop;
     this.#isAway = isAway;
   }
@@ -46,9 +51,8 @@ export class Notices extends EventTarget {
 
   /** A message of somebody else, which is told of if it is meant for me. */
   async message({ room, message }) {
-    const known = this.#store.room(room);
-    const isDirect = known?.kind === "direct" && !known.prefers.muted;
-    if (!isDirect && !message.mentions?.includes(this.#store.me?.id)) return;
+    const isMentioned = message.mentions?.includes(this.#store.me?.id);
+    if (!isMentioned && !(await this.#isWanted(this.#store.room(room), message.body))) return;
     await this.#tell({ title: message.author.name, body: plainOf(message.body), room, message, plugin: null });
   }
 
@@ -78,11 +82,27 @@ export class Notices extends EventTarget {
         this.#fire("fault", { item, error });
       }
     }
-    this.#show({ ...notice, title: notice.title.slice(0, TITLE_CHARS), body: notice.body.slice(0, BODY_CHARS) });
+    await this.#show({ ...notice, title: notice.title.slice(0, TITLE_CHARS), body: notice.body.slice(0, BODY_CHARS) });
   }
 
-  #show(notice) {
-    if (this.#isAway() && this.desktop === "on") {
+  /** Whether a message that does not mention me is told of. */
+  async #isWanted(room, body) {
+    if (!room || room.prefers.muted) return false;
+    if (room.kind === "direct" || room.prefers.watched) return true;
+    return (await this.#wishes())?.hasWord(this.#account.get("notify.words"), body) ?? false;
+  }
+
+  /** What reads the preferences of notifications, if there are some: loaded with the first of them. */
+  async #wishes() {
+    return this.#account?.under("notify.").size > 0 ? import("./wishes.js") : null;
+  }
+
+  async #isQuiet() {
+    return (await this.#wishes())?.isQuiet(this.#account, Date.now()) ?? false;
+  }
+
+  async #show(notice) {
+    if (this.#isAway() && this.desktop === "on" && !(await this.#isQuiet())) {
       const shown = new this.#Desktop(notice.title, { body: notice.body, tag: notice.room ?? notice.plugin });
       shown.onclick = () => {
         shown.close();

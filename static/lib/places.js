@@ -36,6 +36,8 @@ const FIELDS = {
   "profile.parts/v1": PART,
   // {user}: as a page of the user's own settings
   "settings.page/v1": PART,
+  // {user}: on the page of notifications, in the user's own settings
+  "notifications.parts/v1": PART,
   // {attempt}: with the ways to sign in, in the user's own settings
   "account.parts/v1": PART,
   // {user}: as a page of the server's settings, for owners and admins of the server alone

@@ -199,6 +199,8 @@ export class Plugins {
       locale: () => locale(),
       /** Why `call` or `request` was refused, in the reader's language. */
       errorText: (error) => errorText(error),
+      /** Resolves with `{program, system}` of a `User-Agent`, as people know them; either may be "". */
+      describeAgent: async (agent) => (await import("./user-agent.js")).describeAgent(agent),
       /** The signed-in user. */
       me: () => frozen(store.me),
       /** `id`, `name`, `kind`, `topic`, `role` and `joined` of a room; null if the reader has none of this id. */

@@ -5,7 +5,7 @@ import { formatterOf, formatting } from "../../static/lib/late-formatting.js";
 import { Notices } from "../../static/lib/notices.js";
 import { Places } from "../../static/lib/places.js";
 
-let places, notices, store, kept, shown, faults, opened, away, muted;
+let places, notices, store, kept, shown, faults, opened, away, muted, watched, wishes;
 
 class Desktop {
   static permission = "granted";
@@ -23,12 +23,14 @@ class Desktop {
 beforeEach(() => {
   places = new Places();
   kept = new Map([["notifications", "on"]]);
-  [shown, faults, opened, away, muted] = [[], [], [], true, false];
-  store = { me: { id: "me" }, room: (id) => ({ id, kind: id === "d" ? "direct" : "public", prefers: { muted } }) };
+  [shown, faults, opened, away, muted, watched] = [[], [], [], true, false, false];
+  wishes = new Map();
+  store = { me: { id: "me" }, room: (id) => ({ id, kind: id === "d" ? "direct" : "public", prefers: { muted, watched } }) };
   Desktop.permission = "granted";
   Desktop.asked = 0;
   const storage = { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) };
-  notices = new Notices({ places, store, storage, Desktop, isAway: () => away });
+  const account = { get: (key) => wishes.get(key), under: () => wishes };
+  notices = new Notices({ places, store, storage, account, Desktop, isAway: () => away });
   notices.addEventListener("notice", ({ detail }) => shown.push(detail.notice.title));
   notices.addEventListener("fault", ({ detail }) => faults.push(detail.item.key));
   mock.method(console, "error", () => {});
@@ -137,4 +139,33 @@ test("a filter that hangs delays nothing for ever", async () => {
   await told;
   mock.timers.reset();
   assert.deepEqual([titles(), faults], [["1"], ["a.x"]]);
+});
+
+test("every message of a watched room is told, unless it is muted", async () => {
+  watched = true;
+  await notices.message({ room: "r", message: message() });
+  assert.deepEqual(titles(), ["Ben"]);
+  muted = true;
+  await notices.message({ room: "r", message: message() });
+  assert.deepEqual(titles(), ["Ben"]);
+});
+
+test("messages with a word of the reader's are told, unless their room is muted", async () => {
+  wishes.set("notify.words", "cake\ntea");
+  await notices.message({ room: "r", message: message({ body: "Cupcakes" }) });
+  await notices.message({ room: "r", message: message({ body: "More CAKE!" }) });
+  assert.deepEqual(opened.map(({ body }) => body), ["More CAKE!"]);
+  muted = true;
+  await notices.message({ room: "r", message: message({ body: "cake" }) });
+  assert.equal(opened.length, 1);
+});
+
+test("in a break nothing comes to the desktop, and notices of plugins stay in the page", async () => {
+  wishes.set("notify.until", new Date(Date.now() + 60_000).toISOString());
+  await notices.message({ room: "d", message: message() });
+  await notices.notify("tasks", { title: "Due" });
+  assert.deepEqual([titles(), shown], [[], ["Due"]]);
+  wishes.set("notify.until", new Date(Date.now() - 60_000).toISOString());
+  await notices.message({ room: "d", message: message() });
+  assert.deepEqual(titles(), ["Ben"]);
 });

@@ -129,6 +129,7 @@ USES: dict[str, Callable[[Page], Locator]] = {
     "composer.send/v1": sent_later,
     "message.actions/v1": at_a_message,
     "message.data/v1": of_a_message,
+    "notifications.parts/v1": in_parts("notifications"),
     "notifications/v1": told,
     "page.lines/v1": lambda page: page.locator(".page-top"),
     "profile.parts/v1": in_parts("profile"),

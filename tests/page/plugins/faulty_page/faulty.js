@@ -11,6 +11,7 @@ const KINDS = {
   "composer.send/v1": "button",
   "message.actions/v1": "button",
   "message.data/v1": "part",
+  "notifications.parts/v1": "part",
   "notifications/v1": "filter",
   "page.lines/v1": "part",
   "profile.parts/v1": "part",
