@@ -605,6 +605,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "emoji",
             "pictures",
             "inbox",
+            "push",
             "disk_blobs",
             "uploads",
             "attachments",

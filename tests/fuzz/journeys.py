@@ -24,7 +24,7 @@ PLUGINS = (
         "reports",
     ),
     *("announcements", "emoji"),
-    *("pictures", "inbox", "slash_commands", "shortcodes", "choices"),
+    *("pictures", "inbox", "push", "slash_commands", "shortcodes", "choices"),
 )
 METHODS = ("password", "totp", "invite", "nothing")
 PURPOSES = ("sign_in", "link", "confirm", "challenge")
@@ -155,6 +155,10 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("GET", thread)
     await caller.call("PUT", thread, {"following": rng.choice((True, values.text(rng)))})
     await caller.call("POST", f"{thread}/read", {"seq": rng.choice((1, -1, values.text(rng)))})
+    keys = {"p256dh": rng.choice(("B" * 87, values.text(rng))), "auth": "A" * 22}
+    device = {"endpoint": rng.choice(("https://a.test/", values.text(rng))), "keys": keys}
+    await caller.call("POST", "/api/v1/push/devices", device)
+    await caller.call("DELETE", f"/api/v1/push/devices/{_quoted(rng)}")
     await caller.call(rng.choice(("PUT", "DELETE")), "/api/v1/me/picture", {"a": values.text(rng)})
     await caller.call("GET", f"/api/v1/users/{_quoted(rng)}/picture/{_quoted(rng)}")
     await caller.call("POST", "/api/v1/invites", {"uses": 1, "days": 1, "rooms": [target.room]})

@@ -74,6 +74,11 @@ FIELDS = {
     "inbox.read": "Mutation.readThread",
     "PUT /api/v1/inbox/threads/{message}": "Mutation.followThread",
     "POST /api/v1/inbox/threads/{message}/read": "Mutation.readThread",
+    "push.list": "Query.pushDevices",
+    "push.remove": "Mutation.removePushDevice",
+    "push.active": "Mutation.notePushActive",
+    "POST /api/v1/push/devices": "Mutation.addPushDevice",
+    "DELETE /api/v1/push/devices/{device}": "Mutation.removePushDevice",
 }
 BYTES = "The bytes of a file go by HTTP: GraphQL carries JSON."
 BROWSER = "Another server leads the browser here, which is no client of GraphQL."

@@ -18,6 +18,7 @@ PLUGINS = [
         "attachments",
         "pictures",
         "inbox",
+        "push",
         "invites",
         "reports",
         "announcements",

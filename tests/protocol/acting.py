@@ -562,6 +562,7 @@ SETTINGS = {
         "emoji",
         "pictures",
         "inbox",
+        "push",
         "totp",
         "passkeys",
         "disk_blobs",

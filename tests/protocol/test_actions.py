@@ -77,6 +77,8 @@ OTHER_ROUTES = {
     ("POST", "/api/v1/inbox/seen"),
     ("PUT", "/api/v1/inbox/threads/{message}"),
     ("POST", "/api/v1/inbox/threads/{message}/read"),
+    ("POST", "/api/v1/push/devices"),
+    ("DELETE", "/api/v1/push/devices/{device}"),
     ("POST", "/graphql"),  # its mutations are told apart below
 }
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
@@ -92,6 +94,8 @@ OTHER_MUTATIONS |= {
 OTHER_MUTATIONS |= {"seeSettledReports", "blockUser", "unblockUser"}
 OTHER_MUTATIONS |= {"announce", "clearAnnouncement", "seeInbox"}
 OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage", "followThread", "readThread"}
+OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage"}
+OTHER_MUTATIONS |= {"addPushDevice", "removePushDevice", "notePushActive"}
 OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports.own"}  # of plugins
 OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
 OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
@@ -100,6 +104,7 @@ OTHER_OPERATIONS |= {"reports.seen", "emoji.list"}
 OTHER_OPERATIONS |= {"reports.seen", "pictures.of"}
 OTHER_OPERATIONS |= {"inbox.list", "inbox.count", "inbox.seen"}  # of what others did
 OTHER_OPERATIONS |= {"inbox.follow", "inbox.read"}
+OTHER_OPERATIONS |= {"push.list", "push.remove", "push.active"}  # the user's own devices
 
 
 @pytest.fixture(scope="module")

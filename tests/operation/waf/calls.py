@@ -62,6 +62,16 @@ EMOJI = (
     "&",
     "草",
 )
+PUSH_SERVICES = (
+    "https://fcm.googleapis.com/fcm/send/dKx:APA91bH_-x%3D",
+    "https://updates.push.services.mozilla.com/wpush/v2/gAAAAABl",
+    "https://web.push.apple.com/QGx",
+    "https://wns2-par02p.notify.windows.com/w/?token=BQYAAAB%2b%2f%3d",
+)
+PUSH_KEYS = {  # the example of RFC 8291, appendix A
+    "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+}
 USER = "{ id username name }"
 UNKNOWN = "06h1w46y97wh380z0cja"  # an id of nothing
 ROOM = "{ room { id name kind topic } }"
@@ -201,6 +211,11 @@ async def call_every_address(
         await ask("GET", path, headers=owner)
         await ask("PUT", path, json={"following": True}, headers=owner)
         await ask("POST", f"{path}/read", json={"seq": 9}, headers=owner)
+    await ask("GET", "/api/v1/push", headers=owner)
+    for endpoint in PUSH_SERVICES:
+        given = {"endpoint": endpoint, "keys": PUSH_KEYS, "language": "pt-BR", "texts": False}
+        device = await ask("POST", "/api/v1/push/devices", json=given, headers=owner)
+        await ask("DELETE", f"/api/v1/push/devices/{device.json()['id']}", headers=owner)
     await ask("DELETE", f"/api/v1/users/{other}/picture", headers=owner)
     chosen = {"values": {"page.turned.1": "<b>'; cat /etc/passwd", "page.theme": None}}
     await ask("PATCH", "/api/v1/me/preferences", json=chosen, headers=owner)

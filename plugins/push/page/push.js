@@ -1,0 +1,56 @@
+/** Notices while the page is closed: a part of the settings, and what the page does for them while it is open. */
+
+import { isOwn, registration } from "./device.js";
+
+const LABEL = { en: "While the page is closed", ja: "ページを閉じているとき" };
+const TELL_MS = 50_000; // the server's memory of somebody who is there is a little longer
+
+export default function begin(page) {
+  let devices = []; // of the reader
+  let isHere = false; // this is one of them
+  let toldAt = -Infinity;
+
+  async function look() {
+    const listed = await page.call("list").catch(() => null); // asked again with the next connection
+    if (!listed) return;
+    devices = listed.devices;
+    isHere = await isOwn(devices);
+    if (isHere) await (await import("./device.js")).speak(page, devices);
+  }
+
+  /** The reader does something here: the other devices keep quiet. */
+  function onInput() {
+    if (devices.length === 0 || document.hidden || Date.now() - toldAt < TELL_MS) return;
+    toldAt = Date.now();
+    page.call("active", { here: true }).catch(() => {});
+  }
+
+  function onHidden() {
+    if (devices.length === 0 || !document.hidden || toldAt === -Infinity) return;
+    toldAt = -Infinity;
+    page.call("active", { here: false }).catch(() => {});
+  }
+
+  /** What was read, here or on another device, needs no notice any more. */
+  async function onRead({ room }) {
+    const found = isHere ? await registration() : null;
+    for (const notice of (await found?.getNotifications({ tag: room })) ?? []) notice.close();
+    if (found) await navigator.setAppBadge?.((await found.getNotifications()).length).catch(() => {});
+  }
+
+  page.hear("changed", look);
+  page.onRead(onRead);
+  for (const kind of ["pointerdown", "keydown", "wheel", "touchstart"]) document.addEventListener(kind, onInput, { passive: true, capture: true });
+  document.addEventListener("visibilitychange", onHidden);
+  navigator.serviceWorker?.addEventListener("message", ({ data }) => {
+    if (data?.pushed) page.show(data.pushed.room, data.pushed.seq);
+  });
+  navigator.serviceWorker?.startMessages();
+  // One notice of a message is enough: where it is pushed, the page itself shows none on the desktop.
+  page.place("notifications/v1", { id: "pushed", filter: ({ message }) => (message && isHere && document.hidden ? false : undefined) });
+  page.place("notifications.parts/v1", {
+    id: "devices",
+    label: () => page.said(LABEL),
+    mount: async (element) => (await import("./settings.js")).show(page, element),
+  });
+}

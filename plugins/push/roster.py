@@ -1,0 +1,51 @@
+"""Users who have devices, as this node knows them: among thousands of members few are asked for their wishes."""
+
+from collections.abc import Iterable
+
+from chatserver import Context
+
+RELOAD_SECONDS = (
+    3600.0  # all are read anew, so that those who have no device any more are forgotten
+)
+NEWS_SECONDS = 2 * RELOAD_SECONDS  # news of the other nodes are kept
+SKEW_SECONDS = 60.0  # by which clocks of nodes may differ
+PAGE = 1000
+
+
+class Roster:
+    """Reads all once, and then what is new."""
+
+    def __init__(self, context: Context) -> None:
+        self._records, self._news, self._clock = context.records, context.expiring, context.clock
+        self._users: set[str] = set()
+        self._loaded_at = float("-inf")
+        self._read_at = 0.0
+
+    async def note(self, user: str) -> None:
+        """Tell all nodes that the user (id) has a device."""
+        await self._news.put(f"new/{_time(self._clock.now())}-{user}", b"", NEWS_SECONDS)
+
+    async def among(self, users: Iterable[str]) -> list[str]:
+        """Those of the users (ids) who have devices, or had some not long ago."""
+        now = self._clock.now()
+        if now - self._loaded_at > RELOAD_SECONDS:
+            await self._load()
+            self._loaded_at = self._read_at = now
+        after = f"new/{_time(self._read_at - SKEW_SECONDS)}"
+        while rows := await self._news.scan("new/", after, PAGE):
+            self._users |= {key.partition("-")[2] for key, _ in rows}
+            after = rows[-1][0]
+        self._read_at = now
+        return [user for user in users if user in self._users]
+
+    async def _load(self) -> None:
+        users: set[str] = set()
+        after = ""
+        while rows := await self._records.scan("of/", after, PAGE):
+            users |= {key.removeprefix("of/") for key, _ in rows}
+            after = rows[-1][0]
+        self._users = users
+
+
+def _time(seconds: float) -> str:
+    return f"{int(seconds * 1000):013}"

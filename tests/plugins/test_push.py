@@ -1,0 +1,492 @@
+"""Who is told of what on devices whose page is closed: encrypted for them alone, once, and only if it is not read."""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from pushservice import Browser, PushService
+
+from chatserver import MessagePosted, Room, RoomKind
+from chatserver.runtime.ids import new_id
+from chatserver.service.preferences import PreferencesChange
+from chatserver.testing.clock import FakeClock
+from chatserver.testing.running import Chat, Person, running
+from chatserver_plugins.push import Parts, concern, devices, telling
+from tests.waiting import until
+
+PATH = "/api/v1/push"
+Settings = Mapping[str, object]
+
+
+@pytest.fixture
+def service(authority: trustme.CA) -> PushService:
+    """One that `pushing` starts."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return PushService(context)
+
+
+@pytest.fixture
+def settings(ca_file: str) -> Settings:
+    return {
+        "plugin.push.delay_seconds": 0,
+        "plugin.push.ca_file": ca_file,
+        "plugin.push.allowed_networks": ["127.0.0.0/8"],
+    }
+
+
+@asynccontextmanager
+async def pushing(
+    service: PushService, settings: Settings, *plugins: str, **more: Any
+) -> AsyncIterator[Chat]:
+    service.start()
+    try:
+        async with running("push", *plugins, settings=settings, **more) as chat:
+            yield chat
+    finally:
+        await service.stop()
+
+
+async def subscribed(
+    person: Person, service: PushService, browser: Browser | None = None, **more: object
+) -> Browser:
+    """A browser of the person, which has subscribed."""
+    found = browser or service.browser()
+    service.key = (await person.http("GET", PATH)).json["key"]
+    answer = await person.http("POST", f"{PATH}/devices", found.subscription(**more))
+    assert answer.status in (200, 201), answer.body
+    return found
+
+
+async def direct(by: Person, to: Person, chat: Chat) -> Room:
+    return await chat.service.rooms.create(by.user, RoomKind.DIRECT, None, members=[to.id])
+
+
+async def answer(chat: Chat, by: Person, room: Room, body: str, to: MessagePosted) -> MessagePosted:
+    event, _ = await chat.service.messages.post(by.user, room, new_id(), body, to.id)
+    return event
+
+
+async def is_settled(chat: Chat) -> bool:
+    """Whether all that was posted has been looked at, and no notice waits."""
+    server = chat._server
+    lag = sum([each.lag for each in await server.consumers.states()])
+    return lag == 0 and not await waiting(chat)
+
+
+async def waiting(chat: Chat) -> list[str]:
+    """The keys of notices that wait."""
+    return [each.key for each in await parts(chat).concern._timers.list(concern.TIMER)]
+
+
+def parts(chat: Chat) -> Parts:
+    loaded = chat._server._plugins.all
+    parts = next(each.instance for each in loaded if each.name == "push")._parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+async def test_a_direct_message_a_mention_and_a_reply_are_told_to_whom_they_concern(
+    service: PushService, settings: Settings
+) -> None:
+    async with pushing(service, settings) as chat:
+        ada, ben, cat = [await chat.user(name) for name in ("ada", "ben", "cat")]
+        phones = {each: await subscribed(each, service) for each in (ada, ben, cat)}
+        room = await ada.create_room("Lounge", members=[ben, cat])
+        pair = await direct(ada, ben, chat)
+        own = await ben.post(room, "Who brings the cake?")
+        await ada.post(room, "Nobody is meant")
+        mention = await ada.post(room, "Is **@ben** here?")
+        await answer(chat, ada, room, "Me", own)
+        await ada.post(pair, "Only for you")
+        phone = phones[ben]
+        await until(lambda: len(phone.got) == 3)
+        assert sorted(phone.bodies()) == ["Is @ben here?", "Me", "Only for you"]
+        told = next(each for each in phone.got if each["room"] == room.id)
+        assert told["title"] == "ada in Lounge" and told["language"] == "en"
+        assert told["url"] in (f"/m/{mention.id}", f"/m/{room.id}-{mention.seq + 1}")
+        assert next(each["title"] for each in phone.got if each["room"] == pair.id) == "ada"
+        await until(lambda: is_settled(chat))
+        assert (len(phone.got), phones[ada].tried, phones[cat].tried) == (3, 0, 0)
+        assert {each["Urgency"] for each in phone.headers} == {"high"}
+
+
+async def test_nothing_is_told_of_what_was_read_blocked_muted_deleted_or_may_not_be_read(
+    service: PushService, settings: Settings
+) -> None:
+    clock = FakeClock()
+    settings = {**settings, "plugin.push.delay_seconds": 30}
+    async with pushing(service, settings, clock=clock) as chat:
+        await chat.user("olga")  # the owner of the server, whom nobody blocks
+        ada, ben, eve = [await chat.user(name) for name in ("ada", "ben", "eve")]
+        phone = await subscribed(ben, service)
+        names = ("read", "muted", "deleted", "edited", "left", "blocked", "told")
+        rooms = {
+            name: await ada.create_room(name, kind=RoomKind.PRIVATE, members=[ben, eve])
+            for name in names
+        }
+        by = {name: eve if name == "blocked" else ada for name in names}
+        posted = {name: await by[name].post(room, f"@ben {name}") for name, room in rooms.items()}
+        await until(lambda: has_waiting(chat, len(names)))
+        assert phone.tried == 0
+        rules = chat.service
+        await rules.rooms.mark_read(ben.user, rooms["read"], posted["read"].seq)
+        await rules.preferences.set(ben.user, rooms["muted"], PreferencesChange(muted=True))
+        await rules.messages.delete(ada.user, rooms["deleted"], posted["deleted"].id)
+        await rules.messages.edit(ada.user, rooms["edited"], posted["edited"].id, "nobody")
+        await rules.rooms.kick(ada.user, rooms["left"], ben.id)
+        await rules.blocks.add(ben.user, eve.id)
+        await clock.advance(31)
+        assert phone.bodies() == ["@ben told"]
+        assert await waiting(chat) == []
+
+
+async def has_waiting(chat: Chat, count: int) -> bool:
+    return len(await waiting(chat)) == count
+
+
+async def test_somebody_who_is_at_a_device_is_told_only_once_they_have_gone(
+    service: PushService, settings: Settings
+) -> None:
+    clock = FakeClock()
+    async with pushing(service, settings, clock=clock) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        phone = await subscribed(ben, service)
+        room = await ada.create_room("Lounge", members=[ben])
+        assert await ben.call("push.active") == {}
+        await ada.post(room, "@ben one")
+        read = await ada.post(room, "@ben two")
+        await until(lambda: has_waiting(chat, 2))
+        await clock.advance(60)
+        assert phone.tried == 0
+        await chat.service.rooms.mark_read(ben.user, room, read.seq)
+        await ada.post(room, "@ben three")
+        await until(lambda: has_waiting(chat, 3))
+        await clock.advance(120)
+        assert phone.bodies() == ["@ben three"]
+
+
+async def test_watchers_get_every_message_and_words_count_as_mentions(
+    service: PushService, settings: Settings
+) -> None:
+    async with pushing(service, settings) as chat:
+        ada, ben, cat = [await chat.user(name) for name in ("ada", "ben", "cat")]
+        watching, wordy = await subscribed(ben, service), await subscribed(cat, service)
+        room = await ada.create_room("Lounge", members=[ben, cat])
+        preferences = chat.service.preferences
+        await preferences.set(ben.user, room, PreferencesChange(watched=True))
+        await preferences.account.change(cat.user, {"page.notify.words": "cake\n会議\nC++"})
+        await ada.post(room, "Cupcakes")
+        await ada.post(room, "A CAKE, please")
+        await ada.post(room, "明日の会議です")
+        await cat.post(room, "cake of mine")
+        await until(lambda: len(watching.got) == 4 and len(wordy.got) == 2)
+        assert sorted(wordy.bodies()) == ["A CAKE, please", "明日の会議です"]
+        assert {each["Urgency"] for each in watching.headers} == {"normal"}
+        dan = await chat.user("dan")  # who comes when the others are known
+        await dan.join(room)
+        late = await subscribed(dan, service)
+        await preferences.set(dan.user, room, PreferencesChange(watched=True))
+        await ada.post(room, "For dan as well")
+        await until(lambda: late.bodies() == ["For dan as well"])
+
+
+async def test_nobody_is_told_in_the_hours_in_which_they_do_not_want_it(
+    service: PushService, settings: Settings
+) -> None:
+    clock = FakeClock(1_700_000_000)  # Tuesday 2023-11-14 22:13:20 UTC
+    async with pushing(service, settings, clock=clock) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        phone = await subscribed(ben, service)
+        room = await direct(ada, ben, chat)
+        change = chat.service.preferences.account.change
+        await change(ben.user, {"page.notify.schedule": "2 23:00 07:00 Europe/Berlin"})
+        await ada.post(room, "at night")
+        await until(lambda: is_settled(chat))
+        await change(ben.user, {"page.notify.schedule": "1 23:00 07:00 Europe/Berlin"})
+        await ada.post(room, "another night")
+        await until(lambda: len(phone.got) == 1)
+        await change(ben.user, {"page.notify.until": "2023-11-14T22:30:00Z"})
+        await ada.post(room, "in the break")
+        await until(lambda: is_settled(chat))
+        await clock.advance(3600)
+        await ada.post(room, "after it")
+        await until(lambda: len(phone.got) == 2)
+        assert phone.bodies() == ["another night", "after it"]
+
+
+async def test_a_subscription_that_has_ended_is_removed(
+    service: PushService, settings: Settings
+) -> None:
+    async with pushing(service, settings) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        gone, stays = await subscribed(ben, service), await subscribed(ben, service)
+        room = await direct(ada, ben, chat)
+        gone.statuses = [410]
+        await ada.post(room, "one")
+        await until(lambda: len(stays.got) == 1 and is_settled(chat))
+        (left,) = (await ben.http("GET", PATH)).json["devices"]
+        assert left["id"] == devices.device_id(stays.endpoint)
+        await ada.post(room, "two")
+        await until(lambda: stays.bodies() == ["one", "two"])
+        assert gone.tried == 1
+
+
+async def test_a_service_that_fails_or_is_busy_gets_it_later_and_others_do_not_wait(
+    service: PushService, settings: Settings
+) -> None:
+    clock = FakeClock()
+    settings = {**settings, "plugin.push.timeout_seconds": 0.5}
+    async with pushing(service, settings, clock=clock) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        busy, slow, well = [await subscribed(ben, service) for _ in range(3)]
+        busy.statuses, busy.retry_after, slow.hangs = [429, 503], "60", True
+        room = await direct(ada, ben, chat)
+        await ada.post(room, "one")
+        await until(lambda: well.bodies() == ["one"])
+        await until(lambda: has_waiting(chat, 1))
+        await clock.settle()
+        slow.hangs = False
+        await clock.advance(3)
+        assert (slow.bodies(), busy.tried) == (["one"], 1)
+        await clock.advance(60)
+        assert (busy.bodies(), busy.tried) == ([], 2)
+        await clock.advance(61)
+        assert [each.bodies() for each in (busy, slow, well)] == [["one"]] * 3
+        assert await waiting(chat) == []
+
+
+async def test_a_service_that_never_answers_is_given_up(
+    service: PushService, settings: Settings
+) -> None:
+    clock = FakeClock()
+    async with pushing(service, settings, clock=clock) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        dead = await subscribed(ben, service)
+        dead.statuses = [500] * 100
+        await ada.post(await direct(ada, ben, chat), "one")
+        await until(lambda: dead.tried == 1)
+        await clock.advance(4 * 3600)
+        assert dead.tried == telling.TRIES
+        assert await waiting(chat) == []
+        counter = next(m for m in chat._server.measures if m.name.endswith("push_notices_total"))
+        assert counter.values == {("given up",): 1}  # type: ignore[union-attr]
+
+
+async def test_events_that_come_again_are_told_once(
+    service: PushService, settings: Settings
+) -> None:
+    async with pushing(service, settings) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        phone = await subscribed(ben, service)
+        room = await direct(ada, ben, chat)
+        await ada.post(room, "one")
+        await until(lambda: len(phone.got) == 1)
+        events = (await chat.service.history.events(ada.user, room, 0)).events
+        await parts(chat).concern.handle([*events, *events])
+        await ada.post(room, "two")
+        await until(lambda: len(phone.got) == 2 and is_settled(chat))
+        assert phone.bodies() == ["one", "two"]
+
+
+async def test_a_restart_loses_nothing_and_repeats_nothing(
+    service: PushService, settings: Settings, tmp_path: Path
+) -> None:
+    kept = {**settings, "server.data": str(tmp_path)}
+    clock = FakeClock()
+    late = {**kept, "plugin.push.delay_seconds": 60}
+    async with pushing(service, kept, store="sqlite", clock=clock) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        phone = await subscribed(ben, service)
+        room = await direct(ada, ben, chat)
+        await ada.post(room, "before")
+        await until(lambda: len(phone.got) == 1)
+    async with pushing(service, late, store="sqlite", clock=clock) as chat:
+        await chat.service.messages.post(
+            ada.user, await chat.service.rooms.get(room.id), "c1", "in the middle"
+        )
+        await until(lambda: has_waiting(chat, 1))
+    async with pushing(service, kept, store="sqlite", clock=clock) as chat:
+        await clock.advance(61)
+        await until(lambda: len(phone.got) == 2 and is_settled(chat))
+    assert phone.bodies() == ["before", "in the middle"]
+
+
+async def test_a_device_ends_with_its_session_and_with_the_account(
+    service: PushService, settings: Settings
+) -> None:
+    async with pushing(service, settings) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        phone = await subscribed(ben, service)
+        room = await direct(ada, ben, chat)
+        await chat.service.accounts.logout(ben.token)
+        await ada.post(room, "one")
+        await until(lambda: is_settled(chat))
+        assert phone.tried == 0
+        assert [key for key, _ in await chat.service.store.scan("plugin/push", "")] == ["vapid"]
+        cat = await chat.user("cat")
+        await subscribed(cat, service)
+        await chat.service.accounts.retire("cat")
+
+        async def is_forgotten() -> bool:
+            rows = await chat.service.store.scan("plugin/push", "")
+            return [key for key, _ in rows] == ["vapid"]
+
+        await until(is_forgotten)
+
+
+async def test_a_browser_tells_only_the_last_person_who_subscribed_there(
+    service: PushService, settings: Settings
+) -> None:
+    async with pushing(service, settings) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        shared = await subscribed(ada, service)
+        await subscribed(ben, service, shared)
+        assert (await ada.http("GET", PATH)).json["devices"] == []
+        room = await direct(ada, ben, chat)
+        await ben.post(room, "for ada")
+        await ada.post(room, "for ben")
+        await until(lambda: shared.bodies() == ["for ben"])
+        await until(lambda: is_settled(chat))
+        assert shared.bodies() == ["for ben"]
+
+
+async def test_devices_are_listed_renewed_and_removed(
+    service: PushService, settings: Settings
+) -> None:
+    async with pushing(service, settings) as chat:
+        ada = await chat.user("ada")
+        browser = await subscribed(ada, service)
+        first = (await ada.http("GET", PATH)).json["devices"]
+        again = await ada.http("POST", f"{PATH}/devices", browser.subscription(texts=False))
+        assert (again.status, again.json["texts"]) == (200, False)
+        (listed,) = (await ada.call("push.list"))["devices"]
+        assert listed == {**first[0], "texts": False}
+        assert (await ada.http("DELETE", f"{PATH}/devices/{listed['id']}")).status == 204
+        assert (await ada.call("push.list"))["devices"] == []
+        assert await ada.call("push.remove", device=listed["id"]) == {"removed": False}
+
+
+async def test_a_notice_is_in_the_language_of_the_device_and_hides_the_text_if_asked(
+    service: PushService, settings: Settings
+) -> None:
+    async with pushing(service, settings) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        phone = await subscribed(ben, service, language="ja-JP", texts=False)
+        room = await ada.create_room("Lounge", members=[ben])
+        await ada.post(room, "@ben secret")
+        await until(lambda: len(phone.got) == 1)
+        (told,) = phone.got
+        assert told["title"] == "ada（Lounge）" and told["body"] == "新しいメッセージがあります"
+
+
+WRONG = [
+    {"endpoint": "http://127.0.0.1/push"},
+    {"endpoint": "https://user@example.org/push"},
+    {"endpoint": "https:///push"},
+    {"endpoint": "https://example.org:x/"},
+    {"endpoint": "https://example.org/a b"},
+    {"endpoint": "https://example.org/" + "x" * 1000},
+    {"language": "../etc"},
+    {"keys": {"p256dh": "A" * 87, "auth": "A" * 22}},
+    {"keys": {"p256dh": "B" * 86, "auth": "A" * 22}},
+    {"keys": {}},
+]
+
+
+@pytest.mark.parametrize("change", WRONG)
+async def test_what_is_no_subscription_is_refused(
+    service: PushService, settings: Settings, change: dict[str, object]
+) -> None:
+    async with pushing(service, settings) as chat:
+        ada = await chat.user("ada")
+        given = service.browser().subscription() | change
+        answer = await ada.http("POST", f"{PATH}/devices", given)
+        assert (answer.status, answer.json["error"]["code"]) == (400, "request.invalid")
+        assert (await chat.http("GET", PATH)).status == 401
+
+
+async def test_a_user_has_a_bounded_number_of_devices(
+    service: PushService, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "MOST", 2)
+    async with pushing(service, settings) as chat:
+        ada = await chat.user("ada")
+        first, _ = await subscribed(ada, service), await subscribed(ada, service)
+        third = service.browser().subscription()
+        answer = await ada.http("POST", f"{PATH}/devices", third)
+        assert (answer.status, answer.json["error"]["code"]) == (409, "limit.count")
+        await subscribed(ada, service, first)
+
+
+async def test_notices_of_one_user_that_wait_are_bounded(
+    service: PushService, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(concern, "WAITING", 3)
+    monkeypatch.setattr(concern, "WAITING_OF_ROOM", 2)
+    late = {**settings, "plugin.push.delay_seconds": 60}
+    async with pushing(service, late, clock=FakeClock()) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        await subscribed(ben, service)
+        rooms = [await ada.create_room(name, members=[ben]) for name in ("a", "b")]
+        for room in rooms:
+            for number in range(3):
+                await ada.post(room, f"@ben {number}")
+
+        async def is_read() -> bool:
+            return all(each.lag == 0 for each in await chat._server.consumers.states())
+
+        await until(is_read)
+        assert len(await waiting(chat)) == 3
+        counter = next(m for m in chat._server.measures if m.name.endswith("push_left_out_total"))
+        assert counter.values == {(): 3}  # type: ignore[union-attr]
+
+
+async def test_an_address_in_a_private_network_is_not_reached(
+    service: PushService, settings: Settings
+) -> None:
+    closed = {**settings, "plugin.push.allowed_networks": []}
+    async with pushing(service, closed) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        inside = await subscribed(ben, service)
+        await ada.post(await direct(ada, ben, chat), "one")
+        await until(lambda: has_tried(chat))
+        assert inside.tried == 0
+
+
+async def has_tried(chat: Chat) -> bool:
+    timers = await parts(chat).concern._timers.list(concern.TIMER)
+    return any(concern.decode(each.payload).tries for each in timers)
+
+
+async def test_the_same_over_graphql(service: PushService, settings: Settings) -> None:
+    async with pushing(service, settings, "graphql") as chat:
+        ada = await chat.user("ada")
+        browser = service.browser().subscription()
+        asked = {
+            "query": "mutation($input: AddPushDeviceInput!) "
+            "{ addPushDevice(input: $input) { repeated device { id texts created name } } }",
+            "variables": {"input": {"endpoint": browser["endpoint"], **browser["keys"]}},
+        }
+        added = (await ada.http("POST", "/graphql", asked)).json["data"]["addPushDevice"]
+        assert (added["repeated"], added["device"]["texts"]) == (False, True)
+        both = (
+            await ada.http("POST", "/graphql", {"query": "{ pushKey pushDevices { id } }"})
+        ).json
+        key = (await ada.http("GET", PATH)).json["key"]
+        device = added["device"]["id"]
+        assert both["data"] == {"pushKey": key, "pushDevices": [{"id": device}]}
+        removing = {
+            "query": "mutation($input: RemovePushDeviceInput!) "
+            "{ removePushDevice(input: $input) { deviceId wasThere } notePushActive { noted } }",
+            "variables": {"input": {"deviceId": device}},
+        }
+        removed = (await ada.http("POST", "/graphql", removing)).json["data"]
+        assert removed == {
+            "removePushDevice": {"deviceId": device, "wasThere": True},
+            "notePushActive": {"noted": True},
+        }
