@@ -5,6 +5,8 @@ backoff.py              pauses after failures
 measure.py              counters, gauges and histograms
 ages.py                 ages of queues and outages for gauges
 networks.py             sets of networks
+guarded_resolver.py     the addresses that receivers named by others may have
+response_head.py        heads of receivers' answers
 rate.py                 rate limits
 signing.py              signatures of requests to other systems
 singleflight.py         one call for callers that want the same result

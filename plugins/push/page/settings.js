@@ -17,7 +17,7 @@ export function show(page, element) {
 
   async function draw(said = "") {
     const mine = ++turn;
-    const { key, devices } = await page.call("list");
+    const { key, devices } = await page.request("GET", "/api/v1/push"); // before the connection is there, too
     const isOn = await isOwn(devices);
     const id = await ownId();
     if (mine !== turn) return;
