@@ -147,7 +147,10 @@ class PushPlugin:
         async def handle(events: Sequence[AnyEvent]) -> None:
             await self._opened().concern.handle(events)
 
-        return [Consumer(name="push.messages", handle=handle, kinds=KINDS, start="now")]
+        # Thousands may watch a room, of whom each gets a timer.
+        return [
+            Consumer(name="push.messages", handle=handle, kinds=KINDS, batch=20, deadline=120.0)
+        ]
 
     @hookimpl
     def register_timers(self) -> Sequence[Timer]:

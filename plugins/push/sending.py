@@ -92,6 +92,7 @@ class Sending:
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
+        self._resolver.close()
 
     def _judged(self, device: Device, head: ResponseHead) -> Result:
         if head.is_yes:

@@ -12,6 +12,7 @@ from chatserver_plugins.push.sending import Outcome, Result, Sending
 from chatserver_plugins.push.texts import stand_in, title_in_room
 
 LOOK_AGAIN_SECONDS = 30.0  # whether somebody who was there has gone, or has read the message
+LONGEST_LOOK = 600.0  # between two such looks, which become rare for a message that stays unread
 TRIES = 12  # over more than an hour; then a device is not told
 RUNS_OF_USER = 2  # notices of one user under way; others of them wait, and other users do not
 BUSY_SECONDS = 2.0
@@ -72,7 +73,8 @@ class Telling:
         message = await self._deciding.message(user, room, notice)
         if isinstance(message, Not):
             if message is Not.NOW:
-                await self._again(key, notice, LOOK_AGAIN_SECONDS)
+                age = self._clock.now() - notice.at
+                await self._again(key, notice, min(max(age / 2, LOOK_AGAIN_SECONDS), LONGEST_LOOK))
             return
         done = (await self._marks.get(f"done/{key}") or b"").decode().split()
         left = [device for device in devices if device.id not in done]

@@ -42,6 +42,11 @@ class Browser:
         self.hangs = False
         self.retry_after = ""
 
+    def take_keys(self, private: str, auth: str) -> None:
+        """Take these keys instead of own ones."""
+        value = int.from_bytes(unb64(private), "big")
+        self._key, self._auth = ec.derive_private_key(value, ec.SECP256R1()), unb64(auth)
+
     @property
     def _point(self) -> bytes:
         public = self._key.public_key()
@@ -77,12 +82,12 @@ class PushService:
         self.origin = f"https://127.0.0.1:{self.port}"
         self.key = ""
         self.contact: str | None = None
-        self._browsers: dict[str, Browser] = {}
+        self.browsers: dict[str, Browser] = {}
         self._server: HTTPServer | None = None
 
     def browser(self) -> Browser:
-        path = f"/push/{len(self._browsers)}"
-        self._browsers[path] = browser = Browser(self.origin + path)
+        path = f"/push/{len(self.browsers)}"
+        self.browsers[path] = browser = Browser(self.origin + path)
         return browser
 
     def start(self) -> None:
@@ -99,7 +104,7 @@ class PushService:
     async def take(self, handler: RequestHandler) -> None:
         request = handler.request
         assert request.path is not None
-        browser = self._browsers[request.path]
+        browser = self.browsers[request.path]
         browser.tried += 1
         if browser.hangs:
             await asyncio.sleep(30)

@@ -1,5 +1,6 @@
 """Who is told of what on devices whose page is closed: encrypted for them alone, once, and only if it is not read."""
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -8,9 +9,9 @@ from typing import Any
 
 import pytest
 import trustme
-from pushservice import Browser, PushService
+from pushservice import Browser, PushService, unb64
 
-from chatserver import MessagePosted, Room, RoomKind
+from chatserver import MessagePosted, Room, RoomKind, StartupError
 from chatserver.runtime.ids import new_id
 from chatserver.service.preferences import PreferencesChange
 from chatserver.testing.clock import FakeClock
@@ -260,6 +261,49 @@ async def test_a_service_that_fails_or_is_busy_gets_it_later_and_others_do_not_w
         assert await waiting(chat) == []
 
 
+async def test_a_device_that_rests_is_not_asked_and_one_user_has_few_turns(
+    service: PushService, settings: Settings
+) -> None:
+    clock = FakeClock()
+    async with pushing(service, settings, clock=clock) as chat:
+        ada, ben, cat = [await chat.user(name) for name in ("ada", "ben", "cat")]
+        busy, slow = await subscribed(ben, service), await subscribed(cat, service)
+        busy.statuses, busy.retry_after, slow.hangs = [429], "60", True
+        to_ben, to_cat = await direct(ada, ben, chat), await direct(ada, cat, chat)
+        await ada.post(to_ben, "one")
+        await until(lambda: busy.tried == 1)
+        await ada.post(to_ben, "two")
+        for number in range(4):
+            await ada.post(to_cat, str(number))
+        await until(lambda: has_waiting(chat, 6))
+        await until(lambda: slow.tried == telling.RUNS_OF_USER)
+        await subscribed(ada, service)
+        await cat.post(await direct(ada, cat, chat), "not held up")
+        await until(lambda: slow.tried == telling.RUNS_OF_USER and is_told(service, "not held up"))
+        assert busy.tried == 1
+        slow.hangs = False
+
+
+def is_told(service: PushService, body: str) -> bool:
+    return any(body in browser.bodies() for browser in service.browsers.values())
+
+
+async def test_nobody_is_told_of_a_public_room_that_they_have_left(
+    service: PushService, settings: Settings
+) -> None:
+    clock = FakeClock()
+    late = {**settings, "plugin.push.delay_seconds": 30}
+    async with pushing(service, late, clock=clock) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        phone = await subscribed(ben, service)
+        room = await ada.create_room("Lounge", members=[ben])
+        await ada.post(room, "@ben")
+        await until(lambda: has_waiting(chat, 1))
+        await chat.service.rooms.leave(ben.user, room)
+        await clock.advance(31)
+        assert phone.tried == 0 and await waiting(chat) == []
+
+
 async def test_a_service_that_never_answers_is_given_up(
     service: PushService, settings: Settings
 ) -> None:
@@ -461,6 +505,49 @@ async def test_an_address_in_a_private_network_is_not_reached(
 async def has_tried(chat: Chat) -> bool:
     timers = await parts(chat).concern._timers.list(concern.TIMER)
     return any(concern.decode(each.payload).tries for each in timers)
+
+
+async def test_the_server_says_whom_push_services_may_write_to(
+    service: PushService, settings: Settings
+) -> None:
+    for given, sent in (
+        ({}, None),
+        ({"server.public_url": "https://chat.example.org"}, "https://chat.example.org"),
+        ({"plugin.push.contact": "mailto:ops@example.org"}, "mailto:ops@example.org"),
+    ):
+        async with pushing(service, {**settings, **given}) as chat:
+            ada, ben = await chat.user("ada"), await chat.user("ben")
+            phone = await subscribed(ben, service)
+            await ada.post(await direct(ada, ben, chat), "one")
+            await until(lambda phone=phone: len(phone.got) == 1)
+            assert service.contact == sent
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("contact", "ops@example.org", "contact: expected mailto:"),
+        ("allowed_networks", ["everywhere"], "allowed_networks: 'everywhere' is not a network"),
+        ("ca_file", "/nowhere.pem", "plugin.push.ca_file: "),
+    ],
+)
+async def test_settings_that_cannot_work_refuse_to_start(
+    service: PushService, settings: Settings, key: str, value: object, text: str
+) -> None:
+    with pytest.raises(StartupError, match=re.escape(text)):
+        async with pushing(service, {**settings, f"plugin.push.{key}": value}):
+            pass
+
+
+def test_the_example_of_the_specification_is_read() -> None:
+    """RFC 8291, appendix A: so the browsers of these tests read what others read."""
+    browser = Browser("https://push.example.net/")
+    browser.take_keys("q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94", "BTBZMqHH6r4Tts7J_aSIgg")
+    body = (
+        "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6Tlz"
+        "AC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
+    )
+    assert browser.decrypted(unb64(body)) == b"When I grow up, I want to be a watermelon"
 
 
 async def test_the_same_over_graphql(service: PushService, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -200,6 +201,20 @@ async def test_addresses_that_are_allowed() -> None:
     for address, allowed in (("10.1.2.3", ["10.1.0.0/16"]), ("8.8.8.8", []), ("2606:4700::1", [])):
         [(_, found)] = await GuardedResolver(allowed=allowed).resolve(address, 80)
         assert found[0] == address
+
+
+async def test_names_are_resolved_by_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = []
+
+    def resolve(*given: object) -> list[tuple[object, ...]]:
+        names.append(threading.current_thread().name)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 80))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    resolver = GuardedResolver()
+    assert await resolver.resolve("example.org", 80) == [(socket.AF_INET, ("8.8.8.8", 80))]
+    resolver.close()
+    assert names[0].startswith("resolver")
 
 
 def test_the_signature_is_that_of_the_specification() -> None:

@@ -3,6 +3,9 @@
 import { chooseTexts, isOwn, ownId, support, switchOff, switchOn } from "./device.js";
 import { TEXTS } from "./texts.js";
 
+const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("./push.css", import.meta.url).href });
+document.head.append(sheet);
+
 /** Fills the element; returns what ends it. */
 export function show(page, element) {
   page.texts(TEXTS);
