@@ -100,14 +100,14 @@ class Devices:
             name=name[:NAME_CHARS],
             created=time_text(self._clock.now()),
         )
-        there = set(await sessions.ids(user.id))
+        await self.of(user.id)  # those whose session has ended do not count
         repeated = False
 
         def changed(devices: tuple[Device, ...]) -> tuple[Device, ...]:
             nonlocal repeated
             before = next((each for each in devices if each.id == id), None)
             repeated = before is not None
-            kept = tuple(each for each in devices if each.id != id and each.session in there)
+            kept = tuple(each for each in devices if each.id != id)
             if len(kept) >= MOST:
                 raise ChatError(
                     "limit.count",

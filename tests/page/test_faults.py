@@ -185,7 +185,7 @@ def test_a_fault_stays_in_its_place_and_can_be_tried_again(
         USES[place](page)
     expect(page.locator("html")).to_have_attribute("data-worked", re.compile(re.escape(place)))
     expect(fault).to_have_count(0)
-    if place.startswith(("account", "admin", "profile", "settings")):
+    if place.startswith(("account", "admin", "notifications.parts", "profile", "settings")):
         expect(shown).to_contain_text("It works now.")
         page.get_by_test_id("settings-close").click()
     if place == "side.panels/v1":

@@ -2,6 +2,7 @@
 
 import re
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 import trustme
 from pushservice import Browser, PushService, unb64
 
-from chatserver import MessagePosted, Room, RoomKind, StartupError
+from chatserver import Due, MessagePosted, Room, RoomKind, StartupError
 from chatserver.runtime.ids import new_id
 from chatserver.service.preferences import PreferencesChange
 from chatserver.testing.clock import FakeClock
-from chatserver.testing.running import Chat, Person, running
+from chatserver.testing.running import PASSWORD, Chat, Person, running
 from chatserver_plugins.push import Parts, concern, devices, telling
+from chatserver_plugins.push.deciding import Not
 from tests.waiting import until
 
 PATH = "/api/v1/push"
@@ -314,6 +316,8 @@ async def test_a_service_that_never_answers_is_given_up(
         dead.statuses = [500] * 100
         await ada.post(await direct(ada, ben, chat), "one")
         await until(lambda: dead.tried == 1)
+        await clock.advance(60)
+        assert dead.tried == 5  # at once, then after 2, 4, 8 and 16 seconds
         await clock.advance(4 * 3600)
         assert dead.tried == telling.TRIES
         assert await waiting(chat) == []
@@ -364,22 +368,21 @@ async def test_a_device_ends_with_its_session_and_with_the_account(
     service: PushService, settings: Settings
 ) -> None:
     async with pushing(service, settings) as chat:
-        ada, ben = await chat.user("ada"), await chat.user("ben")
-        phone = await subscribed(ben, service)
-        room = await direct(ada, ben, chat)
-        await chat.service.accounts.logout(ben.token)
-        await ada.post(room, "one")
-        await until(lambda: is_settled(chat))
-        assert phone.tried == 0
-        assert [key for key, _ in await chat.service.store.scan("plugin/push", "")] == ["vapid"]
-        cat = await chat.user("cat")
-        await subscribed(cat, service)
-        await chat.service.accounts.retire("cat")
+        ada, ben, cat = [await chat.user(name) for name in ("ada", "ben", "cat")]
 
         async def is_forgotten() -> bool:
             rows = await chat.service.store.scan("plugin/push", "")
             return [key for key, _ in rows] == ["vapid"]
 
+        phone = await subscribed(ben, service)
+        room = await direct(ada, ben, chat)
+        await chat.service.accounts.logout(ben.token)
+        await until(is_forgotten)
+        await ada.post(room, "one")
+        await until(lambda: is_settled(chat))
+        assert phone.tried == 0
+        await subscribed(cat, service)
+        await chat.service.accounts.retire("cat")
         await until(is_forgotten)
 
 
@@ -465,6 +468,46 @@ async def test_a_user_has_a_bounded_number_of_devices(
         answer = await ada.http("POST", f"{PATH}/devices", third)
         assert (answer.status, answer.json["error"]["code"]) == (409, "limit.count")
         await subscribed(ada, service, first)
+        given = {"username": "ada", "password": PASSWORD}
+        token = (await chat.http("POST", "/api/v1/login", given)).json["token"]
+        session = chat.service.accounts._authenticator.session_id(ada.token)
+        await chat.service.accounts._authenticator.end_session(session)  # as by another node
+        assert (await chat.http("POST", f"{PATH}/devices", third, token)).status == 201
+
+
+async def test_what_is_old_and_rooms_of_others_are_told_to_nobody(
+    service: PushService, settings: Settings
+) -> None:
+    async with pushing(service, settings) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        phone = await subscribed(ben, service)
+        room, pair = await ada.create_room("Lounge"), await direct(ada, ben, chat)
+        posted = await ada.post(room, "not for ben")
+        notice = concern.Waiting(message=posted.id, why=concern.Why.WATCHED, at=time.time())
+        found = await parts(chat).telling._deciding.message(ben.user, room, notice)
+        assert found is Not.EVER
+        told = await ada.post(pair, "one")
+        await until(lambda: len(phone.got) == 1)
+        old = concern.Waiting(message=told.id, why=concern.Why.DIRECT, at=time.time() - 90_000)
+        due = Due(
+            name=concern.TIMER, key=f"{ben.id}/{pair.id}/1", at=0, payload=concern.encode(old)
+        )
+        await parts(chat).telling.tell(due)
+        assert phone.tried == 1
+
+
+async def test_devices_are_known_for_longer_than_their_news_are_kept(
+    service: PushService, settings: Settings
+) -> None:
+    clock = FakeClock()
+    async with pushing(service, settings, clock=clock) as chat:
+        ada = await chat.user("ada")
+        await subscribed(ada, service)
+        roster = parts(chat).concern._roster
+        assert await roster.among(["other", ada.id]) == [ada.id]
+        roster._users.clear()  # as on another node
+        await clock.advance(3 * 3600)
+        assert await roster.among([ada.id]) == [ada.id]
 
 
 async def test_notices_of_one_user_that_wait_are_bounded(
@@ -485,7 +528,9 @@ async def test_notices_of_one_user_that_wait_are_bounded(
             return all(each.lag == 0 for each in await chat._server.consumers.states())
 
         await until(is_read)
-        assert len(await waiting(chat)) == 3
+        assert [key.split("/")[1] for key in await waiting(chat)] == sorted(
+            [rooms[0].id, rooms[0].id, rooms[1].id]
+        )
         counter = next(m for m in chat._server.measures if m.name.endswith("push_left_out_total"))
         assert counter.values == {(): 3}  # type: ignore[union-attr]
 
