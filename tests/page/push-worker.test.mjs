@@ -40,7 +40,7 @@ const subscription = (endpoint) => ({ endpoint, toJSON: () => ({ endpoint, expir
 
 const view = (more) => {
   const told = [];
-  return { told, focused: false, visibilityState: "hidden", focus: async function () { return this; }, postMessage: (message) => told.push(message), ...more };
+  return { told, focused: false, visibilityState: "hidden", async focus () { return this; }, postMessage: (message) => told.push(message), ...more };
 };
 
 test("of each room the last notice is shown, and the badge counts the rooms", async () => {

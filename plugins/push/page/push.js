@@ -1,7 +1,5 @@
 /** Notices while the page is closed: a part of the settings, and what the page does for them while it is open. */
 
-import { isOwn, registration } from "./device.js";
-
 const LABEL = { en: "While the page is closed", ja: "ページを閉じているとき" };
 const TELL_MS = 50_000; // the server's memory of somebody who is there is a little longer
 
@@ -14,8 +12,11 @@ export default function begin(page) {
     const listed = await page.call("list").catch(() => null); // asked again with the next connection
     if (!listed) return;
     devices = listed.devices;
-    isHere = await isOwn(devices);
-    if (isHere) await (await import("./device.js")).speak(page, devices);
+    isHere = false;
+    if (devices.length === 0) return; // nothing more is loaded
+    const own = await import("./device.js");
+    isHere = await own.isOwn(devices);
+    if (isHere) await own.speak(page, devices);
   }
 
   /** The reader does something here: the other devices keep quiet. */
@@ -33,7 +34,8 @@ export default function begin(page) {
 
   /** What was read, here or on another device, needs no notice any more. */
   async function onRead({ room }) {
-    const found = isHere ? await registration() : null;
+    if (!isHere) return;
+    const found = await (await import("./device.js")).registration();
     for (const notice of (await found?.getNotifications({ tag: room })) ?? []) notice.close();
     if (found) await navigator.setAppBadge?.((await found.getNotifications()).length).catch(() => {});
   }
