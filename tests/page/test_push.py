@@ -91,3 +91,36 @@ def test_a_notice_that_is_clicked_leads_the_window_to_its_message(
     )
     ben.in_room("Lounge")
     ben.sees("Where the notice leads")
+
+
+def test_hours_without_notices_and_words_are_kept_with_the_account(
+    person: PersonFactory, server: Server
+) -> None:
+    dan = person(server, timezone_id="Asia/Tokyo").sign_up("dan", "Dan")
+    page = dan.page
+    opened(page)
+    until, on = page.get_by_test_id("quiet-until"), page.get_by_test_id("quiet-on")
+    expect(page.get_by_test_id("quiet-end")).to_be_hidden()
+    page.get_by_test_id("quiet.hour").click()
+    expect(until).to_contain_text("Nothing is shown until")
+    expect(page.get_by_test_id("quiet-from")).to_be_hidden()
+    on.check()
+    page.get_by_test_id("quiet-from").fill("21:30")
+    page.get_by_label("Sun", exact=True).uncheck()
+    page.get_by_test_id("told-words").fill("cake\n\n cake \n会議、tea")
+    page.get_by_test_id("words-save").click()
+    kept: dict[str, str] = {}
+    for _ in range(600):  # it is sent half a second later
+        told = page.request.get(f"{server.url}/api/v1/me/preferences").json()
+        kept = told.get("account", {})
+        if "page.notify.words" in kept:
+            break
+        page.wait_for_timeout(100)
+    assert kept["page.notify.schedule"] == "123456 21:30 07:00 Asia/Tokyo"
+    assert kept["page.notify.words"] == "cake\n会議\ntea"
+    page.reload()
+    expect(on).to_be_checked()
+    expect(page.get_by_test_id("quiet-from")).to_have_value("21:30")
+    expect(page.get_by_test_id("told-words")).to_have_value("cake\n会議\ntea")
+    page.get_by_test_id("quiet-end").click()
+    expect(until).not_to_contain_text("Nothing is shown until")
