@@ -200,6 +200,7 @@ def test_a_room_of_which_almost_all_is_in_threads_fills_and_a_link_leads_into_on
     ben.page.get_by_test_id("jump").click()
     expect(row_of(flow, "subject 29")).to_be_in_viewport()
     expect(ben.page.get_by_test_id("room").get_by_test_id("unread")).to_have_count(0)
+    asked.clear()
     ben.page.reload()
     ben.connected()
     expect(row_of(flow, "subject 29")).to_be_in_viewport()
@@ -207,7 +208,7 @@ def test_a_room_of_which_almost_all_is_in_threads_fills_and_a_link_leads_into_on
     assert texts(flow) == [f"subject {number}" for number in range(30)][-len(texts(flow)) :]
     until(ben.page, "document.querySelector('message-list .messages').ariaBusy === 'false'")
     pages = sum('"op":"history"' in frame for frame in asked)
-    assert 7 <= pages <= 16, pages
+    assert pages <= 8  # none is loaded twice
     assert sum('"op":"threads"' in frame for frame in asked) <= 3
 
     ben.page.goto(f"{server.url}/m/{replies[10]}")
