@@ -8,7 +8,7 @@ from chatserver.model import EVERYBODY, ServerRole, User
 from chatserver.roomlog.room import Room
 from chatserver.service.accounts import Accounts
 from chatserver.service.blocks import Blocks
-from chatserver.service.rights import Right, rights
+from chatserver.service.rights import may_mention_all
 from chatserver.service.texts import mentioned_names
 
 ALL, HERE = "room", "here"
@@ -31,20 +31,14 @@ class Mentions:
         mentions = await self._accounts.ids_of(names)
         if user.role is ServerRole.GUEST:  # a guest can mention only users of the same rooms
             mentions = [other for other in mentions if room.role(other) is not None]
-        wide = {ALL, HERE}.intersection(names) if self.may_mention_all(user, room) else set()
+        may = may_mention_all(user, room, self._limits.mention_all_members)
+        wide = {ALL, HERE}.intersection(names) if may else set()
         if HERE in wide and ALL not in wide:
             mentions = [*mentions, *self._online_in(room, user)]
         if mentions:
             blockers = await self._blocks.blockers(user, mentions)
             mentions = [other for other in dict.fromkeys(mentions) if other not in blockers]
         return (EVERYBODY, *mentions) if ALL in wide else tuple(mentions)
-
-    def may_mention_all(self, user: User, room: Room) -> bool:
-        """Whether `@room` and `@here` of this user reach anybody; for others they are text."""
-        held = rights(user, room)
-        if Right.MENTION_ALL not in held:
-            return False
-        return Right.MODERATE in held or len(room.members) <= self._limits.mention_all_members
 
     def _online_in(self, room: Room, user: User) -> Sequence[str]:
         online = (each for each in room.members if each in self._online and each != user.id)

@@ -128,6 +128,12 @@ def may_moderate(user: User, room: Room) -> bool:
     return Right.MODERATE in rights(user, room)
 
 
+def may_mention_all(user: User, room: Room, members: int) -> bool:
+    """Whether the user may mention everybody at once: in a room of more than so many members it takes a moderator."""
+    held = rights(user, room)
+    return Right.MENTION_ALL in held and (Right.MODERATE in held or len(room.members) <= members)
+
+
 def demand(user: User, room: Room, right: Right) -> None:
     """Raise room.forbidden without the right, or room.not_found if the user may not even know of the room.
 

@@ -55,6 +55,7 @@ from chatserver.service.rights import (
     demand,
     demand_member_of_server,
     demand_other_owner,
+    may_mention_all,
     may_read,
 )
 from chatserver.service.roomlist import JOINED_ROOMS, JoinedPage, RoomLists
@@ -145,7 +146,7 @@ class RoomService:
     def describe(self, user: User, room: Room) -> RoomView:
         """One room without the user's read position. Raises `ChatError` without the right to read."""
         demand(user, room, Right.READ)
-        return _in_full(view_of(user, room), room)
+        return self._in_full(view_of(user, room), user, room)
 
     def name(self, user: User, room: Room) -> str | None:
         """The room's name for a user who may read it; of a direct room, the other user's name."""
@@ -157,7 +158,17 @@ class RoomService:
         views = await self.views(user, [room])
         if room.id not in views:  # the right was lost meanwhile
             raise ChatError("room.not_found")
-        return _in_full(views[room.id], room)
+        return self._in_full(views[room.id], user, room)
+
+    def _in_full(self, view: RoomView, user: User, room: Room) -> RoomView:
+        """The view with what lists leave out."""
+        assert room.description is not None
+        return msgspec.structs.replace(
+            view,
+            description=room.description.description,
+            member_count=len(room.members),
+            may_mention_all=may_mention_all(user, room, self._limits.mention_all_members),
+        )
 
     async def views(self, user: User, rooms: Sequence[Room]) -> dict[str, RoomView]:
         """Views of those rooms that the user may read, in two queries; without their descriptions."""
@@ -592,12 +603,6 @@ def direct_room_id(users: set[str]) -> str:
     """The id of the direct room between these users: the same on every node, so a room is made only once."""
     digest = hashlib.sha256("\n".join(sorted(users)).encode()).digest()
     return "d" + b32encode(digest).decode().lower()[:25]
-
-
-def _in_full(view: RoomView, room: Room) -> RoomView:
-    assert room.description is not None
-    about, members = room.description.description, len(room.members)
-    return msgspec.structs.replace(view, description=about, member_count=members)
 
 
 def _found(view: RoomView) -> FoundRoom:

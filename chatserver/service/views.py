@@ -15,7 +15,8 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A room as one user sees it. The `name` of a direct room is that of the other user, whose id is `other`.
 
     An `archived` room can only be read. `posting` says who may write. Lists leave the `description` out, as it is long:
-    it is there when the room is asked for by itself, as is the `member_count`.
+    it is there when the room is asked for by itself, as are the `member_count`, and `may_mention_all`: whether `@room` and
+    `@here` of the user reach anybody there.
     """
 
     id: str
@@ -33,6 +34,7 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     posting: Posting = Posting.EVERYONE
     other: str | None = None
     member_count: int | None = None
+    may_mention_all: bool = False
 
 
 class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from chatserver import AnyEvent, Context, MessagePosted, Room, RoomKind
+from chatserver import EVERYBODY, AnyEvent, Context, MessagePosted, Room, RoomKind
 from chatserver_plugins.push.devices import Devices
 from chatserver_plugins.push.roster import Roster
 from chatserver_plugins.push.wishes import WORDS, folded, pattern_of
@@ -71,12 +71,13 @@ class Concern:
         )
         wide = await self._wide(room, posted)
         for event in posted:
-            concerned = dict.fromkeys(wide[event.seq][Why.WATCHED], Why.WATCHED)
+            watching = () if event.is_apart else wide[event.seq][Why.WATCHED]
+            concerned = dict.fromkeys(watching, Why.WATCHED)
             concerned |= dict.fromkeys(wide[event.seq][Why.WORD], Why.WORD)
             original = answered.get((room.id, event.reply_to or ""))
             if original is not None:
                 concerned[original.author.id] = Why.REPLY
-            concerned |= dict.fromkeys(event.mentions[:MOST_MENTIONED], Why.MENTION)
+            concerned |= dict.fromkeys(_mentioned(event, room), Why.MENTION)
             if _kind(room) is RoomKind.DIRECT:
                 concerned |= dict.fromkeys(room.members, Why.DIRECT)
             concerned.pop(event.author.id, None)
@@ -119,6 +120,13 @@ class Concern:
                 if pattern is not None and count % MATCHED_AT_ONCE == 0:
                     await asyncio.sleep(0)
         return found
+
+
+def _mentioned(event: MessagePosted, room: Room) -> Sequence[str]:
+    """The users (ids) who are told of a mention; of one of everybody only in a room that is not large."""
+    if EVERYBODY in event.mentions:
+        return list(room.members) if len(room.members) <= MOST_MENTIONED else ()
+    return event.mentions[:MOST_MENTIONED]
 
 
 def _kind(room: Room) -> RoomKind | None:

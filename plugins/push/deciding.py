@@ -39,7 +39,7 @@ class Deciding:
         message = found.get((room.id, notice.message))
         if message is None or message.deleted or await self._is_unwanted(user, room, message):
             return Not.EVER
-        if notice.why is Why.MENTION and user.id not in message.mentions:
+        if notice.why is Why.MENTION and not message.mentions_user(user.id):
             return Not.EVER  # it was edited out
         active = await self._marks.get(f"active/{user.id}")
         return message if active is None else Not.NOW

@@ -1,6 +1,9 @@
 /** Suggestions for a name that is being typed in a message: `@` members of the room, `#` rooms, `:` emoji. */
 
 import { insertText } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+import { WIDE_NAMES } from "../lib/mentions.js";
+import { rightsIn } from "../lib/rights.js";
 import { plain, roomTitle } from "../lib/titles.js";
 
 const ASK_AFTER_MS = 150; // without a key
@@ -81,8 +84,14 @@ export class ComposerNames {
 
   async #members(typed) {
     const { items } = await this.#session.findMembers(this.#room, typed);
+    const room = this.#store.room(this.#room);
+    const mayAll = room && rightsIn(this.#store.me, room).has("mention_all");
+    const wide = mayAll ? WIDE_NAMES.filter((name) => name.startsWith(plain(`@${typed}`))) : [];
     const others = items.filter(({ id, username }) => username && id !== this.#store.me?.id);
-    return others.map(({ name, username }) => ({ text: `@${username}`, label: `@${username}`, about: name }));
+    return [
+      ...others.slice(0, MOST - wide.length).map(({ name, username }) => ({ text: `@${username}`, label: `@${username}`, about: name })),
+      ...wide.map((text) => ({ text, label: text, about: t(`mention.${text.slice(1)}`) })),
+    ];
   }
 
   #rooms(typed) {

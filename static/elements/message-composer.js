@@ -12,6 +12,7 @@ import { h, icon, ICONS, insertText } from "../lib/dom.js";
 import { hasEmoji } from "../lib/emoji.js";
 import { errorText, t } from "../lib/i18n.js";
 import { plainOf } from "../lib/late-formatting.js";
+import { namesMany } from "../lib/mentions.js";
 import { applies } from "../lib/places.js";
 import { roomTitle } from "../lib/titles.js";
 import { frozen } from "../lib/plugins.js";
@@ -42,6 +43,7 @@ class MessageComposer extends View {
   #commands;
   #names;
   #isRunning = false;
+  #asks = false; // whether many are to be told is being asked
   #taken = null; // the refused message that is being taken back
 
   get #room() {
@@ -361,9 +363,26 @@ class MessageComposer extends View {
       this.#error.textContent = t(attached.isWaiting ? "composer.waiting" : "composer.full");
       return;
     }
+    if (namesMany(body) && !(await this.#mayTellMany())) return;
     this.flow.send(asMessage(body), reply, described(attached.take(), this.places), { broadcast: this.broadcast?.checked });
     if (this.broadcast) this.broadcast.checked = false;
     this.#onSent();
+  }
+
+  /** Whether to send a message that names everybody: the writer is asked where that tells many. */
+  async #mayTellMany() {
+    if (this.#asks) return false;
+    this.#asks = true;
+    const text = this.#text.value;
+    try {
+      const { mayTellMany } = await import("./wide-mention.js");
+      return (await mayTellMany(this.session, this.flow.room)) && this.isConnected && this.#text.value === text;
+    } catch (error) {
+      console.debug(error); // offline, and not kept: it is sent later
+      return true;
+    } finally {
+      this.#asks = false;
+    }
   }
 
   /** A plugin has taken the message. */

@@ -7,7 +7,9 @@
 
 import { DEVICE } from "./device.js";
 import { plainOf } from "./late-formatting.js";
+import { isMentioned } from "./mentions.js";
 import { complain, frozen } from "./plugins.js";
+import { isInRoom } from "./window.js";
 
 const TITLE_CHARS = 120;
 const BODY_CHARS = 400;
@@ -51,8 +53,7 @@ export class Notices extends EventTarget {
 
   /** A message of somebody else, which is told of if it is meant for me. */
   async message({ room, message }) {
-    const isMentioned = message.mentions?.includes(this.#store.me?.id);
-    if (!isMentioned && !(await this.#isWanted(this.#store.room(room), message.body))) return;
+    if (!isMentioned(message, this.#store.me?.id) && !(await this.#isWanted(this.#store.room(room), message))) return;
     await this.#tell({ title: message.author.name, body: plainOf(message.body), room, message, plugin: null });
   }
 
@@ -86,10 +87,10 @@ export class Notices extends EventTarget {
   }
 
   /** Whether a message that does not mention me is told of. */
-  async #isWanted(room, body) {
+  async #isWanted(room, message) {
     if (!room || room.prefers.muted) return false;
-    if (room.kind === "direct" || room.prefers.watched) return true;
-    return (await this.#wishes())?.hasWord(this.#account.get("notify.words"), body) ?? false;
+    if (room.kind === "direct" || (room.prefers.watched && isInRoom(message))) return true;
+    return (await this.#wishes())?.hasWord(this.#account.get("notify.words"), message.body) ?? false;
   }
 
   /** What reads the preferences of notifications, if there are some: loaded with the first of them. */

@@ -168,9 +168,14 @@ export class Requests extends EventTarget {
     return [...known.values()];
   }
 
+  /** A room with what lists leave out: `description`, `member_count`, `may_mention_all`. */
+  about(room) {
+    return this.#connection.request("room", { room });
+  }
+
   /** The text that says what a room is about; empty without one. */
   async description(room) {
-    return (await this.#connection.request("room", { room })).description ?? "";
+    return (await this.about(room)).description ?? "";
   }
 
   /** Changes `name`, `topic`, `description`, `kind`, and who may write (`posting`); what is left out stays. */

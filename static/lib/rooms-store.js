@@ -7,6 +7,7 @@
 
 import { Attached } from "./attached.js";
 import { changeBy } from "./changes.js";
+import { isMentioned } from "./mentions.js";
 import { NONE } from "./preferences.js";
 import { addAfter, addBefore, addNew, change, isInRoom, noMessages, replaceWith, shrink } from "./window.js";
 
@@ -345,7 +346,7 @@ export class RoomsStore extends EventTarget {
     room.typing.delete(event.author.id);
     addNew(room, message, room.held);
     if (!isInRoom(event) || this.#isIgnored(event.author) || event.seq <= room.countedTo || event.seq <= room.read) return;
-    const isMention = event.mentions?.includes(this.me?.id) ?? false;
+    const isMention = isMentioned(event, this.me?.id);
     room.lately = [...room.lately, { seq: event.seq, author: event.author, isMention }].slice(-LATELY);
     room.unread += 1;
     if (isMention) room.mentions += 1;

@@ -126,6 +126,8 @@ export default {
   "composer.later": "Send in another way",
   "composer.nothing": "There is no message to send.",
   "command.list": "Suggestions",
+  "mention.room": "everybody in the room",
+  "mention.here": "those who are online",
   "command.suggestions": "{count} suggestions",
   "command.suggestions.one": "One suggestion",
   "command.onlyYou": "Only you see this",

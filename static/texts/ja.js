@@ -121,6 +121,8 @@ export default {
   "composer.later": "ほかの送信方法",
   "composer.nothing": "送信するメッセージがありません。",
   "command.list": "候補",
+  "mention.room": "ルームの全員",
+  "mention.here": "オンラインの人",
   "command.suggestions": "候補 {count} 件",
   "command.onlyYou": "あなただけに表示されています",
   "command.escape": "メッセージとして送るには // で始めてください。",

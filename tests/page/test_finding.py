@@ -224,6 +224,38 @@ def test_names_are_completed_while_one_writes(crowded: Server, person: PersonFac
     expect(suggestions).to_have_count(0)
 
 
+def test_who_names_everybody_is_asked_first_where_that_tells_many(
+    crowded: Server, person: PersonFactory
+) -> None:
+    olga = person(crowded)
+    account = {"username": "olga", "password": PASSWORD}
+    assert olga.context.request.post(f"{crowded.url}/api/v1/login", data=account).ok
+    page = olga.page
+    page.goto(crowded.url)
+    olga.signed_in("Olga").open_room("The crowd")
+    composer = page.get_by_test_id("composer")
+    suggestions = page.get_by_test_id("suggestion")
+    composer.press_sequentially("Lunch, @roo")
+    expect(suggestions).to_have_text("@roomeverybody in the room")
+    composer.press("Tab")
+    expect(composer).to_have_value("Lunch, @room ")
+    composer.press("Enter")
+    question = page.get_by_test_id("ask")
+    expect(question).to_contain_text("people in this room?")
+    question.get_by_role("button", name="Cancel").click()
+    expect(composer).to_have_value("Lunch, @room ")
+    composer.press("Enter")
+    page.get_by_test_id("ask-yes").click()
+    olga.sees("Lunch, @room")
+    expect(composer).to_have_value("")
+    # Whoever may not tell all is neither offered it nor asked.
+    aya = person(crowded).sign_up(fresh("aya"), "Aya")
+    aya.join_room("The crowd")
+    aya.page.get_by_test_id("composer").fill("@here is text")
+    aya.page.get_by_test_id("composer").press("Enter")
+    aya.sees("@here is text")
+
+
 def test_lists_have_a_look_while_they_load_and_say_what_failed(
     crowded: Server, person: PersonFactory
 ) -> None:

@@ -11,6 +11,8 @@ export default {
   "pins.by": "Pinned by {name}",
   "pins.unpin": "Unpin the message of {name}",
   "link.copied": "The link is copied.",
+  "mention.many": "Tell all {count} people in this room?",
+  "mention.send": "Send",
   "link.gone": "This message is not there any more, or you may not read it.",
   "email.confirmed": "Your e-mail address is confirmed.",
   "emoji.look": "Look for an emoji",

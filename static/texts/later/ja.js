@@ -11,6 +11,8 @@ export default {
   "pins.by": "{name} さんがピン留め",
   "pins.unpin": "{name} さんのメッセージのピン留めを外す",
   "link.copied": "リンクをコピーしました。",
+  "mention.many": "このルームの{count}人全員に通知しますか？",
+  "mention.send": "送信",
   "link.gone": "このメッセージはもうないか、閲覧する権限がありません。",
   "email.confirmed": "メールアドレスを確認しました。",
   "emoji.look": "絵文字を探す",
