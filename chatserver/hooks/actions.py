@@ -173,8 +173,8 @@ class MessageSend(Action, frozen=True, kw_only=True):
     room: str
     body: str
     reply_to: str | None
-    thread: str | None
-    broadcast: bool
+    thread: str | None = None
+    broadcast: bool = False
     client_id: str | None
     data: Mapping[str, Any]
 
@@ -188,8 +188,8 @@ class MessageEdit(Action, frozen=True, kw_only=True):
     message: str
     body: str
     reply_to: str | None
-    thread: str | None
-    broadcast: bool
+    thread: str | None = None
+    broadcast: bool = False
     client_id: str | None
     data: Mapping[str, Any]
 

@@ -2,7 +2,6 @@
 
 import { insertText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
-import { WIDE_NAMES } from "../lib/mentions.js";
 import { rightsIn } from "../lib/rights.js";
 import { plain, roomTitle } from "../lib/titles.js";
 
@@ -10,6 +9,11 @@ const ASK_AFTER_MS = 150; // without a key
 const MOST = 8;
 // That ends at the cursor. Of an emoji two letters: `:D` is none.
 const NAME = /(?:^|[\s(（「])([@#]|:(?=[a-z0-9][a-z0-9_-]))([\p{L}\p{M}\p{N}_.-]{0,32})$/u;
+
+const WIDE_NAMES = [
+  { text: "@room", about: () => t("mention.room") },
+  { text: "@here", about: () => t("mention.here") },
+];
 
 export class ComposerNames {
   #session;
@@ -86,11 +90,11 @@ export class ComposerNames {
     const { items } = await this.#session.findMembers(this.#room, typed);
     const room = this.#store.room(this.#room);
     const mayAll = room && rightsIn(this.#store.me, room).has("mention_all");
-    const wide = mayAll ? WIDE_NAMES.filter((name) => name.startsWith(plain(`@${typed}`))) : [];
+    const wide = mayAll ? WIDE_NAMES.filter(({ text }) => text.startsWith(plain(`@${typed}`))) : [];
     const others = items.filter(({ id, username }) => username && id !== this.#store.me?.id);
     return [
       ...others.slice(0, MOST - wide.length).map(({ name, username }) => ({ text: `@${username}`, label: `@${username}`, about: name })),
-      ...wide.map((text) => ({ text, label: text, about: t(`mention.${text.slice(1)}`) })),
+      ...wide.map(({ text, about }) => ({ text, label: text, about: about() })),
     ];
   }
 

@@ -2,7 +2,6 @@
 
 const EVERYBODY = "@room"; // among the ids of those who are mentioned: all members of the room
 const WIDE = /(?<![\p{L}\p{M}\p{N}_@.-])@(?:room|here)(?![\p{L}\p{M}\p{N}_]|[.-]+[\p{L}\p{M}\p{N}_])/iu;
-export const WIDE_NAMES = ["@room", "@here"];
 
 /** Whether a message mentions this user (id), by name or with everybody. */
 export function isMentioned({ mentions = [] }, user) {

@@ -232,7 +232,9 @@ def test_who_names_everybody_is_asked_first_where_that_tells_many(
     assert olga.context.request.post(f"{crowded.url}/api/v1/login", data=account).ok
     page = olga.page
     page.goto(crowded.url)
-    olga.signed_in("Olga").open_room("The crowd")
+    olga.signed_in("Olga")
+    page.get_by_test_id("room-filter").fill("The crowd")
+    page.get_by_test_id("room").filter(has_text="The crowd").click()
     composer = page.get_by_test_id("composer")
     suggestions = page.get_by_test_id("suggestion")
     composer.press_sequentially("Lunch, @roo")

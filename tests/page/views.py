@@ -57,7 +57,8 @@ FORMATTED = """# Plan
 > as grandmother said
 
 ```sh
-if [ "$WET" ]; then sleep 30  # s
+return 2 # litres
+x="$WET"
 ```
 | bed | l |
 |:-:|--:|

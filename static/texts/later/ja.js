@@ -165,6 +165,8 @@ export default {
   "why.preferences.length": "設定の値が長すぎます。",
   "why.preferences.count": "アカウントに保存できる設定の数の上限に達しています。",
   "why.preferences.long": "アカウントに保存できる設定の量の上限に達しています。",
+  "why.thread.nested": "スレッドの返信には、さらにスレッドを作れません。",
+  "why.broadcast.no_thread": "ルームにも送れるのは、スレッドの返信だけです。",
   "why.room.direct": "ダイレクトメッセージは削除できません。",
   "why.emoji.taken": "「{name}」という絵文字はすでにあります。",
   "why.emoji.count": "絵文字は {most} 個までです。先に不要なものを削除してください。",
