@@ -85,13 +85,16 @@ class Vitals:
             # In a thread, as a network file system may hang; then only this one thread hangs, and the
             # metrics vanish, which alerts notice.
             look = asyncio.ensure_future(asyncio.to_thread(spaces, self._folders))
-            done, _ = await asyncio.wait([look], timeout=LOOK_SECONDS)
-            if not done:
-                self._spaces = {}
-                logger.warning(
-                    "a disk hangs: one of {}", ", ".join(map(str, self._folders.values()))
-                )
-            self._spaces = await look
+            try:
+                done, _ = await asyncio.wait([look], timeout=LOOK_SECONDS)
+                if not done:
+                    self._spaces = {}
+                    logger.warning(
+                        "a disk hangs: one of {}", ", ".join(map(str, self._folders.values()))
+                    )
+                self._spaces = await look
+            finally:
+                look.cancel()  # nobody waits for it once the server stops
             await asyncio.sleep(LOOK_SECONDS)
 
     def _by_folder(self, field: str) -> Mapping[tuple[str, ...], float]:

@@ -55,6 +55,12 @@ class Link:
         for writer in self._writers:
             writer.transport.abort()
 
+    def let_go(self) -> None:
+        """End it, held or not."""
+        self.delay = 0.0
+        self.passing.set()
+        self.abort()
+
     def reset(self) -> None:
         """End both sides with RST."""
         for writer in self._writers:
@@ -113,6 +119,11 @@ class Proxy:
         finally:
             self._links.discard(link)
 
+    def let_go(self) -> None:
+        """End all connections; to be called in the network's own thread."""
+        for link in list(self._links):
+            link.let_go()
+
     def delay(self, seconds: float) -> None:
         """From now on everything takes so much longer each way."""
 
@@ -162,6 +173,7 @@ class Network:
     def __enter__(self) -> "Network":
         self._loop = asyncio.new_event_loop()
         self._servers: list[asyncio.Server] = []
+        self._proxies: list[Proxy] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="network")
         self._thread.start()
         return self
@@ -174,6 +186,7 @@ class Network:
 
     def proxy(self, target: int) -> Proxy:
         made = Proxy(self, target)
+        self._proxies.append(made)
         self.listen(made.port, made.accept)
         return made
 
@@ -193,6 +206,11 @@ class Network:
             await asyncio.sleep(0)
         for server in self._servers:
             server.close()
+        # A task that is cancelled while it serves a connection is an error to asyncio, which is logged.
+        for proxy in self._proxies:
+            proxy.let_go()
+        for _ in range(TURNS_TO_MEET):
+            await asyncio.sleep(0)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

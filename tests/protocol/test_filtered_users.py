@@ -135,7 +135,7 @@ BY_ID = {
     ("graphql", "UserPayload.user"),
 }
 # Parts of rooms' logs and messages: who did something, and whom a text names.
-SAID = {"author", "by", "mentions", "users", "user"}
+SAID = {"author", "authors", "by", "mentions", "users", "user"}
 
 
 def _has(kind: Any, wanted: tuple[type, ...], seen: set[Any]) -> bool:

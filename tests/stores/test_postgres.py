@@ -124,7 +124,7 @@ async def test_queries_find_their_rows_by_skipping(
         (statements.PAGES, [encoded, [1000] * GROUPS, 1]),
         (statements.RANGES, [encoded, [100] * GROUPS, 1]),
         (statements.POSTED, [encoded, [90] * GROUPS]),
-        (statements.UNREAD, [b"u2", encoded, [119] * GROUPS]),
+        (statements.UNREAD, [b"u2", encoded, [119] * GROUPS, b"@room"]),
         (statements.REPEATS, [[b"u1"] * GROUPS, [f"c-{room}-90".encode() for room in rooms]]),
     ):
         read = await rows_read(config, query, *values)
