@@ -95,6 +95,15 @@ def in_head(name: str, shown: str) -> Callable[[Page], Locator]:
     return use
 
 
+def in_a_thread(page: Page) -> Locator:
+    message = page.get_by_test_id("message").first
+    message.hover()
+    message.get_by_test_id("thread-reply").click()
+    panel = page.locator(".room-panel")
+    panel.get_by_test_id("place-faulty.thread-actions-v1").click()
+    return panel
+
+
 def in_parts(name: str) -> Callable[[Page], Locator]:
     def use(page: Page) -> Locator:
         page.get_by_test_id("account").click()
@@ -138,6 +147,7 @@ USES: dict[str, Callable[[Page], Locator]] = {
     "room.settings/v1": in_head("room-settings", ".room-panel"),
     "settings.page/v1": in_settings("settings-page-v1"),
     "side.panels/v1": in_head("faulty.side-panels-v1", "dialog"),
+    "thread.actions/v1": in_a_thread,
 }
 
 
@@ -188,7 +198,7 @@ def test_a_fault_stays_in_its_place_and_can_be_tried_again(
     if place.startswith(("account", "admin", "notifications.parts", "profile", "settings")):
         expect(shown).to_contain_text("It works now.")
         page.get_by_test_id("settings-close").click()
-    if place == "side.panels/v1":
+    if place in ("side.panels/v1", "thread.actions/v1"):
         page.keyboard.press("Escape")
     owner.say(f"after {place}")
     owner.sees(f"after {place}")

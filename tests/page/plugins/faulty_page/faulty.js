@@ -20,6 +20,7 @@ const KINDS = {
   "room.settings/v1": "part",
   "settings.page/v1": "part",
   "side.panels/v1": "part",
+  "thread.actions/v1": "button",
 };
 
 export default function begin(page) {
