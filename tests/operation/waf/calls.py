@@ -5,6 +5,7 @@ import secrets
 from typing import Any
 from urllib.parse import quote
 
+from chatserver_plugins.push.devices import device_id
 from tests.operation.waf.traffic import PASSWORD, Traffic
 from tests.plugins.samples import JPEG, WEBP, png
 
@@ -214,8 +215,8 @@ async def call_every_address(
     await ask("GET", "/api/v1/push", headers=owner)
     for endpoint in PUSH_SERVICES:
         given = {"endpoint": endpoint, "keys": PUSH_KEYS, "language": "pt-BR", "texts": False}
-        device = await ask("POST", "/api/v1/push/devices", json=given, headers=owner)
-        await ask("DELETE", f"/api/v1/push/devices/{device.json()['id']}", headers=owner)
+        await ask("POST", "/api/v1/push/devices", json=given, headers=owner)
+        await ask("DELETE", f"/api/v1/push/devices/{device_id(endpoint)}", headers=owner)
     await ask("DELETE", f"/api/v1/users/{other}/picture", headers=owner)
     chosen = {"values": {"page.turned.1": "<b>'; cat /etc/passwd", "page.theme": None}}
     await ask("PATCH", "/api/v1/me/preferences", json=chosen, headers=owner)
