@@ -26,7 +26,7 @@ SIZES: dict[str, dict[str, object]] = {
     "phone": {"viewport": {"width": 360, "height": 680}, "has_touch": True, "is_mobile": True},
 }
 THEMES = ("light", "dark")
-QUALITY = 14  # of WebP, in percent: all pictures together take less than 2 MB of a checkout
+QUALITY = 8  # of WebP, in percent: all pictures together take less than 2 MB of a checkout
 # Views that look like another one.
 LEFT_OUT = {
     *("list-without-hits", "sign-in-refused", "room-actions", "room-edit", "room-menu"),
