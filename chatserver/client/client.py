@@ -270,11 +270,10 @@ class Client:
         self._feed.epoch = hello["epoch"]
         signed_in = await self._link.ask("auth", {"token": self._token})
         self._user = msgspec.convert(signed_in["user"], User)
-        positions: dict[str, int | None]
         if self._wanted is None:
             positions = {view["id"]: view["head"] for view in await self._joined()}
         else:
-            positions = dict.fromkeys(self._wanted, None)
+            positions = await self._heads(self._wanted)
         for room in self._feed.received.keys() - positions.keys():
             self._feed.forget(room)
         await self._follow(positions | self._feed.received, old)
@@ -288,14 +287,27 @@ class Client:
             found += [room for room in answer["rooms"] if room.get("joined", True)]
         return found
 
-    async def _follow(self, positions: Mapping[str, int | None], epoch: str | None = None) -> None:
+    async def _heads(self, rooms: Sequence[str]) -> dict[str, int]:
+        """Where to begin in these rooms; those that the user may not read are left out.
+
+        Asked before they are followed: an event may come right behind the answer to that.
+        """
+        heads: dict[str, int] = {}
+        for room in rooms:
+            try:
+                heads[room] = (await self._link.ask("room", {"room": room}))["head"]
+            except Refused as error:
+                if error.after_ms is not None:
+                    raise
+        return heads
+
+    async def _follow(self, positions: Mapping[str, int], epoch: str | None = None) -> None:
         """Have the events behind these positions sent, then those that happen."""
         given = list(positions.items())
         for start in range(0, len(given), ROOMS_AT_ONCE):
             part = dict(given[start : start + ROOMS_AT_ONCE])
             for room, head in part.items():
-                if head is not None:
-                    self._feed.begin(room, head)
+                self._feed.begin(room, head)
             fields = {"rooms": part, "epoch": epoch or self._feed.epoch}
             states = (await self._link.ask("sub", fields))["rooms"]
             for room, state in states.items():
@@ -303,8 +315,6 @@ class Client:
                     self._feed.skip(room, state["head"])
                 elif state["state"] == "error":
                     self._feed.forget(room)
-                elif part[room] is None:
-                    self._feed.begin(room, state["head"])
             gaps = {room: each["head"] for room, each in states.items() if each["state"] == "gap"}
             if gaps:
                 await self._follow(gaps)

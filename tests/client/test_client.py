@@ -11,6 +11,7 @@ import pytest
 
 from chatserver.client import Client, Disconnected, Gap, Refused, feed, link, sign_in
 from chatserver.model import MessagePosted, ReactionAdded, RoomKind
+from tests.client.test_feed import said
 from tests.faults.proxy import Network, Proxy
 from tests.protocol.running import PASSWORD, Person, Running
 from tests.protocol.test_http_rooms import post, room_of
@@ -291,3 +292,25 @@ async def test_a_connection_on_which_nothing_comes_any_more_is_left(tmp_path: Pa
             await post(anna, room, 1)
             assert bodies(await take(chat, 1)) == ["text 1"]
             assert [each.id for each in await chat.rooms()] == [room]
+
+
+async def test_an_event_right_behind_the_answer_is_not_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chat = Client("http://127.0.0.1:1", "token", rooms=["r", "hidden"])
+    user = {"id": "u", "username": "u", "name": "u", "role": "member", "at": ""}
+
+    async def ask(op: str, fields: Mapping[str, Any]) -> Any:
+        if op == "auth":
+            return {"user": user}
+        if op == "room" and fields["room"] == "hidden":
+            raise Refused("room.not_found", "There is no such room.")
+        if op == "room":
+            return {"head": 3}
+        assert (op, fields["rooms"]) == ("sub", {"r": 3})
+        chat._hear(said("r", 4))  # read from the connection together with the answer
+        return {"rooms": {"r": {"state": "live", "head": 3}}}
+
+    monkeypatch.setattr(chat._link, "ask", ask)
+    await chat._begin({"epoch": "e"})
+    assert (await chat._feed.next()).seq == 4
