@@ -46,7 +46,7 @@ async def test_the_bot_answers_once_whatever_was_cut_off(
 
     async with Client(f"http://127.0.0.1:{server.port}", anna.token) as chat:
         async with bot(*arguments):
-            await until(lambda: server.run(lambda node: _is_online(node, other.id)))
+            await until(place.exists)
             first = await chat.send(room, "!ping")
             await until(lambda: has_come_to(first.seq + 1))
             await asyncio.to_thread(proxy.reset)
@@ -59,7 +59,3 @@ async def test_the_bot_answers_once_whatever_was_cut_off(
         assert said == ["!ping", "pong"] * 3
         answers = [message for message in (await chat.history(room)).messages if message.reply_to]
         assert [each.reply_to for each in answers][:2] == [first.id, second.id]
-
-
-async def _is_online(node: object, user: str) -> bool:
-    return user in node.service.presence.online  # type: ignore[attr-defined]
