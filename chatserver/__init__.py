@@ -46,6 +46,7 @@ from chatserver.hooks.actions import (
     ACTIONS,
     AccountLock,
     Action,
+    DetailsChange,
     EmojiAdd,
     EmojiRemove,
     Interact,
@@ -99,7 +100,7 @@ from chatserver.hooks.commands import (
 from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.dependencies import from_extra, how_to_install
 from chatserver.hooks.filters import FoundRoom, FoundUser, SearchQuery
-from chatserver.hooks.graphql import read_input
+from chatserver.hooks.graphql import Together, read_input
 from chatserver.hooks.login import (
     Identity,
     LoginClient,
@@ -205,7 +206,7 @@ from chatserver.roomlog.room import Room
 from chatserver.runtime.clock import text_of as time_text
 from chatserver.runtime.guarded_resolver import GuardedResolver
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
-from chatserver.runtime.rate import Bucket, address_network, too_fast
+from chatserver.runtime.rate import Bucket, UserRate, address_network, too_fast
 from chatserver.runtime.response_head import ResponseHead
 from chatserver.runtime.signing import signed_headers, signing_key
 from chatserver.runtime.singleflight import SingleFlight
@@ -230,6 +231,7 @@ from chatserver.service.preferences import PreferencesChange, PreferencesPage
 from chatserver.service.rights import is_staff, may_moderate, may_read
 from chatserver.service.search import Found, cursor_of
 from chatserver.service.service import Service
+from chatserver.service.texts import clean_line
 from chatserver.service.threads import ThreadList, ThreadPage, ThreadView
 from chatserver.service.views import MemberList, MembersAsked, MemberView, RoomView
 from chatserver.version import __version__
@@ -278,6 +280,7 @@ __all__ = [
     "Cookie",
     "Counter",
     "Decision",
+    "DetailsChange",
     "Draft",
     "Due",
     "EmojiAdd",
@@ -458,6 +461,7 @@ __all__ = [
     "ThreadView",
     "Timer",
     "Timers",
+    "Together",
     "Trace",
     "Tracer",
     "TypingNow",
@@ -469,6 +473,7 @@ __all__ = [
     "UploadFinish",
     "Uploads",
     "User",
+    "UserRate",
     "UserRef",
     "WallClock",
     "WebhookPost",
@@ -478,6 +483,7 @@ __all__ = [
     "blob_content",
     "body_html",
     "body_plain",
+    "clean_line",
     "cleared",
     "cursor_of",
     "demand_blob_key",

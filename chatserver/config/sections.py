@@ -604,6 +604,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "announcements",
             "emoji",
             "pictures",
+            "profiles",
             "inbox",
             "push",
             "disk_blobs",

@@ -74,6 +74,20 @@ class PictureChange(Action, frozen=True, kw_only=True):
     removes: bool
 
 
+class DetailsChange(Action, frozen=True, kw_only=True):
+    """The user says more about an account (id) in its profile: their own, or, clearing it all, another's.
+
+    The texts are as they are to be, and empty for none; `about` may have several lines.
+    """
+
+    changeable = ("title", "pronouns", "about")
+
+    account: str
+    title: str = ""
+    pronouns: str = ""
+    about: str = ""
+
+
 class RoomCreate(Action, frozen=True, kw_only=True):
     """The user makes a room with these members (ids) besides. A direct room has no name."""
 

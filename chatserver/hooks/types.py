@@ -151,6 +151,7 @@ Deed: TypeAlias = Literal[
     "renamed",
     "status",
     "picture",
+    "profile",
     "deleted",
 ]
 

@@ -71,6 +71,29 @@ class AddressRate:
         return bucket
 
 
+class UserRate:
+    """A bucket for each user (id); that of the one not seen for the longest time is forgotten first."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def take(self, user: str, count: float = 1) -> None:
+        """Count operations of this user. Raises `ChatError` limit.rate."""
+        _demand(self.bucket(user).take(count))
+
+    def bucket(self, user: str) -> Bucket:
+        """The bucket of this user."""
+        bucket = self._buckets.get(user)
+        if bucket is None:
+            bucket = self._buckets[user] = Bucket(self._rate, self._burst)
+            if len(self._buckets) > USERS:
+                self._buckets.popitem(last=False)
+        else:
+            self._buckets.move_to_end(user)
+        return bucket
+
+
 class Rates:
     """Limits of the operations of each user, and of each address without a session, on this node.
 
@@ -80,21 +103,13 @@ class Rates:
 
     def __init__(self, per_second: float, burst: float, anonymous_per_second: float) -> None:
         """An `anonymous_per_second` of 0 sets no limit for addresses without a session."""
-        self._per_second, self._burst = per_second, burst
-        self._users: OrderedDict[str, Bucket] = OrderedDict()
+        self._users = UserRate(per_second, burst)
         rate = anonymous_per_second or UNLIMITED
         self._addresses = AddressRate(rate, rate * ANONYMOUS_BURST)
 
     def of_user(self, user: str) -> Bucket:
-        """The bucket of a user id. The user not seen for the longest time is forgotten first."""
-        bucket = self._users.get(user)
-        if bucket is None:
-            bucket = self._users[user] = Bucket(self._per_second, self._burst)
-            if len(self._users) > USERS:
-                self._users.popitem(last=False)
-        else:
-            self._users.move_to_end(user)
-        return bucket
+        """The bucket of a user id."""
+        return self._users.bucket(user)
 
     def of(self, user: str | None, address: str) -> Bucket:
         """The bucket of a user id, or of the address if nobody is signed in."""

@@ -4,7 +4,6 @@ A status is a field of its account. One that has ended stays there until the nex
 that reads accounts (`directory.py:Directory.current`).
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import msgspec
@@ -17,14 +16,13 @@ from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.types import Actor
 from chatserver.model import Status, User
 from chatserver.runtime.clock import Clock, text_of, unix_time
-from chatserver.runtime.rate import Bucket, too_fast
+from chatserver.runtime.rate import UserRate
 from chatserver.service.accounts import Accounts
 from chatserver.service.people import People
 from chatserver.service.texts import clean_status_emoji, clean_status_text
 
 ASKED = 200  # users at once
 PER_SECOND, BURST = 0.2, 10.0  # changes by one user: each is told to everybody in their rooms
-USERS = 20_000  # whose rate is remembered; the oldest are forgotten first
 
 
 class StatusList(msgspec.Struct, frozen=True):
@@ -41,7 +39,7 @@ class Statuses:
     ) -> None:
         self._accounts, self._people = accounts, people
         self._hooks, self._hub, self._clock = hooks, hub, clock
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._rate = UserRate(PER_SECOND, BURST)
 
     async def set(self, user: User, status: Status, address: str | None = None) -> User:
         """Set one's own status, as plugins want it; an empty one clears it.
@@ -54,7 +52,7 @@ class Statuses:
         action = await self._hooks.allow(wanted, user, clean=self._cleaned)
         if action.status == (now.status or None):
             return now
-        self._count(user)
+        self._rate.take(user.id)
         by = Actor(user=user.id, address=address)
         changed = await self._accounts.set_status(now, action.status, by)
         self._hub.tell_companions(user.id, StatusChanged(user=user.id, status=action.status))
@@ -95,11 +93,3 @@ class Statuses:
                 detail={"field": "until", "reason": "time"},
             )
         return found
-
-    def _count(self, user: User) -> None:
-        bucket = self._buckets.setdefault(user.id, Bucket(PER_SECOND, BURST))
-        self._buckets.move_to_end(user.id)
-        if len(self._buckets) > USERS:
-            self._buckets.popitem(last=False)
-        if wait := bucket.take():
-            raise too_fast(wait)

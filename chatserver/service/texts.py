@@ -77,14 +77,7 @@ def clean_reason(text: str) -> str:
 
 def clean_section(text: str) -> str:
     """A heading in somebody's own list of rooms, trimmed: at most 50 characters of one line; empty for none."""
-    section = " ".join(text.split())
-    if len(section) > 50 or any(map(_is_control, section)):
-        raise ChatError(
-            "request.invalid",
-            "A section has at most 50 printable characters.",
-            detail={"field": "section", "reason": "length"},
-        )
-    return section
+    return clean_line(text, 50, "section", "A section")
 
 
 def clean_status_emoji(text: str) -> str:
@@ -101,14 +94,22 @@ def clean_status_emoji(text: str) -> str:
 
 def clean_status_text(text: str) -> str:
     """The text of a status, trimmed: at most 100 characters of one line; empty for none."""
-    said = " ".join(text.split())
-    if len(said) > 100 or any(map(_is_control, said)) or (said and not _VISIBLE.search(said)):
+    return clean_line(text, 100, "text", "A status")
+
+
+def clean_line(text: str, most: int, field: str, what: str) -> str:
+    """A text of one line, trimmed: at most `most` characters, none of which controls how others are shown.
+
+    Empty for none. Raises `ChatError` request.invalid for the `field`, saying `what` it is, such as "A title".
+    """
+    line = " ".join(text.split())
+    if len(line) > most or any(map(_is_control, line)) or (line and not _VISIBLE.search(line)):
         raise ChatError(
             "request.invalid",
-            "A status has at most 100 printable characters.",
-            detail={"field": "text", "reason": "length"},
+            f"{what} has at most {most} printable characters.",
+            detail={"field": field, "reason": "length"},
         )
-    return said
+    return line
 
 
 def _is_control(char: str) -> bool:

@@ -1,17 +1,14 @@
 """Typing notices: sent at once to the followers of a room, and stored nowhere."""
 
-from collections import OrderedDict
-
 from chatserver.delivery.hub import Hub
 from chatserver.delivery.notices import TypingNow
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.model import User, UserRef
 from chatserver.roomlog.room import Room
-from chatserver.runtime.rate import Bucket
+from chatserver.runtime.rate import UserRate
 from chatserver.service.rights import Right, demand
 
 PER_SECOND, BURST = 1.0, 5.0  # notices of one user; each goes to everybody in the room
-USERS = 20_000  # whose rate is remembered; the oldest are forgotten first
 
 
 class Typing:
@@ -19,7 +16,7 @@ class Typing:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._rate = UserRate(PER_SECOND, BURST)
 
     def tell(self, user: User, room: Room, *, but: Subscriber | None = None) -> None:
         """Tell all followers of the room except `but`. Notices above the rate are dropped without an error.
@@ -27,11 +24,6 @@ class Typing:
         Raises the error of `rights.demand` if the user may not post.
         """
         demand(user, room, Right.POST)
-        bucket = self._buckets.get(user.id)
-        if bucket is None:
-            bucket = self._buckets[user.id] = Bucket(PER_SECOND, BURST)
-            if len(self._buckets) > USERS:
-                self._buckets.popitem(last=False)
-        if not bucket.take():
+        if not self._rate.bucket(user.id).take():
             now = TypingNow(room=room.id, user=UserRef.of(user))
             self._hub.tell_room(room, now, but=but)

@@ -26,7 +26,9 @@ def keep_place(kept: Path | None, chat: Client) -> None:
 
 async def main(url: str, token: str, kept: Path | None) -> None:
     async with Client(url, token, **last_place(kept)) as chat:
-        keep_place(kept, chat)  # from here on it misses nothing, even if it is ended before the first event
+        keep_place(
+            kept, chat
+        )  # from here on it misses nothing, even if it is ended before the first event
         async for event in chat.events():
             if isinstance(event, MessagePosted) and event.body == "!ping":
                 # Made from the message's id: should the bot see it again, it still answers once.

@@ -1,19 +1,17 @@
 """What users do with pictures, at whatever door, and the rights that it needs."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from urllib.parse import quote
 
 from chatserver import (
     Actor,
     Blob,
-    Bucket,
     ChatError,
     Context,
     PictureChange,
     User,
-    too_fast,
+    UserRate,
 )
 from chatserver_plugins.pictures.album import Album
 from chatserver_plugins.pictures.formats import Picture, Unreadable, read_picture
@@ -22,7 +20,6 @@ ASKED = 100  # users at once
 MOST_SIDE = 1024  # pixels: shown at 36, and on a profile at some 200 of a sharp screen
 LEAST_RATIO = 0.9  # of the shorter side to the longer: what a circle of it shows is nearly all
 PER_SECOND, BURST = 1 / 30, 10.0  # changes by one user: each is told to everybody in their rooms
-USERS = 20_000  # whose rate is remembered; the oldest are forgotten first
 WORDS = {
     "kind": "A picture is a PNG, JPEG or WebP that does not move.",
     "broken": "This picture is broken.",
@@ -37,7 +34,7 @@ class Desk:
     def __init__(self, context: Context) -> None:
         self._context, self._service = context, context.service
         self._blobs, self._album = context.blobs, Album(context)
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._rate = UserRate(PER_SECOND, BURST)
 
     async def of(self, user: User, others: Sequence[str]) -> Mapping[str, str]:
         """The addresses of pictures of users (ids), as far as `user` may know of them; others are left out.
@@ -65,12 +62,7 @@ class Desk:
 
     def demand_turn(self, user: User) -> None:
         """Count a change of one's own picture. Raises `ChatError` limit.rate."""
-        bucket = self._buckets.setdefault(user.id, Bucket(PER_SECOND, BURST))
-        self._buckets.move_to_end(user.id)
-        if len(self._buckets) > USERS:
-            self._buckets.popitem(last=False)
-        if wait := bucket.take():
-            raise too_fast(wait)
+        self._rate.take(user.id)
 
     async def set(self, user: User, content: bytes, address: str | None) -> str:
         """Give the user this picture; returns its address. The same one again changes nothing.

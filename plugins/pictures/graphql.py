@@ -1,13 +1,12 @@
 """Pictures in the GraphQL schema: the addresses of their bytes, which go over HTTP."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
-from chatserver import GraphQLPart, User, read_input
+from chatserver import GraphQLPart, Together, User, read_input
 from chatserver_plugins.pictures.desk import Desk
 
 SDL = """
@@ -45,28 +44,9 @@ class Removed(NamedTuple):
     user_id: str
 
 
-class Batch:
-    """Asks together for what is asked one by one in the same turn of the loop."""
-
-    def __init__(self, ask: Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]) -> None:
-        self._ask = ask
-        self._found: asyncio.Task[Mapping[str, str]] | None = None
-        self._wanted: list[str] = []
-
-    async def of(self, user: str) -> str | None:
-        if self._found is None:
-            self._found = asyncio.create_task(self._all())
-        self._wanted.append(user)
-        return (await asyncio.shield(self._found)).get(user)
-
-    async def _all(self) -> Mapping[str, str]:
-        wanted, self._wanted, self._found = self._wanted, [], None
-        return await self._ask(wanted)
-
-
 def part(desk: Callable[[], Desk]) -> GraphQLPart:
     """The part, for a desk that exists once requests come."""
-    pictures = Batch(lambda users: desk().addresses(users))
+    pictures = Together(lambda users: desk().addresses(users))
 
     async def picture(user: User, info: Any) -> str | None:
         return await pictures.of(user.id)

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from chatserver import (
+    DetailsChange,
     Draft,
     Powers,
     Refusal,
@@ -22,7 +23,7 @@ from chatserver_plugins.wordfilter.matcher import Matcher
 
 
 class WordFilterPlugin:
-    """Checks new and edited messages, names, topics and descriptions of rooms, and names of new accounts.
+    """Checks new and edited messages, names, topics and descriptions of rooms, profiles, and names of new accounts.
 
     The author does not learn which word was found.
     """
@@ -61,11 +62,16 @@ class WordFilterPlugin:
     def check_message(self, draft: Draft) -> Refusal | None:
         return self._judged(draft.body)
 
-    @hookimpl(actions=(Register, RoomCreate, RoomChange))
-    def check_action(self, action: Register | RoomCreate | RoomChange) -> Refusal | None:
+    @hookimpl(actions=(Register, DetailsChange, RoomCreate, RoomChange))
+    def check_action(
+        self, action: Register | DetailsChange | RoomCreate | RoomChange
+    ) -> Refusal | None:
+        texts: list[str | None]
         match action:
             case Register():
                 texts = [action.username, action.name]
+            case DetailsChange():
+                texts = [action.title, action.pronouns, action.about]
             case _:
                 texts = [action.name, action.topic, action.description]
         return self._judged(*(text for text in texts if text))

@@ -391,6 +391,8 @@ class MessageList extends View {
         return done(this.#choose(message));
       case "link":
         return done(loaded(import("./message-links.js")).then((part) => part?.copyLink(message.id)));
+      case "person":
+        return done(this.#showPerson(message.author));
       case "pin":
         return done(session.pin(message.room, message.id, !message.pinned));
       case "delete":
@@ -408,6 +410,12 @@ class MessageList extends View {
   async #choose({ room, id }) {
     const emoji = await (await loaded(import("./emoji-choice.js")))?.chooseEmoji(this.places, this);
     if (emoji) await this.session.react(room, id, emoji, true);
+  }
+
+  async #showPerson(author) {
+    const { session, store, places } = this;
+    const open = (room) => this.dispatchEvent(new CustomEvent("room-opened", { bubbles: true, detail: { room } }));
+    (await loaded(import("./person-card.js")))?.showPerson({ session, store, places, open }, author);
   }
 
   async #remove(message, key) {

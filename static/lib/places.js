@@ -42,6 +42,8 @@ const FIELDS = {
   "account.parts/v1": PART,
   // {user}: as a page of the server's settings, for owners and admins of the server alone
   "admin.page/v1": PART,
+  // {user}: in what is shown of a person whose name somebody chose; `user` has `id`, `name` and `bot`
+  "person.parts/v1": PART,
   // {user}: in what staff of the server sees of an account
   "admin.user/v1": PART,
   // {close}: as a button in the head of the side bar that opens a dialog, with the number that `count`, if there is one, tells

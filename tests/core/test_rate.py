@@ -4,7 +4,7 @@ import pytest
 
 from chatserver.errors import ChatError
 from chatserver.runtime import rate
-from chatserver.runtime.rate import Bucket, Rates
+from chatserver.runtime.rate import Bucket, Rates, UserRate
 
 
 @pytest.fixture
@@ -81,3 +81,14 @@ def test_the_least_recently_seen_key_is_dropped(
     rates.of_user("c")
     assert rates.of_user("a") is first
     assert rates.of_user("b") is not second
+
+
+def test_what_one_user_does_costs_no_other(clock: list[float]) -> None:
+    rate = UserRate(1, 2)
+    rate.take("anna", 2)
+    with pytest.raises(ChatError, match=r"limit\.rate") as refused:
+        rate.take("anna")
+    assert refused.value.after_ms == 1001
+    rate.take("ben")
+    clock[0] += 1
+    rate.take("anna")

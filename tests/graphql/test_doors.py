@@ -66,6 +66,7 @@ FIELDS = {
     "reports.seen": "Mutation.seeSettledReports",
     "POST /api/v1/reports/own/seen": "Mutation.seeSettledReports",
     "pictures.of": "User.picture",
+    "profiles.of": "User.profile",
     "inbox.list": "Query.inbox",
     "inbox.count": "Query.inbox",
     "inbox.seen": "Mutation.seeInbox",

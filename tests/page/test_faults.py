@@ -119,6 +119,11 @@ def of_an_account(page: Page) -> Locator:
     return shown.first
 
 
+def of_a_person(page: Page) -> Locator:
+    page.get_by_test_id("author").first.click()
+    return page.get_by_test_id("person-card")
+
+
 def in_settings(name: str) -> Callable[[Page], Locator]:
     def use(page: Page) -> Locator:
         page.get_by_test_id("account").click()
@@ -141,6 +146,7 @@ USES: dict[str, Callable[[Page], Locator]] = {
     "notifications.parts/v1": in_parts("notifications"),
     "notifications/v1": told,
     "page.lines/v1": lambda page: page.locator(".page-top"),
+    "person.parts/v1": of_a_person,
     "profile.parts/v1": in_parts("profile"),
     "room.actions/v1": in_head("faulty.room-actions-v1", ".room-head"),
     "room.panels/v1": in_head("faulty.room-panels-v1", ".room-panel"),
@@ -198,7 +204,7 @@ def test_a_fault_stays_in_its_place_and_can_be_tried_again(
     if place.startswith(("account", "admin", "notifications.parts", "profile", "settings")):
         expect(shown).to_contain_text("It works now.")
         page.get_by_test_id("settings-close").click()
-    if place in ("side.panels/v1", "thread.actions/v1"):
+    if place in ("person.parts/v1", "side.panels/v1", "thread.actions/v1"):
         page.keyboard.press("Escape")
     owner.say(f"after {place}")
     owner.sees(f"after {place}")

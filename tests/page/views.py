@@ -17,6 +17,7 @@ PLUGINS = [
         "uploads",
         "attachments",
         "pictures",
+        "profiles",
         "inbox",
         "push",
         "invites",
@@ -115,6 +116,9 @@ def populate(browser: Browser, server: Server) -> None:
     upload(olga)
     react(olga, "tomatoes", "party")
     answer = ben.context.request.put(f"{ben.url}/api/v1/me/picture", data=png(64, 64))
+    assert answer.ok, answer.text()
+    said = {"title": "Gardener", "pronouns": "they/them", "about": LONG, "time_zone": "Asia/Tokyo"}
+    answer = ben.context.request.patch(f"{ben.url}/api/v1/me/profile", data=said)
     assert answer.ok, answer.text()
     report(olga, "@olga hello")  # whose notice would cover what is clicked next
     block(browser, server, olga)
@@ -369,6 +373,11 @@ class Tour:
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
         expect(page.get_by_test_id("people-dialog")).to_have_count(0)
+        page.get_by_test_id("author").filter(has_text="Ben").first.click()
+        expect(page.get_by_test_id("profile-title")).to_be_visible()
+        expect(page.get_by_test_id("profile-time")).to_be_visible()
+        yield "person"
+        page.keyboard.press("Escape")
         own = self._message("tomatoes")
         own.focus()
         own.get_by_test_id("delete").click()

@@ -12,8 +12,8 @@ import pytest
 
 from chatserver import ChatError, PluginBlobs, ServerRole
 from chatserver.hooks.records import Space, space_of
+from chatserver.runtime import rate
 from chatserver.testing.running import Chat, Person, running
-from chatserver_plugins.pictures import desk
 from chatserver_plugins.pictures.album import Album
 from chatserver_plugins.pictures.desk import ASKED, BURST
 from tests.plugins.samples import JPEG, WEBP, jpeg, png
@@ -167,8 +167,8 @@ async def test_changes_are_told_to_those_who_see_them_and_counted(
         ):
             assert refusal(answer)[0] == "limit.rate"
         await scene.set_picture(scene.ben)  # one person's haste is nobody else's
-        monkeypatch.setattr(desk, "USERS", 1)
-        await scene.set_picture(scene.ben, png())  # of no more than so many it is remembered
+        monkeypatch.setattr(rate, "USERS", 1)
+        await scene.set_picture(scene.eve)  # of no more than so many it is remembered
         await scene.set_picture(scene.ada)
 
 

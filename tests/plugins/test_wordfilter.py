@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver import Draft, Register, RoomChange, RoomCreate, RoomKind
+from chatserver import DetailsChange, Draft, Register, RoomChange, RoomCreate, RoomKind
 from chatserver_plugins.wordfilter import WordFilterPlugin
 from chatserver_plugins.wordfilter.matcher import Matcher, fold
 from tests.effort import bound, took
@@ -118,10 +118,14 @@ def made(name: str | None, topic: str) -> RoomCreate:
         (Register(username="bad", name=None, address=""), True),
         (Register(username="ada", name="Bad", address=""), True),
         (Register(username="ada", name="Badger", address=""), False),
+        (DetailsChange(account="a", title="Bad cook"), True),
+        (DetailsChange(account="a", pronouns="bad"), True),
+        (DetailsChange(account="a", title="Cook", about="so\ngood"), False),
+        (DetailsChange(account="a", about="so\nbad"), True),
     ],
 )
 def test_names_that_all_see_are_checked(
-    action: RoomCreate | RoomChange | Register, is_refused: bool
+    action: RoomCreate | RoomChange | Register | DetailsChange, is_refused: bool
 ) -> None:
     plugin = WordFilterPlugin(WordFilterPlugin.Config(words=WORDS))
     assert (plugin.check_action(action) is not None) == is_refused

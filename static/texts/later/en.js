@@ -133,6 +133,8 @@ export default {
   "switch.write": "Message {name}",
   "switch.browse": "Look for “{text}” in all public rooms",
   "people.you": "you",
+  "people.edit": "Edit your profile",
+  "people.talk": "Message",
   "people.inviteDo": "Invite",
   "room.deleteTitle": "Delete {name}?",
   "room.deleteType": "To confirm, type the name of the room: {name}",

@@ -133,6 +133,8 @@ export default {
   "switch.write": "{name} にメッセージを送る",
   "switch.browse": "すべての公開ルームから「{text}」を探す",
   "people.you": "自分",
+  "people.edit": "プロフィールを編集",
+  "people.talk": "メッセージを送る",
   "people.inviteDo": "招待",
   "room.deleteTitle": "「{name}」を削除しますか？",
   "room.deleteType": "確認のため、ルームの名前を入力してください：{name}",

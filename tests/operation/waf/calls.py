@@ -204,6 +204,13 @@ async def call_every_address(
         await ask("PUT", "/api/v1/me/picture", content=content, headers=headers)
     await ask("GET", "/api/v1/pictures", params={"users": other}, headers=owner)
     await ask("DELETE", "/api/v1/me/picture", headers=owner)
+    said = {
+        "title": "<b>SELECT</b> * FROM teams",
+        "about": "'; DROP TABLE users --\nhttps://a.test/?a=b",
+    }
+    await ask("PATCH", "/api/v1/me/profile", json=said, headers=owner)
+    await ask("GET", "/api/v1/profiles", params={"users": other}, headers=owner)
+    await ask("DELETE", f"/api/v1/users/{other}/profile", headers=owner)
     place = f"8230000000000-999999999998-{room}"
     await ask("GET", "/api/v1/inbox", params={"after": place, "limit": 10}, headers=owner)
     await ask("POST", "/api/v1/inbox/seen", headers=owner)

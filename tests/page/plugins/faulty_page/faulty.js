@@ -14,6 +14,7 @@ const KINDS = {
   "notifications.parts/v1": "part",
   "notifications/v1": "filter",
   "page.lines/v1": "part",
+  "person.parts/v1": "part",
   "profile.parts/v1": "part",
   "room.actions/v1": "button",
   "room.panels/v1": "part",
