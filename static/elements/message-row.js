@@ -38,7 +38,7 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded, thre
       "data-id": message.id,
       "data-kept": message.kept,
     },
-    grouped ? h("span", { class: "avatar-space" }, time(message)) : avatar({ id: author.id, name }),
+    grouped ? h("span", { class: "avatar-space" }, time(message)) : face(author.id, name),
     h(
       "div",
       { class: "message-main" },
@@ -60,6 +60,13 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded, thre
     ),
     state === "pending" && !whyLater(message) && h("span", { class: "message-pending", role: "img", title: t("message.pending"), "aria-label": t("message.pending") }, icon(CLOCK)),
   );
+}
+
+/** The avatar leads to the person as the name beside it does, for those who point at it. */
+function face(id, name) {
+  const node = avatar({ id, name });
+  node.dataset.do = "person";
+  return node;
 }
 
 /** The line in a list of replies that says how many there are. */

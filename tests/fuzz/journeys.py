@@ -24,7 +24,7 @@ PLUGINS = (
         "reports",
     ),
     *("announcements", "emoji"),
-    *("pictures", "profiles", "inbox", "push", "slash_commands", "shortcodes", "choices"),
+    *("pictures", "profiles", "calls", "inbox", "push", "slash_commands", "shortcodes", "choices"),
 )
 METHODS = ("password", "totp", "invite", "nothing")
 PURPOSES = ("sign_in", "link", "confirm", "challenge")
@@ -149,6 +149,8 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("DELETE", f"/api/v1/emoji/{_quoted(rng)}")
     await caller.call("GET", f"/api/v1/emoji/{_quoted(rng)}/{_quoted(rng)}")
     await caller.call("GET", f"/api/v1/pictures?users={_quoted(rng)}")
+    await caller.call("POST", "/api/v1/calls", {"room": target.room, "thread": _quoted(rng)})
+    await caller.call("POST", "/api/v1/calls/join", {"message": rng.choice((message, text))})
     said = {"title": text, "pronouns": values.word(rng), "time_zone": values.word(rng)}
     await caller.call("PATCH", "/api/v1/me/profile", said)
     await caller.call("GET", f"/api/v1/profiles?users={_quoted(rng)}")

@@ -67,6 +67,8 @@ FIELDS = {
     "POST /api/v1/reports/own/seen": "Mutation.seeSettledReports",
     "pictures.of": "User.picture",
     "profiles.of": "User.profile",
+    "calls.join": "Mutation.joinCall",
+    "POST /api/v1/calls/join": "Mutation.joinCall",
     "inbox.list": "Query.inbox",
     "inbox.count": "Query.inbox",
     "inbox.seen": "Mutation.seeInbox",

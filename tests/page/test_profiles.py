@@ -64,7 +64,9 @@ def test_what_one_writes_is_on_the_card_that_others_open(two: tuple[Person, Pers
     expect(shown.get_by_test_id("profile-named")).to_have_text(f"@{aya.username} · she/her")
     expect(shown.get_by_test_id("profile-title")).to_have_text("Tea maker")
     expect(shown.get_by_test_id("profile-time")).to_contain_text("local time")
-    expect(shown.get_by_test_id("profile-about")).to_have_text("Green <b>and</b> black.\nNo coffee.")
+    expect(shown.get_by_test_id("profile-about")).to_have_text(
+        "Green <b>and</b> black.\nNo coffee."
+    )
 
 
 def test_a_private_talk_begins_at_the_card_and_somebody_is_blocked_there(

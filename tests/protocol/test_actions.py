@@ -59,6 +59,7 @@ OTHER_ROUTES = {
     ("POST", "/api/v1/rooms/{room}/commands/suggestions"),
     ("POST", "/api/v1/me/totp/recovery"),
     ("DELETE", "/api/v1/scheduled"),
+    ("POST", "/api/v1/calls/join"),
     ("POST", "/api/v1/saved"),
     ("DELETE", "/api/v1/saved"),
     ("POST", "/api/v1/reports/own/seen"),
@@ -94,6 +95,7 @@ OTHER_MUTATIONS |= {
 OTHER_MUTATIONS |= {"seeSettledReports", "blockUser", "unblockUser"}
 OTHER_MUTATIONS |= {"announce", "clearAnnouncement", "seeInbox"}
 OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage", "followThread", "readThread"}
+OTHER_MUTATIONS |= {"joinCall"}
 OTHER_MUTATIONS |= {"addPushDevice", "removePushDevice", "notePushActive"}
 OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports.own"}  # of plugins
 OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
@@ -101,6 +103,7 @@ OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staf
 OTHER_OPERATIONS |= {"saved.save", "saved.drop", "saved.list", "saved.ids"}  # the user's alone
 OTHER_OPERATIONS |= {"reports.seen", "emoji.list"}
 OTHER_OPERATIONS |= {"reports.seen", "pictures.of", "profiles.of"}
+OTHER_OPERATIONS |= {"calls.join"}  # what one may read anyway
 OTHER_OPERATIONS |= {"inbox.list", "inbox.count", "inbox.seen"}  # of what others did
 OTHER_OPERATIONS |= {"inbox.follow", "inbox.read"}
 OTHER_OPERATIONS |= {"push.list", "push.remove", "push.active"}  # the user's own devices

@@ -204,6 +204,8 @@ async def call_every_address(
         await ask("PUT", "/api/v1/me/picture", content=content, headers=headers)
     await ask("GET", "/api/v1/pictures", params={"users": other}, headers=owner)
     await ask("DELETE", "/api/v1/me/picture", headers=owner)
+    await ask("POST", "/api/v1/calls", json={"room": room}, headers=owner)
+    await ask("POST", "/api/v1/calls/join", json={"message": f"{room}-1"}, headers=owner)
     said = {
         "title": "<b>SELECT</b> * FROM teams",
         "about": "'; DROP TABLE users --\nhttps://a.test/?a=b",
