@@ -136,6 +136,7 @@ class RoomList extends View {
       "div",
       { class: "side-foot" },
       h("menu-button", {
+        "data-floating": true,
         "data-label": t("you"),
         button: h("button", { class: "me", type: "button", title: t("you"), "data-testid": "user-menu" }, avatar({ id: this.store.me.id, name }), this.#me),
         items: () => this.#ownItems(),
@@ -155,6 +156,7 @@ class RoomList extends View {
       { label: t("status.title"), icon: ICONS.edit, testid: "menu-status", run: () => void setStatus() },
       { label: t("settings.profile"), icon: ICONS.person, testid: "menu-profile", href: "#settings=profile" },
       { label: t("settings.notifications"), icon: ICONS.bell, testid: "menu-notifications", href: "#settings=notifications" },
+      { label: t("settings.help"), icon: ICONS.help, testid: "menu-help", href: "#settings=help" },
       { label: t("keys"), icon: ICONS.keyboard, testid: "menu-keys", run: () => void showShortcuts() },
       { label: t("signOut"), icon: ICONS.leave, testid: "sign-out", run: () => void signOut(this.session) },
     ];

@@ -112,6 +112,7 @@ export const ICONS = {
   mark: "M5 6h14v10h-7l-4 4v-4H5z",
   thread: "M4 5h12v8h-6l-3 3v-3H4zM10 16v1h5l3 3v-3h2v-8h-1.500",
   fold: "M8 10l4 4 4-4",
+  help: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM9.5 9.5a2.5 2.5 0 1 1 3.5 2.3c-.7.3-1 .8-1 1.7M12 16.5h.01",
   keyboard: "M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M7 14h10",
 };
 

@@ -14,6 +14,7 @@ export default {
   "settings": "Settings",
   "settings.profile": "Profile",
   "settings.notifications": "Notifications",
+  "settings.help": "Help",
   "notice.open": "Open the room",
   "ban": "Ban…",
   "ban.because": "Reason: {reason}",

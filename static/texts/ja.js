@@ -10,6 +10,7 @@ export default {
   "settings": "設定",
   "settings.profile": "プロフィール",
   "settings.notifications": "通知",
+  "settings.help": "ヘルプ",
   "notice.open": "ルームを開く",
   "ban": "参加を禁止…",
   "ban.because": "理由：{reason}",

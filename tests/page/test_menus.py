@@ -66,6 +66,19 @@ def test_the_user_s_corner_leads_to_settings_and_out(aya: Person) -> None:
     expect(page.get_by_test_id("username")).to_be_visible()
 
 
+@pytest.mark.parametrize("height", [568, 256])
+def test_the_menu_of_the_user_s_corner_stays_in_the_window(
+    person: PersonFactory, server: Server, height: int
+) -> None:
+    page = person(server, viewport={"width": 320, "height": height}).sign_up(fresh("al"), "Al").page
+    page.get_by_test_id("user-menu").click()
+    menu = page.get_by_role("menu").bounding_box()
+    assert menu is not None
+    assert menu["y"] >= 0 and menu["y"] + menu["height"] <= height
+    page.get_by_test_id("sign-out").click()
+    expect(page.get_by_test_id("username")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("locale", "name"), [("en-GB", "Keyboard shortcuts"), ("ja-JP", "キーボードショートカット")]
 )

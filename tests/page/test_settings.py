@@ -60,7 +60,7 @@ def test_only_staff_sees_the_pages_of_the_server(person: PersonFactory, server: 
     page = person(server).sign_up("tom", "Tom").page
     page.get_by_test_id("account").click()
     nav = page.get_by_role("navigation", name="Settings")
-    expect(nav.get_by_role("link")).to_have_count(6)
+    expect(nav.get_by_role("link")).to_have_count(7)
     page.goto(f"{server.url}/#settings=users")
     expect(page.get_by_role("heading", name="Profile")).to_be_visible()
 

@@ -8,4 +8,5 @@ export const PAGES = [
   ["sessions", "account.sessions", async () => (await import("./sessions.js")).sessionsPage],
   ["blocked", "settings.blocked", async () => (await import("./blocked.js")).blockedPage],
   ["notifications", "settings.notifications", async () => (await import("./notifications.js")).notificationsPage],
+  ["help", "settings.help", async () => (await import("./help.js")).helpPage],
 ];
