@@ -224,6 +224,9 @@ from chatserver.service.login.logins import MethodView, SignedIn
 from chatserver.service.login.logins import Progress as LoginProgress
 from chatserver.service.login.sessions import OwnSession
 from chatserver.service.mail.emails import OwnEmail
+from chatserver.service.notifying.concern import Concerned, Why
+from chatserver.service.notifying.notifying import Noted
+from chatserver.service.notifying.wishes import time_zone
 from chatserver.service.passwords import ResetLink
 from chatserver.service.pins import PinView
 from chatserver.service.plugin_messages import PluginMessages
@@ -273,6 +276,7 @@ __all__ = [
     "CommandOutcome",
     "CommandView",
     "Completion",
+    "Concerned",
     "Conflict",
     "Connections",
     "Consumer",
@@ -357,6 +361,7 @@ __all__ = [
     "MethodView",
     "News",
     "NoArguments",
+    "Noted",
     "Operation",
     "Option",
     "Outcome",
@@ -477,6 +482,7 @@ __all__ = [
     "UserRef",
     "WallClock",
     "WebhookPost",
+    "Why",
     "__version__",
     "address_network",
     "blob_answer",
@@ -504,6 +510,7 @@ __all__ = [
     "signing_key",
     "text_frame",
     "time_text",
+    "time_zone",
     "too_fast",
     "translation",
 ]

@@ -32,7 +32,17 @@ PARTS = frozenset(
             "history",
             "hooks",
         ),
-        *("hub", "indexer", "inspect", "interactions", "live", "log", "logins", "messages"),
+        *(
+            "hub",
+            "indexer",
+            "inspect",
+            "interactions",
+            "live",
+            "log",
+            "logins",
+            "messages",
+            "notifying",
+        ),
         *(
             "outage",
             "outbox",

@@ -42,6 +42,7 @@
     statuses.py                what users say of themselves for a while
     preferences.py, account_preferences.py
                                what users prefer of their rooms, and of their clients
+    notifying/                 who is to be told of what while they look elsewhere
     following.py, markers.py, presence.py, typing_now.py
                                following rooms, read markers, online users, typing notices
     live.py                    a room's events as they come, for plugins

@@ -58,6 +58,7 @@ from chatserver.service.mail.outbox import Outbox
 from chatserver.service.mail.own import OwnEmails
 from chatserver.service.mentions import Mentions
 from chatserver.service.messages import Messages
+from chatserver.service.notifying.notifying import Notifying
 from chatserver.service.outage import Outage
 from chatserver.service.overview import Overview
 from chatserver.service.people import People
@@ -180,6 +181,7 @@ class Service:
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)
         self.commands = Commands(store, hooks, self.rooms, self.messages, self.accounts, limits)
         self.preferences = Preferences(store, self.hub)
+        self.notifying = Notifying(self.rooms, self.history, self.preferences, self.blocks)
         self.removal = Removal(
             store, self.accounts, self.rooms, self.emails, self.preferences, self.blocks
         )

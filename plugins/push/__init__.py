@@ -124,10 +124,9 @@ class PushPlugin:
     powers = Powers(
         network=("any",),
         service=(
-            *("accounts.get", "accounts.sessions", "blocks.list", "history.find"),
-            *("history.standing", "hub.tell_user", "preferences.account"),
-            *("preferences.of_members", "preferences.of_rooms", "rooms.get_many"),
-            *("rooms.name", "rooms.views"),
+            *("accounts.get", "accounts.sessions", "hub.tell_user"),
+            *("notifying.concerned", "notifying.quiet_until", "notifying.standing"),
+            *("rooms.get_many", "rooms.name"),
         ),
     )
 

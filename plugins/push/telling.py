@@ -4,8 +4,8 @@ import asyncio
 
 import msgspec
 
-from chatserver import Context, Due, Message, Room, RoomKind, User, body_plain
-from chatserver_plugins.push.concern import LONGEST_SECONDS, TIMER, Waiting, Why, decode, encode
+from chatserver import Context, Due, Message, Room, RoomKind, User, Why, body_plain
+from chatserver_plugins.push.concern import LONGEST_SECONDS, TIMER, Waiting, decode, encode
 from chatserver_plugins.push.deciding import Deciding, Not
 from chatserver_plugins.push.devices import Device, Devices
 from chatserver_plugins.push.sending import Outcome, Result, Sending

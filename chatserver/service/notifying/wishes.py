@@ -3,9 +3,10 @@
 Preferences that make no sense here are as if they were not there: any client may have written them.
 """
 
+import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 SCHEDULE, UNTIL, WORDS = "page.notify.schedule", "page.notify.until", "page.notify.words"
 MOST_WORDS = 50
+MOST_DAYS = 9  # in which hours of a week without notices end, if they ever do
 _SCHEDULE = re.compile(r"([1-7]{1,7}) (\d\d):(\d\d) (\d\d):(\d\d) (\S{1,64})")
 # Scripts without blanks between words: there a word is found within others.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")  # fmt: skip
@@ -31,7 +33,7 @@ class Schedule(NamedTuple):
 
     def covers(self, at: float) -> bool:
         """Whether the Unix time is within these hours, where the user is."""
-        here = datetime.fromtimestamp(at, UTC).astimezone(_zone(self.zone))
+        here = self._local(at)
         minute, today = here.hour * 60 + here.minute, here.isoweekday()
         yesterday = (here - timedelta(days=1)).isoweekday()
         if self.start < self.end:
@@ -40,6 +42,18 @@ class Schedule(NamedTuple):
             yesterday in self.days and minute < self.end
         )
 
+    def ends(self, at: float) -> Iterator[float]:
+        """The Unix times after `at` when such hours may end."""
+        here = self._local(at)
+        for days in range(MOST_DAYS):
+            day = here + timedelta(days=days)
+            end = day.replace(hour=self.end // 60, minute=self.end % 60, second=0, microsecond=0)
+            if end.timestamp() > at:
+                yield end.timestamp()
+
+    def _local(self, at: float) -> datetime:
+        return datetime.fromtimestamp(at, UTC).astimezone(time_zone(self.zone))
+
 
 def is_quiet(preferences: Mapping[str, str], at: float) -> bool:
     """Whether the user does not want to be disturbed at the Unix time."""
@@ -47,6 +61,22 @@ def is_quiet(preferences: Mapping[str, str], at: float) -> bool:
         return True
     schedule = schedule_of(preferences.get(SCHEDULE, ""))
     return schedule is not None and schedule.covers(at)
+
+
+def quiet_until(preferences: Mapping[str, str], at: float) -> float | None:
+    """When the time ends in which the user does not want to be disturbed; None if `at` (Unix time) is not in it.
+
+    It is infinity if it has no end.
+    """
+    if not is_quiet(preferences, at):
+        return None
+    until, schedule = (
+        _time(preferences.get(UNTIL, "")),
+        schedule_of(preferences.get(SCHEDULE, "")),
+    )
+    start = max(at, until) if until is not None else at
+    ends = [start] if schedule is None else [start, *schedule.ends(start)]
+    return next((end for end in ends if not is_quiet(preferences, end)), math.inf)
 
 
 @lru_cache(maxsize=1000)
@@ -82,9 +112,13 @@ def _whole(word: str) -> str:
     return before + re.escape(word) + after
 
 
+def time_zone(name: str) -> ZoneInfo | None:
+    """The time zone of an IANA name; None, for that of the server, if the server does not know it."""
+    return _zone(name)
+
+
 @lru_cache(maxsize=1000)
 def _zone(name: str) -> ZoneInfo | None:
-    """The time zone; that of the server for one that it does not know."""
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError):  # the first for one that is not there

@@ -1,0 +1,85 @@
+"""What is to be told to a user now: by their rights, and what they have read, blocked, silenced or changed since."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from chatserver.model import Message, MessagePosted, User
+from chatserver.roomlog.room import Room
+from chatserver.service.blocks import Blocks
+from chatserver.service.history import History
+from chatserver.service.notifying.concern import Among, Concerned, Concerning, Having, Why
+from chatserver.service.notifying.wishes import quiet_until
+from chatserver.service.preferences import Preferences
+from chatserver.service.rights import may_read
+from chatserver.service.rooms import RoomService
+
+
+class Noted(NamedTuple):
+    """A message (its id) that concerned a user when it was written."""
+
+    room: Room
+    message: str
+    why: Why
+
+
+class Notifying:
+    """One home for the rules by which users are told of messages while they look elsewhere.
+
+    Plugins that tell them ask `concerned` as messages are written, and `standing` when they tell. How and when that
+    is, and what was told already, is theirs.
+    """
+
+    def __init__(
+        self, rooms: RoomService, history: History, preferences: Preferences, blocks: Blocks
+    ) -> None:
+        self._rooms, self._history = rooms, history
+        self._preferences, self._blocks = preferences, blocks
+        self._concerning = Concerning(rooms, history, preferences)
+
+    async def concerned(
+        self, posted: Sequence[MessagePosted], among: Among, having: Having
+    ) -> list[Concerned]:
+        """Whom messages of one room, by ascending seq, concern: nobody if the room is gone.
+
+        Those who are mentioned, or answered, or in a direct room; and those whose words are in the text or who watch the
+        room. Only users in the room, and never the author. Of thousands of members, `among` leaves those whose wishes
+        are worth a look; it may leave too many. `having` leaves those who are to be told.
+        """
+        return await self._concerning.of(posted, among, having)
+
+    async def standing(self, user: User, noted: Sequence[Noted]) -> list[Message]:
+        """Of what concerned the user, the messages that are to be told now, in the same order.
+
+        That are those that stand, in rooms that the user is in, may read and has not muted, of people whom the user
+        does not block; not read, and of a mention, not edited out.
+        """
+        inside = [each for each in noted if may_read(user, each.room) and _is_in(user, each.room)]
+        found = await self._history.find(user, [(each.room, each.message) for each in inside])
+        if not found:
+            return []
+        rooms = list({each.room.id: each.room for each in inside}.values())
+        views = await self._rooms.views(user, rooms)
+        preferences = await self._preferences.of_rooms(user, [room.id for room in rooms])
+        blocked = {each.id for each in (await self._blocks.list(user)).users}
+        told = []
+        for room, id, why in inside:
+            message = found.get((room.id, id))
+            if (
+                message is not None
+                and not message.deleted
+                and room.id in views
+                and message.seq > (views[room.id].read or 0)
+                and not preferences[room.id].muted
+                and message.author.id not in blocked
+                and (why is not Why.MENTION or message.mentions_user(user.id))
+            ):
+                told.append(message)
+        return told
+
+    async def quiet_until(self, user: User, at: float) -> float | None:
+        """If the user does not want to be disturbed at the Unix time, when that ends (infinity: never); else None."""
+        return quiet_until(await self._preferences.account.of(user), at)
+
+
+def _is_in(user: User, room: Room) -> bool:
+    return room.role(user.id) is not None
