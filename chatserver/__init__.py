@@ -31,6 +31,7 @@ from chatserver.delivery.outlet import Outlet, Pipe
 from chatserver.delivery.streams import Group, Stream
 from chatserver.delivery.subscriber import Feed, News, Subscriber
 from chatserver.errors import (
+    AddressRefused,
     BlobExists,
     BlobsUnavailable,
     BusUnavailable,
@@ -224,6 +225,7 @@ from chatserver.service.login.logins import MethodView, SignedIn
 from chatserver.service.login.logins import Progress as LoginProgress
 from chatserver.service.login.sessions import OwnSession
 from chatserver.service.mail.emails import OwnEmail
+from chatserver.service.mail.texts import language_of as mail_language
 from chatserver.service.notifying.concern import Concerned, Why
 from chatserver.service.notifying.notifying import Noted
 from chatserver.service.notifying.wishes import time_zone
@@ -247,6 +249,7 @@ __all__ = [
     "AccountPreferencesChanged",
     "Action",
     "Actor",
+    "AddressRefused",
     "AnyEvent",
     "Appended",
     "ArgumentKind",
@@ -498,6 +501,7 @@ __all__ = [
     "how_to_install",
     "in_language",
     "is_staff",
+    "mail_language",
     "may_moderate",
     "may_read",
     "message_seq",

@@ -174,6 +174,10 @@ class Undeliverable(ChatError):
     """For consumers and mail: no further attempt can help, so the event becomes a dead letter at once."""
 
 
+class AddressRefused(Undeliverable):
+    """For mail: the mail server takes nothing for this address, whatever the mail says."""
+
+
 class ReceiverBusy(ChatError):
     """For consumers: the receiver wants no events of any room for `after_ms`."""
 

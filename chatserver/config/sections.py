@@ -607,6 +607,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "profiles",
             "inbox",
             "push",
+            "mail_notifications",
             "disk_blobs",
             "uploads",
             "attachments",

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import aiosmtplib
 
-from chatserver import Mail, StartupError, Undeliverable
+from chatserver import AddressRefused, Mail, StartupError, Undeliverable
 
 PERMANENT = 500  # RFC 5321, 4.2.1: no repetition helps
 
@@ -70,7 +70,7 @@ class SmtpMailer:
         except aiosmtplib.SMTPRecipientsRefused as error:
             codes = [each.code for each in error.recipients]
             if all(code >= PERMANENT for code in codes):
-                raise Undeliverable(
+                raise AddressRefused(
                     "plugin.failed", f"the address was refused with {codes[0]}"
                 ) from None
             raise ConnectionError(f"the mail server answered {codes[0]}") from None
@@ -97,8 +97,15 @@ def message_of(mail: Mail, sender: str) -> EmailMessage:
             "plugin.failed", "the address or the subject has a wrong form"
         ) from error
     message["Date"] = format_datetime(localtime())
-    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    domain = sender.rpartition("@")[2]
+    message["Message-ID"] = f"<{mail.id}@{domain}>" if mail.id else make_msgid(domain=domain)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answers by machines
+    if mail.thread:
+        message["In-Reply-To"] = message["References"] = f"<{mail.thread}@{domain}>"
+    if mail.unsubscribe:
+        message["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        message["Precedence"] = "list"  # older machines look here, and send no notes of absence
     message.set_content(mail.text)
     if mail.html:
         message.add_alternative(mail.html, subtype="html")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatserver.errors import ChatError, Undeliverable
+from chatserver.errors import AddressRefused, ChatError, Undeliverable
 from chatserver.hooks.login import LoginClient
 from chatserver.hooks.mail import Mail
 from chatserver.model import ServerRole
@@ -93,6 +93,22 @@ async def test_what_failed_is_tried_again_and_given_up_at_last() -> None:
         assert postman.attempts == 8
         box.put(letter)
         await until(lambda: len(postman.mails) == 2)
+
+
+async def test_whoever_keeps_a_mail_has_one_attempt_and_learns_its_outcome() -> None:
+    postman = Postman()
+    async with outbox(postman) as (found, clock, measures):
+        refused = AddressRefused("plugin.failed", "unknown")
+        postman.errors = [ConnectionError("busy"), refused]
+        for error in (ConnectionError, AddressRefused):
+            with pytest.raises(error):
+                await found.send(LETTER)
+        await found.send(LETTER)
+        assert (postman.mails, postman.attempts, clock.waited) == ([LETTER], 3, [])
+        assert outcomes(measures) == {("refused",): 1, ("sent",): 1}
+    with pytest.raises(ChatError) as none:
+        await Outbox(None, Measures()).send(LETTER)
+    assert none.value.code == "mail.none"
 
 
 async def test_what_is_refused_for_good_is_tried_once() -> None:

@@ -25,6 +25,7 @@ PLUGINS = (
     ),
     *("announcements", "emoji"),
     *("pictures", "profiles", "calls", "inbox", "push", "slash_commands", "shortcodes", "choices"),
+    "mail_notifications",
 )
 METHODS = ("password", "totp", "invite", "nothing")
 PURPOSES = ("sign_in", "link", "confirm", "challenge")
@@ -165,6 +166,10 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     device = {"endpoint": rng.choice(("https://a.test/", values.text(rng))), "keys": keys}
     await caller.call("POST", "/api/v1/push/devices", device)
     await caller.call("DELETE", f"/api/v1/push/devices/{_quoted(rng)}")
+    await caller.call("GET", "/api/v1/mail-notifications")
+    await caller.call("POST", "/api/v1/mail-notifications/retry", {"a": values.text(rng)})
+    link = f"/mail-notifications/unsubscribe/{_quoted(rng)}"
+    await caller.call(rng.choice(("GET", "POST")), link, b"List-Unsubscribe=One-Click")
     await caller.call(rng.choice(("PUT", "DELETE")), "/api/v1/me/picture", {"a": values.text(rng)})
     await caller.call("GET", f"/api/v1/users/{_quoted(rng)}/picture/{_quoted(rng)}")
     await caller.call("POST", "/api/v1/invites", {"uses": 1, "days": 1, "rooms": [target.room]})

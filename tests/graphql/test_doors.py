@@ -82,6 +82,10 @@ FIELDS = {
     "push.active": "Mutation.notePushActive",
     "POST /api/v1/push/devices": "Mutation.addPushDevice",
     "DELETE /api/v1/push/devices/{device}": "Mutation.removePushDevice",
+    "mail_notifications.get": "Query.mailNotifications",
+    "mail_notifications.retry": "Mutation.retryMailNotifications",
+    "mail_notifications.active": "Mutation.noteMailActive",
+    "POST /api/v1/mail-notifications/retry": "Mutation.retryMailNotifications",
 }
 BYTES = "The bytes of a file go by HTTP: GraphQL carries JSON."
 BROWSER = "Another server leads the browser here, which is no client of GraphQL."
@@ -100,6 +104,7 @@ EXCEPTIONS = {
     "PATCH /api/v1/uploads/{upload}": BYTES,
     "DELETE /api/v1/uploads/{upload}": BYTES,
     "PUT /api/v1/me/picture": BYTES,
+    "POST /mail-notifications/unsubscribe/{code}": "A mail program asks by a link, not a user.",
     "POST /hooks/ci": "A program asks with the token of its hook, not a user.",
     "POST /api/v1/plugins/{plugin}": SWITCHING,
     "POST /api/v1/admin/claims/release": SWITCHING,

@@ -16,6 +16,7 @@ from tests.waiting import wait_until
 ATTACK = "1' UNION SELECT 1,2 FROM users-- <script>alert(1)</script>"
 ROOM = "/api/v1/rooms/06h1w46y97wh380z0cja"
 RETURN = "/api/v1/login/return"
+UNSUBSCRIBE = "/mail-notifications/unsubscribe/06h2ggnab8124ppbswmr.wvfeEE0G5ulrJn52G0syUQ"
 MESSAGE = f"{ROOM}/messages/06h1w46y97wh380z0cja-10"
 
 
@@ -31,6 +32,12 @@ def form_request(path: str, **fields: str) -> bytes:
     """A form that is posted, as a provider's page does."""
     body = "&".join(f"{name}={quote(value)}" for name, value in fields.items()).encode()
     return request("POST", path, "Content-Type: application/x-www-form-urlencoded", body=body)
+
+
+def two_part_form(path: str) -> bytes:
+    """The same as multipart/form-data."""
+    body = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
+    return request("POST", path, "Content-Type: multipart/form-data; boundary=b", body=body)
 
 
 def looking_for(path: str) -> bytes:
@@ -170,6 +177,18 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
             form_request("/api/v1/login", username="ada", password="x"),
             form_request(RETURN, state=ATTACK, code="c"),
             form_request("/api/v1/oidc/company/logout", other=ATTACK),
+        ],
+    ),
+    "9590215": (
+        [
+            form_request(UNSUBSCRIBE, **{"List-Unsubscribe": "One-Click"}),
+            two_part_form(UNSUBSCRIBE),
+            form_request(UNSUBSCRIBE),
+        ],
+        [
+            form_request(UNSUBSCRIBE, **{"List-Unsubscribe": ATTACK}),
+            two_part_form(RETURN),
+            form_request("/mail-notifications", other="x"),
         ],
     ),
     "values\\./": (

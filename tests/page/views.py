@@ -20,6 +20,7 @@ PLUGINS = [
         "profiles",
         "inbox",
         "push",
+        "mail_notifications",
         "invites",
         "reports",
         "announcements",

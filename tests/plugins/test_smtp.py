@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from chatserver import Mail, StartupError, Undeliverable
+from chatserver import AddressRefused, Mail, StartupError, Undeliverable
 from chatserver_plugins.smtp import SmtpPlugin
 from tests.plugins.mailserver import PASSWORD, mail_server
 
@@ -45,6 +46,27 @@ async def test_a_mail_arrives_as_it_was_written(tmp_path: Path, security: str) -
         assert html is not None and _lines(html) == MAIL.html
 
 
+async def test_mails_about_messages_have_their_ids_and_a_way_to_turn_them_off(
+    tmp_path: Path,
+) -> None:
+    given = {
+        "id": "m.1",
+        "thread": "t.2",
+        "unsubscribe": "https://chat.example.org/off/" + "x" * 80,
+    }
+    with mail_server(tmp_path) as server:
+        for mail in (MAIL, replace(MAIL, **given)):
+            await mailer(server.port).send(mail)
+        usual, found = server.mails
+        names = ("References", "In-Reply-To", "List-Unsubscribe", "Precedence")
+        assert [usual[name] for name in names] == [None] * 4
+        assert found["Message-ID"] == "<m.1@example.org>"
+        assert found["References"] == found["In-Reply-To"] == "<t.2@example.org>"
+        assert found["List-Unsubscribe"] == f"<{given['unsubscribe']}>"
+        assert found["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert found["Precedence"] == "list"
+
+
 def _lines(part: EmailMessage) -> str:
     text: str = part.get_content()
     return text.replace("\r\n", "\n")
@@ -79,7 +101,7 @@ async def test_it_signs_in(tmp_path: Path) -> None:
 async def test_a_refusal_for_good_is_told_apart_and_names_no_address(tmp_path: Path) -> None:
     with mail_server(tmp_path) as server:
         for answers, answer, expected in (
-            (server.refuse, "550 5.1.1 <ada@example.org> is unknown", Undeliverable),
+            (server.refuse, "550 5.1.1 <ada@example.org> is unknown", AddressRefused),
             (server.refuse, "450 4.2.1 <ada@example.org> is busy", ConnectionError),
             (server.fail, "554 5.7.1 ada@example.org wants none", Undeliverable),
             (server.fail, "451 4.3.0 later, ada@example.org", ConnectionError),
@@ -88,6 +110,7 @@ async def test_a_refusal_for_good_is_told_apart_and_names_no_address(tmp_path: P
             with pytest.raises(expected, match=answer[:3]) as refused:
                 await mailer(server.port).send(MAIL)
             assert "ada@" not in str(refused.value)
+            assert type(refused.value) is expected
         assert server.mails == []
         await mailer(server.port).send(MAIL)
         assert len(server.mails) == 1

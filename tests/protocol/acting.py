@@ -595,6 +595,7 @@ SETTINGS = {
         "calls",
         "inbox",
         "push",
+        "mail_notifications",
         "totp",
         "passkeys",
         "disk_blobs",

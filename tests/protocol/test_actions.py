@@ -80,6 +80,8 @@ OTHER_ROUTES = {
     ("POST", "/api/v1/inbox/threads/{message}/read"),
     ("POST", "/api/v1/push/devices"),
     ("DELETE", "/api/v1/push/devices/{device}"),
+    ("POST", "/api/v1/mail-notifications/retry"),
+    ("POST", "/mail-notifications/unsubscribe/{code}"),  # the user's own mails
     ("POST", "/graphql"),  # its mutations are told apart below
 }
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
@@ -97,6 +99,7 @@ OTHER_MUTATIONS |= {"announce", "clearAnnouncement", "seeInbox"}
 OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage", "followThread", "readThread"}
 OTHER_MUTATIONS |= {"joinCall"}
 OTHER_MUTATIONS |= {"addPushDevice", "removePushDevice", "notePushActive"}
+OTHER_MUTATIONS |= {"retryMailNotifications", "noteMailActive"}
 OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports.own"}  # of plugins
 OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
 OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
@@ -107,6 +110,7 @@ OTHER_OPERATIONS |= {"calls.join"}  # what one may read anyway
 OTHER_OPERATIONS |= {"inbox.list", "inbox.count", "inbox.seen"}  # of what others did
 OTHER_OPERATIONS |= {"inbox.follow", "inbox.read"}
 OTHER_OPERATIONS |= {"push.list", "push.remove", "push.active"}  # the user's own devices
+OTHER_OPERATIONS |= {f"mail_notifications.{each}" for each in ("get", "retry", "active")}
 
 
 @pytest.fixture(scope="module")

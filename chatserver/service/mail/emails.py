@@ -7,7 +7,7 @@ that nobody learns whose it is.
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from hmac import compare_digest
 from typing import NamedTuple
@@ -83,6 +83,11 @@ class Emails:
         """The address of a user id."""
         raw = await self._store.get(SPACE, f"of/{user}")
         return None if raw is None else raw.decode()
+
+    async def of_many(self, users: Sequence[str]) -> dict[str, str]:
+        """The addresses of those of the user ids that have one, in one read."""
+        found = await self._store.get_many(SPACE, [f"of/{user}" for user in users])
+        return {key.removeprefix("of/"): raw.decode() for key, raw in found.items()}
 
     async def own(self, user: str) -> OwnEmail:
         """The address of a user id, with the one that waits."""

@@ -1,4 +1,4 @@
-"""Mails that wait to be sent: a bounded queue in memory, which a stop of the server empties."""
+"""Mails that wait to be sent: a bounded queue in memory, which a stop of the server empties. `send` has no queue."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -59,6 +59,22 @@ class Outbox:
         self._waiting += 1
         self._queue.put_nowait(compose)
 
+    async def send(self, mail: Mail) -> None:
+        """Try once to send a mail, now, and return when it is accepted: for whoever keeps it and tries again.
+
+        Raises `ChatError` mail.none, `Undeliverable` as `Mailer.send` does, and any other exception of the mailer.
+        """
+        self.demand()
+        try:
+            await self._hand_over(mail)
+        except Undeliverable:
+            self._sent.add(1, ("refused",))
+            raise
+        except Exception:
+            self._retries.add()
+            raise
+        self._sent.add(1, ("sent",))
+
     def start(self) -> None:
         if self._mailer is not None:
             self._tasks = [asyncio.create_task(self._work(), name="mail") for _ in range(WORKERS)]
@@ -83,10 +99,8 @@ class Outbox:
                 await self._try(mail, 0)
 
     async def _try(self, mail: Mail, attempt: int) -> None:
-        assert self._mailer is not None
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._mailer.send(mail)
+            await self._hand_over(mail)
         except Undeliverable as error:
             self._end("refused", f": {error.text}")
         except Exception as error:
@@ -100,6 +114,11 @@ class Outbox:
             task.add_done_callback(self._tasks.remove)
         else:
             self._end("sent")
+
+    async def _hand_over(self, mail: Mail) -> None:
+        assert self._mailer is not None
+        async with asyncio.timeout(SEND_SECONDS):
+            await self._mailer.send(mail)
 
     async def _later(self, mail: Mail, attempt: int) -> None:
         await self._clock.sleep(RETRY_SECONDS[attempt])

@@ -63,6 +63,7 @@ EMOJI = (
     "&",
     "草",
 )
+UNSUBSCRIBING = "06h2ggnab8124ppbswmr.wvfeEE0G5ulrJn52G0syUQ"
 PUSH_SERVICES = (
     "https://fcm.googleapis.com/fcm/send/dKx:APA91bH_-x%3D",
     "https://updates.push.services.mozilla.com/wpush/v2/gAAAAABl",
@@ -226,6 +227,12 @@ async def call_every_address(
         given = {"endpoint": endpoint, "keys": PUSH_KEYS, "language": "pt-BR", "texts": False}
         await ask("POST", "/api/v1/push/devices", json=given, headers=owner)
         await ask("DELETE", f"/api/v1/push/devices/{device_id(endpoint)}", headers=owner)
+    await ask("GET", "/api/v1/mail-notifications", headers=owner)
+    await ask("POST", "/api/v1/mail-notifications/retry", headers=owner)
+    one_click = {"List-Unsubscribe": "One-Click"}
+    for code in (UNSUBSCRIBING, "forged"):
+        await ask("GET", f"/mail-notifications/unsubscribe/{code}")
+        await ask("POST", f"/mail-notifications/unsubscribe/{code}", data=one_click)
     await ask("DELETE", f"/api/v1/users/{other}/picture", headers=owner)
     chosen = {"values": {"page.turned.1": "<b>'; cat /etc/passwd", "page.theme": None}}
     await ask("PATCH", "/api/v1/me/preferences", json=chosen, headers=owner)

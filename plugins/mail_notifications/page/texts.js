@@ -1,0 +1,33 @@
+/** The texts of the settings. */
+export const TEXTS = {
+  en: {
+    lead: "Direct messages, mentions, replies, and what else you want to be told, if you have not read it.",
+    to: "To {email}",
+    none: "Your account has no e-mail address.",
+    account: "Set the address",
+    refused: "The mail server does not take mails for this address any more, so none are sent. Set another one, or try again if the reason is gone.",
+    again: "Try again",
+    when: "Send me mails",
+    immediate: "When I have been away for {minutes} minutes",
+    hourly: "Once an hour",
+    daily: "Once a day",
+    off: "Never",
+    at: "At",
+    saved: "Saved.",
+  },
+  ja: {
+    lead: "ダイレクトメッセージ、メンション、返信など、選んだもののうち、まだ読んでいないものをお知らせします。",
+    to: "送信先：{email}",
+    none: "アカウントにメールアドレスが登録されていません。",
+    account: "メールアドレスを設定する",
+    refused: "メールサーバーがこのアドレスへのメールを受け付けないため、送信を停止しています。別のアドレスを設定するか、原因が解消していればもう一度お試しください。",
+    again: "もう一度試す",
+    when: "メールを送るとき",
+    immediate: "{minutes} 分離席したとき",
+    hourly: "1 時間に 1 回",
+    daily: "1 日に 1 回",
+    off: "送らない",
+    at: "時刻",
+    saved: "保存しました。",
+  },
+};
