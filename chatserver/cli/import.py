@@ -1,12 +1,14 @@
-"""`chatserver import`: fills an empty store from an archive."""
+"""`chatserver import`: fills an empty store from an archive, or from the export of another chat."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from chatserver.cli import movingin
 from chatserver.cli.export import Missing
 from chatserver.cli.options import configured, load_configuration
 
@@ -16,9 +18,34 @@ if TYPE_CHECKING:
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option(
+    "--from", "form", type=click.Choice(movingin.NAMES), help="The chat that made the export."
+)
+@click.option("--dry-run", is_flag=True, help="With --from: only report what would be imported.")
+@click.option(
+    "--owner",
+    "owners",
+    multiple=True,
+    metavar="USERNAME",
+    help="With --from: a user who becomes owner of the server. Can be repeated.",
+)
+@click.option(
+    "--files",
+    "folder",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    metavar="DIR",
+    help="With --from: a folder with files that the export lacks.",
+)
+@click.option(
+    "--to-archive",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="NEW",
+    help="With --from: only write an archive.",
+)
 @click.option("--without-files", is_flag=True, help="Leave out the files of users.")
-@click.option("--require-files", is_flag=True, help="Fail if the archive lacks a file.")
+@click.option("--require-files", is_flag=True, help="Fail if a file is missing.")
 @configured
 def command(
     file: Path,
@@ -26,6 +53,11 @@ def command(
     overrides: dict[str, object],
     without_files: bool,
     require_files: bool,
+    form: str | None,
+    dry_run: bool,
+    owners: tuple[str, ...],
+    folder: Path | None,
+    target: Path | None,
 ) -> None:
     """Fill an empty installation from an archive, read it back and compare.
 
@@ -34,14 +66,45 @@ def command(
     again, and clients reload their rooms. Files of users go to the place of the configuration, which
     must be empty; it may be of another kind than the one they came from.
 
+    With --from, FILE is the export of another chat: docs/moving-in.md says what is taken over of each.
+    It is converted to an archive first. Nothing is fetched from the network.
+
     \b
     chatserver import chat.jsonl.gz -c production
+    chatserver import export.zip --from slack --dry-run -c production
+    chatserver import export.zip --from slack --owner ada -c production
     """
     from chatserver.cli.stores import run_quietly
 
     loaded = load_configuration(source, overrides)
+    if form is None:
+        if dry_run or owners or folder or target:
+            raise click.UsageError("--dry-run, --owner, --files and --to-archive need --from")
+        _import(loaded, file, file, without_files, require_files)
+        return
+    if dry_run and target:
+        raise click.UsageError("--dry-run writes no archive: leave out --to-archive")
+    options = movingin.options_of(loaded, owners, folder, without_files=without_files)
+    convert = partial(movingin.convert, file, form, options, require_files=require_files)
+    if dry_run:
+        run_quietly(convert(None))
+    elif target is not None:
+        run_quietly(convert(target))
+        click.echo(f"Wrote {target}.")
+    else:
+        with movingin.temporary_archive() as archive:
+            run_quietly(convert(archive))
+            _import(loaded, archive, file, without_files, require_files)
+
+
+def _import(
+    loaded: Loaded, archive: Path, file: Path, without_files: bool, require_files: bool
+) -> None:
+    """Import an archive that is, or was made of, `file`."""
+    from chatserver.cli.stores import run_quietly
+
     missing = Missing(required=require_files)
-    got = run_quietly(import_(loaded, file, without_files, missing))
+    got = run_quietly(import_(loaded, archive, without_files, missing))
     with_files = f", {got.files:,} files" if got.files else ""
     click.echo(
         f"Imported and verified {got.events:,} events of {got.rooms:,} rooms{with_files} and "

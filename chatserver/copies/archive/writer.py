@@ -31,7 +31,7 @@ async def write_archive(
 
     Raises `ArchiveError`, and the errors of `write`.
     """
-    writing, copying = _Writing(write), Copying(store, redacting.events)
+    writing, copying = Lines(write), Copying(store, redacting.events)
     await writing.lines([header])
     await writing.records(copying.records())
     async for events, end in copying.logs(progress):
@@ -50,7 +50,9 @@ async def write_archive(
     return counts
 
 
-class _Writing:
+class Lines:
+    """Writes lines, and hashes them for the end of the archive. `spaces` are the digests of the records."""
+
     def __init__(self, write: Write) -> None:
         self.spaces = SpaceDigests()
         self._write = write
@@ -69,5 +71,8 @@ class _Writing:
 
     async def records(self, pages: AsyncIterator[list[Record]]) -> None:
         async for page in pages:
-            self.spaces.add(page)
-            await self.lines(page)
+            await self.page(page)
+
+    async def page(self, page: Sequence[Record]) -> None:
+        self.spaces.add(page)
+        await self.lines(page)
