@@ -26,6 +26,7 @@ class GraphQLPlugin:
     powers = Powers(
         service=(
             "accounts",
+            "blocks",
             "commands",
             "config.limits",
             "config.server",
@@ -37,6 +38,7 @@ class GraphQLPlugin:
             "logins",
             "messages",
             "own_emails",
+            "preferences",
             "presence",
             "rates",
             "room_cache.known",
@@ -44,6 +46,7 @@ class GraphQLPlugin:
             "search",
             "signed_in",
             "staff",
+            "statuses",
             "typing",
         )
     )
