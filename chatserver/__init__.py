@@ -47,6 +47,10 @@ from chatserver.hooks.actions import (
     ACTIONS,
     AccountLock,
     Action,
+    BotChange,
+    BotCreate,
+    BotRemove,
+    BotTokenCreate,
     DetailsChange,
     EmojiAdd,
     EmojiRemove,
@@ -118,6 +122,7 @@ from chatserver.hooks.powers import Powers
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
 from chatserver.hooks.timing import Due, ExpiringRecords, Timer, Timers, WallClock
+from chatserver.hooks.tokens import TokenHolder, TokenKind
 from chatserver.hooks.types import (
     AccountChange,
     Actor,
@@ -193,6 +198,7 @@ from chatserver.model import (
     RoomChanged,
     RoomKind,
     RoomRole,
+    Scope,
     ServerRole,
     Status,
     UnknownEvent,
@@ -233,7 +239,7 @@ from chatserver.service.passwords import ResetLink
 from chatserver.service.pins import PinView
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.preferences import PreferencesChange, PreferencesPage
-from chatserver.service.rights import is_staff, may_moderate, may_read
+from chatserver.service.rights import demand_scope, is_staff, may_moderate, may_read
 from chatserver.service.search import Found, cursor_of
 from chatserver.service.service import Service
 from chatserver.service.texts import clean_line
@@ -268,6 +274,10 @@ __all__ = [
     "BlobsUnavailable",
     "BlockChanged",
     "BlockedUser",
+    "BotChange",
+    "BotCreate",
+    "BotRemove",
+    "BotTokenCreate",
     "Bucket",
     "Bus",
     "BusLink",
@@ -436,6 +446,7 @@ __all__ = [
     "Route",
     "RunCommand",
     "RunInServer",
+    "Scope",
     "SearchQuery",
     "ServerRole",
     "Service",
@@ -470,6 +481,8 @@ __all__ = [
     "Timer",
     "Timers",
     "Together",
+    "TokenHolder",
+    "TokenKind",
     "Trace",
     "Tracer",
     "TypingNow",
@@ -496,6 +509,7 @@ __all__ = [
     "cleared",
     "cursor_of",
     "demand_blob_key",
+    "demand_scope",
     "from_extra",
     "hookimpl",
     "how_to_install",

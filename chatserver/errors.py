@@ -38,6 +38,7 @@ CODES: dict[str, Meaning] = {
     "auth.flow": Meaning(401, "never", "This sign-in has ended. Begin again."),
     "auth.last": Meaning(409, "never", "This is the only way to sign in to the account."),
     "auth.refused": Meaning(403, "never", "The sign-in was refused."),
+    "auth.scope": Meaning(403, "never", "The token of this bot is not for this."),
     "auth.unavailable": Meaning(
         503, "later", "The service that signs people in is not available at the moment."
     ),

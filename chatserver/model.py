@@ -33,6 +33,15 @@ class ServerRole(StrEnum):
     GUEST = "guest"
 
 
+class Scope(StrEnum):
+    """What a token of a bot is for. Without any, it shows only that its bot is there."""
+
+    READ = "read"  # rooms, their members and messages, as far as the bot may read them
+    WRITE = "write"  # messages, reactions, files of the bot's own
+    ROOMS = "rooms"  # make, change, join and leave rooms, and put others into them
+    MODERATE = "moderate"  # pins, messages of others, members and their roles
+
+
 class RoomRole(StrEnum):
     """A member's role in a room, strongest first."""
 
@@ -68,7 +77,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """An account. `at` is the time when it was made (RFC 3339, UTC, milliseconds).
 
     A deleted account is a shell with an id, so that its messages have an author. `bot` is there, and true, for the
-    account of a machine. `status` is there if the user has set one that has not ended.
+    account of a machine. `status` is there if the user has set one that has not ended. `scopes` is there for a bot
+    that acts by one of its tokens, wherever that is about what it may do: it is no part of the account.
     """
 
     id: str
@@ -80,6 +90,15 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool = False
     bot: bool | msgspec.UnsetType = msgspec.UNSET
     status: Status | msgspec.UnsetType = msgspec.UNSET
+    scopes: tuple[Scope, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    def within(self, scopes: tuple[Scope, ...] | msgspec.UnsetType) -> "User":
+        """The user as somebody who acts with these scopes: then never as staff of the server."""
+        if scopes is msgspec.UNSET:
+            return self
+        is_staff = self.role in (ServerRole.OWNER, ServerRole.ADMIN)
+        role = ServerRole.MEMBER if is_staff else self.role
+        return msgspec.structs.replace(self, role=role, scopes=scopes)
 
 
 class UserRef(msgspec.Struct, frozen=True):

@@ -608,6 +608,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "inbox",
             "push",
             "mail_notifications",
+            "bots",
             "disk_blobs",
             "uploads",
             "attachments",

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, Protocol
 
+from msgspec import UNSET
+
 from chatserver.delivery.channel import Channel, Channels, tell
 from chatserver.delivery.outlet import Outlet
 from chatserver.delivery.subscriber import News, Subscriber
@@ -101,10 +103,16 @@ class Hub:
     def of_user(self, user: str) -> list[Subscriber]:
         return list(self._users.get(user, ()))
 
+    def scoped_users(self) -> set[str]:
+        """The ids of the bots that are connected by a token."""
+        everybody = [each.user for mine in self._users.values() for each in mine]
+        return {user.id for user in everybody if user is not None and user.scopes is not UNSET}
+
     def update_user(self, user: User) -> None:
         """Apply a change of the account to its connections."""
         for subscriber in self.of_user(user.id):
-            subscriber.user = user
+            before = subscriber.user
+            subscriber.user = user if before is None else user.within(before.scopes)
             for room in {feed.room for feed in subscriber.feeds}:
                 subscriber.lose(room)
 

@@ -6,6 +6,7 @@ actions.py, drafts.py            what users do, as plugins see it before it is d
 filters.py                       what hooks for lists and searches get and return
 door.py                          the door by which the work under way came in
 login.py, loginmethods.py        ways to sign in: what plugins declare; contained calls of them
+tokens.py                        kinds of tokens that sign bots in; contained calls of them
 targets.py, blobs.py, mail.py    places for backups and for files, and senders of mail, that plugins provide
 graphql.py                       the inputs of mutations that plugins add
 commands.py, arguments.py        commands of users; their arguments, read from the fields of a struct

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from chatserver.blobs.model import Blob
-from chatserver.model import Posting, RoomKind, RoomRole, ServerRole, Status
+from chatserver.model import Posting, RoomKind, RoomRole, Scope, ServerRole, Status
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -335,6 +335,38 @@ class InviteRemove(Action, frozen=True, kw_only=True):
     """The user, of the staff, ends an invitation (its id)."""
 
     invite: str
+
+
+class BotCreate(Action, frozen=True, kw_only=True):
+    """The user makes a bot with this user name; `name` is the shown one, None if it was not given."""
+
+    username: str
+    name: str | None
+
+
+class BotChange(Action, frozen=True, kw_only=True):
+    """The user changes a bot (its account's id): locks it or lets it in again, or gives it to another owner (id).
+
+    None leaves it as it is; with both it is its name or description that changes.
+    """
+
+    bot: str
+    locked: bool | None
+    owner: str | None
+
+
+class BotRemove(Action, frozen=True, kw_only=True):
+    """The user deletes a bot (its account's id)."""
+
+    bot: str
+
+
+class BotTokenCreate(Action, frozen=True, kw_only=True):
+    """The user makes a token of a bot (its account's id) with these scopes, valid for `days`, None: for good."""
+
+    bot: str
+    scopes: tuple[Scope, ...]
+    days: float | None
 
 
 class EmojiAdd(Action, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ ANSWERING = (
     *("filter_rooms", "filter_users", "filter_search"),
     *("register_routes", "register_operations", "register_message_data"),
     *("register_consumers", "register_timers", "register_commands", "complete_command"),
-    "register_login_methods",
+    *("register_login_methods", "register_token_kinds"),
 )
 # Hooks that are always called, however often they failed: one client's requests must not close a route, or
 # a way to sign in, for all others, and jobs, consumers and timers pause by themselves. The guard also waits for

@@ -19,6 +19,8 @@ from chatserver.hooks.loginmethods import guarded, method_problems
 from chatserver.hooks.providing import call_at_start
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.timing import Timer
+from chatserver.hooks.tokens import TokenKind, guarded_kind
+from chatserver.hooks.tokens import kind_problems as token_problems
 from chatserver.hooks.types import (
     EVENT_KINDS,
     Consumer,
@@ -124,6 +126,7 @@ KINDS = (
     Kind("register_event_kinds", EventKind, "name", kind_problems),
     Kind("register_commands", Command, "name", command_problems),
     Kind("register_login_methods", LoginMethod, "name", login_problems),
+    Kind("register_token_kinds", TokenKind, "prefix", token_problems),
     Kind("register_timers", Timer, "name", timer_problems),
     Kind("register_jobs", Job, "name", job_problems),
     Kind("register_consumers", Consumer, "name", consumer_problems),
@@ -153,6 +156,8 @@ class Registry:
             return guarded_route(self._guard, plugin, item, holds(active.instances, plugin))
         if isinstance(item, LoginMethod):
             return guarded(self._guard, plugin, item, holds(active.instances, plugin))
+        if isinstance(item, TokenKind):
+            return guarded_kind(self._guard, plugin, item, holds(active.instances, plugin))
         return item
 
 

@@ -25,6 +25,7 @@ from chatserver.hooks.login import LoginMethod
 from chatserver.hooks.mail import Mailer
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.timing import Timer
+from chatserver.hooks.tokens import TokenKind
 from chatserver.hooks.types import (
     AccountChange,
     Consumer,
@@ -282,6 +283,16 @@ class Hooks:
         Runs once at start. Return methods; clients show them in this order, after the password. A name that is
         taken refuses to start, as does an error. An error in a step refuses the sign-in (plugin.failed), a
         `ChatError` is shown to the client, and an error in `demand` lets nobody in.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_token_kinds(self, context: Context) -> Sequence[TokenKind]:
+        """Kinds of tokens by which bots show who they are, beside the sessions of people.
+
+        Runs once at start. Return kinds; a prefix that is taken refuses to start, as does an error. An error in
+        `find` refuses the request or the connection (plugin.failed). If the plugin is turned off, the connections
+        that were signed in by its tokens end.
         """
         raise NotImplementedError
 

@@ -8,7 +8,7 @@ import msgspec
 
 from chatserver.errors import CLOSE_INTERNAL, ChatError
 from chatserver.localized import Localized
-from chatserver.model import NO_DATA, AnyEvent, Message, ServerRole, User
+from chatserver.model import NO_DATA, AnyEvent, Message, Scope, ServerRole, User
 
 EVENT_KINDS = {str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
 
@@ -152,6 +152,8 @@ Deed: TypeAlias = Literal[
     "status",
     "picture",
     "profile",
+    "token_made",
+    "token_revoked",
     "deleted",
 ]
 
@@ -172,7 +174,8 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
     """A change of the account `user`: made, changed, deleted, or its sessions ended.
 
     `role` is its new role if the change gave one, `was` the earlier role. `method` is the sign-in method or second
-    step that was linked, added, renamed or removed, and `item` the id of what was, such as one of several passkeys.
+    step that was linked, added, renamed or removed, and `item` the id of what was, such as one of several passkeys, or
+    of a bot's tokens.
     """
 
     what: Deed
@@ -303,7 +306,7 @@ class Request(Protocol):
     async def user(self) -> User:
         """The signed-in user; counts one of the user's operations.
 
-        Raises `ChatError` auth.required, auth.invalid, limit.rate, store.unavailable.
+        Raises `ChatError` auth.required, auth.invalid, auth.scope, limit.rate, store.unavailable.
         """
 
 
@@ -429,6 +432,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     `deadline` is the number of seconds that a handler has, by default `plugins.deadline_seconds`. Time in which it
     waits for the client in `Request.parts` does not count.
 
+    `scopes` says, by the method's name in lower case, what a bot's token must be for; `Request.user` refuses it
+    otherwise (auth.scope). Methods that are not named are for people alone; an upgrade counts as `get`.
+
     `show_error` makes the JSON body of an error, even of an error of the server itself.
 
     Pages of other origins (`server.allowed_origins`) may send the headers in `request_headers`, and read those in
@@ -447,6 +453,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes: int | None = None
     streams_body: bool = False
     deadline: float | None = None
+    scopes: Mapping[str, Scope] = {}
     show_error: Callable[[ChatError], bytes] | None = None
     request_headers: tuple[str, ...] = ()
     reply_headers: tuple[str, ...] = ()
@@ -480,13 +487,15 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `name` begins with the plugin's name and a dot. `arguments` is the msgspec type of the frame without `id` and
     `op`, usually a struct; a frame that does not fit is refused with request.invalid. `run` gets the user and
     the arguments, and returns what the client gets as `ok`. It has `deadline` seconds, by default
-    `plugins.deadline_seconds`, and the connection's next operation waits for its end.
+    `plugins.deadline_seconds`, and the connection's next operation waits for its end. `scope` is what a bot's token
+    must be for; without one the operation is for people alone.
     """
 
     name: str
     arguments: type
     run: Callable[[User, Any], Awaitable[object]]
     deadline: float | None = None
+    scope: Scope | None = None
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -562,7 +571,8 @@ class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
     for; `lengths` maps a list field to its usual length, or to its greatest length if it has an
     argument `first` or `last`. `info.context` has `user` (raises `ChatError` auth.required), `service`, the `token`
     of the session, None if there is none, and the client's `address`.
-    `sources` maps each `Subscription.field` of the part to the source of its events.
+    `sources` maps each `Subscription.field` of the part to the source of its events. `scopes` maps fields of `Query`,
+    `Mutation` and `Subscription` to what a bot's token must be for; the others are for people alone.
     """
 
     name: str  # subject of the part, for error messages
@@ -572,3 +582,4 @@ class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
     costs: Mapping[str, int] = {}
     lengths: Mapping[str, int] = {}
     sources: Mapping[str, GraphQLSource] = {}
+    scopes: Mapping[str, Scope] = {}

@@ -18,6 +18,7 @@
     switches.py                turning plugins on and off: who may
     changes.py                 telling all nodes that a user's rights changed
     rights.py                  the rights of a user in a room: the only place where they are decided
+    scopes.py, tokens.py       what a bot's token must be for; the kinds of tokens that plugins brought
     messages.py, texts.py      posting and changing messages; rules for texts
     message_data.py            namespaces of data of messages
     rewriting.py               changes of texts and data, of which none is lost

@@ -39,6 +39,7 @@ from chatserver.service.owners import Owners
 from chatserver.service.passwords import Passwords
 from chatserver.service.rights import demand_right_to_appoint
 from chatserver.service.similar import Similar
+from chatserver.service.tokens import Tokens
 
 PASSWORD = "password"  # noqa: S105 - the name of the method; no plugin's has it
 DELETED_NAME = "deleted user"
@@ -74,7 +75,7 @@ class Accounts(OwnAccount):
         self._administration = administration
         self.passwords = Passwords(self, store, authenticator, hooks, attempts, config)
         self._founding, self._owners = Founding(store), Owners(store)
-        self.similar = Similar(store)
+        self.similar, self.tokens = Similar(store), Tokens()
         self._newcomers = Newcomers(
             store, self.similar, self._founding, self.identities, self._claim, self._tell_added
         )
@@ -85,8 +86,8 @@ class Accounts(OwnAccount):
     def known(self, user: str) -> User | None:
         """The user of an id if known without a query: connected here, or looked up a moment ago."""
         connected = self._hub.of_user(user)
-        if connected:
-            return connected[0].user
+        if connected and connected[0].user is not None:
+            return msgspec.structs.replace(connected[0].user, scopes=msgspec.UNSET)
         cached = self._cache.get(user)
         return (
             self.current(cached[1]) if cached is not None and time.monotonic() < cached[0] else None
@@ -218,6 +219,13 @@ class Accounts(OwnAccount):
         made = await self._newcomers.bot(key)
         return await self.made_once(made, suggestion, name, THE_SERVER, bot=True)
 
+    async def add_bot(self, username: str, name: str | None, by: Actor) -> User:
+        """Make the account of a machine under exactly this user name; only a plugin's tokens sign it in.
+
+        Raises `ChatError` user.exists, request.invalid.
+        """
+        return self._remember(await self._newcomers.named(username, name, by))
+
     async def _claim(self, user: User, by: Actor) -> list[str]:
         """Claim the user's names, so that no other account gets similar ones. See `Similar.claim`.
 
@@ -341,8 +349,25 @@ class Accounts(OwnAccount):
             return device
 
     async def session(self, token: str) -> User:
-        """The user of a session token. Raises `ChatError` auth.invalid."""
-        found = await self._authenticator.session(token)
+        """The person of a session token. Raises `ChatError` auth.invalid."""
+        return await self._let_in(await self._authenticator.session(token))
+
+    async def signed_in(self, token: str) -> User:
+        """The user of a token: a person by a session's, or a bot, with the scopes that its token has.
+
+        Whoever calls this asks `rights.py:demand_scope` before each operation. Raises `ChatError` auth.invalid,
+        plugin.failed.
+        """
+        kind = self.tokens.kind_of(token)
+        if kind is None:
+            return await self.session(token)
+        holder = await kind.find(token)
+        if holder is None:
+            raise ChatError("auth.invalid")
+        return (await self._let_in(holder.user)).within(holder.scopes)
+
+    async def _let_in(self, found: str | None) -> User:
+        """The user of an id that a token named. Raises `ChatError` auth.invalid."""
         if found is None:
             raise ChatError("auth.invalid")
         try:
@@ -392,6 +417,17 @@ class Accounts(OwnAccount):
             return await leave(begun.kept)
         except ChatError:  # logged; the session has ended all the same
             return ""
+
+    async def recheck(self, user: str) -> None:
+        """Look at a user's (id) connections again, on all nodes, and close those whose token is not valid any more."""
+        await self._recheck(user)
+        await self._changes.announce("user", user)
+
+    async def settle_bots(self, seconds: float) -> Sequence[str]:
+        """Close the connections whose tokens no plugin knows any more, after a switch of plugins."""
+        for bot in self._hub.scoped_users():
+            await self._recheck(bot)
+        return ()
 
     async def sessions_end(self, user: str) -> None:
         """Close the connections of a user whose sessions the authenticator is ending, on all nodes."""
@@ -562,7 +598,7 @@ class Accounts(OwnAccount):
         self._cache.pop(user, None)
         for subscriber in connected:
             try:
-                found = await self.session(subscriber.token or "")
+                found = await self.signed_in(subscriber.token or "")
             except ChatError as error:
                 if error.code != "auth.invalid":
                     raise

@@ -18,7 +18,7 @@ from chatserver.runtime.ids import new_id
 from chatserver.service.directory import NAMES, USERS, decode_user
 from chatserver.service.founding import Founding
 from chatserver.service.login.identities import Identities
-from chatserver.service.names import clean_person_name, free_names, skeletons
+from chatserver.service.names import clean_person_name, clean_username, free_names, skeletons
 from chatserver.service.similar import Similar
 
 BOTS = "bot"  # record space: PLUGIN/NAME -> user id
@@ -87,6 +87,31 @@ class Newcomers:
                 await self._store.delete(NAMES, username)
                 await self._similar.release(user, looks(made) - looks(there))
             return
+
+    async def named(self, username: str, name: str | None, by: Actor) -> User:
+        """Make the account of a machine under exactly this user name. Raises `ChatError` user.exists, request.invalid."""
+        folded = clean_username(username)
+        made = User(
+            id=new_id(),
+            username=folded,
+            name=clean_person_name(name if name and name.strip() else username),
+            role=ServerRole.MEMBER,
+            at=now_text(),
+            bot=True,
+        )
+        if await self._store.get(NAMES, folded) is not None:
+            raise ChatError("user.exists")
+        await self._identities.note_password(made.id, has=False)
+        await self._founding.begin()
+        claimed = await self._claim(made, by)
+        await self._store.put(USERS, made.id, _encode(made))
+        # Written after the account: after a crash in between, the name is still free.
+        if not await self._store.add(NAMES, folded, made.id.encode()):
+            await self._store.delete(USERS, made.id)
+            await self._similar.release(made.id, set(claimed))
+            raise ChatError("user.exists")
+        self._tell_added(made, by)
+        return made
 
     async def _claimed(self, made: User, by: Actor) -> User:
         """The account with its names claimed; shown by its user name if the other name is taken."""

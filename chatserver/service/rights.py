@@ -1,11 +1,12 @@
 """The rights of users, in rooms and on the server: the only place where they are decided. Pure functions."""
 
 from enum import StrEnum
+from functools import cache
 
-from msgspec import to_builtins
+from msgspec import UNSET, to_builtins
 
 from chatserver.errors import ChatError
-from chatserver.model import Posting, RoomKind, RoomRole, ServerRole, User
+from chatserver.model import Posting, RoomKind, RoomRole, Scope, ServerRole, User
 from chatserver.roomlog.room import Room
 
 
@@ -71,6 +72,14 @@ _SERVER_RANK = {
     ServerRole.OWNER: 3,
 }
 _STAFF = (ServerRole.OWNER, ServerRole.ADMIN)
+# What a bot's token must be for. Reading is no right here: what shows something is refused as an operation.
+_SCOPE_OF = {
+    **dict.fromkeys((Right.POST, Right.MENTION_ALL, Right.EDIT, Right.DELETE), Scope.WRITE),
+    **dict.fromkeys((Right.REACT, Right.INTERACT), Scope.WRITE),
+    **dict.fromkeys((Right.JOIN, Right.LEAVE, Right.INVITE, Right.CHANGE), Scope.ROOMS),
+    **dict.fromkeys((Right.CHANGE_KIND, Right.ARCHIVE, Right.DELETE_ROOM), Scope.ROOMS),
+    **dict.fromkeys((Right.PIN, Right.MODERATE, Right.APPOINT), Scope.MODERATE),
+}
 
 
 def room_rights(
@@ -108,7 +117,18 @@ def _by_roles(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> froz
 
 
 def rights(user: User, room: Room) -> frozenset[Right]:
-    """All rights of a user in a room, as it is now."""
+    """All rights of a user in a room, as it is now; of a bot those that its token is for."""
+    held = _unscoped(user, room)
+    return held if user.scopes is UNSET else held & _within(user.scopes)
+
+
+@cache
+def _within(scopes: tuple[Scope, ...]) -> frozenset[Right]:
+    """The rights that a token of these scopes leaves to its bot; there are few combinations."""
+    return frozenset({Right.READ, *(each for each, scope in _SCOPE_OF.items() if scope in scopes)})
+
+
+def _unscoped(user: User, room: Room) -> frozenset[Right]:
     described = room.description
     if described is None or described.deleted or user.disabled:
         return _NOTHING
@@ -138,11 +158,14 @@ def demand(user: User, room: Room, right: Right) -> None:
     """Raise room.forbidden without the right, or room.not_found if the user may not even know of the room.
 
     Raises room.archived or room.moderators_only if the user would have the right, were the room not so, and
-    room.banned to those who are kept out, with the reason and the end of the ban.
+    room.banned to those who are kept out, with the reason and the end of the ban. Raises auth.scope to a bot
+    that has the right, by a token that is not for it.
     """
     held = rights(user, room)
     if right in held:
         return
+    if right is not Right.READ and right in _unscoped(user, room):
+        demand_scope(user, _SCOPE_OF[right])
     if Right.READ not in held:
         demand_not_banned(user, room)
         raise ChatError("room.not_found")
@@ -201,6 +224,20 @@ def demand_other_owner(room: Room, user: str) -> None:
         member.role is RoomRole.OWNER for other, member in room.members.items() if other != user
     ):
         raise ChatError("room.last_owner")
+
+
+def is_within(user: User, scope: Scope | None) -> bool:
+    """Whether the user may use an operation of this scope: a person any, a bot those that its token is for.
+
+    None is the scope of operations that are for people alone.
+    """
+    return user.scopes is UNSET or (scope is not None and scope in user.scopes)
+
+
+def demand_scope(user: User, scope: Scope | None) -> None:
+    """Raise auth.scope unless `is_within`; the detail names the scope that is missing, null if none would do."""
+    if not is_within(user, scope):
+        raise ChatError("auth.scope", detail={"scope": scope})
 
 
 def demand_member_of_server(user: User) -> None:

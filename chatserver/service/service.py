@@ -23,7 +23,7 @@ from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.mail import Mailer
 from chatserver.interfaces import Authenticator, Bus, Store, Tracer
-from chatserver.model import EVERYBODY, AnyEvent, MessagePosted, User
+from chatserver.model import EVERYBODY, AnyEvent, MessagePosted, Scope, User
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.traced_log import TracedLog
@@ -67,6 +67,7 @@ from chatserver.service.plugin_events import PluginEvents
 from chatserver.service.preferences import Preferences
 from chatserver.service.presence import TICK_SECONDS, Presence
 from chatserver.service.removal import Removal
+from chatserver.service.rights import demand_scope
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
 from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
@@ -271,21 +272,22 @@ class Service:
             raise StoreUnavailable
         return {}
 
-    async def signed_in(self, token: str | None, address: str) -> User:
-        """The user of a request's session token; counts one operation of theirs.
+    async def signed_in(self, token: str | None, address: str, scope: Scope | None = None) -> User:
+        """The user of a request's token; counts one operation of theirs.
 
-        Without a valid session the operation counts for the address. Raises `ChatError` auth.required,
-        auth.invalid, limit.rate.
+        `scope` is what a bot's token must be for, None if the request is for people alone. Without a valid token
+        the operation counts for the address. Raises `ChatError` auth.required, auth.invalid, auth.scope, limit.rate.
         """
         try:
             if token is None:
                 raise ChatError("auth.required")
-            user = await self.accounts.session(token)
+            user = await self.accounts.signed_in(token)
         except ChatError as error:
             if error.code in ("auth.required", "auth.invalid"):
                 self.rates.take(None, address)
             raise
         self.rates.take(user.id)
+        demand_scope(user, scope)
         return user
 
     def inspect(self, user: User, address: str) -> Inspection:

@@ -45,6 +45,9 @@ def parts(
         Part("register_event_kinds", service.plugin_events.register),
         Part("register_commands", service.commands.register),
         Part("register_login_methods", service.logins.methods.register, demand=demand_public),
+        Part(
+            "register_token_kinds", service.accounts.tokens.register, service.accounts.settle_bots
+        ),
         Part("register_timers", timers.register, timers.settle),
         Part("register_jobs", jobs.register, jobs.settle),
         Part("register_consumers", consumers.register, consumers.settle),

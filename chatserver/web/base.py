@@ -1,7 +1,7 @@
 """The base of all HTTP handlers: credentials, JSON in and out, errors, metrics, headers."""
 
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
 import msgspec
@@ -13,7 +13,7 @@ from tornado.web import HTTPError, RequestHandler
 from chatserver.errors import ChatError
 from chatserver.hooks import door
 from chatserver.logging import request_id
-from chatserver.model import User
+from chatserver.model import Scope, User
 from chatserver.protocol import error_body
 from chatserver.service.service import Service
 from chatserver.web.access import Access, bearer_token, cookie_token, session_cookies
@@ -63,6 +63,7 @@ class BaseHandler(RequestHandler):
     needs_user = False  # answer only signed-in users
     most_bytes: ClassVar[int | None] = None  # of a body; None is limits.http_body_bytes
     open_bytes: ClassVar[int | None] = None  # of a body before sign-in; more needs a session
+    scopes: ClassVar[Mapping[str, Scope]] = {}  # that a bot's token must have, by method
     streams_body = False  # the handler is called before the body is read
     # Further headers that a page of an allowed origin may send, and read.
     request_headers: ClassVar[Sequence[str]] = ()
@@ -197,15 +198,21 @@ class BaseHandler(RequestHandler):
     def token(self) -> str | None:
         return bearer_token(self.request) or cookie_token(self.request)
 
+    @property
+    def scope(self) -> Scope | None:
+        """What a bot's token must be for, to make this request; None if it is for people alone."""
+        method = self.request.method or ""
+        return self.scopes.get("get" if method == "HEAD" else method.lower())
+
     async def user(self) -> User:
         """The signed-in user; counts one operation.
 
-        Raises `ChatError` auth.required, auth.invalid, limit.rate.
+        Raises `ChatError` auth.required, auth.invalid, auth.scope, limit.rate.
         """
         if self._user is None:
             if (failure := cast(Any, self.request.connection).failure) is not None:
                 raise failure
-            self._user = await self.service.signed_in(self.token, self.address)
+            self._user = await self.service.signed_in(self.token, self.address, self.scope)
             self.asker = self._user.id
         return self._user
 

@@ -20,7 +20,8 @@ from tornado.iostream import IOStream, SSLIOStream
 
 from chatserver.errors import ChatError
 from chatserver.hooks import door
-from chatserver.model import User
+from chatserver.model import Scope, User
+from chatserver.service.rights import is_within
 from chatserver.web.accepting import accept
 from chatserver.web.connection import Serving, Short, refuse
 from chatserver.web.gate import Gate
@@ -155,8 +156,10 @@ class Front(HTTPServer):
         ):
             return None
         try:
-            user = await gate.service.accounts.session(token.decode())
+            user = await gate.service.accounts.signed_in(token.decode())
         except ChatError:
+            return None
+        if not is_within(user, Scope.READ):
             return None
         found = await (self._newest_page(user, room.decode()) if room else self._rooms(user))
         if not isinstance(found, bytes):

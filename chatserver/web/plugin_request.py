@@ -32,7 +32,7 @@ class PluginRequest:
         self._headers = request.headers
         self._cookies = request.cookies if "Cookie" in request.headers else {}
         self._query = request.query
-        self._service = handler.service
+        self._service, self._scope = handler.service, handler.scope
         self._user = handler._user
         self._incoming = incoming
 
@@ -59,7 +59,7 @@ class PluginRequest:
 
     async def user(self) -> User:
         if self._user is None:
-            self._user = await self._service.signed_in(self.token, self.address)
+            self._user = await self._service.signed_in(self.token, self.address, self._scope)
         return self._user
 
     @property

@@ -146,6 +146,7 @@ def serving(plugin: str, route: Route) -> dict[str, Any]:
         "most_bytes": route.body_bytes,
         "open_bytes": None if route.streams_body else OPEN_BYTES,
         "deadline": route.deadline,
+        "scopes": route.scopes,
         "request_headers": route.request_headers,
         "reply_headers": route.reply_headers,
         **methods,

@@ -8,6 +8,7 @@ from tornado.web import Application
 
 from chatserver.errors import StartupError
 from chatserver.hooks.types import HealthCheck, PagePart, Route
+from chatserver.service.scopes import ROUTES
 from chatserver.web import administration, api, login, messages, people
 from chatserver.web.base import BaseHandler, NotFound
 from chatserver.web.bodies import BodiesAfterHeads
@@ -67,7 +68,11 @@ def application(
         if any(re.fullmatch(path, matches.example) for path, _, _, _ in own):
             raise StartupError(f"plugin {plugin}: {route.path} is an address of the server itself")
     table: list[Any] = [
-        (path, _named(gate, handler, name, extra), {"gate": gate})
+        (
+            path,
+            _named(gate, handler, name, {"scopes": ROUTES.get(name, {}), **extra}),
+            {"gate": gate},
+        )
         for path, handler, name, extra in (own if gate.takes_connections else operators)
     ]
     for plugin, route, matches in arranged:
@@ -110,7 +115,10 @@ def _of_plugin(gate: Gate, plugin: str, route: Route, path: str) -> list[Any]:
     form = {} if route.show_error is None else {"show_error": staticmethod(route.show_error)}
     if route.socket is not None:
         upgrade = _named(
-            gate, PluginUpgrade, name, {"plugin": plugin, "door": route.socket, **form}
+            gate,
+            PluginUpgrade,
+            name,
+            {"plugin": plugin, "door": route.socket, "scopes": route.scopes, **form},
         )
         matcher = UpgradesAt(path) if route.handlers else PathMatches(path)
         rules.append(Rule(matcher, upgrade, {"gate": gate}))

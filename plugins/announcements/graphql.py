@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from chatserver import GraphQLPart, read_input
+from chatserver import GraphQLPart, Scope, read_input
 from chatserver_plugins.announcements.board import Announcement, Board, NewAnnouncement, Tone
 
 SDL = """
@@ -105,4 +105,5 @@ def part(board: Callable[[], Board]) -> GraphQLPart:
             "Mutation.announce": 20,
             "Mutation.clearAnnouncement": 20,
         },
+        scopes={"Query.announcement": Scope.READ},
     )

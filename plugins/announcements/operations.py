@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from chatserver import Operation, User
+from chatserver import Operation, Scope, User
 from chatserver_plugins.announcements.board import Board, NewAnnouncement
 
 
@@ -30,7 +30,7 @@ def operations(board: Callable[[], Board]) -> Sequence[Operation]:
         return {"announcement": None}
 
     return [
-        Operation(name="announcements.current", arguments=Nothing, run=current),
+        Operation(name="announcements.current", arguments=Nothing, run=current, scope=Scope.READ),
         Operation(name="announcements.announce", arguments=NewAnnouncement, run=announce),
         Operation(name="announcements.clear", arguments=Nothing, run=clear),
     ]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from chatserver import ChatError, Reply, Request, Route
+from chatserver import ChatError, Reply, Request, Route, Scope
 from chatserver_plugins.announcements.board import Announcement, Board, NewAnnouncement
 
 PATH = "/api/v1/announcement"
@@ -26,7 +26,7 @@ def routes(board: Callable[[], Board]) -> Sequence[Route]:
         await board().clear(user, request.address)
         return Reply(body=b"", status=204)
 
-    return [Route(path=PATH, get=current, put=announce, delete=clear)]
+    return [Route(path=PATH, get=current, put=announce, delete=clear, scopes={"get": Scope.READ})]
 
 
 def _reply(announcement: Announcement | None) -> Reply:

@@ -25,6 +25,7 @@ from chatserver import (
     Request,
     RoomChanged,
     Route,
+    Scope,
     User,
     hookimpl,
 )
@@ -104,7 +105,7 @@ class AttachmentsPlugin:
 
     @hookimpl
     def register_routes(self) -> Sequence[Route]:
-        return [Route(path=PATH, get=self._show)]
+        return [Route(path=PATH, get=self._show, scopes={"get": Scope.READ})]
 
     @hookimpl
     def register_consumers(self, context: Context) -> Sequence[Consumer]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from chatserver import GraphQLPart, read_input
+from chatserver import GraphQLPart, Scope, read_input
 from chatserver_plugins.emoji.desk import Desk, EmojiView, Name, NewEmoji
 
 SDL = """
@@ -116,4 +116,5 @@ def part(desk: Callable[[], Desk]) -> GraphQLPart:
         },
         costs={"Query.emoji": 50, "Mutation.addEmoji": 50, "Mutation.removeEmoji": 20},
         lengths={"Query.emoji": 100},
+        scopes={"Query.emoji": Scope.READ},
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from chatserver import Operation, User
+from chatserver import Operation, Scope, User
 from chatserver_plugins.emoji.desk import Desk, Name, NewEmoji
 
 
@@ -34,7 +34,7 @@ def operations(desk: Callable[[], Desk]) -> Sequence[Operation]:
         return {}
 
     return [
-        Operation(name="emoji.list", arguments=Nothing, run=show_all),
+        Operation(name="emoji.list", arguments=Nothing, run=show_all, scope=Scope.READ),
         Operation(name="emoji.add", arguments=NewEmoji, run=add),
         Operation(name="emoji.remove", arguments=Named, run=remove),
     ]

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
-from chatserver import ChatError, Reply, Request, Route
+from chatserver import ChatError, Reply, Request, Route, Scope
 from chatserver_plugins.emoji.desk import PATH, Desk, NewEmoji
 
+READING = {"get": Scope.READ}
 SECONDS = 30.0  # for adding one, as a place for files may be slow
 JSON_BYTES = 1024  # of a request beside the picture
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -44,6 +45,7 @@ def routes(desk: Callable[[], Desk], largest: int) -> Sequence[Route]:
             path=PATH,
             get=show_all,
             post=add,
+            scopes=READING,
             streams_body=True,
             body_bytes=-(-largest // 3) * 4 + JSON_BYTES,
             deadline=SECONDS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chatserver import Context, GraphQLPart, Powers, Route, hookimpl
+from chatserver import Context, GraphQLPart, Powers, Route, Scope, hookimpl
 from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.downloads import download_routes
 from chatserver_plugins.graphql.errors import error_body
@@ -13,6 +13,7 @@ from chatserver_plugins.graphql.measures import show_sizes
 from chatserver_plugins.graphql.part import own_part
 from chatserver_plugins.graphql.running import Runner
 from chatserver_plugins.graphql.schema import build, build_costs
+from chatserver_plugins.graphql.scopes import Scopes
 from chatserver_plugins.graphql.socket import SocketDoors
 from chatserver_plugins.graphql.sources import Sources
 from chatserver_plugins.graphql.sse import EventDoor
@@ -65,6 +66,7 @@ class GraphQLPlugin:
         execution = Execution(
             schema,
             build_costs(schema, context.graphql),
+            Scopes(context.graphql),
             config,
             context.measures,
             debug=service.config.server.debug,
@@ -83,6 +85,7 @@ class GraphQLPlugin:
             get=door.get,
             post=door.post,
             socket=sockets.door(),
+            scopes={"get": Scope.READ, "post": Scope.READ},
             show_error=error_body,
         )
         pages = explorer.routes() if explorer else []

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from msgspec import UNSET
+
 from chatserver import (
     AnyEvent,
     Bucket,
@@ -107,6 +109,11 @@ class Asking:
     @property
     def is_signed_in(self) -> bool:
         return self._user is not None
+
+    @property
+    def is_scoped(self) -> bool:
+        """Whether a bot asks, which may do what its token is for."""
+        return self._user is not None and self._user.scopes is not UNSET
 
     @property
     def source(self) -> str:

@@ -40,6 +40,7 @@ class Operation(NamedTuple):
 
     node: OperationDefinitionNode
     name: str
+    roots: frozenset[str] = frozenset()  # the names of its fields
     introspects: bool = False  # selects the schema
     is_fixed: bool = False  # selects only the schema, and always the same
 
@@ -170,6 +171,7 @@ def _described(node: OperationDefinitionNode, fragments: Fragments) -> Operation
     return Operation(
         node,
         node.name.value if node.name else "",
+        frozenset(roots),
         introspects=not roots.isdisjoint(INTROSPECTION),
         is_fixed=not node.variable_definitions and roots <= {*INTROSPECTION, "__typename"},
     )

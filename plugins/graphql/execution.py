@@ -25,6 +25,7 @@ from chatserver_plugins.graphql.pace import PacedExecutor, TracedExecutor, is_no
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.persisted import Persisted
 from chatserver_plugins.graphql.reading import DocumentReader
+from chatserver_plugins.graphql.scopes import Scopes
 from chatserver_plugins.graphql.tracing import Tracing
 from chatserver_plugins.graphql.turns import Pace
 
@@ -65,6 +66,7 @@ class Execution:
         self,
         schema: GraphQLSchema,
         costs: Costs,
+        scopes: Scopes,
         config: GraphQLConfig,
         measures: Measures,
         *,
@@ -73,7 +75,7 @@ class Execution:
         self.schema, self.config, self.debug = schema, config, debug
         self.documents = Documents(schema, config)
         self.measures = OperationMeasures(measures)
-        self._costs = costs
+        self._costs, self._scopes = costs, scopes
         self.pace, self.leaves = Pace(), Leaves(schema)
         self._reader = DocumentReader(self.documents, Persisted(config.persisted_chars))
         self.most_resolved = LONGER * config.cost  # fields, of one operation or one event
@@ -94,6 +96,7 @@ class Execution:
     ) -> Ready:
         """Like `prepare`, for a parsed document."""
         operation = found.operation(params.name)
+        self._scopes.demand(asking, operation)
         if operation.introspects and not self._shows_schema(asking):
             raise Refused("graphql.introspection")
         given = params.variables or {}

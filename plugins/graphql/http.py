@@ -146,12 +146,12 @@ class HttpDoor:
         return HttpResult({"errors": error.shown(), **_cost(error)}, error.meaning.status)
 
     async def _asking(self, request: Request) -> Asking:
-        """The state for a request. Raises `ChatError` limit.rate."""
+        """The state for a request. Raises `ChatError` limit.rate, auth.scope."""
         user: User | None
         try:
             user = await request.user()
         except ChatError as error:
-            if error.code == "limit.rate":
+            if error.code in ("limit.rate", "auth.scope"):
                 raise
             user, problem = None, None if request.token is None else error
         else:

@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 import chatserver
-from chatserver import GraphQLPart
+from chatserver import GraphQLPart, Scope
 from chatserver_plugins.graphql import many
 from chatserver_plugins.graphql.inputs import LoginPurpose
 from chatserver_plugins.graphql.resolvers import (
@@ -83,6 +83,26 @@ COSTS = {
     "Message.threadMessage": 5,
     "Message.replies": 2,
     "Thread.messages": 10,
+}
+SCOPES = {
+    **dict.fromkeys(("Query.me", "Query.user", "Query.userByName"), Scope.READ),
+    **dict.fromkeys(("Query.rooms", "Query.room", "Query.message"), Scope.READ),
+    **dict.fromkeys(("Query.node", "Query.nodes", "Query.search"), Scope.READ),
+    **dict.fromkeys(("Query.commands", "Query.commandSuggestions"), Scope.READ),
+    **dict.fromkeys(("Query.epoch", "Mutation.markRead"), Scope.READ),
+    **{f"Subscription.{name}": Scope.READ for name in events.OWN_FIELDS},
+    **dict.fromkeys(("Mutation.sendMessage", "Mutation.editMessage"), Scope.WRITE),
+    **dict.fromkeys(("Mutation.deleteMessage", "Mutation.runCommand"), Scope.WRITE),
+    **dict.fromkeys(("Mutation.addReaction", "Mutation.removeReaction"), Scope.WRITE),
+    **dict.fromkeys(("Mutation.interact", "Mutation.setTyping"), Scope.WRITE),
+    "Mutation.setStatus": Scope.WRITE,
+    **dict.fromkeys(("Mutation.createRoom", "Mutation.changeRoom"), Scope.ROOMS),
+    **dict.fromkeys(("Mutation.setRoomArchived", "Mutation.deleteRoom"), Scope.ROOMS),
+    **dict.fromkeys(("Mutation.joinRoom", "Mutation.leaveRoom"), Scope.ROOMS),
+    "Mutation.inviteMember": Scope.ROOMS,
+    **dict.fromkeys(("Mutation.pinMessage", "Mutation.unpinMessage"), Scope.MODERATE),
+    **dict.fromkeys(("Mutation.banMember", "Mutation.liftBan"), Scope.MODERATE),
+    **dict.fromkeys(("Mutation.removeMember", "Mutation.setMemberRole"), Scope.MODERATE),
 }
 LENGTHS = {
     "Query.loginMethods": 5,
@@ -273,5 +293,6 @@ def own_part() -> GraphQLPart:
             "Message": chatserver.Message,
         },
         costs=COSTS,
+        scopes=SCOPES,
         lengths=LENGTHS,
     )

@@ -208,7 +208,7 @@ class GraphQLSocket:
         try:
             if token is None:
                 raise ChatError("auth.required")
-            user = await self._service.accounts.session(token)
+            user = await self._service.accounts.signed_in(token)
         except StoreUnavailable:
             self._socket.close(wire.TRY_AGAIN_LATER, "The store is not available at the moment")
             return

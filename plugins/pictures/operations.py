@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from chatserver import Operation, User
+from chatserver import Operation, Scope, User
 from chatserver_plugins.pictures.desk import ASKED, Desk
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -35,6 +35,6 @@ def operations(desk: Callable[[], Desk]) -> Sequence[Operation]:
         return {}
 
     return [
-        Operation(name="pictures.of", arguments=Asked, run=of),
+        Operation(name="pictures.of", arguments=Asked, run=of, scope=Scope.READ),
         Operation(name="pictures.remove", arguments=Removed, run=remove),
     ]

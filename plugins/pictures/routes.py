@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from chatserver import ChatError, PluginBlobs, Reply, Request, Route
+from chatserver import ChatError, PluginBlobs, Reply, Request, Route, Scope
 from chatserver_plugins.pictures.desk import Desk
 
 OWN = "/api/v1/me/picture"
 # A picture never changes at its address. Only the browser of somebody who is signed in keeps it.
 FOR_EVER = "private, max-age=31536000, immutable"
+READING = {"get": Scope.READ}
 _encode = msgspec.json.encode
 
 
@@ -46,8 +47,15 @@ def routes(desk: Callable[[], Desk], blobs: PluginBlobs, most_bytes: int) -> Seq
         return msgspec.structs.replace(reply, headers={**reply.headers, "Cache-Control": FOR_EVER})
 
     return [
-        Route(path=OWN, put=put, delete=remove_own, streams_body=True, body_bytes=most_bytes),
-        Route(path="/api/v1/pictures", get=of),
+        Route(
+            path=OWN,
+            put=put,
+            delete=remove_own,
+            streams_body=True,
+            body_bytes=most_bytes,
+            scopes={"put": Scope.WRITE, "delete": Scope.WRITE},
+        ),
+        Route(path="/api/v1/pictures", get=of, scopes=READING),
         Route(path="/api/v1/users/{user}/picture", delete=remove),
-        Route(path="/api/v1/users/{user}/picture/{picture}", get=show),
+        Route(path="/api/v1/users/{user}/picture/{picture}", get=show, scopes=READING),
     ]

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from chatserver import Operation, User
+from chatserver import Operation, Scope, User
 from chatserver_plugins.profiles.desk import ASKED, Change, Desk
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -38,7 +38,7 @@ def operations(desk: Callable[[], Desk]) -> Sequence[Operation]:
         return {}
 
     return [
-        Operation(name="profiles.of", arguments=Asked, run=of),
+        Operation(name="profiles.of", arguments=Asked, run=of, scope=Scope.READ),
         Operation(name="profiles.change", arguments=Change, run=change),
         Operation(name="profiles.clear", arguments=Cleared, run=clear),
     ]

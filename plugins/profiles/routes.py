@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from chatserver import ChatError, Reply, Request, Route
+from chatserver import ChatError, Reply, Request, Route, Scope
 from chatserver_plugins.profiles.desk import Change, Desk
 
 _encode = msgspec.json.encode
@@ -34,7 +34,7 @@ def routes(desk: Callable[[], Desk]) -> Sequence[Route]:
         return Reply(body=b"{}")
 
     return [
-        Route(path="/api/v1/profiles", get=of),
+        Route(path="/api/v1/profiles", get=of, scopes={"get": Scope.READ}),
         Route(path="/api/v1/me/profile", patch=change),
         Route(path="/api/v1/users/{user}/profile", delete=clear),
     ]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from chatserver import GraphQLPart, read_input
+from chatserver import GraphQLPart, Scope, read_input
 from chatserver_plugins.scheduled.book import Book, ClientId, Failure, NewScheduled, Scheduled
 
 SDL = """
@@ -150,4 +150,10 @@ def part(book: Callable[[], Book]) -> GraphQLPart:
         kinds={"ScheduledMessage": Scheduled, "ScheduledMessageError": Failure},
         costs={"Query.scheduledMessages": 10},
         lengths={"Query.scheduledMessages": 20},
+        scopes={
+            "Query.scheduledMessages": Scope.WRITE,
+            "Mutation.scheduleMessage": Scope.WRITE,
+            "Mutation.changeScheduledMessage": Scope.WRITE,
+            "Mutation.cancelScheduledMessage": Scope.WRITE,
+        },
     )

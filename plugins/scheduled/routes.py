@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from chatserver import ChatError, Reply, Request, Route
+from chatserver import ChatError, Reply, Request, Route, Scope
 from chatserver_plugins.scheduled.book import Book, NewScheduled, Scheduled
 
 T = TypeVar("T")
@@ -52,7 +52,8 @@ def routes(book: Callable[[], Book]) -> Sequence[Route]:
         await book().cancel(user, _client_id(request))
         return Reply(body=b"", status=204)
 
-    return [Route(path=PATH, get=show, post=add, patch=change, delete=cancel)]
+    scopes = dict.fromkeys(("get", "post", "patch", "delete"), Scope.WRITE)
+    return [Route(path=PATH, get=show, post=add, patch=change, delete=cancel, scopes=scopes)]
 
 
 def _client_id(request: Request) -> str:

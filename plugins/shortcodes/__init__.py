@@ -13,6 +13,7 @@ from chatserver import (
     Powers,
     RoomChange,
     RoomCreate,
+    Scope,
     Settings,
     User,
     hookimpl,
@@ -66,7 +67,9 @@ class ShortcodesPlugin:
 
     @hookimpl
     def register_operations(self, context: Context) -> list[Operation]:
-        return [Operation(name="shortcodes.list", arguments=Nothing, run=self._list)]
+        return [
+            Operation(name="shortcodes.list", arguments=Nothing, run=self._list, scope=Scope.READ)
+        ]
 
     @hookimpl
     def register_page(self) -> PagePart:

@@ -15,6 +15,7 @@ from chatserver import (
     Reply,
     Request,
     Route,
+    Scope,
     Settings,
     hookimpl,
     translation,
@@ -136,7 +137,9 @@ class ThumbnailsPlugin:
     def register_routes(self, context: Context) -> Sequence[Route]:
         self._context = context
         self._studio = Studio(context, self._bounds)
-        return [Route(path=PATH, get=self._show, deadline=WAIT_SECONDS + 5)]
+        return [
+            Route(path=PATH, get=self._show, deadline=WAIT_SECONDS + 5, scopes={"get": Scope.READ})
+        ]
 
     @hookimpl
     async def change_message(self, draft: Draft) -> Draft | None:

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
-from chatserver import Context, Powers, Route, hookimpl
+from chatserver import Context, Powers, Route, Scope, hookimpl
 from chatserver_plugins.uploads.files import Files
 from chatserver_plugins.uploads.tus import PATH, Tus
+
+BEGINNING = dict.fromkeys(("get", "post"), Scope.WRITE)
+GOING_ON = dict.fromkeys(("get", "patch", "delete"), Scope.WRITE)
 
 
 class UploadsPlugin:
@@ -21,13 +24,14 @@ class UploadsPlugin:
         largest = context.service.config.blobs.largest_mb * 1_000_000
         tus = Tus(blobs, largest)
         return [
-            Route(path=PATH, get=tus.about, post=tus.create, **tus.common),
+            Route(path=PATH, get=tus.about, post=tus.create, scopes=BEGINNING, **tus.common),
             Route(
                 path=f"{PATH}/{{upload}}",
                 get=tus.look,
                 patch=tus.append,
                 delete=tus.cancel,
+                scopes=GOING_ON,
                 **tus.common,
             ),
-            Route(path="/api/v1/files/{blob}", get=files.show),
+            Route(path="/api/v1/files/{blob}", get=files.show, scopes={"get": Scope.READ}),
         ]

@@ -24,6 +24,7 @@ export default {
   "error.auth.flow": "This sign-in has ended. Begin again.",
   "error.auth.last": "This is the only way to sign in to the account.",
   "error.auth.refused": "The sign-in was refused.",
+  "error.auth.scope": "The token of this bot is not for this.",
   "error.auth.unavailable": "The service that signs people in is not available at the moment.",
   "error.user.exists": "This user name is taken.",
   "error.user.not_found": "There is no such user.",

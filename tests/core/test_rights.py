@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import product
 
+import msgspec
 import pytest
+from msgspec import UNSET
 
 from chatserver.errors import ChatError
 from chatserver.model import (
@@ -14,13 +16,14 @@ from chatserver.model import (
     RoomChanged,
     RoomKind,
     RoomRole,
+    Scope,
     ServerRole,
     User,
     UserRef,
 )
 from chatserver.roomlog.room import Room
 from chatserver.service.preferences import PreferencesChange
-from chatserver.service.rights import Right, demand, outranks, rights, room_rights
+from chatserver.service.rights import Right, demand, is_staff, outranks, rights, room_rights
 from chatserver.service.service import Service
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import add_user, config, make_service, running
@@ -103,6 +106,48 @@ def test_a_disabled_user_has_no_right() -> None:
     user = User(id="u", username="u", name="u", role=ServerRole.OWNER, at="", disabled=True)
     with pytest.raises(ChatError, match=r"room\.not_found"):
         demand(user, room, Right.READ)
+
+
+SCOPES = {
+    Scope.READ: "r",
+    Scope.WRITE: "rpedaxt",
+    Scope.ROOMS: "rjlickvz",
+    Scope.MODERATE: "rnmo",
+}
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_a_bot_has_of_its_rights_those_that_its_token_is_for(scope: Scope) -> None:
+    room, at = Room("r"), "2026-01-01T00:00:00.000Z"
+    robo = UserRef("u", "Robo", True)
+    described = {"room": "r", "at": at, "author": robo, "kind": RoomKind.PUBLIC, "name": "Lounge"}
+    room.apply(RoomChanged(seq=1, **described), 10)
+    member = User(id="u", username="u", name="u", role=ServerRole.MEMBER, at="", bot=True)
+    bot = member.within((scope,))
+    visitor = {Right.READ, Right.JOIN, Right.INTERACT}
+    left = {LETTERS[each] for each in SCOPES[scope]}
+    assert rights(bot, room) == visitor & left
+    joined = MemberJoined(room="r", seq=2, at=at, author=robo, user=robo, role=RoomRole.OWNER)
+    room.apply(joined, 10)
+    assert rights(member, room) == table()[ServerRole.MEMBER, RoomKind.PUBLIC, RoomRole.OWNER]
+    assert rights(bot, room) == rights(member, room) & left
+    for right in rights(member, room) - left:
+        with pytest.raises(ChatError, match=r"auth\.scope"):
+            demand(bot, room, right)
+
+
+def test_each_right_but_reading_is_of_one_scope() -> None:
+    letters = "".join(SCOPES.values()).replace("r", "")
+    assert sorted(letters + "r") == sorted(LETTERS)
+
+
+def test_a_bot_is_never_of_the_staff_and_has_no_more_for_its_role() -> None:
+    owner = User(id="u", username="u", name="u", role=ServerRole.OWNER, at="", bot=True)
+    bot = owner.within(tuple(Scope))
+    assert is_staff(owner) and not is_staff(bot)
+    assert bot.within(UNSET) is bot  # nothing takes a bot's scopes from it
+    guest = msgspec.structs.replace(owner, role=ServerRole.GUEST)
+    assert guest.within((Scope.READ,)).role is ServerRole.GUEST
 
 
 def test_nobody_has_a_right_in_a_deleted_room() -> None:

@@ -51,6 +51,10 @@ async def _begin(chat: Chat, person: Person, room: Room) -> None:
     await _answered(await chat.http("POST", "/api/v1/login/begin", body))
 
 
+async def _token(chat: Chat, person: Person, room: Room) -> None:
+    await _answered(await chat.http("GET", "/api/v1/me", token=f"callbacks_{person.id}"))
+
+
 CALLED: dict[str, Act] = {
     "register_routes": _route,
     "register_operations": _operation,
@@ -58,6 +62,7 @@ CALLED: dict[str, Act] = {
     "complete_command": _complete,
     "register_message_data": _interact,
     "register_login_methods": _begin,
+    "register_token_kinds": _token,
 }
 ANY_ANSWER = ("register_operations",)  # it is encoded for the client, whatever it is
 # Called by nobody, or by the server's own work; that this goes on is tried in tests/core, where the work is.

@@ -24,8 +24,8 @@ PLUGINS = (
         "reports",
     ),
     *("announcements", "emoji"),
-    *("pictures", "profiles", "calls", "inbox", "push", "slash_commands", "shortcodes", "choices"),
-    "mail_notifications",
+    *("pictures", "profiles", "calls", "inbox", "push", "bots", "mail_notifications"),
+    *("slash_commands", "shortcodes", "choices"),
 )
 METHODS = ("password", "totp", "invite", "nothing")
 PURPOSES = ("sign_in", "link", "confirm", "challenge")
@@ -165,6 +165,14 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     keys = {"p256dh": rng.choice(("B" * 87, values.text(rng))), "auth": "A" * 22}
     device = {"endpoint": rng.choice(("https://a.test/", values.text(rng))), "keys": keys}
     await caller.call("POST", "/api/v1/push/devices", device)
+    bot = {"username": rng.choice(("robo", values.word(rng))), "description": text}
+    await caller.call("POST", "/api/v1/bots", bot)
+    await caller.call("GET", f"/api/v1/bots?whose={_quoted(rng)}&after={_quoted(rng)}")
+    changes = {"locked": rng.choice((True, values.text(rng))), "name": values.text(rng)}
+    await caller.call(rng.choice(("PATCH", "DELETE")), f"/api/v1/bots/{_quoted(rng)}", changes)
+    token = {"label": text, "scopes": rng.choice((["read"], ["x"])), "days": 1}
+    await caller.call("POST", f"/api/v1/bots/{_quoted(rng)}/tokens", token)
+    await caller.call("DELETE", f"/api/v1/bots/{_quoted(rng)}/tokens/{_quoted(rng)}")
     await caller.call("DELETE", f"/api/v1/push/devices/{_quoted(rng)}")
     await caller.call("GET", "/api/v1/mail-notifications")
     await caller.call("POST", "/api/v1/mail-notifications/retry", {"a": values.text(rng)})

@@ -21,6 +21,7 @@ PLUGINS = [
         "inbox",
         "push",
         "mail_notifications",
+        "bots",
         "invites",
         "reports",
         "announcements",
@@ -48,6 +49,7 @@ LOADED_LATER = (
     "reports.queue",
     "announcements.board",
     "emoji.list",
+    "bots.list",
 )
 LONG = "An address https://example.org/with/a/very/long/path/that-has-to-break-somewhere-or-else and a text. "
 # Each kind of formatting, as wide as a phone.

@@ -11,6 +11,10 @@ import msgspec
 from chatserver import (
     AccountLock,
     Action,
+    BotChange,
+    BotCreate,
+    BotRemove,
+    BotTokenCreate,
     DetailsChange,
     EmojiAdd,
     EmojiRemove,
@@ -56,6 +60,7 @@ from chatserver import (
     WebhookPost,
 )
 from chatserver.hooks.login import Identity
+from chatserver_plugins.bots.book import Bot
 from chatserver_plugins.emoji.book import PREFIX, Entry
 from tests.plugins.samples import png
 from tests.protocol.running import PASSWORD, Person, Running
@@ -296,6 +301,38 @@ CASES = {
         mutation=lambda s: ("removeInvite", {"inviteId": "0123456789abcdef"}),
         needs="staff",
         via="invites",
+    ),
+    "make a bot": Case(
+        BotCreate,
+        op=lambda s: ("bots.make", {"username": "robo"}),
+        http=lambda s: ("POST", "/api/v1/bots", {"username": "robo"}),
+        mutation=lambda s: ("makeBot", {"username": "robo"}),
+        via="bots",
+    ),
+    "change a bot": Case(
+        BotChange,
+        op=lambda s: ("bots.change", {"bot": s.member.id, "locked": True}),
+        http=lambda s: ("PATCH", f"/api/v1/bots/{s.member.id}", {"locked": True}),
+        mutation=lambda s: ("changeBot", {"botId": s.member.id, "locked": True}),
+        via="bots",
+    ),
+    "delete a bot": Case(
+        BotRemove,
+        op=lambda s: ("bots.remove", {"bot": s.member.id}),
+        http=lambda s: ("DELETE", f"/api/v1/bots/{s.member.id}", None),
+        mutation=lambda s: ("removeBot", {"botId": s.member.id}),
+        via="bots",
+    ),
+    "make a token of a bot": Case(
+        BotTokenCreate,
+        op=lambda s: ("bots.token", {"bot": s.member.id, "label": "x", "scopes": ["read"]}),
+        http=lambda s: (
+            "POST", f"/api/v1/bots/{s.member.id}/tokens", {"label": "x", "scopes": ["read"]},
+        ),
+        mutation=lambda s: (
+            "makeBotToken", {"botId": s.member.id, "label": "x", "scopes": ["READ"]},
+        ),
+        via="bots",
     ),
     "add an emoji": Case(
         EmojiAdd,
@@ -596,6 +633,7 @@ SETTINGS = {
         "inbox",
         "push",
         "mail_notifications",
+        "bots",
         "totp",
         "passkeys",
         "disk_blobs",
@@ -604,6 +642,7 @@ SETTINGS = {
         "judge",
     ],
     "server.public_url": "http://localhost",
+    "plugin.bots.makers": "members",
     "plugin.calls.page": "https://calls.example.org",
     "plugin.webhooks.incoming.ci.room": HOOK_ROOM,
     "plugin.webhooks.incoming.ci.name": "CI",
@@ -667,6 +706,13 @@ async def built(judged: Running, actor: Actor) -> Scene:
     await judged.run(
         lambda server: server.service.store.put(
             "plugin/emoji", f"{PREFIX}there", msgspec.json.encode(THERE)
+        )
+    )
+    # The member stands for a bot of the actor's: nothing is done to either, as everything is refused.
+    bots = Bot(id=member.id, owner=acting.id)
+    await judged.run(
+        lambda server: server.service.store.put(
+            "plugin/bots", f"bot/{member.id}", msgspec.json.encode(bots)
         )
     )
     if actor != "bot":

@@ -82,6 +82,7 @@ OTHER_ROUTES = {
     ("DELETE", "/api/v1/push/devices/{device}"),
     ("POST", "/api/v1/mail-notifications/retry"),
     ("POST", "/mail-notifications/unsubscribe/{code}"),  # the user's own mails
+    ("DELETE", "/api/v1/bots/{bot}/tokens/{token}"),  # no plugin keeps a token that leaked
     ("POST", "/graphql"),  # its mutations are told apart below
 }
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
@@ -100,6 +101,7 @@ OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage", "followThread", "readThread"
 OTHER_MUTATIONS |= {"joinCall"}
 OTHER_MUTATIONS |= {"addPushDevice", "removePushDevice", "notePushActive"}
 OTHER_MUTATIONS |= {"retryMailNotifications", "noteMailActive"}
+OTHER_MUTATIONS |= {"revokeBotToken"}
 OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports.own"}  # of plugins
 OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
 OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
@@ -111,6 +113,7 @@ OTHER_OPERATIONS |= {"inbox.list", "inbox.count", "inbox.seen"}  # of what other
 OTHER_OPERATIONS |= {"inbox.follow", "inbox.read"}
 OTHER_OPERATIONS |= {"push.list", "push.remove", "push.active"}  # the user's own devices
 OTHER_OPERATIONS |= {f"mail_notifications.{each}" for each in ("get", "retry", "active")}
+OTHER_OPERATIONS |= {"bots.list", "bots.revoke"}
 
 
 @pytest.fixture(scope="module")

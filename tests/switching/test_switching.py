@@ -11,7 +11,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from chatserver import StoreUnavailable
-from chatserver.errors import ChatError
+from chatserver.errors import CLOSE_REJECTED, ChatError
 from chatserver.hooks import lifecycle
 from chatserver.switching.control import Asked, ask
 from chatserver.testing.running import Chat, Person, running
@@ -519,3 +519,29 @@ async def test_clients_learn_that_plugins_have_changed(tmp_path: Path) -> None:
             while json.loads(await socket.read_message() or "{}") != {"ev": "plugins.changed"}:
                 pass
         socket.close()
+
+
+async def test_connections_signed_in_by_a_plugins_tokens_end_with_the_plugin(
+    tmp_path: Path,
+) -> None:
+    async with served(tmp_path, "whole") as site:
+        ada = await site.user("ada")
+        address = f"ws://127.0.0.1:{site.port}/ws"
+        sockets = []
+        for token in (ada.token, f"whole_{ada.id}"):
+            request = HTTPRequest(address, headers={"Authorization": f"Bearer {token}"})
+            sockets.append(await websocket_connect(request, subprotocols=["chat.v1"]))
+            await sockets[-1].write_message(json.dumps({"op": "rooms", "id": 1}))
+            while "re" not in json.loads(await sockets[-1].read_message() or "{}"):
+                pass
+        session, bot = sockets
+        await site.switch("off")
+        async with asyncio.timeout(60):
+            while await bot.read_message() is not None:
+                pass
+        assert bot.close_code == CLOSE_REJECTED
+        await session.write_message(json.dumps({"op": "ping", "id": 2}))
+        async with asyncio.timeout(60):
+            while json.loads(await session.read_message() or "{}").get("re") != 2:
+                pass
+        session.close()

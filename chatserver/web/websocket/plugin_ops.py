@@ -3,7 +3,7 @@
 import msgspec
 
 from chatserver.hooks.calls import HookCalls
-from chatserver.model import User
+from chatserver.model import Scope, User
 from chatserver.protocol import BadRequest
 from chatserver.web.websocket.ops import Client
 
@@ -14,6 +14,7 @@ class PluginOp(msgspec.Struct, frozen=True):
     id: int | float | None
     name: str
     arguments: object
+    scope: Scope | None = None
 
 
 def parse(frame: bytes, hooks: HookCalls, unknown: BadRequest) -> PluginOp:
@@ -34,7 +35,7 @@ def parse(frame: bytes, hooks: HookCalls, unknown: BadRequest) -> PluginOp:
         arguments: object = msgspec.convert(fields, known.arguments)
     except msgspec.ValidationError as error:
         raise BadRequest("request.invalid", str(error), unknown.id) from error
-    return PluginOp(unknown.id, known.name, arguments)
+    return PluginOp(unknown.id, known.name, arguments, known.scope)
 
 
 async def run(client: Client, user: User, op: PluginOp) -> None:

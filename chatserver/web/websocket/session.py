@@ -12,7 +12,7 @@ from chatserver.delivery.notices import RoomRemoved
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
 from chatserver.hooks import door
-from chatserver.model import MessagePosted, User
+from chatserver.model import MessagePosted, Scope, User
 from chatserver.protocol import (
     AnyOp,
     Auth,
@@ -31,7 +31,8 @@ from chatserver.protocol import (
 from chatserver.roomlog.entries import Outcome
 from chatserver.roomlog.room import Room
 from chatserver.runtime.rate import Bucket, too_fast
-from chatserver.service.rights import may_read
+from chatserver.service.rights import demand_scope, is_within, may_read
+from chatserver.service.scopes import OPERATIONS
 from chatserver.version import __version__
 from chatserver.web.gate import Gate
 from chatserver.web.websocket import ops, plugin_ops
@@ -194,9 +195,10 @@ class Session:
 
     def _send_now(self, op: Send) -> bool:
         """Submit a message without a task, if nothing has to be awaited for it. Returns whether it did."""
-        return self.user is not None and self.service.messages.send_now(
-            self.user, op.client_id, draft_of(op), partial(self.sent, op.id)
-        )
+        if self.user is None or not is_within(self.user, Scope.WRITE):
+            return False
+        done = partial(self.sent, op.id)
+        return self.service.messages.send_now(self.user, op.client_id, draft_of(op), done)
 
     def sent(self, number: int | float | None, outcome: Outcome | ChatError) -> None:
         """Answer a `send` with its outcome."""
@@ -240,6 +242,7 @@ class Session:
             elif self.user is None:
                 raise ChatError("auth.required")
             else:
+                demand_scope(self.user, _scope_of(op))
                 await RUN[type(op)](self, self.user, op)
         except ChatError as error:
             if type(op) is not Typing:
@@ -250,7 +253,7 @@ class Session:
 
     async def _auth(self, op: Auth) -> None:
         try:
-            user = await self.service.accounts.session(op.token)
+            user = await self.service.accounts.signed_in(op.token)
         except ChatError as error:
             self.say_error(op.id, error)
             if error.code == "auth.invalid":
@@ -276,3 +279,10 @@ class Session:
             self.transport.close(errors.CLOSE_RATE, "too many operations")
         else:
             self.say_error(op.id, too_fast(wait))
+
+
+def _scope_of(op: AnyOp | PluginOp) -> Scope | None:
+    """What a bot's token must be for, for an operation."""
+    if isinstance(op, PluginOp):
+        return op.scope
+    return OPERATIONS.get(str(op.__struct_config__.tag))

@@ -20,7 +20,7 @@ class ChatSocket(Upgrade):
         token = self.token
         if token is not None:
             try:
-                self.found = await self.service.accounts.session(token), token
+                self.found = await self.service.accounts.signed_in(token), token
             except ChatError as error:
                 if error.code != "auth.invalid":
                     raise

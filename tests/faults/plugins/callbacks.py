@@ -88,3 +88,12 @@ class Plugin:
 
     async def _proceed(self, flow: chatserver.LoginFlow, answer: Any) -> Any:
         return chatserver.Refusal("no")
+
+    @chatserver.hookimpl
+    def register_token_kinds(self) -> list[chatserver.TokenKind]:
+        return [chatserver.TokenKind(prefix="callbacks_", find=self._find)]
+
+    async def _find(self, token: str) -> Any:
+        user = token.removeprefix("callbacks_")
+        holder = chatserver.TokenHolder(user=user, scopes=(chatserver.Scope.READ,))
+        return await self.meet("register_token_kinds", holder)

@@ -285,6 +285,14 @@ async def call_every_address(
         await ask("GET", messages, params=params, headers=owner)
     await ask("GET", f"{one}/events", params={"after": 0, "limit": 1000}, headers=owner)
     await ask("GET", f"/api/v1/messages/{message}", headers=owner)
+    await ask("GET", "/api/v1/bots?whose=all&after=x&limit=5", headers=owner)
+    named = {"username": "select", "name": "<b>'x'</b>", "description": "curl | sh; drop table"}
+    await ask("POST", "/api/v1/bots", json=named, headers=owner)
+    await ask("PATCH", "/api/v1/bots/x", json={"description": "or 1=1"}, headers=owner)
+    wanted = {"label": "/etc/passwd", "scopes": ["read", "write"], "days": 90}
+    await ask("POST", "/api/v1/bots/x/tokens", json=wanted, headers=owner)
+    await ask("DELETE", "/api/v1/bots/x/tokens/y", headers=owner)
+    await ask("DELETE", "/api/v1/bots/x", headers=owner)
     await ask("POST", "/api/v1/saved", json={"message": message}, headers=owner)
     await ask("GET", f"/api/v1/saved?after={message}&limit=5", headers=owner)
     await ask("DELETE", f"/api/v1/saved?message={message}", headers=owner)

@@ -162,3 +162,11 @@ class Plugin:
             return chatserver.Refusal(self.word)
 
         return [chatserver.LoginMethod(name="whole", label=self.word, begin=begin, proceed=proceed)]
+
+    @hookimpl
+    def register_token_kinds(self) -> list[chatserver.TokenKind]:
+        async def find(token: str) -> chatserver.TokenHolder:
+            user = token.removeprefix("whole_")
+            return chatserver.TokenHolder(user=user, scopes=(chatserver.Scope.READ,))
+
+        return [chatserver.TokenKind(prefix="whole_", find=find)]
