@@ -126,6 +126,21 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [field("text", "/api/v1/me/status", "PUT")],
         [field("until", "/api/v1/me/status", "PUT"), field("text", "/api/v1/me", "PATCH")],
     ),
+    "9590288": (
+        [field(name, "/api/v1/me/profile", "PATCH") for name in ("title", "pronouns", "about")],
+        [field("time_zone", "/api/v1/me/profile", "PATCH"), field("about", "/api/v1/me", "PATCH")],
+    ),
+    "9590286": (
+        [
+            *(field(name, "/api/v1/bots") for name in ("username", "name", "description")),
+            field("description", "/api/v1/bots/06h1", "PATCH"),
+        ],
+        [field("locked", "/api/v1/bots/06h1", "PATCH"), field("name", "/api/v1/bots/06h1/tokens")],
+    ),
+    "9590287": (
+        [field("label", "/api/v1/bots/06h1/tokens")],
+        [field("scopes", "/api/v1/bots/06h1/tokens"), field("label", "/api/v1/bots")],
+    ),
     "9590290": (
         [field("picture", "/api/v1/emoji")],
         [field("name", "/api/v1/emoji"), field("picture", "/api/v1/reports")],

@@ -9,6 +9,7 @@ from tests.docs.pages import ROOT
 
 DETAIL = re.compile(r'"field": "(\w+)", "reason": "(\w+)"')
 REFUSED = re.compile(r'\b_?refused\(\s*"(\w+)",\s*"(\w+)"')
+LINE = re.compile(r'clean_line\(.+?, "(\w+)", "')
 TIMES = re.compile(r'_invalid\("(\w+)"')
 CLAIMED = re.compile(r'\.claim\([^)]*, "(\w+)"\)')
 
@@ -21,6 +22,7 @@ def test_every_reason_has_a_text() -> None:
     for file in sorted(file for folder in folders for file in folder.rglob("*.py")):
         source = file.read_text()
         said |= {".".join(found) for found in DETAIL.findall(source) + REFUSED.findall(source)}
+        said |= {f"{field}.length" for field in LINE.findall(source)}
         said |= {f"{field}.similar" for field in CLAIMED.findall(source)}
         said |= {f"at.{reason}" for reason in TIMES.findall(source)}
     said |= {f"picture.{reason}" for reason in WORDS}
