@@ -72,7 +72,7 @@ OPEN = {
     "/api/v1/logout": {"post"},
     "/api/v1/register": {"post"},
 }
-SHOWN = ("/push/worker.js", "/api/v1/emoji/x/x")
+SHOWN = ("/push/worker.js", "/api/v1/emoji/x/x", "/mail-notifications/unsubscribe/x")
 PEOPLES_FIELDS = {
     *("loginMethods", "mySessions", "myBlocks", "myIdentities", "myEmail", "myPreferences"),
     *("userEmail", "register", "login", "beginLogin", "proceedLogin", "logout", "changeProfile"),
