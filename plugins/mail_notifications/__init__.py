@@ -105,7 +105,10 @@ class MailNotificationsPlugin:
         self._parts = Parts(context, self._config)
 
     @hookimpl
-    def register_consumers(self) -> Sequence[Consumer]:
+    def register_consumers(self, context: Context) -> Sequence[Consumer]:
+        if not context.service.outbox.is_there:  # what sends mails is there from the start, or not at all
+            return []
+
         async def handle(events: Sequence[AnyEvent]) -> None:
             await self._opened().collecting.handle(events)
 

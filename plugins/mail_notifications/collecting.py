@@ -28,7 +28,7 @@ class Collecting:
     async def handle(self, events: Sequence[AnyEvent]) -> None:
         since = self._clock.now() - LONGEST_SECONDS
         posted = [each for each in events if isinstance(each, MessagePosted) and _at(each) > since]
-        if not posted or not self._service.outbox.is_there:
+        if not posted:
             return
         notifying = self._service.notifying
         for event, users in await notifying.concerned(posted, self._among, self._having):

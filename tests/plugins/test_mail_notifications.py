@@ -686,7 +686,7 @@ async def test_without_a_way_to_send_mails_nothing_is_noted() -> None:
     async with running("mail_notifications", clock=FakeClock(NOW)) as chat:
         ada, ben = await chat.user("ada"), await reachable(chat, "ben")
         await ada.post(await direct(chat, ada, ben), "one!")
-        await all_handled(chat)
+        assert chat._server.consumers.names() == []  # the log is not read for nothing
         assert await bodies_waiting(chat, ben) == 0
         state = (await ben.http("GET", PATH)).json
         assert (state["available"], state["email"]) == (False, "ben@example.org")
