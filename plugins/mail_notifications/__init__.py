@@ -106,7 +106,9 @@ class MailNotificationsPlugin:
 
     @hookimpl
     def register_consumers(self, context: Context) -> Sequence[Consumer]:
-        if not context.service.outbox.is_there:  # what sends mails is there from the start, or not at all
+        if (
+            not context.service.outbox.is_there
+        ):  # what sends mails is there from the start, or not at all
             return []
 
         async def handle(events: Sequence[AnyEvent]) -> None:

@@ -15,6 +15,7 @@ export class Statuses extends EventTarget {
   #known = new Map(); // by user, `{emoji, text, until}`, or null
   #shown = new Map(); // by user, what was fired last, if that was a status
   #wanted = new Set();
+  #awaited = new Set(); // of whom the next answer counts: nothing newer was told since it was asked for
   #asking = 0; // the timers of the next question, and of the next end
   #ending = 0;
 
@@ -31,7 +32,7 @@ export class Statuses extends EventTarget {
     clearTimeout(this.#asking);
     clearTimeout(this.#ending);
     this.#asking = this.#ending = 0;
-    for (const all of [this.#known, this.#shown, this.#wanted]) all.clear();
+    for (const all of [this.#known, this.#shown, this.#wanted, this.#awaited]) all.clear();
   }
 
   /** The status of somebody (id), null if there is none. It is asked for if it is not known: "change" tells then. */
@@ -44,6 +45,7 @@ export class Statuses extends EventTarget {
   /** The server told it. */
   applyEvent({ user, status }) {
     this.#wanted.delete(user);
+    this.#awaited.delete(user);
     this.#known.set(user, status ?? null);
     this.#tell();
   }
@@ -67,11 +69,14 @@ export class Statuses extends EventTarget {
   async #ask() {
     this.#asking = 0;
     const users = [...this.#wanted].slice(0, ASKED);
-    for (const user of users) this.#wanted.delete(user);
+    for (const user of users) {
+      this.#wanted.delete(user);
+      this.#awaited.add(user);
+    }
     if (this.#wanted.size) this.#asking = setTimeout(() => void this.#ask());
     try {
       const found = (await this.#connection.request("statuses", { users })).users ?? {};
-      for (const user of users) this.#known.set(user, Object.hasOwn(found, user) ? found[user] : null);
+      for (const user of users) if (this.#awaited.delete(user)) this.#known.set(user, Object.hasOwn(found, user) ? found[user] : null);
     } catch {
       for (const user of users) this.#wanted.add(user); // asked for with the next ones, or when the connection is back
       return;

@@ -31,6 +31,16 @@ test("those who are shown are asked for together, once, and are known from then 
   assert.deepEqual([pictures.of("ada"), pictures.of("bob"), drawn], [null, "/bob/1", 0]);
 });
 
+test("what is told while an answer is awaited is newer than the answer", async () => {
+  const both = Promise.all([pictures.of("ada"), pictures.of("bob")]);
+  mock.timers.tick(1); // asked
+  pictures.learn({ user: "ada", picture: "/ada/1" });
+  pictures.learn({ user: "bob", picture: null });
+  await settle();
+  assert.deepEqual(await both, ["/ada/1", null]);
+  assert.deepEqual([pictures.of("ada"), pictures.of("bob")], ["/ada/1", null]);
+});
+
 test("many are asked for in parts", async () => {
   for (let user = 0; user < 250; user++) void pictures.of(`u${user}`);
   for (let part = 0; part < 4; part++) await settle();

@@ -42,6 +42,18 @@ test("those who are shown are asked for together, once, and only who has a statu
   assert.equal(asked.length, 1);
 });
 
+test("what is told while an answer is awaited is newer than the answer", async () => {
+  for (const user of ["ada", "bob"]) statuses.of(user);
+  mock.timers.tick(1); // asked
+  statuses.applyEvent({ user: "ada", status: LUNCH });
+  statuses.applyEvent({ user: "bob", status: null });
+  await settle();
+  assert.deepEqual([statuses.of("ada"), statuses.of("bob")], [LUNCH, null]);
+  statuses.refresh();
+  await settle();
+  assert.deepEqual([statuses.of("ada"), statuses.of("bob")], [null, LUNCH]); // as the later answer says
+});
+
 test("many are asked for in parts", async () => {
   for (let number = 0; number < 450; number++) statuses.of(`user${number}`);
   for (let turn = 0; turn < 3; turn++) await settle();

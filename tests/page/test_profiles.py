@@ -47,8 +47,13 @@ def card(page: Page) -> Locator:
 
 def test_what_one_writes_is_on_the_card_that_others_open(two: tuple[Person, Person]) -> None:
     aya, ben = two
+    status = aya.context.request.put(
+        f"{aya.url}/api/v1/me/status", data={"emoji": "🍜", "text": "at lunch"}
+    )
+    assert status.ok, status.text()
     shown = card(ben.page)
     expect(shown.get_by_role("heading")).to_have_text("Aya")
+    expect(shown.get_by_test_id("person-says")).to_contain_text("at lunch")
     expect(shown.get_by_test_id("profile-named")).to_have_text(f"@{aya.username}")
     expect(shown.get_by_test_id("profile-title")).to_have_count(0)
     ben.page.keyboard.press("Escape")

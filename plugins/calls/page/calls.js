@@ -29,7 +29,8 @@ export default function begin(page) {
           fault.textContent = page.errorText(error);
         }
       });
-      const card = make("p", { className: "dialog-buttons" });
+      const card = make("p", {});
+      Object.assign(card.style, { display: "flex", alignItems: "center", gap: "12px" });
       card.append(label, join, fault);
       element.append(card);
     },

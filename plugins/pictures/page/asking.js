@@ -14,6 +14,7 @@ export class Pictures {
   #redraw;
   #known = new Map(); // by user, an address or null
   #wanted = new Map(); // by user, the promise and its function, until it is asked for
+  #awaited = new Set(); // of whom the next answer counts: nothing newer was told since it was asked for
   #timer = 0;
 
   /** `ask(users)` resolves with `{pictures}`; `redraw()` has all pictures asked for again. */
@@ -33,6 +34,7 @@ export class Pictures {
 
   /** Somebody has another picture, or none. */
   learn({ user, picture }) {
+    this.#awaited.delete(user);
     this.#keep(user, picture);
     this.#redraw();
   }
@@ -46,12 +48,16 @@ export class Pictures {
   async #askSome() {
     this.#timer = 0;
     const some = [...this.#wanted].slice(0, ASKED);
-    for (const [user] of some) this.#wanted.delete(user);
+    for (const [user] of some) {
+      this.#wanted.delete(user);
+      this.#awaited.add(user);
+    }
     if (this.#wanted.size) this.#timer = setTimeout(() => void this.#askSome());
     const { pictures } = await this.#ask(some.map(([user]) => user)).catch(() => ({})); // asked again when they are drawn anew
     for (const [user, { resolve }] of some) {
-      if (pictures) this.#keep(user, Object.hasOwn(pictures, user) ? pictures[user] : null);
-      resolve(pictures?.[user] ?? null);
+      const counts = this.#awaited.delete(user);
+      if (pictures && counts) this.#keep(user, Object.hasOwn(pictures, user) ? pictures[user] : null);
+      resolve(counts ? (pictures?.[user] ?? null) : (this.#known.get(user) ?? null));
     }
   }
 
