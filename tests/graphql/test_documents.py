@@ -11,6 +11,7 @@ from chatserver_plugins.graphql.documents import Documents
 from chatserver_plugins.graphql.execution import Execution
 from chatserver_plugins.graphql.part import own_part
 from chatserver_plugins.graphql.schema import build, build_costs
+from chatserver_plugins.graphql.scopes import Scopes
 from tests.graphql.asker import Asker, without_cost
 from tests.graphql.conftest import Start
 
@@ -124,6 +125,7 @@ def test_measures_of_names_are_bounded() -> None:
     execution = Execution(
         (schema := build([own_part()])),
         build_costs(schema, []),
+        Scopes([]),
         GraphQLConfig(),
         measures,
         debug=False,

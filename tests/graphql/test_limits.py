@@ -19,6 +19,7 @@ from chatserver_plugins.graphql.execution import Execution, Ready
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.part import own_part
 from chatserver_plugins.graphql.schema import build, build_costs
+from chatserver_plugins.graphql.scopes import Scopes
 from tests.effort import TRIES, bound, took
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import People, Start
@@ -130,7 +131,8 @@ def execution() -> Execution:
 def made(config: GraphQLConfig) -> Execution:
     parts = [own_part()]
     schema = build(parts)
-    return Execution(schema, build_costs(schema, parts), config, Measures(), debug=False)
+    costs, scopes = build_costs(schema, parts), Scopes(parts)
+    return Execution(schema, costs, scopes, config, Measures(), debug=False)
 
 
 def somebody() -> Asking:
