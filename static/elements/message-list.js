@@ -392,7 +392,7 @@ class MessageList extends View {
       case "link":
         return done(loaded(import("./message-links.js")).then((part) => part?.copyLink(message.id)));
       case "person":
-        return done(this.#showPerson(message.author));
+        return done(this.#showPerson(message.author, key));
       case "pin":
         return done(session.pin(message.room, message.id, !message.pinned));
       case "delete":
@@ -412,10 +412,13 @@ class MessageList extends View {
     if (emoji) await this.session.react(room, id, emoji, true);
   }
 
-  async #showPerson(author) {
+  /** The row may have been made anew when the card closes: then the focus goes to the new one. */
+  async #showPerson(author, key) {
     const { session, store, places } = this;
     const open = (room) => this.dispatchEvent(new CustomEvent("room-opened", { bubbles: true, detail: { room } }));
-    (await loaded(import("./person-card.js")))?.showPerson({ session, store, places, open }, author);
+    const before = document.activeElement;
+    const card = (await loaded(import("./person-card.js")))?.showPerson({ session, store, places, open }, author);
+    card?.addEventListener("close", () => before?.isConnected || this.#rows.node(key)?.focus({ preventScroll: true }));
   }
 
   async #remove(message, key) {

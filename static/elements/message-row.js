@@ -42,7 +42,7 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded, thre
     h(
       "div",
       { class: "message-main" },
-      !grouped && h("div", { class: "message-head", ...head }, h("button", { class: "author", type: "button", "data-do": "person", "data-testid": "author" }, h("strong", { dir: "auto" }, name)), botMark(author), statusMark(session.statuses.of(author.id)), time(message)),
+      !grouped && h("div", { class: "message-head", ...head }, h("button", { class: "author", type: "button", "data-do": "person", "aria-keyshortcuts": "p", "data-testid": "author" }, h("strong", { dir: "auto" }, name)), botMark(author), statusMark(session.statuses.of(author.id)), time(message)),
       grouped && h("span", { class: "visually-hidden", ...head }, `${name} ${formatTime(new Date(message.at))}`),
       h(
         "div",

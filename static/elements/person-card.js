@@ -11,7 +11,7 @@ import { labelOf } from "./plugin-place.js";
 import { statusLabel, statusMark } from "./status-mark.js";
 import "./later-texts.js";
 
-/** `open(room)` is called with the id of the private talk that was chosen. */
+/** `open(room)` is called with the id of the private talk that was chosen. Returns the dialog. */
 export function showPerson({ session, store, places, open }, { id, name, bot = false }) {
   const isMe = id === store.me.id;
   const error = h("p", { class: "form-error", role: "alert" });
@@ -87,4 +87,5 @@ export function showPerson({ session, store, places, open }, { id, name, bot = f
   drawParts();
   drawButtons();
   show(dialog);
+  return dialog;
 }

@@ -5,10 +5,10 @@
 
 const CONTROLS = "a[href], button, input, select, textarea, [role=region]";
 
-/** Whether Tab reaches what is in a row. */
+/** Whether Tab reaches what is in a row; a key leads to its author. */
 export function openRow(row, isOpen) {
   for (const control of row.querySelectorAll(CONTROLS)) {
-    if (!isOpen) control.setAttribute("tabindex", "-1");
+    if (!isOpen || control.matches(".author")) control.setAttribute("tabindex", "-1");
     else if (control.role) control.tabIndex = 0; // scrolls by itself
     else control.removeAttribute("tabindex");
   }
@@ -22,9 +22,9 @@ export function makeTabStop(rows, chosen) {
   }
 }
 
-/** The first control of a row, which Enter leads to: of its actions, else any. */
+/** The first control of a row, which Enter leads to: of its actions, else any but the name of its author. */
 export function firstControl(row) {
-  return row.querySelector(`.actions button`) ?? row.querySelector(CONTROLS);
+  return row.querySelector(".actions button") ?? row.querySelector(`:is(${CONTROLS}):not(.author)`);
 }
 
 /** The control of a row that does the same as one of the row in whose place it stands. */

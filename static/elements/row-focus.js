@@ -5,7 +5,7 @@
 import { firstControl, makeTabStop, openRow, twinOf } from "./row-controls.js";
 
 const REST_MS = 150; // under a pointer that rests, until a row has actions
-const KEYS = { t: "thread" }; // what a key does in a row, as a button of its actions
+const KEYS = { t: "thread", p: "person" }; // what a key does in a row, as a button of its actions or the name of its author
 
 export class RowFocus {
   #list;
@@ -151,10 +151,12 @@ export class RowFocus {
     }
     const place = this.#rows.placeOf(row.dataset.key);
     const moves = { ArrowUp: [place - 1, -1], ArrowDown: [place + 1, 1], Home: [0, 1], End: [this.#rows.entries.length - 1, -1] };
-    const action = Object.hasOwn(KEYS, event.key) && row.querySelector(`.actions [data-do="${KEYS[event.key]}"]`);
+    const what = Object.hasOwn(KEYS, event.key) ? KEYS[event.key] : null;
+    const entry = this.#rows.entryOf(row);
+    const isThere = what === "person" ? entry?.message : what && row.querySelector(`.actions [data-do="${what}"]`);
     if (moves[event.key]) this.focusPlace(...moves[event.key]);
     else if (event.key === "Enter") firstControl(row)?.focus({ preventScroll: true });
-    else if (action) this.#press(KEYS[event.key], this.#rows.entryOf(row));
+    else if (isThere) this.#press(what, entry);
     else return;
     event.preventDefault();
   }

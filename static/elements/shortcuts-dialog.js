@@ -23,6 +23,7 @@ const KEYS = [
     ["keys.choose", ["Enter"]],
     ["keys.rowMenu", ["→"]],
     ["keys.thread", ["T"]],
+    ["keys.person", ["P"]],
   ]],
   ["keys.writing", [
     ["keys.send", ["Enter"]],

@@ -57,7 +57,7 @@ def test_open_a_room_read_send_and_react(person: PersonFactory, server: Server) 
     message = page.get_by_test_id("message").filter(has_text="Good morning")
     message.focus()
     expect(message).to_match_aria_snapshot("""
-        - strong: Ben
+        - button "Ben"
         - time
         - paragraph: Good morning
     """)

@@ -18,6 +18,6 @@ export function line(role) {
 
 /** The profile of a user (id); null if the reader may not know of them. */
 export async function profileOf(page, id) {
-  const { profiles } = await page.call("of", { users: [id] });
+  const { profiles } = await page.request("GET", `/api/v1/profiles?${new URLSearchParams({ users: id })}`);
   return Object.hasOwn(profiles, id) ? profiles[id] : null;
 }

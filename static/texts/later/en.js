@@ -153,6 +153,7 @@ export default {
   "keys.ends": "Go to the first or the last",
   "keys.choose": "Open, or choose",
   "keys.thread": "Reply to a message in its thread",
+  "keys.person": "Show who wrote a message",
   "keys.rowMenu": "Go to the menu of a room in the list",
   "keys.send": "Send",
   "keys.line": "Begin a new line",

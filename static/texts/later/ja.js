@@ -153,6 +153,7 @@ export default {
   "keys.ends": "最初または最後へ移動",
   "keys.choose": "開く、または選択",
   "keys.thread": "メッセージにスレッドで返信",
+  "keys.person": "メッセージを書いた人を表示",
   "keys.rowMenu": "一覧のルームのメニューへ移動",
   "keys.send": "送信",
   "keys.line": "改行",
