@@ -194,7 +194,7 @@ async def test_a_file_may_take_longer_than_other_judgements() -> None:
     async def slow(reader: StreamReader, writer: StreamWriter) -> None:
         command = await reader.readuntil(b"\0")
         if command == b"zINSTREAM\0":
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2.0)
             writer.write(b"stream: OK\0")
         else:
             writer.write(b"PONG\0")
@@ -202,7 +202,7 @@ async def test_a_file_may_take_longer_than_other_judgements() -> None:
         await reader.read()
 
     async with speaking(slow) as address:
-        named = {"plugins.deadline_seconds": 0.1, "plugin.clamav.address": address}
+        named = {"plugins.deadline_seconds": 1.0, "plugin.clamav.address": address}
         async with running("disk_blobs", "uploads", "clamav", settings=named) as chat:
             ada = await chat.user("ada")
             assert (await chat.service.blobs.take(ada.id, given([b"clean"]))).size == 5

@@ -243,7 +243,7 @@ async def test_a_service_that_fails_or_is_busy_gets_it_later_and_others_do_not_w
     service: PushService, settings: Settings
 ) -> None:
     clock = FakeClock()
-    settings = {**settings, "plugin.push.timeout_seconds": 0.5}
+    settings = {**settings, "plugin.push.timeout_seconds": 5.0}
     async with pushing(service, settings, clock=clock) as chat:
         ada, ben = await chat.user("ada"), await chat.user("ben")
         busy, slow, well = [await subscribed(ben, service) for _ in range(3)]
