@@ -96,10 +96,8 @@ class MessageList extends View {
   }
 
   teardown() {
-    const top = this.#rows.top && this.#rows.entries[this.#rows.placeOf(this.#rows.top.key)];
-    const seq = top && this.#seqAt(top);
-    const stays = this.#placed && !this.#rows.follows && seq;
-    this.flow.leave(stays ? { seq, offset: this.#rows.top.offset } : null);
+    const first = this.#placed && !this.#rows.follows ? this.#messageFrom(this.#rows.top) : null;
+    this.flow.leave(first && { seq: first.message.seq, offset: this.#rows.offsetOf(first) });
     this.#ended.abort();
     clearTimeout(this.#midnight);
   }
@@ -274,21 +272,22 @@ class MessageList extends View {
     const room = this.#state;
     if (!room) return;
     if (!this.#loading.has("anew")) this.#rows.follows = this.#rows.isAtEnd && !room.moreAfter;
-    const { follows, top } = this.#rows;
-    const first = top && this.#rows.entries[this.#rows.placeOf(top.key)];
-    this.flow.hold(follows || !first ? null : this.#seqAt(first));
+    const { follows } = this.#rows;
+    const top = follows ? null : this.#rows.top;
+    this.flow.hold(this.#messageFrom(top)?.message.seq ?? null);
     this.#showJump(follows, room.unread);
-    this.#showDay(follows ? null : first);
+    this.#showDay(top);
     this.#loadIfNear(room);
     write(this.#list, { ariaBusy: String(!room.loaded || this.#loading.size > 0) });
     this.#markRead(); // last: it changes the side bar, and measuring after that would lay out the page again
   }
 
-  /** The seq of the first message from an entry on; null if there is none. */
-  #seqAt(entry) {
+  /** The entry of the first message from an entry on, which may be a line between messages; null if there is none. */
+  #messageFrom(entry) {
     const { entries } = this.#rows;
-    for (let place = this.#rows.placeOf(entry.key); place < entries.length; place++) {
-      if (entries[place].message?.id) return entries[place].message.seq;
+    const start = entry ? this.#rows.placeOf(entry.key) : entries.length;
+    for (let place = start; place < entries.length; place++) {
+      if (entries[place].message?.id) return entries[place];
     }
     return null;
   }
@@ -304,10 +303,10 @@ class MessageList extends View {
   }
 
   /** The day of what is at the upper edge, if its line is further up. */
-  #showDay(first) {
+  #showDay(top) {
     const { entries } = this.#rows;
-    let place = first ? this.#rows.placeOf(first.key) : -1;
-    if (place < 0 || first.kind === "day") {
+    let place = top ? this.#rows.placeOf(top.key) : -1;
+    if (place < 0 || top.kind === "day") {
       write(this.#day, { hidden: true });
       return;
     }

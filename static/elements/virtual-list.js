@@ -71,9 +71,14 @@ export class VirtualList {
     return this.#places.get(key) ?? -1;
   }
 
-  /** What stands at the upper edge: `{key, offset}`, px below it; null if nothing does. */
+  /** The entry that stands at the upper edge, if one does. */
   get top() {
-    return this.#held && { key: this.#held.key, offset: this.#held.top };
+    return this.#held && this.entries[this.placeOf(this.#held.key)];
+  }
+
+  /** px from the upper edge down to an entry, while one stands there. */
+  offsetOf({ key }) {
+    return this.#held.top + this.#offsets[this.placeOf(key)] - this.#offsets[this.placeOf(this.#held.key)];
   }
 
   get isAtEnd() {
