@@ -6,6 +6,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.faults.server import ChatServer
+from tests.servers import Mongod
+
+PATIENCE_SECONDS = 30  # for which a busy machine may let the store wait
 
 
 @contextmanager
@@ -19,3 +22,13 @@ def nodes(folder: Path, count: int, **settings: object) -> Iterator[list[ChatSer
         with ThreadPoolExecutor(count) as pool:
             list(pool.map(ChatServer.start, servers[1:]))
         yield servers
+
+
+def patient(database: Mongod, folder: Path) -> dict[str, object]:
+    """Settings of nodes on a database of the folder's name, for trials in which no send is to be refused."""
+    return {
+        "plugin__mongo__uri": database.uri,
+        "plugin__mongo__database": folder.name[-60:],
+        "plugin__mongo__timeout_ms": 1000 * PATIENCE_SECONDS,
+        "delivery__append_seconds": PATIENCE_SECONDS,
+    }

@@ -18,6 +18,7 @@ from tests.buses.servers import BusServer, nats_server, redis_server
 from tests.faults import trial, wire
 from tests.faults.figures import record_trial
 from tests.faults.fleet import Fleet
+from tests.faults.nodes import patient
 from tests.faults.proxy import Network, Proxy
 from tests.faults.scale import IS_LONG, SCALE
 from tests.faults.server import ChatServer
@@ -131,10 +132,8 @@ async def test_a_bus_is_never_needed(
     proxy = network.proxy(server.port)
 
     def node(folder: str, port: int) -> ChatServer:
-        settings: dict[str, object] = {
+        settings = patient(database, tmp_path) | {
             "plugins__enabled": f"mongo,password,metrics,{kind}_bus",
-            "plugin__mongo__uri": database.uri,
-            "plugin__mongo__database": tmp_path.name[-60:],
             f"plugin__{kind}_bus__uri": f"{kind}://127.0.0.1:{port}",
             f"plugin__{kind}_bus__timeout_ms": 1000,
         }

@@ -13,6 +13,7 @@ import pytest
 from tests.faults import trial
 from tests.faults.figures import record_trial
 from tests.faults.fleet import Fleet
+from tests.faults.nodes import patient
 from tests.faults.scale import IS_LONG, SCALE
 from tests.faults.server import ChatServer, http
 from tests.servers import Mongod
@@ -56,10 +57,7 @@ def ahead(server: ChatServer) -> float:
 
 
 async def test_a_jumping_clock_is_not_noticed(tmp_path: Path, database: Mongod, seed: int) -> None:
-    settings = {
-        "plugin__mongo__uri": database.uri,
-        "plugin__mongo__database": tmp_path.name[-60:],
-    }
+    settings = patient(database, tmp_path)
     clock = Clock(tmp_path / "clock")
     there = ChatServer(tmp_path / "there", environment=clock.environment, **settings)
     with ChatServer(tmp_path / "here", **settings) as here, there:

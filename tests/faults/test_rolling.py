@@ -13,7 +13,7 @@ import pytest
 from tests.faults import trial
 from tests.faults.figures import record, record_trial
 from tests.faults.fleet import Fleet
-from tests.faults.nodes import nodes
+from tests.faults.nodes import nodes, patient
 from tests.faults.scale import IS_LONG, SCALE
 from tests.faults.server import ChatServer
 from tests.servers import Mongod
@@ -39,9 +39,7 @@ async def test_a_rolling_restart_is_not_noticed(
         drains.append(time.monotonic() - began)
         server.start()
 
-    settings = {
-        "plugin__mongo__uri": database.uri,
-        "plugin__mongo__database": tmp_path.name[-60:],
+    settings = patient(database, tmp_path) | {
         "server__drain_seconds": DRAIN_SECONDS,
     }
     with nodes(tmp_path, 3, **settings) as servers:

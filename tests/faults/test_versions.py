@@ -17,7 +17,7 @@ from chatserver_plugins.mongo.config import Config
 from tests.faults import trial
 from tests.faults.figures import record, record_trial
 from tests.faults.fleet import Fleet
-from tests.faults.nodes import nodes
+from tests.faults.nodes import nodes, patient
 from tests.faults.scale import SCALE
 from tests.faults.server import ChatServer
 from tests.servers import Mongod
@@ -67,11 +67,9 @@ async def write(store: MongoStore, room: str, kind: type[Newer]) -> None:
         stored, _ = await store.append([made])
 
 
-async def write_all(settings: Mapping[str, str], rooms: list[str], folder: Path) -> None:
-    address = Config(
-        uri=settings["plugin__mongo__uri"], database=settings["plugin__mongo__database"]
-    )
-    store = MongoStore(address, folder)
+async def write_all(settings: Mapping[str, object], rooms: list[str], folder: Path) -> None:
+    uri, database = settings["plugin__mongo__uri"], settings["plugin__mongo__database"]
+    store = MongoStore(Config(uri=str(uri), database=str(database)), folder)
     await store.open()
     try:
         for _ in range(TIMES):
@@ -93,10 +91,7 @@ def look(server: ChatServer, rooms: list[str], newcomer: str) -> None:
 async def test_events_of_a_newer_version_break_no_room(
     tmp_path: Path, database: Mongod, seed: int
 ) -> None:
-    settings = {
-        "plugin__mongo__uri": database.uri,
-        "plugin__mongo__database": tmp_path.name[-60:],
-    }
+    settings = patient(database, tmp_path)
     with nodes(tmp_path, 2, **settings) as (here, there):
         async with Fleet(here, SCALE, seed, others=[there]) as fleet:
 
