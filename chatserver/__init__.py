@@ -42,7 +42,7 @@ from chatserver.errors import (
     StoreUnavailable,
     Undeliverable,
 )
-from chatserver.formatting import body_html, body_plain
+from chatserver.formatting import body_html, body_plain, from_mrkdwn
 from chatserver.hooks.actions import (
     ACTIONS,
     AccountLock,
@@ -511,6 +511,7 @@ __all__ = [
     "demand_blob_key",
     "demand_scope",
     "from_extra",
+    "from_mrkdwn",
     "hookimpl",
     "how_to_install",
     "in_language",

@@ -1,5 +1,8 @@
 """Texts of messages have marks (docs/formatting.md). Bodies stay as they were typed; this is how they are shown."""
 
+from collections.abc import Callable
+
+from chatserver.formatting import mrkdwn
 from chatserver.formatting.blocks import parse
 from chatserver.formatting.html import to_html
 from chatserver.formatting.plain import to_plain
@@ -13,3 +16,8 @@ def body_html(body: str) -> str:
 def body_plain(body: str) -> str:
     """A message's body without its marks, as a notice or a mail shows it; spoilers stay hidden."""
     return to_plain(parse(body))
+
+
+def from_mrkdwn(text: str, mention: Callable[[str], str]) -> str:
+    """A text with Slack's marks (mrkdwn) as one with ours. `mention` gives the text for a user of Slack (id)."""
+    return mrkdwn.to_markdown(text, mention)

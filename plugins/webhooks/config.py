@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
@@ -168,6 +168,18 @@ class Incoming(Settings, frozen=True, kw_only=True):
         ),
         translation("ja", "表示名", "投稿者の表示名です。"),
     ]
+    format: Annotated[
+        Literal["chat", "slack"],
+        Meta(
+            title="Format",
+            description="What is posted: `chat`, a JSON object with a body; `slack`, what systems post to Slack.",
+        ),
+        translation(
+            "ja",
+            "形式",
+            "受け取る内容の形式です。chat は body を持つ JSON オブジェクト、slack は Slack 向けの投稿です。",
+        ),
+    ] = "chat"
     per_minute: Annotated[
         float,
         Meta(

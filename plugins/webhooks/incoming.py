@@ -8,6 +8,7 @@ from hashlib import sha256
 import msgspec
 
 from chatserver import Bucket, ChatError, Context, Reply, Request, Room, Route, User, WebhookPost
+from chatserver_plugins.webhooks import slack
 from chatserver_plugins.webhooks.bots import Bots
 from chatserver_plugins.webhooks.config import Incoming
 
@@ -47,7 +48,8 @@ class IncomingHook:
 
     async def post(self, request: Request) -> Reply:
         self._check(request)
-        given = self._read(request.body)
+        is_slack = self._config.format == "slack"
+        given = _of_slack(request) if is_slack else _read(request.body)
         room = await self._service.rooms.get(self._config.room)
         user = await self._bots.user(self._name, self._config.name)
         post = WebhookPost(hook=self._name, room=room.id, body=given.body or given.text)
@@ -56,6 +58,8 @@ class IncomingHook:
         event, repeated = await self._service.messages.post(
             user, room, given.id or secrets.token_hex(16), wanted.body
         )
+        if is_slack:
+            return Reply(body=b"ok", content_type="text/plain")
         taken = Taken(event.id, event.seq, event.at)
         return Reply(status=200 if repeated else 201, body=_encode(taken))
 
@@ -70,15 +74,6 @@ class IncomingHook:
         if wait:
             raise ChatError("limit.rate", after_ms=int(wait * 1000) + 1)
 
-    def _read(self, body: bytes) -> Given:
-        try:
-            given = _decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ChatError("request.invalid", str(error)) from error
-        if given.id is not None and not 1 <= len(given.id) <= 128:
-            raise ChatError("request.invalid", "id: expected 1 to 128 characters.")
-        return given
-
     async def _enter(self, user: User, room: Room) -> None:
         """Join a public room. Raises `ChatError` for other rooms, to which the account must be invited."""
         if room.role(user.id) is None:
@@ -89,6 +84,20 @@ class IncomingHook:
                     raise
                 text = f"Invite {user.username} to the room of this hook first."
                 raise ChatError("room.forbidden", text) from error
+
+
+def _read(body: bytes) -> Given:
+    try:
+        given = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ChatError("request.invalid", str(error)) from error
+    if given.id is not None and not 1 <= len(given.id) <= 128:
+        raise ChatError("request.invalid", "id: expected 1 to 128 characters.")
+    return given
+
+
+def _of_slack(request: Request) -> Given:
+    return Given(body=slack.text_of(request.body, request.header("Content-Type") or ""))
 
 
 def _token(request: Request) -> str | None:

@@ -2,13 +2,14 @@
 
 import pytest
 
-from chatserver.copies.foreign import emoji
 from chatserver.copies.foreign.cutting import cut
-from chatserver.copies.foreign.marks import named_marks, outside_code, single_marks
+from chatserver.copies.foreign.marks import named_marks
 from chatserver.copies.foreign.model import Person
-from chatserver.copies.foreign.mrkdwn import to_markdown
 from chatserver.copies.foreign.people import People
 from chatserver.copies.foreign.report import Report
+from chatserver.formatting import emoji
+from chatserver.formatting.marks import outside_code, single_marks
+from chatserver.formatting.mrkdwn import to_markdown
 from chatserver_plugins.shortcodes.table import EMOJI
 
 

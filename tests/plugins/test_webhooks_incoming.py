@@ -40,7 +40,8 @@ class Hooks:
         answer = await self._client.fetch(
             self._url + query, method="POST", body=raw, headers=headers, raise_error=False
         )
-        return answer.code, json.loads(answer.body)
+        is_json = answer.headers["Content-Type"].startswith("application/json")
+        return answer.code, json.loads(answer.body) if is_json else answer.body
 
     async def messages(self) -> list[MessagePosted]:
         return await self.server.store.messages(self.room.id, None, 100)

@@ -3,7 +3,7 @@
 slack.py, mattermost.py, zulip.py, rocketchat.py, discord.py    one reader a format; formats.py lists them
 reading.py, model.py        what a reader is, and the terms in which all of them yield an export
 packs.py, jsons.py, bson.py    files of an export, whatever they are packed in; JSON and BSON of them
-mrkdwn.py, marks.py, emoji.py, cutting.py    texts in our Markdown, and of our length
+marks.py, cutting.py        texts in our Markdown (with chatserver/formatting), and of our length
 people.py, rooms.py, intake.py, enclosures.py, ids.py    accounts, rooms, messages, files by our rules, into
 spool.py                    a database that keeps them until all are known, and from there
 logs.py, converting.py      the logs of rooms, and the archive

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-FENCE = "```"
+from chatserver.formatting.marks import FENCE
+
 SPARE = 8  # characters that may be put around a piece, to close and open a block of code
 
 

@@ -14,13 +14,14 @@ from urllib.parse import unquote
 import msgspec
 
 from chatserver.copies.archive.errors import ArchiveError
-from chatserver.copies.foreign import emoji, jsons
-from chatserver.copies.foreign.marks import outside_code
+from chatserver.copies.foreign import jsons
 from chatserver.copies.foreign.model import Enclosure, Moved, Person, Pin, Place, Reaction, Said
 from chatserver.copies.foreign.packs import Pack
 from chatserver.copies.foreign.people import People
 from chatserver.copies.foreign.report import Report
 from chatserver.copies.foreign.rooms import named
+from chatserver.formatting import emoji
+from chatserver.formatting.marks import outside_code
 from chatserver.model import RoomKind, RoomRole
 
 DIRECT = "DirectTextChat"

@@ -13,13 +13,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from chatserver.copies.archive.errors import ArchiveError
-from chatserver.copies.foreign import bson, emoji, jsons, packs
-from chatserver.copies.foreign.marks import named_marks, outside_code, single_marks
+from chatserver.copies.foreign import bson, jsons, packs
+from chatserver.copies.foreign.marks import named_marks
 from chatserver.copies.foreign.model import Enclosure, Moved, Person, Pin, Place, Reaction, Said
 from chatserver.copies.foreign.packs import Pack
 from chatserver.copies.foreign.people import People
 from chatserver.copies.foreign.report import Report
 from chatserver.copies.foreign.rooms import named
+from chatserver.formatting import emoji
+from chatserver.formatting.marks import outside_code, single_marks
 from chatserver.model import RoomKind, RoomRole, ServerRole
 
 T = TypeVar("T")

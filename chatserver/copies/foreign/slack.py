@@ -11,13 +11,14 @@ from typing import Any
 
 import msgspec
 
-from chatserver.copies.foreign import emoji, jsons
+from chatserver.copies.foreign import jsons
 from chatserver.copies.foreign.model import Enclosure, Moved, Person, Pin, Place, Reaction, Said
-from chatserver.copies.foreign.mrkdwn import to_markdown
 from chatserver.copies.foreign.packs import Pack, base_of
 from chatserver.copies.foreign.people import People
 from chatserver.copies.foreign.report import Report
 from chatserver.copies.foreign.rooms import named
+from chatserver.formatting import emoji
+from chatserver.formatting.mrkdwn import to_markdown
 from chatserver.model import RoomKind, RoomRole, ServerRole
 
 LISTS = {

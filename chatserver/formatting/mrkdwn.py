@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable
 
-from chatserver.copies.foreign import emoji
-from chatserver.copies.foreign.cutting import FENCE
-from chatserver.copies.foreign.marks import outside_code, single_marks
+from chatserver.formatting import emoji
+from chatserver.formatting.marks import FENCE, outside_code, single_marks
 
 _TOKEN = re.compile(r"<([^<>\n]+)>")
 _ADDRESS = re.compile(r"(https?|mailto):", re.IGNORECASE)
