@@ -37,13 +37,14 @@ class Collecting:
             if id
         ]
         messages = await service.history.standing(wanted)
-        told = set()
+        told: set[str] = set()
         for event in there:
             members = rooms[event.room]
             entries = dict(_entries(event, messages, members))
             if isinstance(event, MessagePosted) and event.thread is not None:
-                told_there = await self._of_thread(event, event.thread, messages, members)
+                told_there, begun = await self._of_thread(event, event.thread, messages, members)
                 entries = told_there | entries
+                told |= begun
             for user, entry in entries.items():
                 if user != entry.by and members.role(user) is not None:
                     await self._book.add(user, event.seq, entry)
@@ -53,19 +54,23 @@ class Collecting:
 
     async def _of_thread(
         self, event: MessagePosted, thread: str, messages: Messages, room: Room
-    ) -> dict[str, Entry]:
-        """What those are told who follow the thread; it also notes who does from now on."""
+    ) -> tuple[dict[str, Entry], set[str]]:
+        """What those are told who follow the thread, and who (user ids) does from now on, which is noted."""
         root = messages.get((event.room, thread))
         if root is None:
-            return {}
+            return {}, set()
         begin = self._following.begin
-        await begin(root.author.id, thread, root.seq)
-        await begin(event.author.id, thread, event.seq, writes=True)
+        begun = set()
+        if await begin(root.author.id, thread, root.seq):
+            begun.add(root.author.id)
+        if await begin(event.author.id, thread, event.seq, writes=True):
+            begun.add(event.author.id)
         for user in event.mentions[:MOST_MENTIONED]:
-            if room.role(user) is not None:
-                await begin(user, thread, event.seq)
+            if room.role(user) is not None and await begin(user, thread, event.seq):
+                begun.add(user)
         entry = _entry(Kind.THREAD, event)
-        return dict.fromkeys(await self._following.followers(thread, MOST_FOLLOWERS), entry)
+        followers = await self._following.followers(thread, MOST_FOLLOWERS)
+        return dict.fromkeys(followers, entry), begun
 
 
 def _thread(event: AnyEvent) -> str | None:

@@ -33,17 +33,23 @@ class Following:
         """What is noted is kept for so many seconds."""
         self._records, self._seconds = context.expiring, seconds
 
-    async def begin(self, user: str, thread: str, seq: int, *, writes: bool = False) -> None:
-        """Follow from the event `seq` on, unless the user has chosen; one who `writes` follows whatever was before."""
+    async def begin(self, user: str, thread: str, seq: int, *, writes: bool = False) -> bool:
+        """Follow from the event `seq` on, unless the user has chosen; one who `writes` follows whatever was before.
+
+        Returns whether the user did not follow before.
+        """
+        is_new = False
 
         def change(state: State | None) -> State | None:
+            nonlocal is_new
+            is_new = state is None or not state.follows
             if state is None:
                 return State(follows=True, since=seq)
             if not writes or seq <= state.since:
                 return None
             return msgspec.structs.replace(state, follows=True, since=seq)
 
-        await self._change(user, thread, change)
+        return await self._change(user, thread, change) and is_new
 
     async def set(self, user: str, thread: str, follows: bool, seq: int) -> None:
         """As the user says after the event `seq`."""

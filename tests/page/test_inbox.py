@@ -111,5 +111,6 @@ def test_replies_in_a_thread_that_one_follows_are_listed_until_they_are_read_the
     expect(entry).not_to_contain_text("new")
     mia.page.keyboard.press("Escape")
     leave = mia.page.get_by_test_id("place-inbox.follow")
+    expect(leave).to_have_attribute("aria-label", "Stop following this thread")
     leave.click()
     expect(leave).to_have_attribute("aria-label", "Follow this thread")

@@ -369,6 +369,24 @@ async def test_whoever_leaves_a_thread_hears_no_more_of_it_until_they_write_ther
         await until(lambda: _newest(ada, "Three"))
 
 
+async def test_who_follows_a_thread_from_a_reply_on_is_told_once_it_is_noted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        root = await ada.post(room, "Root")
+        told: list[str] = []
+        monkeypatch.setattr(chat.service.hub, "tell_user", lambda user, notice: told.append(user))
+        await reply(chat, ben, room, "Ben follows", root)
+        await until(lambda: ben.id in told)
+        assert (await ben.call("inbox.follow", message=root.id))["following"] is True
+        await reply(chat, ben, room, "Ben goes on", root)
+        await until(lambda: _newest(ada, "Ben goes on"))
+        await until(lambda: told.count(ada.id) == 2)
+        assert told.count(ben.id) == 1
+
+
 async def test_whoever_is_mentioned_without_being_there_does_not_follow() -> None:
     async with running("inbox") as chat:
         ada, ben, cat = [await chat.user(name) for name in ("ada", "ben", "cat")]

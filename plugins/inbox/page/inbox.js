@@ -41,11 +41,13 @@ export default function begin(page) {
 
 function followThreads(page) {
   let open = { thread: null, following: false };
+  let turn = 0; // the last question counts, whichever answer comes last
 
   /** Learns whether a thread is followed; with `following`, has it be so, or not. */
   async function ask(thread, following = undefined) {
+    const own = ++turn;
     const answer = await page.call("follow", { message: thread, following });
-    if (open.thread !== thread || open.following === answer.following) return;
+    if (own !== turn || open.thread !== thread || open.following === answer.following) return;
     open = { thread, following: answer.following };
     page.relabel();
   }
@@ -62,6 +64,7 @@ function followThreads(page) {
     },
     run: ({ thread }) => ask(thread, !open.following),
   });
-  // Who replies follows the thread from then on.
-  page.onThreadRead(({ thread, seq }) => page.call("read", { thread, seq }).then(() => ask(thread)).catch(() => {}));
+  page.onThreadRead(({ thread, seq }) => void page.call("read", { thread, seq }).catch(() => {}));
+  // Who replies follows the thread from then on; the server tells when it has seen the reply.
+  page.hear("changed", () => void (open.thread && ask(open.thread).catch(() => {})));
 }
