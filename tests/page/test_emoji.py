@@ -9,7 +9,10 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.page.people import Person, PersonFactory, Server
+from tests.page.waiting import until
 from tests.plugins.pictures import gif, png
+
+HAS_WAVY = """() => document.querySelector("chat-app").places.in("message.emoji/v1").some(({ pictures }) => pictures.wavy)"""
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,7 @@ def test_one_is_chosen_for_a_message_and_as_a_reaction(
     ben = person(server).sign_up("ben", "Ben")
     page = ben.page
     ben.create_room("Chosen")
+    until(page, HAS_WAVY)
     composer = page.get_by_test_id("composer")
     composer.fill("Bye ")
     page.get_by_test_id("emoji").click()

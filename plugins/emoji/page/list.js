@@ -21,7 +21,7 @@ export function show(page, element) {
   const submit = make("button", { className: "primary", textContent: page.t("add") });
   const form = make(
     "form",
-    { className: "emoji-form", onsubmit: (event) => void add(event) },
+    { className: "emoji-form", hidden: true, onsubmit: (event) => void add(event) }, // until it is known how large one may be
     field(page.t("picture"), file, sizes),
     field(page.t("name"), name, make("small", { className: "muted", textContent: page.t("nameHint") })),
     fault,
