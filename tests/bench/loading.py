@@ -34,7 +34,7 @@ WATCH = """(() => {
 
 
 class Loaded(dict[str, Any]):
-    """`paint`, `rooms` and `message` are milliseconds from the navigation on; `requests` and `bytes` count until then."""
+    """`paint`, `rooms` and `message` are milliseconds from the navigation on; `requests` and `bytes` count until both are there."""
 
 
 def prepare(person: Person, rooms: int = ROOMS) -> str:
@@ -70,27 +70,33 @@ def visit(
     """Open the page at a room over the slow network; one that `stays` is open until the browser keeps its files."""
     page = context.new_page()
     page.add_init_script(WATCH % rooms)
-    seen = _slow_down(context, page, latency)
+    answers = _slow_down(context, page, latency)
     page.goto(f"{url}/#room={room}", wait_until="commit")
     expect(page.get_by_test_id("room")).to_have_count(rooms)
     expect(page.get_by_test_id("message")).to_be_visible()
-    until_then = dict(seen)
     page.wait_for_timeout(100)  # the next frame notes it
-    rooms_at, message_at = page.evaluate("[window.roomsAt, window.messageAt]")
+    begun, rooms_at, message_at = page.evaluate(
+        "[performance.timeOrigin, window.roomsAt, window.messageAt]"
+    )
     paint = page.evaluate(
         "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
     )
     page.wait_for_timeout(2000)  # what the page keeps for the next visit
-    loaded = Loaded(paint=paint, rooms=rooms_at, message=message_at, **until_then)
+    # By the browser's clock: what is loaded later may be here by the time that this process looks.
+    sizes = [size for at, size in answers if at <= begun + max(rooms_at, message_at)]
+    loaded = Loaded(
+        paint=paint, rooms=rooms_at, message=message_at, requests=len(sizes), bytes=sum(sizes)
+    )
     if stays:
         page.evaluate("navigator.serviceWorker.ready.then(() => null)")
     page.close()
     return loaded
 
 
-def _slow_down(context: BrowserContext, page: Page, latency: float) -> dict[str, int]:
-    """Emulate the network; the counts grow as answers come."""
-    seen = {"requests": 0, "bytes": 0}
+def _slow_down(context: BrowserContext, page: Page, latency: float) -> list[tuple[float, int]]:
+    """Emulate the network; the list grows as answers come: when each was complete (Unix ms), and its bytes."""
+    answers: list[tuple[float, int]] = []
+    ahead: list[float] = []  # seconds by which the clock of day is ahead of that of events
     session = context.new_cdp_session(page)
     session.send("Network.enable")
     session.send(
@@ -103,13 +109,17 @@ def _slow_down(context: BrowserContext, page: Page, latency: float) -> dict[str,
         },
     )
 
+    def asked(event: dict[str, Any]) -> None:
+        ahead.append(event["wallTime"] - event["timestamp"])
+
     def finished(event: dict[str, Any]) -> None:
         if event["encodedDataLength"]:
-            seen["requests"] += 1
-            seen["bytes"] += int(event["encodedDataLength"])
+            at = (event["timestamp"] + ahead[0]) * 1000
+            answers.append((at, int(event["encodedDataLength"])))
 
+    session.on("Network.requestWillBeSent", asked)
     session.on("Network.loadingFinished", finished)
-    return seen
+    return answers
 
 
 @click.command()
