@@ -316,6 +316,7 @@ def test_a_file_that_was_attached_without_a_network_outlasts_the_tab(
     aya.expected.append(AWAY)
     aya.create_room("Far")
     page = aya.page
+    expect(page.get_by_role("button", name="Attach files")).to_be_visible()
     aya.context.set_offline(True)
     expect(page.get_by_test_id("connection-status")).to_contain_text("You are offline.")
     with page.expect_file_chooser() as chosen:
@@ -339,13 +340,13 @@ def test_a_file_that_was_attached_without_a_network_outlasts_the_tab(
     assert page.request.get(f"{server.url}{address}").body() == b"from afar"
 
 
-COUNT_FILES = """async () => {
+KEPT = """async (name) => {
   const open = indexedDB.open("chatserver");
   const database = await new Promise((resolve) => (open.onsuccess = () => resolve(open.result)));
-  const asked = database.transaction("files").objectStore("files").count();
-  const count = await new Promise((resolve) => (asked.onsuccess = () => resolve(asked.result)));
+  const asked = database.transaction(name).objectStore(name).getAll();
+  const found = await new Promise((resolve) => (asked.onsuccess = () => resolve(asked.result)));
   database.close();
-  return count;
+  return found;
 }"""
 NO_ROOM_FOR_FILES = """{
   const put = IDBObjectStore.prototype.put;
@@ -359,6 +360,7 @@ NO_ROOM_FOR_FILES = """{
 def attach_offline(person: Person) -> None:
     page = person.page
     person.expected += ["ERR_", "WebSocket connection to", "Failed to fetch dynamically"]
+    expect(page.get_by_role("button", name="Attach files")).to_be_visible()
     person.context.set_offline(True)
     expect(page.get_by_test_id("connection-status")).to_contain_text("You are offline.")
     with page.expect_file_chooser() as chosen:
@@ -373,7 +375,8 @@ def test_a_file_of_a_draft_outlasts_the_tab(person: PersonFactory, server: Serve
     aya.create_room("Drafts")
     attach_offline(aya)
     aya.page.get_by_test_id("composer").press_sequentially("look")
-    until(aya.page, f"async () => (await ({COUNT_FILES})()) === 1")
+    until(aya.page, f"async () => (await ({KEPT})('files')).length === 1")
+    until(aya.page, f"async () => (await ({KEPT})('drafts'))[0]?.text === 'look'")
     expect(aya.page.get_by_test_id("files-unkept")).to_be_empty()
     aya.page.close()
     aya.context.set_offline(False)
@@ -389,7 +392,7 @@ def test_a_file_of_a_draft_outlasts_the_tab(person: PersonFactory, server: Serve
     expect(page.get_by_test_id("message")).to_have_attribute("data-state", "posted")
     address = page.get_by_role("link", name="far.txt (9 bytes)").get_attribute("href")
     assert page.request.get(f"{server.url}{address}").body() == b"from afar"
-    until(page, f"async () => (await ({COUNT_FILES})()) === 0")
+    until(page, f"async () => (await ({KEPT})('files')).length === 0")
 
 
 def test_a_file_for_which_the_browser_has_no_room_is_said_to_end_with_the_page(

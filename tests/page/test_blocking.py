@@ -8,10 +8,11 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.page.people import AWAY, PASSWORD, Person, PersonFactory, Server
 from tests.page.test_accessibility import findings
-from tests.page.test_browser import fresh
+from tests.page.test_browser import fresh, seen_typing
 from tests.page.test_offline import HIDE, READ
 from tests.page.tools import axe_script
 from tests.page.waiting import has_focus
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
@@ -190,8 +191,7 @@ def test_nothing_tells_of_somebody_blocked_in_any_tab(
         row.click()
     rex.page.goto(f"{rex.url}/#room={room}")
     rex.connected()
-    rex.page.get_by_test_id("composer").press_sequentially("I am ")
-    expect(other.get_by_test_id("typing")).to_have_text("Rex is typing…")
+    seen_typing(rex, other)
 
     aya.page.bring_to_front()
     aya.page.get_by_test_id("people").click()
@@ -237,13 +237,13 @@ def test_a_direct_room_with_somebody_blocked_offers_to_unblock_instead_of_writin
     expect(page.get_by_test_id("composer")).to_have_count(0)
     has_focus(page, "room-menu")
     expect(messages(page).first).to_contain_text(FOLDED)
-    actions = page.locator(".actions button")
+    own = page.locator(".actions button:not([data-testid^=place-])")  # some of plugins come later
     messages(page).first.focus()
-    expect(actions).to_have_count(2)
+    expect(own).to_have_count(1)
     expect(page.get_by_role("button", name="Report message")).to_be_visible()
     expect(page.get_by_role("button", name="Copy link")).to_be_visible()
     messages(page).last.focus()
-    expect(actions).to_have_count(2)  # one's own can be deleted
+    expect(own).to_have_count(2)  # one's own can be deleted
     expect(page.get_by_role("button", name="Delete")).to_be_visible()
     page.get_by_test_id("room-menu").click()
     expect(page.get_by_test_id("unblock")).to_be_visible()
@@ -307,11 +307,7 @@ def test_somebody_blocked_stays_so_without_a_server_and_a_search_shows_no_text_o
     expect(page.get_by_test_id("found-message")).not_to_contain_text("found and folded")
     page.keyboard.press("Escape")
     page.evaluate(HIDE)
-    for _ in range(600):
-        (state,) = page.evaluate(READ)["state"]
-        if state["blocked"]:
-            break
-        page.wait_for_timeout(100)
+    wait_until(lambda: any(state["blocked"] for state in page.evaluate(READ)["state"]))
     aya.expected.append(AWAY)
     aya.context.route("**/api/v1/**", lambda route: route.abort())
     aya.context.route_web_socket(re.compile("/ws$"), lambda socket: socket.close(code=1011))

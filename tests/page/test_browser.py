@@ -62,10 +62,21 @@ def test_markup_in_a_message_is_text(two: tuple[Person, Person, str]) -> None:
     assert ben.page.locator("message-list img, message-list script").count() == 0
 
 
+def seen_typing(writer: Person, reader: Page) -> None:
+    """Somebody types until the other page shows it, which it does for a few seconds after a key."""
+    composer, line = writer.page.get_by_test_id("composer"), reader.get_by_test_id("typing")
+    name = writer.page.get_by_test_id("my-name").inner_text()
+
+    def is_shown() -> bool:
+        composer.press_sequentially("l")
+        return line.inner_text() == f"{name} is typing…"
+
+    wait_until(is_shown)
+
+
 def test_typing_is_shown_until_the_message_comes(two: tuple[Person, Person, str]) -> None:
     aya, ben, _ = two
-    aya.page.get_by_test_id("composer").press_sequentially("Hel")
-    expect(ben.page.get_by_test_id("typing")).to_have_text("Aya is typing…")
+    seen_typing(aya, ben.page)
     expect(aya.page.get_by_test_id("typing")).to_have_text("")
     aya.say("Hello")
     ben.sees("Hello")

@@ -141,6 +141,8 @@ def test_two_tabs_have_one_draft(person: PersonFactory, server: Server) -> None:
     aya.create_room("Tabs")
     second = aya.new_page()
     second.goto(aya.page.url)
+    expect(second.get_by_test_id("connection-status")).to_have_attribute("data-status", "open")
+    composer_has(second, "")
     aya.page.get_by_test_id("composer").press_sequentially("once")
     composer_has(second, "once")
     second.get_by_test_id("send").click()

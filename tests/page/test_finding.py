@@ -10,7 +10,7 @@ from playwright.sync_api import WebSocketRoute, expect
 
 from tests.page.people import PASSWORD, PersonFactory, Server
 from tests.page.test_browser import fresh
-from tests.page.waiting import has_focus, until
+from tests.page.waiting import has_focus, until, until_told
 
 pytestmark = pytest.mark.long
 
@@ -290,6 +290,7 @@ def test_lists_have_a_look_while_they_load_and_say_what_failed(
     expect(rooms).to_have_attribute("aria-busy", "true")
     expect(rooms.locator(".skeleton")).to_have_count(5)
     expect(page.get_by_test_id("directory-rooms-status")).to_have_text("Searching…")
+    until_told(page, lambda: held)
     held[0]()
     expect(page.get_by_test_id("directory-rooms-status")).to_have_text("The store is on holiday.")
     expect(rooms.locator(".skeleton")).to_have_count(0)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.page.people import Person, Server
+from tests.page.waiting import NOTE_TEXT, until, until_told
 
 pytestmark = pytest.mark.long
 
@@ -162,8 +163,9 @@ def test_code_is_copied(two: tuple[Person, Person]) -> None:
     aya.post_over_http(["```\na  <b>\n\tb\n```"])
     expect(last(ben.page).locator("pre")).to_contain_text("<b>")
     button = last(ben.page).get_by_test_id("copy-code")
+    button.evaluate(NOTE_TEXT)
     button.click()
-    expect(button).to_have_text("Copied")
+    until(ben.page, "() => window.noted === 'Copied'")
     assert ben.page.evaluate("() => navigator.clipboard.readText()") == "a  <b>\n\tb"
 
 
@@ -184,7 +186,7 @@ def test_rows_that_are_drawn_before_the_parser_is_here_keep_their_place(
     cleo.page.evaluate(TWO_FRAMES)  # by then the list knows where one reads
     top = "(node) => node.getBoundingClientRect().top"
     before = row.evaluate(top)
-    assert waiting
+    until_told(cleo.page, lambda: waiting)
     for route in waiting:
         route.continue_()
     expect(row.get_by_role("listitem").first).to_have_text("a")

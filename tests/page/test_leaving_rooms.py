@@ -6,8 +6,11 @@ from playwright.sync_api import Page, expect
 from tests.page.people import PersonFactory, Server
 from tests.page.test_accessibility import findings
 from tests.page.tools import axe_script
+from tests.page.waiting import until
 
 pytestmark = pytest.mark.long
+
+OWNS = "(room) => document.querySelector('chat-app').store.room(room).role === 'owner'"
 
 
 def leave(page: Page) -> None:
@@ -33,7 +36,9 @@ def test_the_only_owner_hands_the_room_over(person: PersonFactory, server: Serve
     expect(aya.page.get_by_test_id("welcome")).to_be_visible()
     aya.open_room("Heritage")
     expect(aya.page.get_by_test_id("join-room")).to_be_visible()
-    # Ben owns it now, and is alone in it.
+    # Ben owns it now, as his page knows once it is told, and is alone in it.
+    room = ben.page.locator("room-view").get_attribute("data-room")
+    until(ben.page, OWNS, room)
     leave(ben.page)
     expect(ben.page.get_by_test_id("ask")).to_contain_text("invite somebody")
     ben.page.keyboard.press("Escape")

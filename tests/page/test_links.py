@@ -6,6 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.page.people import PASSWORD, Person, PersonFactory, Server
 from tests.page.test_accessibility import findings
 from tests.page.tools import axe_script
+from tests.page.waiting import NOTE_TEXT, until
 
 pytestmark = pytest.mark.long
 
@@ -48,8 +49,9 @@ def test_a_link_that_is_sent_opens_in_the_page_and_from_cold(
     ben.join_room("Links")
     meant, message = said(aya, "the one that is meant")
     meant.hover()
+    aya.page.locator("notice-list").evaluate(NOTE_TEXT)
     meant.get_by_role("button", name="Copy link").click()
-    expect(aya.page.get_by_text("The link is copied.")).to_be_visible()
+    until(aya.page, "() => window.noted === 'The link is copied.'")
     link = aya.page.evaluate(COPIED)
     assert link == f"{server.url}/m/{message}"
     aya.post_over_http(BODIES)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.people import Person, PersonFactory, Server
+from tests.page.waiting import until
 from tests.plugins.mailserver import MailServer, mail_server
 from tests.waiting import wait_until
 
@@ -86,11 +87,12 @@ def test_mails_are_chosen_and_kept_with_the_account(
     assert wish(aya) == "daily 08:00 Asia/Tokyo"
     at.fill("21:30")
     at.blur()
-    page.wait_for_function(
+    until(
+        page,
         """async () => {
           const told = await (await fetch("/api/v1/me/preferences")).json();
           return told.account["page.notify.mail"] === "daily 21:30 Asia/Tokyo";
-        }"""
+        }""",
     )
     page.reload()
     expect(when).to_have_value("daily")

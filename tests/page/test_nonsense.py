@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.page.people import Person, PersonFactory, Server
+from tests.page.test_offline import written
 from tests.page.test_outbox import all_posted, log_of, status, write
 
 pytestmark = pytest.mark.long
@@ -67,13 +68,7 @@ def test_a_proxy_that_answers_with_a_page_of_its_own_loses_nothing(
     write(aya.page, "before")
     all_posted(aya.page, ["before"])
     page = aya.page
-    page.evaluate(
-        """() => {
-          Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
-          document.dispatchEvent(new Event("visibilitychange"));
-          delete document.visibilityState;
-        }"""
-    )
+    written(page, "before")
     proxy.is_away = True
     page.reload()
     expect(page.get_by_test_id("message-body")).to_have_text(["before"])

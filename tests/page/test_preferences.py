@@ -9,6 +9,7 @@ from tests.page.people import PASSWORD, Person, PersonFactory, Server
 from tests.page.test_browser import fresh
 from tests.page.test_offline import HIDE, READ
 from tests.page.test_side_bar import many_rooms, row
+from tests.page.waiting import until_told
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -161,7 +162,7 @@ def test_a_muted_room_is_quiet_but_for_mentions(
             for each in (muted, row(page, plain))
         ]
         assert colours[0] != colours[1]
-    assert other.page.title() == f"(1) {title}"
+    expect(other.page).to_have_title(f"(1) {title}")
     choose(other.page, room, "Unmute")
     for page in (aya.page, other.page):
         expect(row(page, room).get_by_test_id("unread")).to_have_text("2")
@@ -235,6 +236,7 @@ def test_a_refused_change_is_put_back_with_its_reason(aya: Person) -> None:
     aya.connected()
     choose(page, room, "Add to favourites")
     expect(group(page, "Favourites").get_by_test_id("room")).to_have_text([room])  # at once
+    until_told(page, lambda: held)
     socket, asked = held[0]
     error = {"code": "limit.rate", "message": "", "retry": "later", "after_ms": 1000}
     socket.send(json.dumps({"re": asked, "err": error}))

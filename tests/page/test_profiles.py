@@ -81,6 +81,7 @@ def test_a_private_talk_begins_at_the_card_and_somebody_is_blocked_there(
     shown = card(ben.page)
     shown.get_by_test_id("person-talk").click()
     expect(ben.page.get_by_test_id("person-card")).to_have_count(0)
+    ben.in_room("Aya")
     ben.say("Milk or lemon?")
     aya.page.get_by_test_id("room").filter(has_text="Ben").click()
     aya.sees("Milk or lemon?")
@@ -99,6 +100,7 @@ def test_by_keyboard_and_ones_own_card_leads_to_the_settings(two: tuple[Person, 
     row.focus()
     row.press("p")
     shown = aya.page.get_by_test_id("person-card")
+    expect(shown.get_by_test_id("person-edit")).to_be_visible()
     expect(shown.get_by_test_id("person-talk")).to_have_count(0)
     aya.page.keyboard.press("Escape")
     expect(row).to_be_focused()
@@ -112,7 +114,6 @@ def test_staff_clears_a_profile(owner: Person, two: tuple[Person, Person]) -> No
     said = {"title": "Rude words"}
     answer = aya.context.request.patch(f"{aya.url}/api/v1/me/profile", data=said)
     assert answer.ok, answer.text()
-    owner.page.get_by_test_id("account").click()
     found(owner.page, aya.username)
     row = owner.page.get_by_test_id("user").filter(has_text=aya.username)
     row.get_by_test_id("user-more").locator("summary").click()

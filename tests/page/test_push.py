@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.people import Person, PersonFactory, Server
+from tests.page.waiting import until
 
 pytestmark = pytest.mark.long
 # The Chromium of tests has no push service and shows no notices; what they would answer is put in their place.
@@ -56,6 +57,7 @@ def test_a_device_is_switched_on_listed_and_switched_off(
     row = page.locator(".push-devices li")
     expect(row).to_contain_text("this device")
     texts.uncheck()
+    until(page, "async () => !(await (await fetch('/api/v1/push')).json()).devices[0].texts")
     page.reload()
     expect(here).to_be_checked()
     expect(texts).not_to_be_checked()
@@ -99,10 +101,10 @@ def test_hours_without_notices_and_words_are_kept_with_the_account(
     dan = person(server, timezone_id="Asia/Tokyo").sign_up("dan", "Dan")
     page = dan.page
     opened(page)
-    until, on = page.get_by_test_id("quiet-until"), page.get_by_test_id("quiet-on")
+    pause, on = page.get_by_test_id("quiet-until"), page.get_by_test_id("quiet-on")
     expect(page.get_by_test_id("quiet-end")).to_be_hidden()
     page.get_by_test_id("quiet.hour").click()
-    expect(until).to_contain_text("Nothing is shown until")
+    expect(pause).to_contain_text("Nothing is shown until")
     expect(page.get_by_test_id("quiet-from")).to_be_hidden()
     on.check()
     page.get_by_test_id("quiet-from").fill("21:30")
@@ -123,4 +125,4 @@ def test_hours_without_notices_and_words_are_kept_with_the_account(
     expect(page.get_by_test_id("quiet-from")).to_have_value("21:30")
     expect(page.get_by_test_id("told-words")).to_have_value("cake\n会議\ntea")
     page.get_by_test_id("quiet-end").click()
-    expect(until).not_to_contain_text("Nothing is shown until")
+    expect(pause).not_to_contain_text("Nothing is shown until")

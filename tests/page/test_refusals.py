@@ -204,6 +204,7 @@ def test_that_the_server_is_away_is_told_until_it_is_back(
     hugo.expected.append(AWAY)
     page = hugo.page
     hugo.context.set_offline(True)
+    expect(page.get_by_test_id("connection-status")).to_contain_text("You are offline.")
     row = page.get_by_test_id("message")
     row.hover()
     row.get_by_role("button", name="👍").first.click()

@@ -72,12 +72,12 @@ def test_it_comes_at_its_time(person: PersonFactory, server: Server) -> None:
     page.get_by_role("button", name="ほかの送信方法").click()
     page.get_by_role("menuitem", name="日時を指定して送信").click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    # A field for minutes cannot say "in two seconds".
+    # A field for minutes cannot say "in ten seconds".
     page.evaluate(
         """() => {
           const input = document.querySelector("dialog input[type=datetime-local]");
           input.step = "1";
-          const soon = new Date(Date.now() + 3000 - new Date().getTimezoneOffset() * 60000);
+          const soon = new Date(Date.now() + 10_000 - new Date().getTimezoneOffset() * 60000);
           input.value = soon.toISOString().slice(0, 19);
         }"""
     )

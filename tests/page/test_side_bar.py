@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.page.people import Person, PersonFactory, Server
 from tests.page.test_browser import fresh
-from tests.page.waiting import until
+from tests.page.waiting import until, until_told
 
 pytestmark = pytest.mark.long
 
@@ -189,6 +189,7 @@ def test_bars_stand_there_until_the_rooms_are_known(person: PersonFactory, serve
     expect(page.get_by_test_id("rooms-loading")).to_be_visible()
     expect(page.get_by_test_id("room-list")).to_have_attribute("aria-busy", "true")
     expect(page.get_by_text("No rooms yet.")).to_be_hidden()
+    until_told(page, lambda: held)
     page.evaluate("window.goOn()")
     expect(page.get_by_test_id("rooms-loading")).to_be_hidden()
     expect(page.get_by_test_id("room").first).to_be_visible()

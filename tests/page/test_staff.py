@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.people import PASSWORD, Person, PersonFactory, Server
 from tests.page.test_settings import opened
@@ -225,20 +225,25 @@ def test_staff_deletes_a_public_room(person: PersonFactory, server: Server, owne
     expect(lee.page.get_by_test_id("room-title")).to_have_text("Lasting")
 
 
-def test_staff_sees_health_backups_and_storage(server: Server, owner: Person) -> None:
-    page = owner.page
+def health_without_backup(page: Page, server: Server) -> Locator:
+    """The health of a server that has no backup yet."""
+    health = page.get_by_test_id("status-health")
 
     def tells_of_no_backup() -> bool:
-        shutil.rmtree(
-            server.log.parent / "data/backups", ignore_errors=True
-        )  # one is made in a minute
+        # One is made in a minute.
+        shutil.rmtree(server.log.parent / "data/backups", ignore_errors=True)
         opened(page, "profile")
         opened(page, "status")
-        health = page.get_by_test_id("status-health")
         expect(health).not_to_be_empty()
         return "There is no backup in" in health.inner_text()
 
     wait_until(tells_of_no_backup)
+    return health
+
+
+def test_staff_sees_health_backups_and_storage(server: Server, owner: Person) -> None:
+    page = owner.page
+    health_without_backup(page, server)
     expect(page.get_by_test_id("status-backups")).to_contain_text("Made every24 h")
     expect(page.get_by_test_id("status-storage")).to_contain_text("memory")
     expect(page.get_by_test_id("status-storage")).to_contain_text("free")
@@ -269,8 +274,7 @@ def test_the_pages_speak_japanese(person: PersonFactory, server: Server, owner: 
     page = owner.page
     page.get_by_test_id("settings-profile").click()
     page.get_by_test_id("settings-page").get_by_test_id("language").select_option("ja")
-    page.goto(f"{server.url}/#settings=status")
-    health = page.get_by_test_id("status-health")
+    health = health_without_backup(page, server)
     expect(health).to_contain_text("バックアップが設定されていますが、まだ一つもありません。")
     expect(health).to_contain_text("There is no backup in")
     expect(page.get_by_role("link", name="ルーム", exact=True)).to_be_visible()

@@ -98,6 +98,7 @@ def test_search(person: PersonFactory, server: Server) -> None:
     ada = person(server).sign_up("ada-looks", "Ada")
     ada.create_room("Papers")
     ada.say("The needle is here")
+    ada.sees("The needle is here")
     page = ada.page
     page.get_by_test_id("search").click()
     dialog = page.get_by_role("dialog", name="Search messages")

@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, expect
 from chatserver.web.access import COOKIE
 from tests.page.people import Person, PersonFactory, Server
 from tests.page.test_accessibility import findings
+from tests.page.test_browser import NONE_UNREAD
 from tests.page.tools import axe_script
 from tests.page.waiting import has_focus, until
 
@@ -167,6 +168,7 @@ def test_replies_that_are_written_offline_are_sent_once_and_in_order(
     thread = thread_of(aya)
     expect(row_of(thread, "In the train")).to_be_visible()
     aya.context.set_offline(True)
+    expect(aya.page.get_by_test_id("connection-status")).to_contain_text("You are offline.")
     for number in range(3):
         write(thread, f"tunnel {number}")
     expect(row_of(thread, "tunnel 2")).to_have_attribute("data-state", "pending")
@@ -200,6 +202,7 @@ def test_a_room_of_which_almost_all_is_in_threads_fills_and_a_link_leads_into_on
     ben.page.get_by_test_id("jump").click()
     expect(row_of(flow, "subject 29")).to_be_in_viewport()
     expect(ben.page.get_by_test_id("room").get_by_test_id("unread")).to_have_count(0)
+    until(ben.page, f"async () => ({NONE_UNREAD})(await fetch('/api/v1/rooms'))")
     asked.clear()
     ben.page.reload()
     ben.connected()
@@ -252,6 +255,7 @@ def test_what_a_plugin_puts_into_the_head_of_a_thread_hears_how_far_it_is_read(
         }"""
     )
     ben.page.get_by_test_id("thread-replies").click()
+    until(ben.page, "window.told.length === 1")
     ben.page.get_by_role("button", name=f"Follow {root}").click()
     room, _, seq = reply.rpartition("-")
     until(ben.page, "window.told.length === 2")

@@ -1,9 +1,16 @@
 """Waiting for what `expect` does not know. Playwright's own `wait_for_function` is refused by the page's policy when it asks again."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+
+# Keeps the first text that a node gets from now on, which may stay for a few seconds alone, as `window.noted`.
+NOTE_TEXT = """(node) => {
+  window.noted = null;
+  new MutationObserver(() => (window.noted ??= node.textContent)).observe(node, { childList: true });
+}"""
 
 
 def until(page: Page, function: str, argument: Any = None, *, tries: int = 600) -> None:
@@ -13,6 +20,15 @@ def until(page: Page, function: str, argument: Any = None, *, tries: int = 600) 
             return
         page.wait_for_timeout(100)
     pytest.fail(f"never true: {function}")
+
+
+def until_told(page: Page, condition: Callable[[], object], *, tries: int = 600) -> None:
+    """Let the browser tell of its requests and windows until the condition, of Python, is true."""
+    for _ in range(tries):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("the browser never told of it")
 
 
 def has_focus(page: Page, testid: str) -> None:
