@@ -191,6 +191,7 @@ async def test_if_the_new_code_is_broken_the_old_goes_on(
                 await asyncio.to_thread(wait_until, lambda: server.edition() == "1")
             assert visitors.faults == []
             assert await settled(fleet) == []
+        wait_until(server.errors)
         (error,) = server.errors()
         assert error["message"].startswith(f"not restarted, process {old} goes on: ")
         assert wanted in error["message"]

@@ -140,7 +140,7 @@ def test_commands_find_the_old_workers_if_only_some_new_ones_could_start(
         server.are_found()
         go.write_text("")
         assert "the coffee is out" in restart.result().why
-        assert server.editions() == {"1"}
+        wait_until(lambda: server.editions() == {"1"})
         server.are_found()
         server.write("3")
         server.replace()
