@@ -49,9 +49,13 @@ export class RoomHistory {
     if (room?.loaded && room.moreAfter) await this.#load(id, { after: room.next });
   }
 
-  /** A fresh page takes the place of what is here, since events between the two were lost. Resolves with its head. */
+  /**
+   * A fresh page takes the place of what is here, since events between the two were lost: around where one wants to go, or
+   * reads. Resolves with its head.
+   */
   async reload(id) {
-    const around = this.#store.room(id)?.held ?? undefined;
+    const room = this.#store.room(id);
+    const around = room?.wanted ?? room?.held ?? undefined;
     const page = await this.#connection.request("history", { room: id, limit: PAGE, around });
     messagesOf(page); // else what is here stays
     this.#store.forgetMessages(id);

@@ -240,7 +240,10 @@ export class RoomsStore extends EventTarget {
     if (!room) return;
     if (before !== undefined) addBefore(room, page, before);
     else if (after !== undefined) addAfter(room, page, after);
-    else replaceWith(room, page);
+    else {
+      replaceWith(room, page);
+      if (room.restored) Object.assign(room, { restored: false, lastSeq: page.head }); // nothing is of an earlier visit now
+    }
     this.#changed(id);
   }
 

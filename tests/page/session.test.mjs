@@ -606,6 +606,22 @@ test("of a room that went far since, a page is loaded, and only if it is open", 
   assert.deepEqual(open.store.room("r").messages.map(({ seq }) => seq), [499, 500]);
 });
 
+test("where somebody is led before the rooms are known, they stay, however far the room went since", async () => {
+  const { connection, store, session, log } = await opened();
+  session.expire();
+  connection.asked = [];
+  log.head = 500;
+  const pages = new Map([["r", { epoch: "e1", seq: 10, complete: false, messages: [stored(9), stored(10)] }]]);
+  session.start(ME, { me: ME, epoch: "e1", rooms: [{ id: "r", name: "Room", head: 10 }], pages });
+  await session.open("r");
+  connection.answers.history = ({ around }) => ({ messages: [stored(around ?? 500)], head: 500, more_before: true, more_after: Boolean(around) });
+  await session.loadAround("r", 3);
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [3]);
+  assert.deepEqual(connection.of("sub")[0].rooms, { r: 500 });
+});
+
 test("what was kept of another log is dropped", async () => {
   const { store, before } = await restored({ head: 4, epoch: "e2", open: true });
   assert.deepEqual(before, [9, 10]);
