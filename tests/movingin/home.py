@@ -7,16 +7,32 @@ from typing import Any
 from tests.backup.users_files import ENABLED, disk_place
 from tests.faults.server import PASSWORD, ForkedServer
 from tests.forking import ran
+from tests.servers import PATIENT_MS
 
 
 class Home(ForkedServer):
-    """A server with a place for files. Its users get the password of tests by `let_in`."""
+    """A server with a place for files. Its users get the password of tests by `let_in`.
+
+    As a context manager it also demands, at its end, that the server has logged no error.
+    """
 
     def __init__(self, folder: Path, *, store: str = "sqlite", **settings: object) -> None:
         place = disk_place(folder)
         enabled = ",".join((store, *ENABLED, str(place.pop("plugin"))))
         given = {key.replace(".", "__"): value for key, value in place.items()}
+        # A busy machine may stand still for seconds: then calls of 2 s fail, with a log line and status 503.
+        given |= {"plugins__deadline_seconds": 60, f"plugin__{store}__timeout_ms": PATIENT_MS}
         super().__init__(folder, store=store, plugins__enabled=enabled, **given, **settings)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, *trace: object
+    ) -> None:
+        try:
+            if kind is None:
+                assert self.stop() == 0  # in order, so that all is logged
+                assert self.errors() == []
+        finally:
+            super().__exit__(kind, error, *trace)
 
     def moved_in(self, export: Path, form: str, *options: object) -> CompletedProcess[str]:
         """Import an export; what the command printed, and its status."""
