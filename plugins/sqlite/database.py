@@ -161,7 +161,7 @@ class Database:
             result = await self._result(Job(run, is_statement=is_statement), self._writes)
         except StoreUnavailable as error:
             if error.__cause__ and not self._failing:
-                logger.error("cannot write %s: %s", self._path, error.__cause__)
+                logger.error("cannot write %s: %s", self._path, error.reason)
             self._failing = True
             raise
         if self._failing:

@@ -432,7 +432,9 @@ async def test_the_log_does_not_grow_for_ever_beside_readers(
     assert (largest < 1_500_000) is (bound == 1_000_000)
 
 
-async def test_a_held_file_fails_in_time_and_comes_back(io_loop: Any, path: Path) -> None:
+async def test_a_held_file_fails_in_time_and_comes_back(
+    io_loop: Any, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with opened(path, timeout_ms=700) as store:
         await store.append([posted("r", 1)])
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -445,6 +447,7 @@ async def test_a_held_file_fails_in_time_and_comes_back(io_loop: Any, path: Path
             assert time.monotonic() - started < LONGEST_SECONDS
             assert all(isinstance(result, StoreUnavailable) for result in results)
             assert await store.heads(["r"]) == {"r": 1}
+            assert f"cannot write {path}: TimeoutError" in caplog.messages
         await comes_back(store)
         assert (await store.heads(["r"]))["r"] in (1, 2)
 
