@@ -39,7 +39,7 @@ class Browser:
         self.headers: list[dict[str, str]] = []
         self.tried = 0
         self.statuses: list[int] = []  # of the next answers; then 201
-        self.hangs = False
+        self.hangs = False  # its requests are never answered, nor taken
         self.retry_after = ""
 
     def take_keys(self, private: str, auth: str) -> None:
@@ -84,6 +84,7 @@ class PushService:
         self.contact: str | None = None
         self.browsers: dict[str, Browser] = {}
         self._server: HTTPServer | None = None
+        self._stopped = asyncio.Event()
 
     def browser(self) -> Browser:
         path = f"/push/{len(self.browsers)}"
@@ -91,12 +92,14 @@ class PushService:
         return browser
 
     def start(self) -> None:
+        self._stopped.clear()
         pages = Application([("/.*", Handler, {"service": self})])
         self._server = HTTPServer(pages, ssl_options=self._tls)
         self._server.add_sockets(bind_sockets(self.port, "127.0.0.1"))
 
     async def stop(self) -> None:
         if self._server is not None:
+            self._stopped.set()
             self._server.stop()
             await self._server.close_all_connections()
             self._server = None
@@ -107,7 +110,8 @@ class PushService:
         browser = self.browsers[request.path]
         browser.tried += 1
         if browser.hangs:
-            await asyncio.sleep(30)
+            await self._stopped.wait()
+            return
         self._check_sender(request.headers["Authorization"])
         assert request.headers["Content-Encoding"] == "aes128gcm"
         assert int(request.headers["TTL"]) > 0 and len(request.headers["Topic"]) == 32

@@ -274,6 +274,7 @@ async def test_a_device_that_rests_is_not_asked_and_one_user_has_few_turns(
         to_ben, to_cat = await direct(ada, ben, chat), await direct(ada, cat, chat)
         await ada.post(to_ben, "one")
         await until(lambda: busy.tried == 1)
+        await clock.settle()  # it rests once its answer has come
         await ada.post(to_ben, "two")
         for number in range(4):
             await ada.post(to_cat, str(number))
@@ -352,7 +353,7 @@ async def test_a_restart_loses_nothing_and_repeats_nothing(
         phone = await subscribed(ben, service)
         room = await direct(ada, ben, chat)
         await ada.post(room, "before")
-        await until(lambda: len(phone.got) == 1)
+        await until(lambda: len(phone.got) == 1 and is_settled(chat))
     async with pushing(service, late, store="sqlite", clock=clock) as chat:
         await chat.service.messages.post(
             ada.user, await chat.service.rooms.get(room.id), "c1", "in the middle"
@@ -520,14 +521,14 @@ async def test_notices_of_one_user_that_wait_are_bounded(
         ada, ben = await chat.user("ada"), await chat.user("ben")
         await subscribed(ben, service)
         rooms = [await ada.create_room(name, members=[ben]) for name in ("a", "b")]
-        for room in rooms:
-            for number in range(3):
-                await ada.post(room, f"@ben {number}")
 
         async def is_read() -> bool:
             return all(each.lag == 0 for each in await chat._server.consumers.states())
 
-        await until(is_read)
+        for room in rooms:
+            for number in range(3):
+                await ada.post(room, f"@ben {number}")
+            await until(is_read)  # rooms are read at the same time
         assert [key.split("/")[1] for key in await waiting(chat)] == sorted(
             [rooms[0].id, rooms[0].id, rooms[1].id]
         )
