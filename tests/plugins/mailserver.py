@@ -12,7 +12,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
-from tests.servers import free_port
+from tests.servers import START_SECONDS, free_port
 
 PASSWORD = "the mail server's own"
 
@@ -83,7 +83,9 @@ def mail_server(
             )
 
     ssl_context = context if security == "tls" else None
-    controller = Running(found, hostname="localhost", port=0, ssl_context=ssl_context)
+    controller = Running(
+        found, hostname="localhost", port=0, ssl_context=ssl_context, ready_timeout=START_SECONDS
+    )
     controller.port = free_port()
     controller.start()
     found.port = controller.port

@@ -50,7 +50,7 @@ async def test_what_is_no_answer_is_told_from_what_is_none() -> None:
     async def answering(answer: bytes, reader: StreamReader, writer: StreamWriter) -> None:
         command = await reader.readuntil(b"\0")
         if answer and command == b"zINSTREAM\0":
-            await reader.readexactly(9)  # "clean" and the end of the file
+            await reader.readexactly(13)  # "clean" and the end of the file
             writer.write(answer)
             await writer.drain()
 
