@@ -59,6 +59,7 @@ class Client:
         self._token = token
         self._feed = Feed(epoch, positions or {})
         self._is_following = False
+        self._has_left_out = False  # events, since what is missing was asked for the last time
         self._wanted = None if rooms is None else list(rooms)
         self._user: User | None = None
         self._listeners: list[Callable[[Frame], None]] = []
@@ -106,8 +107,9 @@ class Client:
         """
         while True:
             if self._feed.is_behind and self._feed.is_empty:
-                self._feed.is_behind = False
-                self._start(self._follow_again())
+                self._feed.is_behind, self._has_left_out = False, True
+                if not self._is_following:  # else it goes on by itself
+                    self._start(self._follow_again())
             yield await self._feed.next()
 
     def on_notice(self, listener: Callable[[dict[str, Any]], None]) -> None:
@@ -323,14 +325,26 @@ class Client:
         """Ask for what was left out, or is missing; what comes before the answer is ignored, as it comes again."""
         if self._is_following:
             return
-        self._is_following = True
+        self._is_following = self._has_left_out = True
         try:
-            await self._link.ready()
-            await self._follow(dict(self._feed.received))
+            while self._has_left_out:
+                self._has_left_out = False
+                await self._link.ready()
+                await self._follow_patiently()
         except (Refused, Disconnected):
             pass  # the next connection takes up all rooms
         finally:
             self._is_following = False
+
+    async def _follow_patiently(self) -> None:
+        """Follow all rooms from where one is, once the server does not ask to wait any more."""
+        while True:
+            try:
+                return await self._follow(dict(self._feed.received))
+            except Refused as error:
+                if error.after_ms is None:
+                    raise
+                await asyncio.sleep(error.after_ms / 1000)
 
     def _hear(self, frame: Frame) -> None:
         if "author" in frame and "seq" in frame:

@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.protocol.test_http_rooms import post, room_of
 from tests.waiting import until
 
 SECONDS = 60.0  # on a machine that is busy
+CUT_SECONDS = 0.05
 
 
 def client(server: Running, person: Person, **more: Any) -> Client:
@@ -27,15 +28,11 @@ def client(server: Running, person: Person, **more: Any) -> Client:
 async def take(chat: Client, count: int, kind: type = MessagePosted) -> list[Any]:
     """The next events of a kind, which is all but those of other kinds."""
     found: list[Any] = []
-
-    async def read() -> None:
-        async for event in chat.events():
+    async with aclosing(chat.events()) as events:
+        while len(found) < count:
+            event = await asyncio.wait_for(anext(events), SECONDS)
             if isinstance(event, kind):
                 found.append(event)
-            if len(found) == count:
-                return
-
-    await asyncio.wait_for(read(), SECONDS)
     return found
 
 
@@ -152,13 +149,19 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def meanwhile(action: Callable[[], None], pause: float) -> AsyncIterator[None]:
-    """Something is done again and again, in a thread."""
+async def interrupted(proxy: Proxy, progress: Callable[[], object]) -> AsyncIterator[None]:
+    """All connections are cut again and again.
+
+    Where nothing came through between two cuts, as on a busy machine, the next one comes later.
+    """
 
     async def repeat() -> None:
+        pause = CUT_SECONDS
         while True:
+            before = progress()
             await asyncio.sleep(pause)
-            await asyncio.to_thread(action)
+            await asyncio.to_thread(proxy.reset)
+            pause = CUT_SECONDS if progress() != before else 2 * pause
 
     task = asyncio.create_task(repeat())
     try:
@@ -176,10 +179,12 @@ async def test_interruptions_lose_and_repeat_nothing(
     room = await room_of(anna, members=[ben.id])
     url, texts = f"http://127.0.0.1:{proxy.port}", [str(number) for number in range(100)]
     async with Client(url, anna.token) as one, Client(url, ben.token) as other:
-        async with meanwhile(proxy.reset, 0.05):
+        sent: list[str] = []
+        async with interrupted(proxy, lambda: (len(sent), other.positions)):
             reading = asyncio.create_task(take(other, len(texts)))
             for text in texts:
                 await asyncio.wait_for(one.send(room, text), SECONDS)
+                sent.append(text)
                 with suppress(Disconnected):
                     await one.typing(room)
             events = await reading
@@ -314,3 +319,66 @@ async def test_an_event_right_behind_the_answer_is_not_missed(
     monkeypatch.setattr(chat._link, "ask", ask)
     await chat._begin({"epoch": "e"})
     assert (await chat._feed.next()).seq == 4
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Client, list[Any]]]:
+    """A client that follows the room "r" from 3 on, without a server; the answers to `sub` are what a test says."""
+    chat = Client("http://127.0.0.1:1", "token")
+    chat._feed.begin("r", 3)
+    chat._link._ready.set()
+    answers: list[Any] = []
+
+    async def ask(op: str, fields: Mapping[str, Any]) -> Any:
+        await answers.pop(0)(fields["rooms"])
+        return {"rooms": {"r": {"state": "live", "head": 9}}}
+
+    monkeypatch.setattr(chat._link, "ask", ask)
+    yield chat, answers
+    assert answers == []
+
+
+async def test_what_is_missing_is_asked_for_again_when_the_server_says_so(
+    asked: tuple[Client, list[Any]],
+) -> None:
+    chat, answers = asked
+
+    async def refuse(rooms: Mapping[str, int]) -> None:
+        assert rooms == {"r": 3}
+        raise Refused("limit.rate", "You are too fast.", after_ms=1)
+
+    async def send(rooms: Mapping[str, int]) -> None:
+        for seq in (rooms["r"] + 1, rooms["r"] + 2):
+            chat._hear(said("r", seq))
+
+    answers += [refuse, send]
+    chat._hear(said("r", 5))
+    assert [event.seq for event in await take(chat, 2)] == [4, 5]
+    await chat._stop()
+
+
+async def test_what_is_left_out_while_others_are_asked_for_is_asked_for_next(
+    asked: tuple[Client, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "MOST", 1)
+    chat, answers = asked
+    events = chat.events()
+    later: list[asyncio.Task[Any]] = []
+
+    async def read_meanwhile(rooms: Mapping[str, int]) -> None:
+        chat._hear(said("r", 4))
+        chat._hear(said("r", 5))  # which is one too many
+        assert (await anext(events)).seq == 4
+        later.append(asyncio.create_task(anext(events)))  # type: ignore[arg-type]
+        for _ in range(3):  # until it wants what was left out
+            await asyncio.sleep(0)
+
+    async def send(rooms: Mapping[str, int]) -> None:
+        assert rooms == {"r": 4}
+        chat._hear(said("r", 5))
+
+    answers += [read_meanwhile, send]
+    chat._hear(said("r", 5))
+    await until(lambda: later)
+    assert (await asyncio.wait_for(later[0], SECONDS)).seq == 5
+    await chat._stop()
