@@ -37,6 +37,10 @@ from chatserver.testing.clock import FakeClock
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of accounts that live for one test
 ANSWER_SECONDS = 60.0
+# Of plugins' calls, and of those of the stores that come with the server: a machine that runs tests stands still for
+# seconds now and then, and a test that fails then says nothing of a plugin.
+CALL_SECONDS = 30.0
+OWN_STORES = ("sqlite", "mongo", "postgres")
 HEAD = "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n{headers}Content-Length: {length}\r\n\r\n"
 
 
@@ -162,7 +166,8 @@ async def running(
 ) -> AsyncIterator[Chat]:
     """A server with these plugins, on a free port of loopback, with its data in a temporary folder.
 
-    `settings` are further ones by their keys, such as `{"plugins.folder": "local", "plugin.calm.longest": 5}`.
+    `settings` are further ones by their keys, such as `{"plugins.folder": "local", "plugin.calm.longest": 5}`. Time
+    limits of calls are longer than a server's own: a plugin that hangs is noticed after CALL_SECONDS.
     Raises `StartupError` for a plugin or setting that is wrong, and `UndeclaredPower`.
     """
     with tempfile.TemporaryDirectory(prefix="chatserver-") as folder:
@@ -173,10 +178,13 @@ async def running(
             "logging.folder": "",
             "limits.registrations_per_hour": 0,
             "plugins.enabled": [store, "password", *plugins],
+            "plugins.deadline_seconds": CALL_SECONDS,
             # Hashing is not what is tried: the lowest cost that the plugin has.
             "plugin.password.memory_kib": 8,
             "plugin.password.passes": 1,
         }
+        if store in OWN_STORES:
+            given[f"plugin.{store}.timeout_ms"] = int(CALL_SECONDS * 1000)
         loaded = load(overrides=given | dict(settings or {}), environ={})
         denial = Denial(loaded.config)
         with holding(denial):
