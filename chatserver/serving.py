@@ -221,10 +221,10 @@ async def _attended(
     server: Server, loaded: Loaded, port: int, *, dev: bool = False
 ) -> AsyncIterator[None]:
     """A server that listens: watched over, with its background work."""
+    collector = Collector()
+    collector.start()  # looks through all there is, for which nobody waits yet: nothing for the watchdog to report
     watchdog = Watchdog(server.measures, server.plugin_packages())
     watchdog.start()
-    collector = Collector()
-    collector.start()
     sys.setswitchinterval(THREAD_SECONDS)
     host = loaded.config.server.host
     logger.info("chatserver {} serves http://{}:{}", __version__, host, port)

@@ -30,7 +30,8 @@ class Home(ForkedServer):
         try:
             if kind is None:
                 assert self.stop() == 0  # in order, so that all is logged
-                assert self.errors() == []
+                errors = self.errors()
+                assert errors == [], errors
         finally:
             super().__exit__(kind, error, *trace)
 
