@@ -121,10 +121,10 @@ def _styled(text: str, style: object) -> str:
     if not inside or not isinstance(style, Mapping):
         return text
     shown = inside
-    if style.get("code") is True:  # in which no others count
+    if style.get("code"):  # in which no others count
         return text.replace(inside, f"`{inside}`", 1)
     for name, mark in MARKS.items():
-        shown = f"{mark}{shown}{mark}" if style.get(name) is True else shown
+        shown = f"{mark}{shown}{mark}" if style.get(name) else shown
     return text.replace(inside, shown, 1)
 
 

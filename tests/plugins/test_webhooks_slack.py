@@ -50,6 +50,8 @@ def test_texts(payload: dict[str, Any], expected: str) -> None:
         ({"type": "section", "text": {"text": "a"}, "accessory": {"type": "button", "text": {"type": "plain_text", "text": "Open"}, "url": "https://e.org"}}, "a\n[Open](https://e.org)"),
         ({"type": "context", "elements": [{"type": "mrkdwn", "text": "by *ada*"}, {"type": "image", "image_url": "https://e.org/a.png", "alt_text": "x"}, {"type": "plain_text", "text": "today"}]}, "by **ada** today"),
         ({"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "See"}, "url": "https://e.org?a=1&b=2"}, {"type": "button", "text": {"type": "plain_text", "text": "Approve"}}]}, "[See](https://e.org?a=1&b=2)"),
+        ({"type": "header", "text": "2 * 3"}, "2 * 3"),
+        ({"type": "actions", "elements": [{"type": "button", "url": "https://e.org"}, {"type": "button", "text": "Two\nlines", "url": "https://e.org/a|b>c"}]}, "https://e.org/a%7Cb>c"),
         ({"type": "image", "image_url": "https://e.org/a.png", "title": {"type": "plain_text", "text": "Load"}}, "[Load](https://e.org/a.png)"),
     ],
 )  # fmt: skip
@@ -60,8 +62,12 @@ def test_blocks_take_the_place_of_the_text(block: dict[str, Any], expected: str)
 def test_rich_text() -> None:
     item = section(run("one "), {"type": "link", "url": "https://e.org", "text": "link"})
     payload = rich(
-        section(run("bold ", bold=True), run("both", bold=True, italic=True), run(" <plain>", strike=False)),
-        {"type": "rich_text_list", "style": "ordered", "elements": [item, section(run("two"))]},
+        section(
+            run("bold ", bold=True),
+            run("both", bold=True, italic=True),
+            run(" <plain>", strike=False),
+        ),
+        {"type": "rich_text_list", "style": "ordered", "elements": [item, section(run("two\n"))]},
         {"type": "rich_text_list", "style": "bullet", "elements": [section(run("dot"))]},
         {"type": "rich_text_quote", "elements": [run("said\ntwice")]},
         {"type": "rich_text_preformatted", "elements": [run("a *b* <c>")]},
@@ -69,6 +75,7 @@ def test_rich_text() -> None:
             {"type": "emoji", "name": "tada"},
             {"type": "broadcast", "range": "here"},
             {"type": "user", "user_id": "U1"},
+            run(" ", bold=True),
             run(" code", code=True, bold=True),
         ),
     )
@@ -82,7 +89,7 @@ def test_rich_text() -> None:
         "```",
         "a *b* <c>",
         "```",
-        "🎉@hereU1 `code`",
+        "🎉@hereU1  `code`",
     ]
 
 
@@ -90,6 +97,7 @@ def test_attachments() -> None:
     attachment = {
         "fallback": "in short",
         "pretext": "*Alert*",
+        "author_name": "Monitor",
         "title": "Disk full",
         "title_link": "https://e.org/7",
         "text": "on `db1`",
@@ -98,7 +106,7 @@ def test_attachments() -> None:
         "actions": [{"type": "button", "text": "Silence", "url": "https://e.org/s"}],
     }
     assert shown({"attachments": [attachment, {"fallback": "the second"}, {"color": "good"}]}) == (
-        "**Alert**\n[Disk full](https://e.org/7)\non `db1`\n**Free** 1 %\n**Load** 7\n"
+        "**Alert**\nMonitor\n[Disk full](https://e.org/7)\non `db1`\n**Free** 1 %\n**Load** 7\n"
         "[Silence](https://e.org/s)\nthe second"
     )
 
@@ -106,7 +114,7 @@ def test_attachments() -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        *({}, {"text": ""}, {"text": None, "blocks": None, "attachments": None}),
+        *({}, {"text": ""}, {"text": True}, {"text": None, "blocks": None, "attachments": None}),
         *({"text": ["a"]}, {"blocks": "no"}, {"blocks": [1, None, [], {"type": 7}]}),
         *([], "text", 7, None),
         {"blocks": [{"type": "section", "text": {"text": {"text": "deep"}}}]},
@@ -126,6 +134,13 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
         with pytest.raises(ChatError) as caught:
             text_of(body, kind)
         assert caught.value.code == "request.invalid"
+
+
+def test_a_form_of_many_fields_is_refused() -> None:
+    form = urlencode({"payload": '{"text": "one"}'} | {f"field{number}": 1 for number in range(19)})
+    assert text_of(form.encode(), FORM) == "one"
+    with pytest.raises(ChatError, match="expected a message for Slack"):
+        text_of(f"{form}&more=1".encode(), FORM)
 
 
 async def test_a_hook_takes_what_is_meant_for_slack(tmp_path: Path) -> None:
