@@ -11,7 +11,7 @@ import { labelOf, placeButton } from "./plugin-place.js";
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
 
 /**
- * Null if there is nothing to do with the message. In a room that `isClosed` one copies its link and takes back what one
+ * Null if there is nothing to do with the message. In a room that `isClosed` one forwards it, copies its link and takes back what one
  * wrote, moderators delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by
  * `data-do`, for the one listener of the list. In a list of replies none leads to the thread.
  */
@@ -29,7 +29,8 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, is
     .map((item) => placeButton(item, () => about, { label: labelOf(item, about) }));
   const remove = may.has(own ? "delete" : "moderate") && button(t("message.delete"), ICONS.trash, "delete");
   const link = button(t("message.copyLink"), ICONS.link, "link");
-  if (isClosed) return h("div", bar, ...ofPlugins, link, remove);
+  const forward = button(t("message.forward"), ICONS.forward, "forward", "forward", { "aria-keyshortcuts": "f" });
+  if (isClosed) return h("div", bar, ...ofPlugins, forward, link, remove);
   return h(
     "div",
     bar,
@@ -41,6 +42,7 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, is
     ...ofPlugins,
     may.has("post") && button(t("message.reply"), ICONS.reply, "reply"),
     may.has("post") && !isInThread && button(t("thread.reply"), ICONS.thread, "thread", "thread-reply", { "aria-keyshortcuts": "t" }),
+    forward,
     link,
     mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin"),
     own && may.has("edit") && button(t("message.edit"), ICONS.edit, "edit"),

@@ -390,6 +390,8 @@ class MessageList extends View {
         return done(this.#choose(message));
       case "link":
         return done(loaded(import("./message-links.js")).then((part) => part?.copyLink(message.id)));
+      case "forward":
+        return done(this.#openDialog(key, import("./forward-dialog.js"), (part) => part.showForward(this, message)));
       case "person":
         return done(this.#showPerson(message.author, key));
       case "pin":
@@ -411,13 +413,17 @@ class MessageList extends View {
     if (emoji) await this.session.react(room, id, emoji, true);
   }
 
-  /** The row may have been made anew when the card closes: then the focus goes to the new one. */
-  async #showPerson(author, key) {
+  #showPerson(author, key) {
     const { session, store, places } = this;
     const open = (room) => this.dispatchEvent(new CustomEvent("room-opened", { bubbles: true, detail: { room } }));
+    return this.#openDialog(key, import("./person-card.js"), (part) => part.showPerson({ session, store, places, open }, author));
+  }
+
+  /** The row may have been made anew when the dialog closes: then the focus goes to the new one. */
+  async #openDialog(key, loading, show) {
     const before = document.activeElement;
-    const card = (await loaded(import("./person-card.js")))?.showPerson({ session, store, places, open }, author);
-    card?.addEventListener("close", () => before?.isConnected || this.#rows.node(key)?.focus({ preventScroll: true }));
+    const part = await loaded(loading);
+    if (part) show(part).addEventListener("close", () => before?.isConnected || this.#rows.node(key)?.focus({ preventScroll: true }));
   }
 
   async #remove(message, key) {

@@ -142,7 +142,7 @@ function linked(body, places) {
 }
 
 /** A text as nodes: emoji of plugins are pictures in it. */
-function withPictures(text, places) {
+export function withPictures(text, places) {
   return pictured(text, places).map(({ text: alt, src }) => (src ? h("img", { class: "emoji-picture", src, alt, title: alt }) : alt));
 }
 

@@ -20,10 +20,15 @@ export function makeRoomRow({ key, title, room }, choose) {
   const button = h(
     "button",
     { type: "button", class: "room", tabindex: "-1", "data-key": key, "data-room": key, "data-testid": "room", onclick: () => choose(key) },
-    room.other ? avatar({ id: room.other, name: title }) : icon(room.archived ? ICONS.archive : (KIND_ICON[room.kind] ?? ICONS.hash)),
+    room.other ? avatar({ id: room.other, name: title }) : icon(iconOf(room)),
     h("span", { class: "room-name", dir: "auto" }),
   );
   return h("li", {}, button);
+}
+
+/** The drawing that stands for a room without a person's picture. */
+export function iconOf({ archived, kind }) {
+  return archived ? ICONS.archive : (KIND_ICON[kind] ?? ICONS.hash);
 }
 
 /** Writes only what has changed: `isActive` says whether the room is the open one. */

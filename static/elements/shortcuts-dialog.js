@@ -24,6 +24,7 @@ const KEYS = [
     ["keys.rowMenu", ["→"]],
     ["keys.thread", ["T"]],
     ["keys.person", ["P"]],
+    ["keys.forward", ["F"]],
   ]],
   ["keys.writing", [
     ["keys.send", ["Enter"]],

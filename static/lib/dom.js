@@ -91,6 +91,7 @@ export const ICONS = {
   people: "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 19c.6-3.4 3-5 6.5-5s5.900 1.6 6.5 5M16 4.5a3.5 3.5 0 0 1 0 6.2M18 14.3c2 .7 3.200 2.300 3.5 4.7",
   face: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM9 9.500v.5M15 9.500v.5M8 14.500c2 2.500 6 2.500 8 0",
   reply: "M10 6l-6 5 6 5v-3c5 0 8 1 10 5 0-6-4-9-10-9z",
+  forward: "M14 6l6 5-6 5v-3c-5 0-8 1-10 5 0-6 4-9 10-9z",
   edit: "M5 19l1-4L16 5l3 3L9 18z",
   trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
   link: "M10 14a4 4 0 0 0 5.700 0l3-3a4 4 0 0 0-5.700-5.700l-1 1M14 10a4 4 0 0 0-5.700 0l-3 3a4 4 0 0 0 5.700 5.700l1-1",
@@ -117,4 +118,4 @@ export const ICONS = {
 };
 
 /** Those that point along the line, and the other way where lines go from right to left. */
-const POINTING = new Set([ICONS.back, ICONS.send, ICONS.reply, ICONS.leave]);
+const POINTING = new Set([ICONS.back, ICONS.send, ICONS.reply, ICONS.forward, ICONS.leave]);

@@ -56,6 +56,11 @@ export class Sending {
     return this.outbox.add(room, body, posted ? { id: posted } : reply, attached, this.drafts.sent(place.thread ?? room), place);
   }
 
+  /** A message that is no draft: what is being written in the room stays. */
+  forward(room, body) {
+    this.outbox.add(room, body);
+  }
+
   typing(room, now = Date.now()) {
     if (now - (this.#typed.get(room) ?? 0) < TYPING_EVERY_MS) return;
     this.#typed.set(room, now);

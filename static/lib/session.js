@@ -169,6 +169,11 @@ export class Session extends Requests {
     return this.#sending.send(room, body, reply, attached, place);
   }
 
+  /** As `Sending.forward`. */
+  forward(room, body) {
+    this.#sending.forward(room, body);
+  }
+
   /** Messages of the room are here: those of them that were on their way have arrived. */
   arrived(room, messages) {
     this.#sending.onPage(room, messages);

@@ -108,6 +108,7 @@ export default {
   "thread.replies": "{count} replies",
   "thread.new": "New replies",
   "room.pins": "Pinned messages",
+  "message.forward": "Forward…",
   "message.copyLink": "Copy link",
   "message.pin": "Pin",
   "message.unpin": "Unpin",

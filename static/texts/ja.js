@@ -98,6 +98,7 @@ export default {
   "message.delete": "削除",
   "message.deleteConfirm": "このメッセージを削除しますか？",
   "room.pins": "ピン留めされたメッセージ",
+  "message.forward": "転送…",
   "message.copyLink": "リンクをコピー",
   "thread": "スレッド",
   "thread.reply": "スレッドで返信",

@@ -64,6 +64,16 @@ test("subscribes from the heads of the snapshot", async () => {
   assert.deepEqual(connection.of("sub")[0], { op: "sub", rooms: { r: 10 }, epoch: "e1" });
 });
 
+test("what is forwarded to a room leaves its draft as it is", async () => {
+  const { connection, session, log } = await opened();
+  connection.answers.send = () => ({ id: `r-${++log.head}`, seq: log.head });
+  session.drafts.change("r", { text: "still being written" });
+  session.forward("r", "> **Ben**");
+  await settled();
+  assert.deepEqual(connection.of("send").map(({ room, body }) => [room, body]), [["r", "> **Ben**"]]);
+  assert.equal(session.drafts.of("r").text, "still being written");
+});
+
 test("a reply in a thread is sent with it, and what answers it there, too; its draft is that of the thread", async () => {
   const { connection, session, log } = await opened();
   const place = { thread: "r-9", broadcast: true };

@@ -388,6 +388,13 @@ class Tour:
         expect(page.get_by_test_id("ask")).to_be_visible()
         yield "question"
         page.keyboard.press("Escape")
+        own.focus()
+        own.get_by_test_id("forward").press("Enter")
+        expect(page.get_by_test_id("recipient").first).to_be_visible()
+        page.get_by_role("radio", name="Garden").check()
+        expect(page.get_by_test_id("forward-send")).to_be_enabled()
+        yield "forward"
+        page.keyboard.press("Escape")
         theirs = self._message("@olga hello")
         theirs.focus()
         theirs.get_by_test_id("place-reports.report").press("Enter")

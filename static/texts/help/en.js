@@ -15,6 +15,7 @@ export default {
   "help.messages.actions": "Point at a message, or go to it with the arrow keys: you can react, reply, and edit or delete your own. On a phone, tap it.",
   "help.messages.thread": "“Reply in thread” keeps a subject together: its replies stand beside the room. Who writes in a thread is told of new replies.",
   "help.messages.link": "“Copy link” gives you an address that leads to the message, for those who may read it.",
+  "help.messages.forward": "“Forward…” sends a message on to a room or a person, as a quote with its link and your comment.",
   "help.messages.saved": "“Save for later” puts a message on a list that only you see.",
   "help.files": "Files and pictures",
   "help.files.attach": "Drop files on a room, paste them, or use the button beside the text. An upload that was cut off goes on by itself.",

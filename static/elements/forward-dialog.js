@@ -1,0 +1,114 @@
+/**
+ * Forwards a message: to one room or person, with a comment. What is sent is a message of the reader like any other, and
+ * waits in the outbox without a network. It is shown as it will be; files of the original are behind its link alone.
+ */
+
+import { enable, h, icon, ICONS } from "../lib/dom.js";
+import { changeBy } from "../lib/changes.js";
+import { forwarded, MOST_COMMENT_CHARS } from "../lib/forwarding.js";
+import { errorText, t } from "../lib/i18n.js";
+import { linkTo } from "../lib/links.js";
+import { namesMany } from "../lib/mentions.js";
+import { roomTitle } from "../lib/titles.js";
+import { ask, show } from "./dialogs.js";
+import { formatted } from "./formatted.js";
+import "./forwarding-sheet.js";
+import "./later-texts.js";
+import { withPictures } from "./message-row.js";
+import { RecipientChoice } from "./recipient-choice.js";
+import { tellDone } from "./toasts.js";
+import { mayTellMany } from "./wide-mention.js";
+
+const CHANGES_RIGHTS = new Set(["room.changed", "member.changed"]);
+
+/** `message` is one that stands in a room; if it is changed or deleted meanwhile, that counts. Returns the dialog. */
+export function showForward({ session, store, places }, message) {
+  let original = message;
+  const link = linkTo(message.id, location.origin);
+  const error = h("p", { class: "form-error", role: "alert", "data-testid": "forward-error" });
+  const submit = h("button", { class: "primary", disabled: true, "data-testid": "forward-send" }, t("forward.send"));
+  const comment = h("textarea", { rows: "2", dir: "auto", maxlength: String(MOST_COMMENT_CHARS), "data-testid": "forward-comment", oninput: () => draw() });
+  const preview = h("section", { class: "forward-preview", tabindex: "0", "aria-label": t("forward.preview"), "data-testid": "forward-preview" });
+  const notes = h("div", { class: "muted", role: "status", "data-testid": "forward-notes" });
+  const choice = new RecipientChoice({ store, onChange: () => draw(), onEnter: () => comment.focus() });
+  const close = h("button", { class: "round", type: "button", title: t("close"), "aria-label": t("close"), onclick: () => dialog.close() }, icon(ICONS.close));
+  const form = h(
+    "form",
+    { class: "stack", onsubmit: (event) => void onSubmit(event) },
+    h("div", { class: "dialog-head" }, h("h2", { id: "forward-title" }, t("forward.title")), close),
+    choice.node,
+    h("label", { class: "field" }, h("span", {}, t("forward.comment")), comment),
+    preview,
+    notes,
+    error,
+    h("div", { class: "dialog-buttons" }, h("button", { class: "quiet", type: "button", onclick: () => dialog.close() }, t("cancel")), submit),
+  );
+  const dialog = h("dialog", { class: "dialog", "aria-labelledby": "forward-title", "data-testid": "forward-dialog" }, form);
+
+  function draw() {
+    const { body, isCut } = forwarded(original, comment.value, link);
+    submit.disabled = Boolean(original.deleted) || !choice.chosen;
+    error.textContent = original.deleted ? t("message.deleted") : "";
+    preview.replaceChildren(...(original.deleted ? [] : [formatted(body, (text) => withPictures(text, places))]));
+    const said = [isCut && t("forward.cut"), hasMore(original, places) && t("forward.files")].filter(Boolean).join(" ");
+    if (notes.textContent !== said) notes.textContent = said;
+  }
+
+  /**
+   * Whether the reader, if they have to be asked, wants to go on.
+   * @param {{room?: any}} chosen
+   * @param {string} body
+   */
+  async function isSure({ room }, body) {
+    const from = store.room(original.room);
+    if (room?.kind === "public" && from?.kind !== "public" && !(await ask(t("forward.public", { name: roomTitle(room) }), t("forward.send")))) return false;
+    return !room || !namesMany(body) || mayTellMany(session, room.id);
+  }
+
+  async function onSubmit(event) {
+    event.preventDefault();
+    if (submit.disabled) return;
+    const { chosen } = choice;
+    submit.disabled = true;
+    error.textContent = "";
+    try {
+      if (!(await isSure(chosen, comment.value))) return;
+      const room = await choice.open(session);
+      if (original.deleted || choice.chosen !== chosen) return;
+      if (session.outbox.isFull) error.textContent = t("composer.full");
+      else send(room, chosen.title);
+    } catch (refusal) {
+      error.textContent = errorText(refusal);
+    } finally {
+      if (!original.deleted && choice.chosen) enable(submit);
+    }
+  }
+
+  function send(room, name) {
+    session.forward(room, forwarded(original, comment.value, link).body);
+    dialog.close();
+    tellDone(t("forward.done", { name }), "forward.done");
+  }
+
+  function onEvent(event) {
+    if (CHANGES_RIGHTS.has(event.ev)) choice.draw();
+    if (event.room !== original.room || event.message !== original.id) return;
+    original = changeBy(event)?.(original) ?? original;
+    draw();
+  }
+
+  const ended = new AbortController();
+  store.addEventListener("change", ({ detail }) => detail.room === null && choice.draw(), ended);
+  store.addEventListener("blocked", () => choice.draw(), ended);
+  store.addEventListener("logged", ({ detail }) => onEvent(detail.event), ended);
+  dialog.addEventListener("close", () => ended.abort());
+  draw();
+  show(dialog);
+  choice.field.focus();
+  return dialog;
+}
+
+/** Whether plugins show something with a message, such as its files. */
+function hasMore({ data = {} }, places) {
+  return Object.hasOwn(data, "parts") || places.in("message.data/v1").some(({ id }) => Object.hasOwn(data, id));
+}

@@ -1,0 +1,31 @@
+/** To whom one can write: rooms, people who are known here, and people by their user name. No DOM. */
+
+import { rightsIn } from "./rights.js";
+import { plain, roomTitle } from "./titles.js";
+
+const USERNAME = /^@?([\p{L}\p{N}_][\p{L}\p{N}_.-]{0,31})$/u;
+const MOST_PEOPLE = 5;
+
+/** The rooms with a text in their title in which I may write, as `{room, title}`, in the order of their titles. */
+export function writableRooms(text, { me, rooms, blocked }, compare) {
+  const wanted = plain(text);
+  return [...rooms.values()]
+    .filter((room) => room.joined && rightsIn(me, room).has("post") && !blocked.has(room.other))
+    .map((room) => ({ room, title: roomTitle(room) }))
+    .filter(({ title }) => plain(title).includes(wanted))
+    .sort((a, b) => compare(a.title, b.title));
+}
+
+/** Those with a text in their name who wrote what is here, but for those with a direct room, which is found as a room. */
+export function knownPeople(text, { me, rooms }) {
+  const wanted = plain(text.replace(/^@/, ""));
+  const all = [...rooms.values()];
+  const known = new Set([me?.id, ...all.map(({ other }) => other)]);
+  const authors = new Map(all.flatMap(({ messages }) => messages.map(({ author }) => [author.id, author])));
+  return [...authors.values()].filter(({ id, name, bot }) => !bot && !known.has(id) && plain(name).includes(wanted)).slice(0, MOST_PEOPLE);
+}
+
+/** The user name that a text is; undefined if it is none. */
+export function usernameIn(text) {
+  return USERNAME.exec(text)?.[1];
+}
