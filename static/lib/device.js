@@ -7,6 +7,7 @@
 export const DEVICE = Object.freeze({
   language: "language", // chosen where nobody was signed in
   notifications: "notifications", // "on": they go to the desktop, if the browser permits it
+  sounds: "sounds", // of what it sounds: WISHES of lib/sounds.js
 });
 
 /** `sessionStorage` or `localStorage`; null where the browser blocks it. */

@@ -22,13 +22,17 @@ export class Notices extends EventTarget {
   #Desktop;
   #isAway;
   #account;
+  #isSeen;
+  #makeSounds;
+  /** @type {Promise<import("./sounds.js").Sounds> | null} */
+  #sounds = null;
   #faulty = new WeakSet(); // filters that failed, and are not asked until somebody tries again
 
   /**
    * `Desktop` is the browser's `Notification`, or null; `isAway()` whether nobody looks at the page; `account` is
-   * AccountPreferences.
+   * AccountPreferences. `isSeen(room)` says whether somebody looks at that room in this tab; `makeSounds()` makes Sounds.
    */
-  constructor({ places, store, storage, account = null, Desktop = globalThis.Notification ?? null, isAway = () => document.hidden }) {
+  constructor({ places, store, storage, account = null, Desktop = globalThis.Notification ?? null, isAway = () => document.hidden, isSeen = isOpen, makeSounds = load }) {
     super();
     this.#places = places;
     this.#store = store;
@@ -36,6 +40,8 @@ export class Notices extends EventTarget {
     this.#account = account;
     this.#Desktop = Desktop;
     this.#isAway = isAway;
+    this.#isSeen = isSeen;
+    this.#makeSounds = makeSounds;
   }
 
   /** "on", "off", "denied" by the browser, or "missing". */
@@ -49,6 +55,20 @@ export class Notices extends EventTarget {
   async switchDesktop(on) {
     if (on && this.#Desktop?.permission === "default") await this.#Desktop.requestPermission();
     this.#storage?.setItem(DEVICE.notifications, on ? "on" : "off");
+  }
+
+  /** Of what this device sounds: "off", "direct" or "all". */
+  get sound() {
+    return this.#storage?.getItem(DEVICE.sounds) ?? "off";
+  }
+
+  switchSound(wish) {
+    this.#storage?.setItem(DEVICE.sounds, wish);
+  }
+
+  /** Sounds once, in answer to a click. Resolves with whether it did. */
+  async trySound() {
+    return (await this.#loadSounds()).try();
   }
 
   /** A message of somebody else, which is told of if it is meant for me. */
@@ -102,7 +122,27 @@ export class Notices extends EventTarget {
     return (await this.#wishes())?.isQuiet(this.#account, Date.now()) ?? false;
   }
 
+  /** A sound that cannot be loaded is loaded with the next notice. */
+  #loadSounds() {
+    const sounds = (this.#sounds ??= this.#makeSounds());
+    sounds.catch(() => (this.#sounds = null));
+    return sounds;
+  }
+
+  async #tellAloud({ room, message, plugin, title }) {
+    const { sound } = this;
+    if (sound === "off") return;
+    try {
+      const [{ isHeard }, sounds, isQuiet] = await Promise.all([import("./sounds.js"), this.#loadSounds(), this.#isQuiet()]);
+      const about = { me: this.#store.me?.id, message, room: this.#store.room(room) };
+      if (!isQuiet && isHeard(sound, about)) await sounds.tell(message?.id ?? `${plugin} ${title}`, { isSeen: this.#isSeen(room) });
+    } catch (error) {
+      console.debug(error); // offline, and not kept
+    }
+  }
+
   async #show(notice) {
+    void this.#tellAloud(notice);
     if (this.#isAway() && this.desktop === "on" && !(await this.#isQuiet())) {
       const shown = new this.#Desktop(notice.title, { body: notice.body, tag: notice.room ?? notice.plugin });
       shown.onclick = () => {
@@ -118,6 +158,13 @@ export class Notices extends EventTarget {
   #fire(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+const load = async () => new (await import("./sounds.js")).Sounds();
+
+/** Whether a room is open in this tab, which somebody looks at. */
+function isOpen(room) {
+  return document.visibilityState === "visible" && document.hasFocus() && new URLSearchParams(location.hash.slice(1)).get("room") === room;
 }
 
 function inTime(answer) {

@@ -4,8 +4,11 @@ import { beforeEach, mock, test } from "node:test";
 import { formatterOf, formatting } from "../../static/lib/late-formatting.js";
 import { Notices } from "../../static/lib/notices.js";
 import { Places } from "../../static/lib/places.js";
+import "../../static/lib/sounds.js"; // loaded before it is asked for, which takes no time then
+import "../../static/lib/wishes.js";
+import { settled } from "./browser-fakes.mjs";
 
-let places, notices, store, kept, shown, faults, opened, away, muted, watched, wishes;
+let places, notices, store, kept, shown, faults, opened, away, muted, watched, wishes, heard;
 
 class Desktop {
   static permission = "granted";
@@ -25,12 +28,14 @@ beforeEach(() => {
   kept = new Map([["notifications", "on"]]);
   [shown, faults, opened, away, muted, watched] = [[], [], [], true, false, false];
   wishes = new Map();
+  heard = [];
   store = { me: { id: "me" }, room: (id) => ({ id, kind: id === "d" ? "direct" : "public", prefers: { muted, watched } }) };
   Desktop.permission = "granted";
   Desktop.asked = 0;
   const storage = { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) };
   const account = { get: (key) => wishes.get(key), under: () => wishes };
-  notices = new Notices({ places, store, storage, account, Desktop, isAway: () => away });
+  const sounds = { tell: async (about, { isSeen }) => heard.push([about, isSeen]), try: async () => true };
+  notices = new Notices({ places, store, storage, account, Desktop, isAway: () => away, isSeen: (room) => room === "seen", makeSounds: async () => sounds });
   notices.addEventListener("notice", ({ detail }) => shown.push(detail.notice.title));
   notices.addEventListener("fault", ({ detail }) => faults.push(detail.item.key));
   mock.method(console, "error", () => {});
@@ -168,4 +173,52 @@ test("in a break nothing comes to the desktop, and notices of plugins stay in th
   wishes.set("notify.until", new Date(Date.now() - 60_000).toISOString());
   await notices.message({ room: "d", message: message() });
   assert.deepEqual(titles(), ["Ben"]);
+});
+
+test("a device sounds of what it was told to, and of no more than is told of", async () => {
+  const tell = async () => {
+    heard = [];
+    await notices.message({ room: "d", message: message({ id: "direct" }) });
+    await notices.message({ room: "r", message: message({ id: "untold" }) });
+    await notices.message({ room: "seen", message: message({ id: "mention", mentions: ["me"] }) });
+    await notices.notify("polls", { title: "Vote" });
+    await settled();
+    return heard;
+  };
+  assert.deepEqual([notices.sound, await tell()], ["off", []]);
+  notices.switchSound("direct");
+  assert.deepEqual([notices.sound, await tell()], ["direct", [["direct", false], ["mention", true]]]);
+  away = false; // in the page, too
+  notices.switchSound("all");
+  assert.deepEqual(await tell(), [["direct", false], ["mention", true], ["polls Vote", false]]);
+  assert.equal(await notices.trySound(), true);
+});
+
+test("nothing sounds while the reader does not want to be disturbed, or a filter holds the notice back", async () => {
+  notices.switchSound("all");
+  wishes.set("notify.until", new Date(Date.now() + 60_000).toISOString());
+  await notices.message({ room: "d", message: message() });
+  await settled();
+  wishes.clear();
+  places.put("a", "notifications/v1", { id: "x", filter: () => false });
+  await notices.message({ room: "d", message: message() });
+  await settled();
+  assert.deepEqual(heard, []);
+});
+
+test("sounds that cannot be loaded are loaded with the next notice", async () => {
+  mock.method(console, "debug", () => {});
+  let asked = 0;
+  const storage = { getItem: () => "all" };
+  const makeSounds = async () => {
+    asked += 1;
+    if (asked === 1) throw new TypeError("no network");
+    return { tell: async (about) => heard.push(about) };
+  };
+  const late = new Notices({ places, store, storage, Desktop: null, isAway: () => false, isSeen: () => false, makeSounds });
+  for (const id of ["first", "second", "third"]) {
+    await late.message({ room: "d", message: message({ id }) });
+    await settled();
+  }
+  assert.deepEqual([heard, asked], [["second", "third"], 2]);
 });

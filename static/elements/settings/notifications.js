@@ -4,6 +4,7 @@ import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
 import { frozen } from "../../lib/plugins.js";
 import "../later-texts.js";
+import { noticeSound } from "./notice-sound.js";
 import { pluginParts } from "./plugin-parts.js";
 import { quietHours } from "./quiet-hours.js";
 import { toldWords } from "./told-words.js";
@@ -32,6 +33,7 @@ export function notificationsPage({ notices, places, session, store }) {
     h("label", { class: "check" }, box, h("span", {}, t("notice.desktop"))),
     h("p", { class: "muted" }, t("notice.lead")),
     hint,
+    noticeSound(notices),
     pluginParts(places, "notifications.parts/v1", { user: frozen(store.me) }),
     quietHours(account),
     toldWords(account),

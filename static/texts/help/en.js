@@ -21,7 +21,7 @@ export default {
   "help.files.attach": "Drop files on a room, paste them, or use the button beside the text. An upload that was cut off goes on by itself.",
   "help.files.describe": "Describe a picture before you send it, for those who do not see it. Where it was taken is removed from photographs.",
   "help.told": "What you are told of",
-  "help.told.here": "The page tells you of messages for you alone and of mentions. For notices on the desktop, turn them on under “Notifications” in these settings.",
+  "help.told.here": "The page tells you of messages for you alone and of mentions. For notices on the desktop, and for a sound, turn them on under “Notifications” in these settings.",
   "help.told.inbox": "The bell at the side lists mentions, replies, reactions and threads that you follow, the same on all your devices.",
   "help.told.push": "There you also have this device told when the page is closed.",
   "help.told.quiet": "“Do not disturb” is for some hours, or by a timetable. Words of your own are told of like your name.",
