@@ -68,6 +68,8 @@ from chatserver.hooks.actions import (
     PasswordReset,
     PictureChange,
     Pin,
+    PollEnd,
+    PollVote,
     ProfileChange,
     React,
     Register,
@@ -239,7 +241,8 @@ from chatserver.service.passwords import ResetLink
 from chatserver.service.pins import PinView
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.preferences import PreferencesChange, PreferencesPage
-from chatserver.service.rights import demand_scope, is_staff, may_moderate, may_read
+from chatserver.service.rights import Right, demand_scope, is_staff, may_moderate, may_read
+from chatserver.service.rights import demand as demand_right
 from chatserver.service.search import Found, cursor_of
 from chatserver.service.service import Service
 from chatserver.service.texts import clean_line
@@ -399,6 +402,8 @@ __all__ = [
     "PluginNotice",
     "PluginSwitch",
     "PluginsChanged",
+    "PollEnd",
+    "PollVote",
     "Posting",
     "Powers",
     "PreferencesChange",
@@ -423,6 +428,7 @@ __all__ = [
     "ResetLink",
     "ResponseHead",
     "Rest",
+    "Right",
     "RoleChange",
     "Room",
     "RoomAdded",
@@ -509,6 +515,7 @@ __all__ = [
     "cleared",
     "cursor_of",
     "demand_blob_key",
+    "demand_right",
     "demand_scope",
     "from_extra",
     "from_mrkdwn",

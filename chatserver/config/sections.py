@@ -605,6 +605,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "emoji",
             "pictures",
             "profiles",
+            "polls",
             "inbox",
             "push",
             "mail_notifications",

@@ -40,7 +40,7 @@ class Connection(Protocol):
 class OtherNodes(Protocol):
     """The other nodes, to which notices that are in no log are sent."""
 
-    def tell_room(self, payload: Any) -> None: ...
+    def tell_room(self, room: str, payload: Any) -> None: ...
     def tell_user(self, user: str, payload: Any) -> None: ...
     def tell_companions(self, user: str, payload: Any) -> None: ...
     def tell_everybody(self, payload: Any, roles: Collection[ServerRole]) -> None: ...
@@ -168,7 +168,7 @@ class Hub:
         """Send a notice once to all live listeners, on other nodes too; lagging ones miss it."""
         self.tell_room_here(room, payload, but=but)
         if self._other_nodes is not None:
-            self._other_nodes.tell_room(payload)
+            self._other_nodes.tell_room(room.id, payload)
 
     def tell_room_here(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
         """Send a notice once to all live listeners on this node."""

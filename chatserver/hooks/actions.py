@@ -382,6 +382,25 @@ class EmojiRemove(Action, frozen=True, kw_only=True):
     name: str
 
 
+class PollVote(Action, frozen=True, kw_only=True):
+    """The user votes in the poll of a message (id), changes the vote, or withdraws it.
+
+    `choices` has the places of the chosen answers, from 0 on; nothing withdraws the vote.
+    """
+
+    room: str
+    message: str
+    choices: tuple[int, ...]
+
+
+class PollEnd(Action, frozen=True, kw_only=True):
+    """The user ends the poll of a message (id) of `author` (id)."""
+
+    room: str
+    message: str
+    author: str
+
+
 class AccountLock(Action, frozen=True, kw_only=True):
     """The user, of the staff, locks an account (id) out, or lets it in again."""
 

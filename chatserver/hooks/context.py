@@ -14,6 +14,7 @@ from chatserver.hooks.timing import ExpiringRecords, Timers, WallClock
 from chatserver.hooks.types import Actor, Decision, GraphQLPart
 from chatserver.interfaces import Records
 from chatserver.model import ServerRole, User
+from chatserver.roomlog.room import Room
 from chatserver.runtime.measure import Measures
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
@@ -98,11 +99,13 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         *,
         user: str | None = None,
         companions: bool = False,
+        room: Room | None = None,
         roles: Collection[ServerRole] = (),
     ) -> None:
         """Send a notice to connected clients, on all nodes: of one user (id), of users with one of `roles`, or of all.
 
-        With `companions`, those of everybody who follows a room with the user get it, too.
+        With `companions`, those of everybody who follows a room with the user get it, too. With `room`, those that
+        follow this room in chat.v1 get it.
 
         On the page, `page.hear(name, …)` gets it; other clients get the event `plugin.notice`. It is in no log: a
         client that is away or reads too slowly misses it. So let it say that something has changed, and let
@@ -114,7 +117,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         if size > NOTICE_BYTES:
             raise ValueError(f"a notice has at most {NOTICE_BYTES} bytes of JSON, not {size}")
         notice = PluginNotice(plugin=self.plugin, name=name, payload=payload)
-        if user is None:
+        if room is not None:
+            self.service.hub.tell_room(room, notice)
+        elif user is None:
             self.service.hub.tell_everybody(notice, roles)
         elif companions:
             self.service.hub.tell_companions(user, notice)

@@ -118,7 +118,7 @@ class MessageComposer extends View {
   draw() {
     const room = this.#room;
     const items = this.places.in("composer.buttons/v1").filter((item) => applies(item, { room, me: this.store.me }));
-    const context = () => this.#contextOf({ text: this.#text.value, insert: (text) => this.#insert(text) });
+    const context = () => this.#contextOf({ thread: this.flow.thread ?? null, text: this.#text.value, insert: (text) => this.#insert(text) });
     this.#added.replaceChildren(...items.map((item) => placeButton(item, context, { class: "round" })));
     if (!hasEmoji(this.places)) return;
     const label = t("emoji");

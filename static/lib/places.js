@@ -10,7 +10,7 @@ const BUTTON = { id: "string", label: "function", icon: "string", run: "function
 const PART = { id: "string", label: "function", mount: "function" };
 // Each with the context that its functions get, and where it is shown; the table in docs/plugins/page.md is made of this.
 const FIELDS = {
-  // {room, text, insert, attach}: beside the text
+  // {room, thread, text, insert, attach}: beside the text; `thread` is the id of the message whose thread it is, or null
   "composer.buttons/v1": BUTTON,
   // {}: among the emoji to choose from, and suggested while a name is typed
   "composer.emoji/v1": { id: "string", list: "function" },

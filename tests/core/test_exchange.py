@@ -82,17 +82,18 @@ async def test_what_a_plugin_tells_reaches_the_other_nodes() -> None:
         member = await built.member("member")
         admin = msgspec.structs.replace(built.owner, role=ServerRole.ADMIN)
         readers = [await built.reader(user=user) for user in (admin, member)]
-        said = [PluginNotice(plugin="p", name=name, payload={"n": 1}) for name in "abcd"]
+        said = [PluginNotice(plugin="p", name=name, payload={"n": 1}) for name in "abcde"]
         hub = built.second.hub
         hub.tell_everybody(said[0])
         hub.tell_everybody(said[1], (member.role,))
         hub.tell_user(built.owner.id, said[2])
         hub.tell_companions(member.id, said[3])
-        a, b, c, d = (msgspec.to_builtins(each) for each in said)
-        await soon(lambda: all(d in reader.pipe.received for reader in readers))
-        all_ = (a, b, c, d)
+        hub.tell_room(built.room, said[4])
+        a, b, c, d, e = (msgspec.to_builtins(each) for each in said)
+        await soon(lambda: all(e in reader.pipe.received for reader in readers))
+        all_ = (a, b, c, d, e)
         heard = [[each for each in reader.pipe.received if each in all_] for reader in readers]
-        assert heard == [[a, c, d], [a, b, d]]
+        assert heard == [[a, c, d, e], [a, b, d, e]]
 
 
 async def test_readers_of_the_log_are_told_of_all_rooms_on_all_nodes() -> None:

@@ -24,7 +24,7 @@ PLUGINS = (
         "reports",
     ),
     *("announcements", "emoji"),
-    *("pictures", "profiles", "calls", "inbox", "push", "bots", "mail_notifications"),
+    *("pictures", "profiles", "polls", "calls", "inbox", "push", "bots", "mail_notifications"),
     *("slash_commands", "shortcodes", "choices"),
 )
 METHODS = ("password", "totp", "invite", "nothing")
@@ -150,6 +150,12 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("DELETE", f"/api/v1/emoji/{_quoted(rng)}")
     await caller.call("GET", f"/api/v1/emoji/{_quoted(rng)}/{_quoted(rng)}")
     await caller.call("GET", f"/api/v1/pictures?users={_quoted(rng)}")
+    asked = {"room": target.room, "question": text, "options": [text, values.word(rng)]}
+    await caller.call("POST", "/api/v1/polls", {**asked, "ends_at": values.word(rng)})
+    poll = f"/api/v1/polls/{rng.choice((message, _quoted(rng)))}"
+    await caller.call("PUT", f"{poll}/vote", {"choices": [rng.randrange(-2, 12)]})
+    await caller.call("GET", f"{poll}/votes?after={_quoted(rng)}&limit={_quoted(rng)}")
+    await caller.call("POST", f"{poll}/end")
     await caller.call("POST", "/api/v1/calls", {"room": target.room, "thread": _quoted(rng)})
     await caller.call("POST", "/api/v1/calls/join", {"message": rng.choice((message, text))})
     said = {"title": text, "pronouns": values.word(rng), "time_zone": values.word(rng)}

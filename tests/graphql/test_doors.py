@@ -68,6 +68,8 @@ FIELDS = {
     "pictures.of": "User.picture",
     "profiles.of": "User.profile",
     "calls.join": "Mutation.joinCall",
+    "polls.get": "Query.poll",
+    "polls.votes": "Query.pollVotes",
     "POST /api/v1/calls/join": "Mutation.joinCall",
     "inbox.list": "Query.inbox",
     "inbox.count": "Query.inbox",

@@ -130,6 +130,14 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [field(name, "/api/v1/me/profile", "PATCH") for name in ("title", "pronouns", "about")],
         [field("time_zone", "/api/v1/me/profile", "PATCH"), field("about", "/api/v1/me", "PATCH")],
     ),
+    "9590289": (
+        [
+            field("question", "/api/v1/polls"),
+            json_request("/api/v1/polls", f'{{"options": ["a", "{ATTACK}"]}}'),
+            json_request("/api/v1/polls", f'{{"options": [{", ".join(["1"] * 9)}, "{ATTACK}"]}}'),
+        ],
+        [field("ends_at", "/api/v1/polls"), field("question", "/api/v1/polls/06h1/vote", "PUT")],
+    ),
     "9590286": (
         [
             *(field(name, "/api/v1/bots") for name in ("username", "name", "description")),

@@ -18,6 +18,7 @@ PLUGINS = [
         "attachments",
         "pictures",
         "profiles",
+        "polls",
         "inbox",
         "push",
         "mail_notifications",
@@ -118,6 +119,7 @@ def populate(browser: Browser, server: Server) -> None:
     reply_in_thread(ben, root, "All of them?", broadcast=True)
     upload(olga)
     react(olga, "tomatoes", "party")
+    poll(olga, ben)
     answer = ben.context.request.put(f"{ben.url}/api/v1/me/picture", data=png(64, 64))
     assert answer.ok, answer.text()
     said = {"title": "Gardener", "pronouns": "they/them", "about": LONG, "time_zone": "Asia/Tokyo"}
@@ -127,6 +129,17 @@ def populate(browser: Browser, server: Server) -> None:
     block(browser, server, olga)
     for person in (olga, ben):
         person.context.close()
+
+
+def poll(asker: Person, voter: Person) -> None:
+    """A poll with a vote in the open room, with texts as long as they may be."""
+    room = asker.page.locator("room-view").get_attribute("data-room")
+    options = [f"{name} {LONG}"[:100].strip() for name in ("Carrots", "Beans", "Peas")]
+    asked = {"room": room, "question": f"What to sow? {LONG}"[:300].strip(), "options": options}
+    answer = asker.context.request.post(f"{asker.url}/api/v1/polls", data=asked)
+    assert answer.ok, answer.text()
+    address = f"{asker.url}/api/v1/polls/{answer.json()['poll']['message']}/vote"
+    assert voter.context.request.put(address, data={"choices": [1]}).ok
 
 
 def describe(person: Person, text: str) -> None:
@@ -381,6 +394,13 @@ class Tour:
         expect(page.get_by_test_id("profile-title")).to_be_visible()
         expect(page.get_by_test_id("profile-time")).to_be_visible()
         yield "person"
+        page.keyboard.press("Escape")
+        page.get_by_test_id("poll-who").locator("summary").press("Enter")
+        expect(page.get_by_test_id("poll-voters").get_by_role("listitem")).to_be_visible()
+        yield "poll"
+        page.get_by_test_id("place-polls.ask").click()
+        expect(page.get_by_test_id("poll-dialog")).to_be_visible()
+        yield "poll-dialog"
         page.keyboard.press("Escape")
         own = self._message("tomatoes")
         own.focus()

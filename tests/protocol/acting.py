@@ -32,6 +32,8 @@ from chatserver import (
     PasswordReset,
     PictureChange,
     Pin,
+    PollEnd,
+    PollVote,
     ProfileChange,
     React,
     Register,
@@ -62,6 +64,7 @@ from chatserver import (
 from chatserver.hooks.login import Identity
 from chatserver_plugins.bots.book import Bot
 from chatserver_plugins.emoji.book import PREFIX, Entry
+from chatserver_plugins.polls.poll import Poll
 from tests.plugins.samples import png
 from tests.protocol.running import PASSWORD, Person, Running
 
@@ -78,6 +81,7 @@ THERE = Entry(
     by="",
     at="2026-01-02T03:04:05Z",
 )
+POLL = Poll(question="?", options=("a", "b"))
 LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
 
 Actor = Literal["member", "owner", "admin", "bot"]
@@ -92,7 +96,7 @@ class Scene(NamedTuple):
     outsider: Person
     room: str
     elsewhere: str
-    message: str
+    message: str  # with a poll
     pinned: str  # a message that is pinned, and has a reaction of the actor's
     asking: str  # a message with a button
     upload: str = "-"  # the path of an upload of one byte
@@ -265,6 +269,31 @@ CASES = {
         http=lambda s: ("POST", "/api/v1/calls", {"room": s.room}),
         mutation=lambda s: ("beginCall", {"roomId": s.room}),
         via="calls",
+    ),
+    "make a poll": Case(
+        MessageSend,
+        op=lambda s: ("polls.create", {"room": s.room, "question": "?", "options": ["a", "b"]}),
+        http=lambda s: (
+            "POST", "/api/v1/polls", {"room": s.room, "question": "?", "options": ["a", "b"]},
+        ),
+        mutation=lambda s: (
+            "createPoll", {"roomId": s.room, "question": "?", "options": ["a", "b"]},
+        ),
+        via="polls",
+    ),
+    "vote in a poll": Case(
+        PollVote,
+        op=lambda s: ("polls.vote", {"message": s.message, "choices": [0]}),
+        http=lambda s: ("PUT", f"/api/v1/polls/{s.message}/vote", {"choices": [1]}),
+        mutation=lambda s: ("votePoll", {"messageId": s.message, "choices": []}),
+        via="polls",
+    ),
+    "end a poll": Case(
+        PollEnd,
+        op=lambda s: ("polls.end", {"message": s.message}),
+        http=lambda s: ("POST", f"/api/v1/polls/{s.message}/end", None),
+        mutation=lambda s: ("endPoll", {"messageId": s.message}),
+        via="polls",
     ),
     "say more about oneself": Case(
         DetailsChange,
@@ -629,6 +658,7 @@ SETTINGS = {
         "emoji",
         "pictures",
         "profiles",
+        "polls",
         "calls",
         "inbox",
         "push",
@@ -681,7 +711,9 @@ async def built(judged: Running, actor: Actor) -> Scene:
         if actor != "member":
             await rooms.appoint(await get(host.id), room, acting.id, RoomRole.OWNER)
         elsewhere = await rooms.create(await get(outsider.id), RoomKind.PUBLIC, "elsewhere")
-        message, _ = await messages.post(user, room, f"message {room.id}", "message")
+        message, _ = await messages.post(
+            user, room, f"message {room.id}", "message", data={"polls": POLL}, plugin="polls"
+        )
         pinned, _ = await messages.post(user, room, f"pinned {room.id}", "pinned")
         await messages.pin(await get(host.id), room, pinned.id, True)
         await messages.react(user, room, pinned.id, "🙂")

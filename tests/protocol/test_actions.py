@@ -107,6 +107,7 @@ OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
 OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
 OTHER_OPERATIONS |= {"saved.save", "saved.drop", "saved.list", "saved.ids"}  # the user's alone
 OTHER_OPERATIONS |= {"reports.seen", "emoji.list"}
+OTHER_OPERATIONS |= {"polls.get", "polls.votes"}
 OTHER_OPERATIONS |= {"reports.seen", "pictures.of", "profiles.of"}
 OTHER_OPERATIONS |= {"calls.join"}  # what one may read anyway
 OTHER_OPERATIONS |= {"inbox.list", "inbox.count", "inbox.seen"}  # of what others did

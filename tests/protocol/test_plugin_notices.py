@@ -41,6 +41,7 @@ async def test_one_user_some_or_all_are_told(server: Running) -> None:
             ({}, (True, True, True, True)),
             ({"user": member.id}, (False, False, True, False)),
             ({"user": member.id, "companions": True}, (False, True, True, False)),
+            ({"room": room}, (False, True, False, False)),  # who follows it
             ({"user": ""}, (False, False, False, False)),
             ({"roles": ["owner", "admin"]}, (True, True, False, False)),
             ({"user": owner.id, "letters": 4094}, (True, True, False, False)),

@@ -18,11 +18,12 @@ from chatserver.cluster.bus.envelopes import (
     OfCompanions,
     OfEverybody,
     OfMention,
+    OfRoom,
     OfUser,
     UserChanged,
     encode,
 )
-from chatserver.delivery.notices import Mentioned
+from chatserver.delivery.notices import Mentioned, TypingNow
 from chatserver.errors import BusUnavailable
 from chatserver.interfaces import Bus
 from chatserver.model import AnyEvent, ServerRole
@@ -75,9 +76,9 @@ class Announcer:
     def user_changed(self, user: str) -> None:
         self.say(UserChanged(user))
 
-    def tell_room(self, payload: Any) -> None:
-        """Send a typing notice to the room's listeners on other nodes."""
-        self.say(InRoom(payload))
+    def tell_room(self, room: str, payload: Any) -> None:
+        """Send a payload to the room's listeners on other nodes."""
+        self.say(InRoom(payload) if isinstance(payload, TypingNow) else OfRoom(room, payload))
 
     def tell_user(self, user: str, payload: Any) -> None:
         """Send a payload to the user's connections to other nodes."""

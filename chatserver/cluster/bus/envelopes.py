@@ -58,6 +58,13 @@ class InRoom(Item, frozen=True, array_like=True, tag="typing"):
     news: TypingNow
 
 
+class OfRoom(Item, frozen=True, array_like=True, tag="room"):
+    """Any other notice for the listeners of a room."""
+
+    room: Id
+    news: PluginNotice
+
+
 class OfUser(Item, frozen=True, array_like=True, tag="told"):
     """A payload for all connections of a user."""
 
@@ -121,7 +128,17 @@ class Part(Item, frozen=True, array_like=True, tag="part"):
 
 
 OnlineItem = Moved | Beat | Ask | Part
-AnyItem = Head | UserChanged | InRoom | OfUser | OfMention | OfCompanions | OfEverybody | OnlineItem
+AnyItem = (
+    Head
+    | UserChanged
+    | InRoom
+    | OfRoom
+    | OfUser
+    | OfMention
+    | OfCompanions
+    | OfEverybody
+    | OnlineItem
+)
 
 
 class Frame(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from chatserver.cluster.bus.envelopes import (
     OfCompanions,
     OfEverybody,
     OfMention,
+    OfRoom,
     OfUser,
     Part,
     UserChanged,
@@ -26,6 +27,7 @@ from chatserver.cluster.bus.envelopes import (
 from chatserver.cluster.bus.hints import Hints
 from chatserver.cluster.bus.online import Online
 from chatserver.delivery.hub import Hub
+from chatserver.delivery.notices import PluginNotice, TypingNow
 from chatserver.interfaces import Bus
 from chatserver.roomlog.cache import RoomCache
 from chatserver.runtime.ages import OutageAge
@@ -110,9 +112,9 @@ class Exchange:
             case UserChanged(user):
                 self._hints.user(user)
             case InRoom(news):
-                found = self._cache.known(news.room)
-                if found is not None:
-                    self._hub.tell_room_here(found, news)
+                self._tell_room(news.room, news)
+            case OfRoom(room, news):
+                self._tell_room(room, news)
             case OfUser(user, news) | OfMention(user, news):
                 self._hub.tell_user_here(user, news)
             case OfCompanions(user, news):
@@ -121,3 +123,8 @@ class Exchange:
                 self._hub.tell_everybody_here(news, roles)
             case Moved() | Beat() | Ask() | Part():
                 self._online.heard(node, item, asyncio.get_running_loop().time())
+
+    def _tell_room(self, room: str, news: TypingNow | PluginNotice) -> None:
+        found = self._cache.known(room)
+        if found is not None:
+            self._hub.tell_room_here(found, news)

@@ -205,6 +205,18 @@ async def call_every_address(
         await ask("PUT", "/api/v1/me/picture", content=content, headers=headers)
     await ask("GET", "/api/v1/pictures", params={"users": other}, headers=owner)
     await ask("DELETE", "/api/v1/me/picture", headers=owner)
+    polled = {
+        "room": room,
+        "question": "'; DROP TABLE users -- <b>?",
+        "options": ["SELECT * FROM teams", "cat /etc/passwd"],
+        "ends_at": "2040-01-01T12:00:00Z",
+    }
+    await ask("POST", "/api/v1/polls", json=polled, headers=owner)
+    poll = f"/api/v1/polls/{room}-1"
+    await ask("GET", poll, headers=owner)
+    await ask("PUT", f"{poll}/vote", json={"choices": [0, 1]}, headers=owner)
+    await ask("GET", f"{poll}/votes", params={"after": other, "limit": 10}, headers=owner)
+    await ask("POST", f"{poll}/end", headers=owner)
     await ask("POST", "/api/v1/calls", json={"room": room}, headers=owner)
     await ask("POST", "/api/v1/calls/join", json={"message": f"{room}-1"}, headers=owner)
     said = {

@@ -22,12 +22,12 @@ class Plugin:
     def register_operations(self, context: chatserver.Context) -> list[chatserver.Operation]:
         add = chatserver.Operation
         return [
-            add(name="polls.vote", arguments=Vote, run=self._vote),
-            add(name="polls.any", arguments=dict[str, Any], run=self._any),
-            add(name="polls.refuse", arguments=dict[str, Any], run=self._refuse),
-            add(name="polls.fail", arguments=dict[str, Any], run=self._fail),
-            add(name="polls.hang", arguments=dict[str, Any], run=self._hang, deadline=0.2),
-            add(name="polls.wait", arguments=dict[str, Any], run=self._wait),
+            add(name="ballots.vote", arguments=Vote, run=self._vote),
+            add(name="ballots.any", arguments=dict[str, Any], run=self._any),
+            add(name="ballots.refuse", arguments=dict[str, Any], run=self._refuse),
+            add(name="ballots.fail", arguments=dict[str, Any], run=self._fail),
+            add(name="ballots.hang", arguments=dict[str, Any], run=self._hang, deadline=0.2),
+            add(name="ballots.wait", arguments=dict[str, Any], run=self._wait),
         ]
 
     async def _vote(self, user: chatserver.User, vote: Vote) -> object:
