@@ -1,6 +1,6 @@
 """A clock that stands still until a test moves it.
 
-    async with running("reminders", clock=FakeClock()) as chat:
+    async with running("alarms", clock=FakeClock()) as chat:
         …
         await chat.clock.advance(7 * 86400)  # a week later; what became due meanwhile is done
 

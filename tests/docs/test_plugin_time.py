@@ -32,7 +32,7 @@ def test_its_test_passes(folder: Path) -> None:
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:pytest-tornasync"]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "test_reminders.py"],
+        [sys.executable, "-m", "pytest", *options, "test_alarms.py"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,

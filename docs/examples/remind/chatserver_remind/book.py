@@ -8,7 +8,7 @@ import msgspec
 
 from chatserver import ChatError, Context, Due, Room, RoomKind, User
 
-TIMER = "reminders.due"
+TIMER = "remind.due"
 AN_HOUR = 3600.0  # how long a reminder that has come may be set once more
 
 
@@ -93,6 +93,6 @@ class Book:
 
     async def _direct_room(self, user: User) -> tuple[User, Room]:
         """The room of the plugin's own account with the user; made once."""
-        bot = await self._context.bot("reminders", "Reminders")
+        bot = await self._context.bot("remind", "Reminders")
         rooms = self._context.service.rooms
         return bot, await rooms.create(bot, RoomKind.DIRECT, None, members=[user.id])

@@ -16,7 +16,7 @@ HOUR = 3600
 class TestCommands(CommandContract):
     """Each kind of room, each role, odd arguments, repeats."""
 
-    plugin = "reminders"
+    plugin = "remind"
     samples: ClassVar = {
         "remind": "/remind me in 2 hours to water the plants",
         "reminders": "/reminders",
@@ -37,7 +37,7 @@ async def received(chat: Chat, person: Person) -> list[str]:
 
 def test_a_reminder_comes_in_its_time_to_one_user() -> None:
     async def talk() -> None:
-        async with running("reminders", clock=FakeClock()) as chat:
+        async with running("remind", clock=FakeClock()) as chat:
             ada, bob = await chat.user("ada"), await chat.user("bob")
             room = await ada.create_room("Lounge", members=[bob])
             note = await ada.command(room, "/remind me in 25 hours to water the plants")
@@ -55,7 +55,7 @@ def test_a_reminder_comes_in_its_time_to_one_user() -> None:
 
 def test_a_reminder_of_the_room_is_a_message_there() -> None:
     async def talk() -> None:
-        async with running("reminders", clock=FakeClock()) as chat:
+        async with running("remind", clock=FakeClock()) as chat:
             ada, bob = await chat.user("ada"), await chat.user("bob")
             room = await ada.create_room("Lounge", members=[bob])
             await ada.command(room, "/remind here in 5 minutes to vote")
@@ -70,7 +70,7 @@ def test_a_reminder_of_the_room_is_a_message_there() -> None:
 
 def test_reminders_are_listed_suggested_and_forgotten() -> None:
     async def talk() -> None:
-        async with running("reminders", clock=FakeClock()) as chat:
+        async with running("remind", clock=FakeClock()) as chat:
             ada, bob = await chat.user("ada"), await chat.user("bob")
             room = await ada.create_room("Lounge", members=[bob])
             await ada.command(room, "/remind me in 2 days to water the plants")
@@ -91,7 +91,7 @@ def test_reminders_are_listed_suggested_and_forgotten() -> None:
 
 def test_what_came_in_the_past_hour_is_set_once_more() -> None:
     async def talk() -> None:
-        async with running("reminders", clock=FakeClock()) as chat:
+        async with running("remind", clock=FakeClock()) as chat:
             ada = await chat.user("ada")
             room = await ada.create_room("Lounge")
             assert "No reminder" in (await ada.command(room, "/snooze 10 minutes")).text
@@ -108,7 +108,7 @@ def test_what_came_in_the_past_hour_is_set_once_more() -> None:
 
 def test_what_it_refuses() -> None:
     async def talk() -> None:
-        async with running("reminders", settings={"plugin.reminders.per_user": 1}) as chat:
+        async with running("remind", settings={"plugin.remind.per_user": 1}) as chat:
             ada = await chat.user("ada")
             room = await ada.create_room("Lounge")
             for typed in ("me in 0 hours to x", "me in 2 moons to x", "me in 2 hours to"):

@@ -18,8 +18,8 @@ from chatserver import (
     Timer,
     hookimpl,
 )
-from chatserver_reminders.arguments import Forget, Remind, Snooze, shown
-from chatserver_reminders.book import TIMER, Book, Waiting
+from chatserver_remind.arguments import Forget, Remind, Snooze, shown
+from chatserver_remind.book import TIMER, Book, Waiting
 
 
 class Plugin:
