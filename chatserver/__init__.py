@@ -123,7 +123,14 @@ from chatserver.hooks.mail import Mail, Mailer
 from chatserver.hooks.powers import Powers
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
-from chatserver.hooks.timing import Due, ExpiringRecords, Timer, Timers, WallClock
+from chatserver.hooks.timing import (
+    Due,
+    ExpiringRecords,
+    Timer,
+    Timers,
+    WallClock,
+    future_time,
+)
 from chatserver.hooks.tokens import TokenHolder, TokenKind
 from chatserver.hooks.types import (
     AccountChange,
@@ -519,6 +526,7 @@ __all__ = [
     "demand_scope",
     "from_extra",
     "from_mrkdwn",
+    "future_time",
     "hookimpl",
     "how_to_install",
     "in_language",

@@ -599,6 +599,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "audit",
             "scheduled",
             "saved",
+            "reminders",
             "slash_commands",
             "reports",
             "announcements",

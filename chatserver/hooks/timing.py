@@ -1,9 +1,12 @@
 """Time for plugins: one-off timers, records that expire, the clock."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
+
+from chatserver.errors import ChatError
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,3 +108,28 @@ class WallClock(Protocol):
 
     def now(self) -> float:
         """The Unix time."""
+
+
+def future_time(text: str, now: float, longest: float, field: str = "at") -> float:
+    """The Unix time of a text from a user: RFC 3339 with a zone, after `now`, at most `longest` seconds after it.
+
+    Raises `ChatError` request.invalid whose detail has the `field` and a `reason`: form, past or far.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+        at = found.timestamp()
+    except (ValueError, OverflowError):
+        found, at = None, 0.0
+    if found is None or found.tzinfo is None:
+        raise _refused(field, "form", "expected a time such as 2027-01-31T09:00:00Z")
+    if at <= now:
+        raise _refused(field, "past", "expected a time in the future")
+    if at > now + longest:
+        raise _refused(field, "far", f"expected a time within {longest / 86400:g} days")
+    return at
+
+
+def _refused(field: str, reason: str, text: str) -> ChatError:
+    return ChatError(
+        "request.invalid", f"{field}: {text}.", detail={"field": field, "reason": reason}
+    )

@@ -5,7 +5,7 @@ message that is being posted says so, so that it cannot be changed meanwhile. Th
 it, so that it is posted once, however often the timer runs.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -19,6 +19,8 @@ from chatserver import (
     MessageSchedule,
     StoreUnavailable,
     User,
+    future_time,
+    time_text,
 )
 
 TIMER = "scheduled.post"
@@ -93,7 +95,7 @@ class Book:
             client_id=given.client_id,
             room=given.room,
             body=await self._allowed(user, given.room, given.client_id, given.body, at),
-            at=_text(at),
+            at=time_text(at),
             reply_to=given.reply_to,
         )
         await self._timers.set(TIMER, key, at)
@@ -126,7 +128,7 @@ class Book:
         changed = msgspec.structs.replace(
             message,
             body=await self._allowed(user, message.room, client_id, wanted, when),
-            at=_text(when),
+            at=time_text(when),
             state="waiting",
             error=None,
         )
@@ -191,7 +193,7 @@ class Book:
 
     async def _allowed(self, user: User, room: str, client_id: str, body: str, at: float) -> str:
         """The text as plugins want it. Raises `ChatError` action.refused."""
-        action = MessageSchedule(room=room, client_id=client_id, body=body, at=_text(at))
+        action = MessageSchedule(room=room, client_id=client_id, body=body, at=time_text(at))
         allowed = await self._allow(action, user)
         self._check_body(allowed.body)
         return allowed.body
@@ -215,20 +217,7 @@ class Book:
         await self._timers.cancel(TIMER, key)
 
     def _time(self, text: str) -> float:
-        """The Unix time of a text. Raises `ChatError` request.invalid."""
-        try:
-            found = datetime.fromisoformat(text)
-            at = found.timestamp()
-        except (ValueError, OverflowError):
-            found, at = None, 0.0
-        now = self._clock.now()
-        if found is None or found.tzinfo is None:
-            raise _invalid("form", "expected a time such as 2027-01-31T09:00:00Z")
-        if at <= now:
-            raise _invalid("past", "expected a time in the future")
-        if at > now + self._longest:
-            raise _invalid("far", f"expected a time within {self._longest / 86400:g} days")
-        return at
+        return future_time(text, self._clock.now(), self._longest)
 
     def _check_body(self, body: str) -> None:
         most = self._service.config.limits.message_chars
@@ -254,12 +243,3 @@ class Book:
 
 def _changed_meanwhile() -> ChatError:
     return ChatError("scheduled.changed", after_ms=1000, meaning=CHANGED_MEANWHILE)
-
-
-def _invalid(reason: str, text: str) -> ChatError:
-    return ChatError("request.invalid", f"at: {text}.", detail={"field": "at", "reason": reason})
-
-
-def _text(at: float) -> str:
-    found = datetime.fromtimestamp(at, UTC)
-    return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")

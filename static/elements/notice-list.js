@@ -1,7 +1,7 @@
 /**
  * Notices in the page, newest last: notifications, faults of their filters, and what failed. They stay until they are
  * closed, by their button or, the newest first, by Escape. A screen reader says them when it has time. Needs `notices`.
- * Fires "room-opened".
+ * Fires "room-opened" and "message-chosen".
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
@@ -19,7 +19,7 @@ class NoticeList extends View {
     this.setAttribute("role", "status");
     this.listen(this.notices, "notice", ({ detail }) => this.#add(this.#notice(detail.notice)));
     this.listen(this.notices, "fault", ({ detail }) => this.#add(this.#fault(detail)));
-    this.listen(this.notices, "chosen", ({ detail }) => this.#open(detail.room));
+    this.listen(this.notices, "chosen", ({ detail }) => this.#open(detail));
     this.listen(this, "focusin", ({ relatedTarget }) => {
       if (relatedTarget && !this.contains(relatedTarget)) this.#from = relatedTarget;
     });
@@ -63,8 +63,8 @@ class NoticeList extends View {
     next?.focus();
   }
 
-  #notice({ title, body, room }) {
-    const open = room && h("button", { class: "link", type: "button", onclick: () => this.#open(room) }, t("notice.open"));
+  #notice({ title, body, room, seq }) {
+    const open = room && h("button", { class: "link", type: "button", onclick: () => this.#open({ room, seq }) }, t("notice.open"));
     return [h("strong", { dir: "auto" }, title), h("p", { dir: "auto" }, body), open].filter(Boolean);
   }
 
@@ -76,8 +76,9 @@ class NoticeList extends View {
     return [faultLine(item, error, again)];
   }
 
-  #open(room) {
-    this.dispatchEvent(new CustomEvent("room-opened", { bubbles: true, detail: { room } }));
+  #open({ room, seq }) {
+    const event = seq === null ? "room-opened" : "message-chosen";
+    this.dispatchEvent(new CustomEvent(event, { bubbles: true, detail: { room, seq } }));
   }
 }
 

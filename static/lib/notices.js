@@ -2,7 +2,7 @@
  * Notifications: of messages to me, and of plugins. Plugins may change them or hold them back. No DOM.
  *
  * Away from the page they go to the desktop, if the person has switched that on; otherwise those of plugins are
- * shown in the page. Fires "notice" ({notice}), "fault" ({item, error}) and "chosen" ({room}).
+ * shown in the page. Fires "notice" ({notice}), "fault" ({item, error}) and "chosen" ({room, seq}).
  */
 
 import { DEVICE } from "./device.js";
@@ -77,10 +77,10 @@ export class Notices extends EventTarget {
     await this.#tell({ title: message.author.name, body: plainOf(message.body), room, message, plugin: null });
   }
 
-  /** A notification of a plugin. Throws a TypeError without a title. */
-  async notify(plugin, { title, body = "", room = null }) {
+  /** A notification of a plugin, which may lead to a room, and in it to the message `seq`. Throws a TypeError without a title. */
+  async notify(plugin, { title, body = "", room = null, seq = null }) {
     if (typeof title !== "string" || !title) throw new TypeError("notify: title has to be a string");
-    await this.#tell({ title, body: String(body), room, message: null, plugin });
+    await this.#tell({ title, body: String(body), room, seq, message: null, plugin });
   }
 
   /** A filter that failed is asked again from now on. */
@@ -148,7 +148,7 @@ export class Notices extends EventTarget {
       shown.onclick = () => {
         shown.close();
         globalThis.focus?.();
-        if (notice.room) this.#fire("chosen", { room: notice.room });
+        if (notice.room) this.#fire("chosen", { room: notice.room, seq: notice.seq ?? null });
       };
     } else if (notice.plugin) {
       this.#fire("notice", { notice });

@@ -183,7 +183,7 @@ export class Plugins {
         location.hash = `#${new URLSearchParams({ room })}`;
         if (seq !== null) store.want(room, seq);
       },
-      /** Shows a notification, `{title, body, room}`; resolves when its filters have been asked. */
+      /** Shows a notification, `{title, body, room, seq}`; resolves when its filters have been asked. */
       notify: async (notice) => (this.#isGone(plugin, part) ? undefined : this.#notices.notify(plugin, notice)),
       /** Adds the plugin's own texts by language, `{en: {title: "Poll"}, ja: {…}}`; English may not be missing. */
       texts: (given) => {

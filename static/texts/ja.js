@@ -259,6 +259,7 @@ export default {
   "why.tokens.count": "ボットのトークンは {most} 個までです。先に不要なものを取り消してください。",
   "why.saved.count": "保存できるメッセージは {most} 件までです。",
   "why.pins.count": "一つのルームにピン留めできるメッセージは {most} 件までです。",
+  "why.reminders.count": "リマインダーは {most} 件までです。",
   "why.scheduled.count": "予約投稿は {most} 件までです。",
   "why.reports.count": "1 日に報告できるのは {most} 件までです。",
   "why.reports.open": "未対応の報告が多すぎるため、現在は報告を受け付けられません。",

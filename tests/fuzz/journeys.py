@@ -1,6 +1,7 @@
 """Doors that take several steps: uploads, sign-ins, commands and clicks, each step hostile now and then."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ PLUGINS = (
         "totp",
         "invites",
         "scheduled",
+        "reminders",
         "reports",
     ),
     *("announcements", "emoji"),
@@ -138,6 +140,13 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     later = {"client_id": "later", "room": target.room, "body": "b", "at": "2100-01-01T00:00:00Z"}
     await caller.call(rng.choice(("POST", "PATCH")), "/api/v1/scheduled?client_id=later", later)
     await caller.call("DELETE", f"/api/v1/scheduled?client_id={_quoted(rng)}")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    reminder = {"message": message, "at": tomorrow, "note": text}
+    await caller.call("POST", "/api/v1/reminders", reminder)
+    changes = rng.choice(({"at": tomorrow}, {"at": text}, {"done": True, "note": text}))
+    await caller.call("PATCH", f"/api/v1/reminders?message={_quoted_id(message)}", changes)
+    await caller.call("GET", f"/api/v1/reminders?after={_quoted(rng)}&limit={_quoted(rng)}")
+    await caller.call("DELETE", f"/api/v1/reminders?message={_quoted(rng)}")
     reported = {"room": target.room, "message": message, "reason": "spam", "text": text}
     await caller.call("POST", "/api/v1/reports", reported)
     await caller.call("GET", f"/api/v1/reports?room={target.room}&after={_quoted(rng)}")

@@ -79,6 +79,10 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
             json_request(f"{ROOM}/messages?body={quote(ATTACK)}", '{"body": "x"}'),
         ],
     ),
+    "9590289": (
+        [field("note", "/api/v1/reminders"), field("note", "/api/v1/reminders", "PATCH")],
+        [field("at", "/api/v1/reminders"), field("note", "/api/v1/saved")],
+    ),
     "9590180": (
         [field("text", f"{ROOM}/commands"), field("text", f"{ROOM}/commands/suggestions")],
         [field("client_id", f"{ROOM}/commands"), field("text", f"{ROOM}/messages")],

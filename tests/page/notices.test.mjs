@@ -104,6 +104,16 @@ test("notifications of plugins are shown in the page, or on the desktop of someb
   await assert.rejects(notices.notify("polls", {}), /title has to be a string/);
 });
 
+test("a notification that is chosen on the desktop leads to its room, and to its message", async () => {
+  const chosen = [];
+  notices.addEventListener("chosen", ({ detail }) => chosen.push(detail));
+  await notices.notify("tasks", { title: "Due", room: "r", seq: 7 });
+  await notices.notify("tasks", { title: "Due", room: "r" });
+  await notices.notify("tasks", { title: "Due" });
+  for (const { self } of opened) self.onclick();
+  assert.deepEqual(chosen, [{ room: "r", seq: 7 }, { room: "r", seq: null }]);
+});
+
 test("a filter changes notifications or holds them back, one after the other", async () => {
   places.put("a", "notifications/v1", { id: "x", filter: ({ title }) => ({ title: `${title}!` }) });
   places.put("b", "notifications/v1", { id: "x", filter: async ({ title, plugin }) => (plugin === "quiet" ? false : { body: `b of ${title}` }) });

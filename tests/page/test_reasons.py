@@ -10,7 +10,7 @@ from tests.docs.pages import ROOT
 DETAIL = re.compile(r'"field": "(\w+)", "reason": "(\w+)"')
 REFUSED = re.compile(r'\b_?refused\(\s*"(\w+)",\s*"(\w+)"')
 LINE = re.compile(r'clean_line\(.+?, "(\w+)", "')
-TIMES = re.compile(r'_invalid\("(\w+)"')
+TIMES = re.compile(r'_refused\(field, "(\w+)"')
 CLAIMED = re.compile(r'\.claim\([^)]*, "(\w+)"\)')
 
 

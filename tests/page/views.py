@@ -3,6 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Browser, FilePayload, Locator, Page, WebSocketRoute, expect
@@ -28,6 +29,7 @@ PLUGINS = [
         "announcements",
         "emoji",
         "saved",
+        "reminders",
         "totp",
         "webhooks",
         "wordfilter",
@@ -45,6 +47,7 @@ LOADED_LATER = (
     "plugins",
     "scheduled.list",
     "saved.list",
+    "reminders.list",
     "audit.log",
     "invites.list",
     "reports.queue",
@@ -112,6 +115,9 @@ def populate(browser: Browser, server: Server) -> None:
     tomatoes = olga.page.get_by_test_id("message").filter(has_text="tomatoes")
     kept = {"message": tomatoes.get_attribute("data-id")}
     assert olga.context.request.post(f"{olga.url}/api/v1/saved", data=kept).ok
+    in_a_month = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    reminder = kept | {"at": in_a_month, "note": LONG[:200]}
+    assert olga.context.request.post(f"{olga.url}/api/v1/reminders", data=reminder).ok
     asked = olga.page.get_by_test_id("message").filter(has_text="@olga hello")
     root = asked.get_attribute("data-id")
     reply_in_thread(olga, root, LONG)
@@ -420,6 +426,11 @@ class Tour:
         theirs.get_by_test_id("place-reports.report").press("Enter")
         expect(page.locator(".reports-dialog")).to_be_visible()
         yield "report"
+        page.keyboard.press("Escape")
+        theirs.focus()
+        theirs.get_by_test_id("place-reminders.remind").press("Enter")
+        expect(page.locator(".reminders-dialog")).to_be_visible()
+        yield "reminder"
         page.keyboard.press("Escape")
         theirs.focus()
         theirs.get_by_test_id("choose").press("Enter")

@@ -652,6 +652,7 @@ SETTINGS = {
         "slash_commands",
         "scheduled",
         "saved",
+        "reminders",
         "invites",
         "reports",
         "announcements",

@@ -60,6 +60,9 @@ OTHER_ROUTES = {
     ("POST", "/api/v1/me/totp/recovery"),
     ("DELETE", "/api/v1/scheduled"),
     ("POST", "/api/v1/calls/join"),
+    ("POST", "/api/v1/reminders"),
+    ("PATCH", "/api/v1/reminders"),
+    ("DELETE", "/api/v1/reminders"),
     ("POST", "/api/v1/saved"),
     ("DELETE", "/api/v1/saved"),
     ("POST", "/api/v1/reports/own/seen"),
@@ -98,6 +101,7 @@ OTHER_MUTATIONS |= {
 OTHER_MUTATIONS |= {"seeSettledReports", "blockUser", "unblockUser"}
 OTHER_MUTATIONS |= {"announce", "clearAnnouncement", "seeInbox"}
 OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage", "followThread", "readThread"}
+OTHER_MUTATIONS |= {"setReminder", "changeReminder", "removeReminder"}
 OTHER_MUTATIONS |= {"joinCall"}
 OTHER_MUTATIONS |= {"addPushDevice", "removePushDevice", "notePushActive"}
 OTHER_MUTATIONS |= {"retryMailNotifications", "noteMailActive"}
@@ -106,6 +110,7 @@ OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports
 OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
 OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
 OTHER_OPERATIONS |= {"saved.save", "saved.drop", "saved.list", "saved.ids"}  # the user's alone
+OTHER_OPERATIONS |= {f"reminders.{each}" for each in ("set", "change", "remove", "ids", "list")}
 OTHER_OPERATIONS |= {"reports.seen", "emoji.list"}
 OTHER_OPERATIONS |= {"polls.get", "polls.votes"}
 OTHER_OPERATIONS |= {"reports.seen", "pictures.of", "profiles.of"}

@@ -264,6 +264,7 @@ async def test_operations_of_plugins_are_refused_without_their_scope() -> None:
             "announcements.current": {},
             "pictures.of": {"users": []},
             "saved.ids": {},
+            "reminders.ids": {},
             "inbox.count": {},
             "push.list": {},
             "reports.own": {},

@@ -18,6 +18,7 @@ export default {
   "help.messages.link": "“Copy link” gives you an address that leads to the message, for those who may read it.",
   "help.messages.forward": "“Forward…” sends a message on to a room or a person, as a quote with its link and your comment.",
   "help.messages.saved": "“Save for later” puts a message on a list that only you see.",
+  "help.messages.reminders": "“Remind me about this” brings a message back at a time that you choose. What is due is listed until you mark it as done or put it off.",
   "help.files": "Files and pictures",
   "help.files.attach": "Drop files on a room, paste them, or use the button beside the text. An upload that was cut off goes on by itself.",
   "help.files.describe": "Describe a picture before you send it, for those who do not see it. Where it was taken is removed from photographs.",

@@ -308,6 +308,16 @@ async def call_every_address(
     await ask("POST", "/api/v1/saved", json={"message": message}, headers=owner)
     await ask("GET", f"/api/v1/saved?after={message}&limit=5", headers=owner)
     await ask("DELETE", f"/api/v1/saved?message={message}", headers=owner)
+    reminder = {
+        "message": message,
+        "at": "2100-01-01T09:00:00.000Z",
+        "note": "select 1; drop table",
+    }
+    await ask("POST", "/api/v1/reminders", json=reminder, headers=owner)
+    await ask("GET", f"/api/v1/reminders?after={message}&limit=5", headers=owner)
+    changes = {"note": "<script>alert(1)</script>", "done": True}
+    await ask("PATCH", f"/api/v1/reminders?message={message}", json=changes, headers=owner)
+    await ask("DELETE", f"/api/v1/reminders?message={message}", headers=owner)
     await ask("GET", f"{one}/pins?after={message}&limit=5", headers=owner)
     reply = {"client_id": "union", "body": "or 1=1", "thread": message, "broadcast": True}
     await ask("POST", messages, json=reply, headers=owner)
