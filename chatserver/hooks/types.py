@@ -470,14 +470,16 @@ class PagePart(msgspec.Struct, frozen=True, kw_only=True):
 
     All files below `folder` are served under /plugins/NAME/, each version under an address of its own, for
     browsers to keep. The page imports each of `modules` (paths below `folder`), and calls its default export
-    with the interface that docs/plugins/page.md describes. `styles` are style sheets. `staff_modules` are loaded
-    as `modules` are, for owners and admins of the server alone: for pages that nobody else sees. What others must
-    not know is kept from them by the server: anybody may ask for the files.
+    with the interface that docs/plugins/page.md describes. `styles` are style sheets. `late_modules` are loaded some
+    seconds later, as the first messages do not wait for them: what few people use at once belongs there.
+    `staff_modules` are loaded as `modules` are, for owners and admins of the server alone: for pages that nobody else
+    sees. What others must not know is kept from them by the server: anybody may ask for the files.
     """
 
     folder: Path
     modules: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
+    late_modules: tuple[str, ...] = ()
     staff_modules: tuple[str, ...] = ()
 
 

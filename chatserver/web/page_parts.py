@@ -24,6 +24,7 @@ class ListedPart(msgspec.Struct, frozen=True):
     plugin: str
     modules: list[str]
     styles: list[str]
+    late_modules: list[str]
     staff_modules: list[str]
 
 
@@ -47,7 +48,7 @@ def addresses(parts: Sequence[tuple[str, PagePart]], *, debug: bool) -> list[Add
     listed: list[ListedPart] = []
     found: list[Address] = []
     for plugin, part in parts:
-        for path in (*part.modules, *part.styles, *part.staff_modules):
+        for path in (*part.modules, *part.styles, *part.late_modules, *part.staff_modules):
             if not (part.folder / path).is_file():
                 raise StartupError(
                     f"plugin {plugin}: register_page: there is no {path} in {part.folder}"
@@ -60,6 +61,7 @@ def addresses(parts: Sequence[tuple[str, PagePart]], *, debug: bool) -> list[Add
                 plugin,
                 [kept + path for path in part.modules],
                 [kept + path for path in part.styles],
+                [kept + path for path in part.late_modules],
                 [kept + path for path in part.staff_modules],
             )
         )

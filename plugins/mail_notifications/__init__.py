@@ -146,7 +146,7 @@ class MailNotificationsPlugin:
 
     @hookimpl
     def register_page(self) -> PagePart:
-        return PagePart(folder=PAGE, modules=("mail.js",))
+        return PagePart(folder=PAGE, late_modules=("mail.js",))
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:

@@ -92,7 +92,7 @@ class RemindersPlugin:
 
     @hookimpl
     def register_page(self) -> PagePart:
-        return PagePart(folder=Path(__file__).parent / "page", modules=("reminders.js",))
+        return PagePart(folder=Path(__file__).parent / "page", late_modules=("reminders.js",))
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:

@@ -71,7 +71,7 @@ class SavedPlugin:
 
     @hookimpl
     def register_page(self) -> PagePart:
-        return PagePart(folder=Path(__file__).parent / "page", modules=("saved.js",))
+        return PagePart(folder=Path(__file__).parent / "page", late_modules=("saved.js",))
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:

@@ -5,6 +5,10 @@ import { isStaff } from "./rights.js";
 
 const VERSION = 1;
 const MISSED = { missed: true, payload: null };
+const LATER_MS = 3_000; // after the first parts: late ones do not share the network with what is read first
+const AGAIN_MS = 60_000; // for a late module that did not come, as without a network
+const TRIES = 10;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Plugins {
   #places;
@@ -17,9 +21,11 @@ export class Plugins {
   #loaded = new Map(); // parts by plugin
   #isForStaff = false;
   #hearing = new Set(); // of notices: `{plugin, name, tell, signal}`
+  #pause;
+  #calm = null; // when late modules are loaded
 
-  /** `styles` is where style sheets are added: the document's head. */
-  constructor({ places, api, connection, session, store, styles, notices }) {
+  /** `styles` is where style sheets are added: the document's head. `wait(ms)` resolves after so many ms. */
+  constructor({ places, api, connection, session, store, styles, notices, wait = pause }) {
     this.#places = places;
     this.#api = api;
     this.#connection = connection;
@@ -27,6 +33,7 @@ export class Plugins {
     this.#store = store;
     this.#styles = styles;
     this.#notices = notices;
+    this.#pause = wait;
     session?.addEventListener("heard", ({ detail }) => this.#tellHearing(detail.notice));
     session?.addEventListener("ready", () => this.#tellHearing());
   }
@@ -62,13 +69,24 @@ export class Plugins {
   }
 
   async #loadOne(listed, importing) {
-    const { plugin, modules, styles, staff_modules: staff = [] } = listed;
+    const { plugin, modules, styles, late_modules: late = [], staff_modules: staff = [] } = listed;
     const links = styles.map((url) => Object.assign(document.createElement("link"), { rel: "stylesheet", href: url }));
     this.#styles.append(...links);
     const part = { files: filesOf(listed), staff, importing, links, followed: new Set(), isForStaff: false };
     this.#loaded.set(plugin, part);
     await this.#begin(plugin, part, modules);
     await this.#beginStaff(plugin, part);
+    if (late.length > 0) void this.#beginLate(plugin, part, late);
+  }
+
+  async #beginLate(plugin, part, modules) {
+    await (this.#calm ??= this.#pause(LATER_MS));
+    for (let tries = 1; tries < TRIES && !this.#isGone(plugin, part); tries++) {
+      const found = await Promise.allSettled(modules.map((url) => part.importing(url)));
+      if (found.every(({ status }) => status === "fulfilled")) break;
+      await this.#pause(AGAIN_MS);
+    }
+    if (!this.#isGone(plugin, part)) await this.#begin(plugin, part, modules);
   }
 
   async #beginStaff(plugin, part) {
@@ -210,8 +228,8 @@ export class Plugins {
 }
 
 /** By which two lists of parts are compared. */
-function filesOf({ modules, styles, staff_modules: staff = [] }) {
-  return JSON.stringify([modules, styles, staff]);
+function filesOf({ modules, styles, late_modules: late = [], staff_modules: staff = [] }) {
+  return JSON.stringify([modules, styles, late, staff]);
 }
 
 /** The page's own files may come from elsewhere (`server.static_url`), those of plugins do not. */

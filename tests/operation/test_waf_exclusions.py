@@ -79,7 +79,7 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
             json_request(f"{ROOM}/messages?body={quote(ATTACK)}", '{"body": "x"}'),
         ],
     ),
-    "9590289": (
+    "9590291": (
         [field("note", "/api/v1/reminders"), field("note", "/api/v1/reminders", "PATCH")],
         [field("at", "/api/v1/reminders"), field("note", "/api/v1/saved")],
     ),

@@ -149,6 +149,41 @@ test("modules for staff are loaded when the reader is known to be staff, and onc
   assert.deepEqual(shown(), ["a.own"]);
 });
 
+test("late modules come after the others, again where there was no network, and not for a part that went", async () => {
+  const asked = [];
+  const waits = [];
+  const wait = (ms) => new Promise((resolve) => waits.push({ ms, resolve }));
+  plugins = new Plugins({ places, api: {}, connection: {}, session: new EventTarget(), store, styles: { append() {} }, wait });
+  let isAway = true;
+  const importing = async (url) => {
+    asked.push(url);
+    if (isAway && url === "/late.js") throw new TypeError("no network");
+    return putting(url.slice(1, -3));
+  };
+  const shown = () => places.in("message.actions/v1").map(({ key }) => key);
+  const ended = async () => {
+    waits.shift().resolve();
+    await new Promise((resolve) => setTimeout(resolve));
+  };
+  await plugins.load([{ ...part("a", "/own.js"), late_modules: ["/late.js"] }, { ...part("b"), late_modules: ["/later.js"] }], importing);
+  assert.deepEqual([asked, shown(), waits.map(({ ms }) => ms)], [["/own.js"], ["a.own"], [3_000]]);
+  await ended();
+  assert.deepEqual([asked.sort(), shown(), waits.map(({ ms }) => ms)], [["/late.js", "/later.js", "/later.js", "/own.js"], ["a.own", "b.later"], [60_000]]);
+  isAway = false;
+  await ended();
+  assert.deepEqual(shown(), ["a.own", "a.late", "b.later"]);
+  await plugins.load([part("a", "/own.js")], importing);
+  assert.deepEqual(shown(), ["a.own"]);
+  isAway = true;
+  await plugins.load([{ ...part("c"), late_modules: ["/late.js"] }], importing);
+  await new Promise((resolve) => setTimeout(resolve));
+  await plugins.load([], importing);
+  isAway = false;
+  asked.length = 0;
+  await ended();
+  assert.deepEqual([asked, shown()], [[], []]);
+});
+
 test("of a part that went meanwhile nothing more is loaded for staff", async () => {
   const asked = [];
   let loaded;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { begin } from "../../plugins/reminders/page/following.js";
+import { follow } from "../../plugins/reminders/page/following.js";
 import { choices } from "../../plugins/reminders/page/times.js";
 
 const DAY_MS = 86_400_000;
@@ -28,7 +28,7 @@ function begun() {
     texts() {},
   };
   const lists = new Set([() => counts.push(list.due)]);
-  begin(page, list, lists);
+  follow(page, list, lists);
 }
 
 const due = (id, at) => ({ id, at, state: "due" });

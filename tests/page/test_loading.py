@@ -14,7 +14,7 @@ from tests.waiting import wait_until
 ROOMS = 5
 MOST_BYTES = 100_000
 MOST_REQUESTS = (
-    19  # of them one for each plugin that has a part in the page, and one for its style sheet
+    18  # of them one for each plugin that has a part in the page, and one for its style sheet
 )
 
 

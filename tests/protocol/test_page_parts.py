@@ -40,8 +40,9 @@ def settings(folder: Path, returned: str) -> dict[str, object]:
 async def test_parts_are_listed_and_their_files_served(start: Start, tmp_path: Path) -> None:
     page = tmp_path / "page"
     page.mkdir()
-    (page / "staff.js").write_text("export default () => {};")
-    files = "modules=('a.js',), styles=('a.css',), staff_modules=('staff.js',)"
+    for name in ("late.js", "staff.js"):
+        (page / name).write_text("export default () => {};")
+    files = "modules=('a.js',), styles=('a.css',), late_modules=('late.js',), staff_modules=('staff.js',)"
     part = f"PagePart(folder=Path({str(page)!r}), {files})"
     server = start(settings(tmp_path, part))
     packed = {"Accept-Encoding": "gzip"}
@@ -52,6 +53,7 @@ async def test_parts_are_listed_and_their_files_served(start: Start, tmp_path: P
     assert "content-encoding" not in plain.headers and plain.json() == answer.json()
     assert listed["plugin"] == "mine"
     (module,), (style,) = listed["modules"], listed["styles"]
+    assert listed["late_modules"] == [module.replace("a.js", "late.js")]
     assert listed["staff_modules"] == [module.replace("a.js", "staff.js")]
     for address, kind in (
         (module, "text/javascript; charset=utf-8"),
@@ -79,6 +81,7 @@ async def test_without_parts_the_list_is_empty(start: Start) -> None:
     ("returned", "words"),
     [
         ("PagePart(folder=Path('/nowhere'), modules=('a.js',))", "there is no a.js in /nowhere"),
+        ("PagePart(folder=Path('/nowhere'), late_modules=('l.js',))", "there is no l.js in"),
         ("PagePart(folder=Path('/nowhere'), staff_modules=('s.js',))", "there is no s.js in"),
         ("[]", "plugin mine: register_page returned list, not PagePart"),
     ],

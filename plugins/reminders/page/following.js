@@ -7,7 +7,7 @@ const CLOCK = "M12 6a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15zM12 10v4l2.5 1.5M6 3 
 const TOLD = "reminders.told"; // in localStorage: the time of the last one of which somebody was told here
 
 /** `list` has the number of those that are due, and draws the list; `lists` are told of each change. */
-export function begin(page, list, lists) {
+export function follow(page, list, lists) {
   page.texts(TEXTS);
   const known = new Map(); // {at, state} by id of the message
   let changes = 0; // that were told: an answer that was under way meanwhile may be older
