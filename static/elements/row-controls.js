@@ -27,10 +27,12 @@ export function firstControl(row) {
   return row.querySelector(".actions button") ?? row.querySelector(`:is(${CONTROLS}):not(.author)`);
 }
 
-/** The control of a row that does the same as one of the row in whose place it stands. */
+/** The control of a row that does the same as one of the row in whose place it stands; of several, the one at its place. */
 export function twinOf(control, row) {
   const { part, testid, do: what, emoji } = control.dataset;
   const isTwin = ({ dataset }) =>
     dataset.part === part && dataset.testid === testid && dataset.do === what && dataset.emoji === emoji;
-  return [...row.querySelectorAll(control.localName)].find(isTwin) ?? row;
+  const twins = [...row.querySelectorAll(control.localName)].filter(isTwin);
+  const alike = [...control.closest("[data-key]").querySelectorAll(control.localName)].filter(isTwin);
+  return twins[alike.indexOf(control)] ?? twins[0] ?? row;
 }

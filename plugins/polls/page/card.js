@@ -9,7 +9,7 @@ import { voters } from "./voters.js";
 const KEPT = 100; // states: a card is mounted anew whenever its row is drawn anew, and then shows what it showed
 const LONGEST_MS = 2 ** 31 - 1; // of a timer
 const cards = new Set();
-const states = new Map(); // by message: what a card shows, and a choice that is not sent yet
+const states = new Map(); // by message: what a card shows and asks, and a choice that is not sent yet
 let number = 0;
 let listening = false;
 
@@ -45,6 +45,7 @@ class Card {
   #poll = null; // as the server told it last
   #asked = 0; // an answer to anything but the last question comes too late
   #timer = null;
+  #isAsked = false; // whether to end it
   #state;
   #rows;
   #said;
@@ -58,6 +59,7 @@ class Card {
     this.#page = page;
     this.#data = data;
     this.#state = stateOf(message);
+    this.#state.card = this;
     this.#rows = data.options.map((text) => this.#row(text, `poll-${number}`));
     number += 1;
     this.#about = make("p", { className: "muted polls-about", testid: "poll-about" });
@@ -78,6 +80,7 @@ class Card {
       void this.#do(() => this.#vote(this.#chosen()));
     };
     this.node = make("form", { className: "polls-card", onsubmit, testid: "poll" }, fields, buttons, this.#fault, this.#said, this.#who);
+    if (this.#state.isAsked) this.#askEnd();
     if (this.#state.poll) this.#draw(this.#state.poll);
     else this.#describe({ ...data, ended_at: null, voters: 0 }); // until the answer is there
   }
@@ -142,15 +145,20 @@ class Card {
 
   /** The button asks once more before it ends the poll for all. */
   async #sureEnd() {
+    if (this.#isAsked) return this.#do(async () => this.#draw((await this.#page.call("end", { message: this.message })).poll));
+    this.#askEnd();
+  }
+
+  #askEnd() {
     const { end } = this.#buttons;
-    if (end.dataset.sure) return this.#do(async () => this.#draw((await this.#page.call("end", { message: this.message })).poll));
-    end.dataset.sure = "yes";
+    this.#isAsked = this.#state.isAsked = true;
     end.textContent = this.#page.t("sureEnd");
     end.addEventListener("blur", () => this.#calmEnd(), { once: true });
   }
 
   #calmEnd() {
-    delete this.#buttons.end.dataset.sure;
+    this.#isAsked = false;
+    if (this.#state.card === this) this.#state.isAsked = false; // else another one has taken its place
     this.#buttons.end.textContent = this.#page.t("end");
   }
 
@@ -222,7 +230,7 @@ class Card {
 }
 
 function stateOf(message) {
-  const state = states.get(message) ?? { poll: null, chosen: null, said: "" };
+  const state = states.get(message) ?? { poll: null, chosen: null, said: "", isAsked: false, card: null };
   states.delete(message);
   states.set(message, state);
   if (states.size > KEPT) states.delete(states.keys().next().value);
