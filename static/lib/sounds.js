@@ -7,6 +7,7 @@ import { isMentioned } from "./mentions.js";
 
 export const WISHES = ["off", "direct", "all"]; // "direct": of direct messages and mentions
 const GAP_MS = 2_000; // between two sounds
+const SLOW_MS = 60_000; // within which all tabs have heard of a message
 const SEEN_MS = 100; // within which a tab that shows the room is heard of by the others
 const START_MS = 300; // for the browser to let it sound; later it would be about something else
 const LOCK = "chat:sound";
@@ -54,13 +55,13 @@ export class Sounds {
   async tell(about, { isSeen = false } = {}) {
     const own = `${LOCK} ${about}`;
     if (isSeen) {
-      await this.#take(own);
+      await this.#take(own, SLOW_MS);
       return false;
     }
     const context = await this.#started();
     if (!context) return false;
     await new Promise((resolve) => setTimeout(resolve, SEEN_MS));
-    if (!(await this.#take(own)) || !(await this.#take(LOCK))) return false;
+    if (!(await this.#take(own, SLOW_MS)) || !(await this.#take(LOCK, GAP_MS))) return false;
     sound(context);
     return true;
   }
@@ -72,9 +73,9 @@ export class Sounds {
     return context !== null;
   }
 
-  /** Takes a lock for two seconds. Resolves with whether it was free. */
-  #take(name) {
-    const gap = () => new Promise((resolve) => setTimeout(resolve, GAP_MS));
+  /** Takes a lock for so many ms. Resolves with whether it was free. */
+  #take(name, ms) {
+    const gap = () => new Promise((resolve) => setTimeout(resolve, ms));
     if (!this.#locks) {
       if (this.#held.has(name)) return Promise.resolve(false);
       this.#held.add(name);

@@ -109,8 +109,10 @@ test("of several tabs one sounds, and none where one shows the room", async () =
   const [one, two] = [tab({ locks }), tab({ locks })];
   const both = await told(() => one.sounds.tell("m1"), () => two.sounds.tell("m1"));
   assert.deepEqual(both.sort(), [false, true]);
-  mock.timers.tick(2_000);
+  mock.timers.tick(5_000);
   await settled();
+  const late = tab({ locks });
+  assert.deepEqual(await told(() => late.sounds.tell("m1")), [false]); // one that was busy meanwhile
   const seen = await told(() => one.sounds.tell("m2"), () => settled(5).then(() => two.sounds.tell("m2", { isSeen: true })));
   assert.deepEqual(seen, [false, false]);
   assert.deepEqual(await told(() => one.sounds.tell("m3")), [true]); // what was seen holds back nothing else
