@@ -451,11 +451,11 @@ def test_a_killed_server_reminds_when_it_is_back(tmp_path: Path) -> None:
             server.post(f"/api/v1/rooms/{room}/messages", ada, {"client_id": body, "body": body})
             for body in ("a", "b")
         ]
-        for message, seconds in zip(messages, (1.0, 300.0), strict=True):
-            at = text_of(time.time() + seconds)
-            server.post(PATH, ada, {"message": message["id"], "at": at})
+        due = time.time() + 8.0  # long enough for a busy machine to set both
+        for message, at in zip(messages, (due, due + 3600.0), strict=True):
+            server.post(PATH, ada, {"message": message["id"], "at": text_of(at)})
         server.kill()
-        time.sleep(1.0)  # the time comes while no server runs
+        time.sleep(max(0.0, due - time.time()))  # the time comes while no server runs
         server.start()
 
         def found() -> list[str]:
