@@ -7,7 +7,7 @@ from tests.page.people import AWAY, Person, PersonFactory, Server
 from tests.page.test_accessibility import findings
 from tests.page.tools import axe_script
 from tests.page.views import attach
-from tests.page.waiting import has_focus, until
+from tests.page.waiting import NOTE_TEXT, has_focus, until
 
 pytestmark = pytest.mark.long
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
@@ -91,9 +91,10 @@ def test_a_message_is_forwarded_by_keyboard_with_a_comment_and_the_draft_there_s
     expect(preview.get_by_text("Who wants some?")).to_be_visible()
     expect(preview.get_by_role("link", name=f"{server.url}/m/{message}")).to_be_visible()
     assert findings(aya.page, axe_script()) == []
+    aya.page.locator("notice-list").evaluate(NOTE_TEXT)
     dialog.get_by_test_id("forward-send").press("Enter")
     expect(dialog).to_have_count(0)
-    expect(aya.page.get_by_text("Forwarded to Kitchen.")).to_be_visible()
+    until(aya.page, "() => window.noted?.includes('Forwarded to Kitchen.')")
     expect(row_of(aya, "tomatoes")).to_be_focused()
 
     aya.open_room("Kitchen")
