@@ -59,7 +59,7 @@ async def test_texts_are_packed_for_whoever_takes_gzip_and_for_nobody_else(start
     server = start()
     for path in ("/", "/static/joined/app.js", "/static/icon.svg"):
         plain = await server.http("GET", path, headers={"Accept-Encoding": "gzip;q=0, identity"})
-        packed = await server.http("GET", path, headers={"Accept-Encoding": "br, GZIP;q=0.5"})
+        packed = await server.http("GET", path, headers={"Accept-Encoding": "zstd, GZIP;q=0.5"})
         if path.endswith(".svg"):  # shorter than what packing is for
             assert {plain.headers.get("vary"), packed.headers.get("content-encoding")} == {None}
             continue
