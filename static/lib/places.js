@@ -70,6 +70,11 @@ export class Places extends EventTarget {
     this.#order = plugins;
   }
 
+  /** Whether a plugin has a part in the page, also one that comes late. */
+  has(plugin) {
+    return this.#order.includes(plugin);
+  }
+
   /** What is in a place, in the order of the plugins, and of each in the order of its coming. */
   in(place) {
     return this.#items.get(place) ?? [];

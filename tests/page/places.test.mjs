@@ -120,6 +120,7 @@ test("an item for those who moderate a room is shown to nobody else", () => {
 test("items stand in the order of the plugins, however late one comes", () => {
   const places = new Places();
   places.arrange(["first", "second"]);
+  assert.deepEqual([places.has("second"), places.has("third")], [true, false]);
   const put = (plugin, id) => places.put(plugin, "admin.page/v1", { id, label: () => id, mount() {} });
   put("unknown", "a");
   put("second", "b");

@@ -2,7 +2,6 @@
 
 import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
-import { PLACES } from "../../lib/places.js";
 import { showShortcuts } from "../loaded.js";
 import "./help-texts.js";
 
@@ -24,8 +23,7 @@ const PARTS = [
 
 /** The page; `places` says which plugins are here. */
 export function helpPage({ places }) {
-  const isHere = (plugin) => PLACES.some((place) => places.in(place).some((item) => item.plugin === plugin));
-  const parts = PARTS.map(([heading, lines]) => ({ heading, lines: lines.filter(([, plugin]) => !plugin || isHere(plugin)) })).filter(({ lines }) => lines.length);
+  const parts = PARTS.map(([heading, lines]) => ({ heading, lines: lines.filter(([, plugin]) => !plugin || places.has(plugin)) })).filter(({ lines }) => lines.length);
   return h(
     "div",
     { class: "stack help", "data-testid": "help" },
