@@ -7,11 +7,11 @@ import { enable, h, icon, ICONS } from "../lib/dom.js";
 import { changeBy } from "../lib/changes.js";
 import { forwarded, MOST_COMMENT_CHARS } from "../lib/forwarding.js";
 import { errorText, t } from "../lib/i18n.js";
+import { formatterOf, formatting } from "../lib/late-formatting.js";
 import { linkTo } from "../lib/links.js";
 import { namesMany } from "../lib/mentions.js";
 import { roomTitle } from "../lib/titles.js";
 import { ask, show } from "./dialogs.js";
-import { formatted } from "./formatted.js";
 import "./forwarding-sheet.js";
 import "./later-texts.js";
 import { withPictures } from "./message-row.js";
@@ -49,9 +49,14 @@ export function showForward({ session, store, places }, message) {
     const { body, isCut } = forwarded(original, comment.value, link);
     submit.disabled = Boolean(original.deleted) || !choice.chosen;
     error.textContent = original.deleted ? t("message.deleted") : "";
-    preview.replaceChildren(...(original.deleted ? [] : [formatted(body, (text) => withPictures(text, places))]));
+    preview.replaceChildren(...(original.deleted ? [] : [shown(body)]));
     const said = [isCut && t("forward.cut"), hasMore(original, places) && t("forward.files")].filter(Boolean).join(" ");
     if (notes.textContent !== said) notes.textContent = said;
+  }
+
+  /** A text with its marks, once what draws them is here. */
+  function shown(body) {
+    return formatterOf(body)?.formatted(body, (text) => withPictures(text, places)) ?? body;
   }
 
   /**
@@ -101,6 +106,7 @@ export function showForward({ session, store, places }, message) {
   store.addEventListener("change", ({ detail }) => detail.room === null && choice.draw(), ended);
   store.addEventListener("blocked", () => choice.draw(), ended);
   store.addEventListener("logged", ({ detail }) => onEvent(detail.event), ended);
+  formatting.addEventListener("loaded", draw, ended);
   dialog.addEventListener("close", () => ended.abort());
   draw();
   show(dialog);

@@ -255,6 +255,7 @@ class MessageComposer extends View {
     if (this.#state.attached.items.length === 0)
       for (const { namespace, value, label, file, alt } of attached) this.#state.attached.add(namespace, value, { label, file, alt, isLater: value === null });
     this.#closeSuggestions();
+    this.toggleAttribute("data-editing", Boolean(editing));
     if (editing) this.#showContext(t("message.editing"), editing.before);
     else if (reply) this.#showContext(t("message.replyTo", { name: reply.name }), this.store.blocked.has(reply.author) ? t("message.folded") : plainOf(reply.body) || t("message.deleted"));
     else this.#hideContext();

@@ -97,7 +97,7 @@ def test_suggestions_are_chosen_with_the_keyboard(two: tuple[Person, Person]) ->
     aya, ben = two
     field = composer(ben)
     field.press_sequentially("/")
-    expect(options(ben)).to_have_count(5)  # /topic is not for members
+    expect(options(ben)).to_have_count(6)  # /topic is not for members
     expect(ben.page.get_by_role("listbox", name="Suggestions")).to_be_visible()
     expect(active(ben)).to_have_count(0)
     field.press("ArrowDown")
