@@ -45,6 +45,7 @@ const notices = new Notices({ places, store, storage: device, account });
 const plugins = new Plugins({ places, api, connection, session, store, styles: document.head, notices });
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
 const KEEPING_MS = 3_000; // after the start, whose network the files that are kept do not share
+const SOON_MS = 1_000; // for parts of plugins that did not come, doubled each time
 const AGAIN_MS = 60_000; // for what is loaded behind the page, and did not come
 const ASK_AGAIN_MS = 3_000; // of a server that did not say who is signed in
 /** @type {{check: () => void} | null} */
@@ -60,6 +61,7 @@ const linked = new Linked({ address: location.href, origin: location.origin, tab
 if (linked.id) history.replaceState(null, "", `/${location.hash}`);
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let partsAgain;
+let partsFailed = 0; // times in a row
 const worker = navigator.serviceWorker?.controller ?? null; // that this page was loaded by
 
 /**
@@ -141,8 +143,11 @@ session.addEventListener("plugins", () => setTimeout(loadParts, Math.random() * 
 function loadParts() {
   clearTimeout(partsAgain);
   partsAgain = undefined;
-  api.pageParts().then((parts) => plugins.load(parts), (error) => {
-    if (PASSING.has(error.status)) partsAgain = setTimeout(loadParts, AGAIN_MS * (1 + Math.random()));
+  api.pageParts().then((parts) => {
+    partsFailed = 0;
+    return plugins.load(parts);
+  }, (error) => {
+    if (PASSING.has(error.status)) partsAgain = setTimeout(loadParts, Math.min(SOON_MS * 2 ** partsFailed++, AGAIN_MS) * (1 + Math.random()));
     else console.error("plugins:", error);
   });
 }

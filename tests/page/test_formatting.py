@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.page.people import Person, Server
-from tests.page.waiting import NOTE_TEXT, until, until_told
+from tests.page.waiting import NOTE_TEXT, until, until_late_parts, until_told
 
 pytestmark = pytest.mark.long
 
@@ -162,6 +162,7 @@ def test_code_is_copied(two: tuple[Person, Person]) -> None:
     ben.context.grant_permissions(["clipboard-read", "clipboard-write"])
     aya.post_over_http(["```\na  <b>\n\tb\n```"])
     expect(last(ben.page).locator("pre")).to_contain_text("<b>")
+    until_late_parts(ben.page)
     button = last(ben.page).get_by_test_id("copy-code")
     button.evaluate(NOTE_TEXT)
     button.click()

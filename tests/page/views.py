@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, FilePayload, Locator, Page, WebSocketRoute, expect
 
 from tests.page.people import PASSWORD, Person, Server
+from tests.page.waiting import until_late_parts
 from tests.plugins.pictures import png
 
 PLUGINS = [
@@ -271,6 +272,7 @@ class Tour:
     def _list(self) -> Iterator[str]:
         page = self.page
         expect(page.get_by_test_id("room").filter(has_text="Garden")).to_be_visible()
+        until_late_parts(page)
         yield "start"
         page.get_by_test_id("room-filter").fill("no such room")
         yield "list-without-hits"
@@ -403,7 +405,8 @@ class Tour:
         page.keyboard.press("Escape")
         page.get_by_test_id("poll-who").locator("summary").press("Enter")
         expect(page.get_by_test_id("poll-voters").get_by_role("listitem")).to_be_visible()
-        page.evaluate("document.activeElement.blur()")  # the row's actions stand on the one above
+        page.evaluate("document.activeElement.blur()")  # a row's actions stand on the one above
+        page.mouse.move(0, 0)
         yield "poll"
         page.get_by_test_id("place-polls.ask").click()
         expect(page.get_by_test_id("poll-dialog")).to_be_visible()

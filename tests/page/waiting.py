@@ -13,6 +13,12 @@ NOTE_TEXT = """(node) => {
 }"""
 
 
+LATE = """(actions) => {
+  const { places } = document.querySelector("chat-app") ?? {};
+  return actions.every((action) => places?.in("message.actions/v1").some(({ key }) => key === action));
+}"""
+
+
 def until(page: Page, function: str, argument: Any = None, *, tries: int = 600) -> None:
     """Ask again until the function, of JavaScript, returns something true; ten times a second at most."""
     for _ in range(tries):
@@ -20,6 +26,11 @@ def until(page: Page, function: str, argument: Any = None, *, tries: int = 600) 
             return
         page.wait_for_timeout(100)
     pytest.fail(f"never true: {function}")
+
+
+def until_late_parts(page: Page) -> None:
+    """Until the parts of plugins that come seconds after the others are here: rows with actions are made anew then."""
+    until(page, LATE, ["saved.save", "reminders.remind"])
 
 
 def until_told(page: Page, condition: Callable[[], object], *, tries: int = 600) -> None:
