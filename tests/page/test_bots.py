@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.people import Person, PersonFactory, Server
+from tests.page.waiting import until_told
 
 SECRET = "The new token"
 REFUSED = r"status of 409 .*/api/v1/bots$"
@@ -89,7 +90,13 @@ def test_a_member_makes_a_bot_and_a_token_which_is_shown_once(
     token = row.get_by_role("list", name="Tokens of Robo").get_by_role("listitem")
     expect(token).to_contain_text("the build machine")
     expect(token).to_contain_text("Read, Write")
-    page.reload()
+    held: list[Route] = []  # who reads is known after the plugin's part has begun
+    page.route("**/api/v1/me", lambda route: held.append(route), times=1)
+    with page.expect_response("**/bots.js"):
+        page.reload(wait_until="commit")
+    until_told(page, lambda: held)
+    page.wait_for_timeout(500)
+    held[0].continue_()
     expect(page.locator("summary").filter(has_text="Robo")).to_be_visible()
     page.locator("summary").filter(has_text="Robo").press("Enter")
     expect(token).to_contain_text("last used")
