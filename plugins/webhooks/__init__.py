@@ -19,6 +19,7 @@ class WebhooksPlugin:
             "accounts.bot",
             "accounts.by_name",
             "accounts.get",
+            "config.limits",
             "messages.post",
             "rooms.get",
             "rooms.get_many",

@@ -18,15 +18,20 @@ MARKS = {"strike": "~", "italic": "_", "bold": "*"}  # from the inner one to the
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def text_of(body: bytes, content_type: str) -> str:
-    """The text of a message for Slack, in our Markdown. Raises `ChatError` request.invalid."""
+def text_of(body: bytes, content_type: str, most: int) -> str:
+    """The text of a message for Slack, in our Markdown; `most` is the number of characters that are translated.
+
+    Raises `ChatError` request.invalid, limit.size.
+    """
     try:
         payload = _decode(_json(body, content_type))
     except UNREADABLE as error:
         raise ChatError("request.invalid", f"expected a message for Slack: {error}") from error
-    shown = _ours(_blocks(payload)) or _ours([_text(payload.get("text"))])
+    shown = _joined(_blocks(payload)) or _text(payload.get("text"))
     parts = [shown, *(_attached(each) for each in _list(payload, "attachments"))]
-    text = "\n".join(filter(None, parts))
+    if sum(map(len, parts)) > most:
+        raise ChatError("limit.size", f"Expected at most {most} characters for Slack.")
+    text = "\n".join(filter(None, map(_ours, parts)))
     if not text:
         raise ChatError("request.invalid", "text: expected one, or blocks or attachments with one.")
     return text
@@ -53,7 +58,7 @@ def _attached(attachment: Mapping[str, Any]) -> str:
         ),
         *(_button(action) for action in _list(attachment, "actions")),
     ]
-    return _ours(lines) or _ours([_text(attachment.get("fallback"))])
+    return _joined(lines) or _text(attachment.get("fallback"))
 
 
 def _blocks(parent: Mapping[str, Any]) -> list[str]:
@@ -172,6 +177,10 @@ def _list(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
-def _ours(lines: list[str]) -> str:
-    """Lines with Slack's marks as a text of ours. Users of Slack are nobody here: their ids are left as they are."""
-    return from_mrkdwn("\n".join(filter(None, lines)), lambda user: user)
+def _joined(lines: list[str]) -> str:
+    return "\n".join(filter(None, lines))
+
+
+def _ours(text: str) -> str:
+    """A text with Slack's marks as one of ours. Users of Slack are nobody here: their ids are left as they are."""
+    return from_mrkdwn(text, lambda user: user)

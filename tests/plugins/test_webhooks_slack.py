@@ -11,9 +11,11 @@ from chatserver import ChatError
 from chatserver_plugins.webhooks.slack import FORM, text_of
 from tests.plugins.test_webhooks_incoming import hooks
 
+MOST = 1000
+
 
 def shown(payload: object) -> str:
-    return text_of(json.dumps(payload).encode(), "application/json")
+    return text_of(json.dumps(payload).encode(), "application/json", MOST)
 
 
 def rich(*elements: dict[str, Any]) -> dict[str, Any]:
@@ -132,15 +134,24 @@ def test_what_has_no_text_is_refused(payload: object) -> None:
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     for kind in ("application/json", FORM, ""):
         with pytest.raises(ChatError) as caught:
-            text_of(body, kind)
+            text_of(body, kind, MOST)
         assert caught.value.code == "request.invalid"
+
+
+def test_only_so_much_is_translated_in_all() -> None:
+    """Of text alone, blocks and attachments together."""
+    attachments = [{"text": "`a" * 200}] * 2
+    assert shown({"text": "`a" * 100, "attachments": attachments}).count("a") == 500
+    with pytest.raises(ChatError) as caught:
+        shown({"text": "`a" * 100 + "b", "attachments": attachments})
+    assert caught.value.code == "limit.size"
 
 
 def test_a_form_of_many_fields_is_refused() -> None:
     form = urlencode({"payload": '{"text": "one"}'} | {f"field{number}": 1 for number in range(19)})
-    assert text_of(form.encode(), FORM) == "one"
+    assert text_of(form.encode(), FORM, MOST) == "one"
     with pytest.raises(ChatError, match="expected a message for Slack"):
-        text_of(f"{form}&more=1".encode(), FORM)
+        text_of(f"{form}&more=1".encode(), FORM, MOST)
 
 
 async def test_a_hook_takes_what_is_meant_for_slack(tmp_path: Path) -> None:
