@@ -7,7 +7,7 @@ import "./later-texts.js";
 
 const ALT_CHARS = 1000; // which the server takes
 
-/** `item` is one of `attached` (lib/attached.js). The focus goes back to its chip, which is made anew. */
+/** `item` is one of `attached` (lib/attached.js). */
 export function describe(attached, item) {
   const field = h("textarea", { rows: "4", maxlength: String(ALT_CHARS), dir: "auto", "aria-labelledby": "describe-title", "aria-describedby": "describe-why", "data-testid": "describe-text" });
   field.value = item.alt;
@@ -27,10 +27,6 @@ export function describe(attached, item) {
   const dialog = h("dialog", { class: "dialog", "aria-labelledby": "describe-title", "data-testid": "describe-dialog" }, form);
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
-  });
-  dialog.addEventListener("close", () => {
-    const chips = document.querySelectorAll("[data-testid='chip']");
-    chips[attached.items.indexOf(item)]?.querySelector("[data-testid='chip-describe']")?.focus();
   });
 
   function onsubmit(event) {

@@ -16,7 +16,7 @@ import { namesMany } from "../lib/mentions.js";
 import { applies } from "../lib/places.js";
 import { roomTitle } from "../lib/titles.js";
 import { frozen } from "../lib/plugins.js";
-import { chips } from "./composer-chips.js";
+import { Chips } from "./composer-chips.js";
 import { ComposerCommands } from "./composer-commands.js";
 import { ComposerNames } from "./composer-names.js";
 import { loaded } from "./loaded.js";
@@ -97,12 +97,13 @@ class MessageComposer extends View {
     this.listen(suggestions, "chosen", ({ detail }) => this.#take(detail.text));
     this.listen(suggestions, "active", ({ detail }) => this.#setActive(detail.id));
     this.listen(this.#text, "blur", () => this.#closeSuggestions());
-    this.#chips = h("ul", { class: "composer-chips", "aria-label": t("composer.attached") });
+    const chips = h("ul", { class: "composer-chips", "aria-label": t("composer.attached") });
+    this.#chips = new Chips(chips, () => hasTouchKeyboard() || this.focusText());
     const about = () => ({ room: this.#room, me: this.store.me });
     const later = this.flow.thread ? null : h("send-menu", { places: this.places, about, context: () => this.#laterContext() });
     const row = h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, later, send);
     const broadcast = this.broadcast && h("label", { class: "check" }, this.broadcast, t("thread.broadcast", { name: roomTitle(this.#room) }));
-    this.append(suggestions, this.#context, this.#chips, this.#unkept, this.#error, h("div", { "data-faults": true }, row), ...(broadcast ? [broadcast] : []));
+    this.append(suggestions, this.#context, chips, this.#unkept, this.#error, h("div", { "data-faults": true }, row), ...(broadcast ? [broadcast] : []));
     this.#showDraft();
     this.listen(this.#state.attached, "change", () => this.#onAttached());
     this.listen(this.session.drafts, "change", ({ detail }) => detail.room === this.flow.key && this.#showDraft());
@@ -163,8 +164,7 @@ class MessageComposer extends View {
 
   #drawChips() {
     if (!this.#state) return;
-    this.#chips.replaceChildren(...chips(this.#state.attached));
-    this.#chips.hidden = this.#state.attached.items.length === 0;
+    this.#chips.show(this.#state.attached);
     if (!this.#state.attached.isWaiting) this.#error.textContent = "";
     this.#showUnkept();
   }

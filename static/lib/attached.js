@@ -6,13 +6,15 @@
  */
 
 export const MOST = 20; // in one message
+let made = 0;
 
 export class Attached extends EventTarget {
   #items = [];
 
   /**
-   * `[{namespace, value, label, file, alt, isLater, progress, error, again}, …]`; without a value, it is still being
-   * made, or will be when the message is sent (`isLater`). `alt` describes a picture, and is null for all else.
+   * `[{key, namespace, value, label, file, alt, isLater, progress, error, again}, …]`; without a value, it is still being
+   * made, or will be when the message is sent (`isLater`). `alt` describes a picture, and is null for all else. No two
+   * items of a page have the same `key`.
    */
   get items() {
     return this.#items;
@@ -47,7 +49,7 @@ export class Attached extends EventTarget {
     if (typeof namespace !== "string" || !namespace) throw new TypeError("attach: the namespace has to be a string");
     if (typeof label !== "string" || !label) throw new TypeError("attach: label has to be a string");
     if (this.#items.length >= MOST) throw new RangeError(`attach: there are ${MOST} already`);
-    const item = { namespace, value: copied(value), label, file, alt, isLater, progress: null, error: null, again: null, removed };
+    const item = { key: (made += 1), namespace, value: copied(value), label, file, alt, isLater, progress: null, error: null, again: null, removed };
     this.#items = [...this.#items, item];
     this.#changed();
     return Object.freeze({

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import FilePayload, Page, Response, expect
+from playwright.sync_api import FilePayload, Page, Response, Route, expect
 
 from tests.blobs.test_metadata import drawing
 from tests.page.people import AWAY, PersonFactory, Server
@@ -109,6 +109,41 @@ def test_where_there_is_no_thumbnail_the_file_is_shown(
     expect(page.get_by_test_id("chip")).to_have_attribute("data-state", "ready")
     page.get_by_test_id("send").click()
     until(page, "() => document.querySelector('img[alt=\"heron.jpg\"]')?.naturalWidth === 800")
+
+
+def test_an_upload_that_goes_on_takes_the_focus_from_nobody(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-calm", "Aya")
+    aya.create_room("Calm")
+    page = aya.page
+    held: list[Route] | None = []
+
+    def hold(route: Route) -> None:
+        if held is None:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/uploads*", hold)
+    attach(page, photo("first.jpg", 90, 60), photo("last.jpg", 90, 60))
+    chips = page.get_by_test_id("chip")
+    button = page.get_by_role("button", name="Describe first.jpg")
+    button.focus()
+    until(page, "() => document.querySelectorAll('[data-state=waiting]').length === 2")
+    waiting, held = held, None
+    for route in waiting:
+        route.continue_()
+    for number in range(2):
+        expect(chips.nth(number)).to_have_attribute("data-state", "ready")
+    expect(button).to_be_focused()
+    removers = page.get_by_test_id("chip-remove")
+    removers.first.press("Enter")
+    expect(chips).to_have_count(1)
+    expect(removers).to_be_focused()
+    removers.press("Enter")
+    expect(chips).to_have_count(0)
+    expect(page.get_by_test_id("composer")).to_be_focused()
 
 
 def test_a_description_given_without_a_network_outlasts_the_tab(
