@@ -3,6 +3,8 @@
 A second record a vote names the poll under its user, for the day on which the account is deleted.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import msgspec
@@ -78,16 +80,15 @@ class Book:
         found = await self._records.get(ENDS + message)
         return None if found is None else found.decode()
 
-    async def votes(self, message: str) -> dict[str, Choices]:
-        """All votes of a poll by user, without those that were withdrawn."""
-        found: dict[str, Choices] = {}
+    async def votes(self, message: str) -> AsyncIterator[dict[str, Choices]]:
+        """All votes of a poll by user, in parts, without those that were withdrawn."""
         after = ""
         while rows := await self._records.scan(_vote(message, ""), after, PAGE):
-            found |= {_user(key): choices for key, row in rows if (choices := _decode(row))}
+            yield {_user(key): choices for key, row in rows if (choices := _decode(row))}
+            await asyncio.sleep(0)  # in case the store did not make us wait
             after = rows[-1][0]
             if len(rows) < PAGE:
                 break
-        return found
 
     async def page(self, message: str, after: str, limit: int) -> list[tuple[str, Choices]]:
         """At most `limit` votes, by the ids of their users, of those behind `after`; withdrawn ones among them."""

@@ -19,10 +19,11 @@ KEPT_POLLS, KEPT_VOTES = 200, 100_000  # in memory; a vote takes about 150 bytes
 class Tally:
     """The votes of one poll by user (id), as they stood at `at` (Unix time in ms)."""
 
-    def __init__(self, votes: dict[str, Choices], at: int, pace: float) -> None:
-        self._votes, self.at, self.pace = votes, at, pace
-        self._counts = Counter(choice for choices in votes.values() for choice in choices)
-        self._fresh_until = time.monotonic() + pace
+    def __init__(self, at: int) -> None:
+        self.at, self.pace = at, PACE_SECONDS
+        self._votes: dict[str, Choices] = {}
+        self._counts = Counter[int]()
+        self._fresh_until = 0.0
 
     @property
     def is_fresh(self) -> bool:
@@ -36,6 +37,15 @@ class Tally:
     def counts(self, options: int) -> Sequence[int]:
         """Number of votes for each option."""
         return [self._counts[choice] for choice in range(options)]
+
+    def add(self, votes: dict[str, Choices]) -> None:
+        """Count votes of users of whom it has none."""
+        self._votes |= votes
+        self._counts.update(choice for choices in votes.values() for choice in choices)
+
+    def stay_fresh(self, pace: float) -> None:
+        """It need not be counted anew for so many seconds."""
+        self.pace, self._fresh_until = pace, time.monotonic() + pace
 
     def note(self, user: str, choices: Choices) -> None:
         """Take in a vote in place of the user's earlier one."""
@@ -79,13 +89,14 @@ class Tallies:
         return PACE_SECONDS if kept is None else kept.pace
 
     async def _count(self, message: str) -> Tally:
-        begun, at = time.monotonic(), int(self._clock.now() * 1000)
+        begun, tally = time.monotonic(), Tally(int(self._clock.now() * 1000))
         meanwhile = self._meanwhile[message] = {}
         try:
-            votes = await self._book.votes(message)
+            async for votes in self._book.votes(message):
+                tally.add(votes)
         finally:
             del self._meanwhile[message]
-        tally = Tally(votes, at, max(PACE_SECONDS, SHARE * (time.monotonic() - begun)))
+        tally.stay_fresh(max(PACE_SECONDS, SHARE * (time.monotonic() - begun)))
         for user, choices in meanwhile.items():  # the count may have passed them before
             tally.note(user, choices)
         self._keep(message, tally)
