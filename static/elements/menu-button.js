@@ -2,8 +2,9 @@
  * A button that opens a menu, with the keys of the ARIA practices (menu button pattern): Enter, Space and ↓ open it at the
  * first item, ↑ at the last one; arrows, Home, End and the first letter of an item move in it; Escape and Tab close it, and
  * the focus goes back to the button. Needs `button`, which it takes as its own, the attribute data-label, and `items()`, which
- * returns the items of the moment: `[{label, icon?, testid?, danger?, href?, run?}, …]`, with false for those that are not
- * to be shown. With the attribute data-floating the menu lies over what scrolls around its button, and closes when that moves.
+ * returns the items of the moment: `[{label, icon?, testid?, danger?, href?, run?, does?}, …]`, with false for those that are
+ * not to be shown; `does` is for a listener around it, which finds it as `data-do`. With the attribute data-floating the menu
+ * lies over all else, and closes when what scrolls around its button moves.
  */
 
 import { h, icon } from "../lib/dom.js";
@@ -45,8 +46,7 @@ class MenuButton extends View {
 
   close({ focus = true } = {}) {
     if (!this.isOpen) return;
-    this.#menu.hidden = true;
-    this.button.setAttribute("aria-expanded", "false");
+    this.#reveal(false);
     if (focus) this.button.focus();
   }
 
@@ -56,10 +56,17 @@ class MenuButton extends View {
       return;
     }
     this.#menu.replaceChildren(...this.items().filter(Boolean).map((item) => this.#row(item)));
-    this.#menu.hidden = false;
-    if ("floating" in this.dataset) this.#float();
-    this.button.setAttribute("aria-expanded", "true");
+    this.#reveal(true);
     this.#menu.children[at < 0 ? this.#menu.childElementCount - 1 : at]?.focus();
+  }
+
+  #reveal(isOpen) {
+    this.#menu.hidden = !isOpen;
+    this.button.setAttribute("aria-expanded", String(isOpen));
+    if (!("floating" in this.dataset)) return;
+    this.#menu.popover = "manual"; // over all else, and placed by the window, whatever it is in
+    this.#menu.togglePopover(isOpen);
+    if (isOpen) this.#float();
   }
 
   /** Puts the menu below the button, or above where there is no room for it, inside the window. */
@@ -74,12 +81,12 @@ class MenuButton extends View {
     Object.assign(this.#menu.style, { left: `${x}px`, top: `${y}px` });
   }
 
-  #row({ label, icon: path, testid, danger, href, run }) {
+  #row({ label, icon: path, testid, danger, href, run, does }) {
     const onclick = () => {
       this.close();
       run?.();
     };
-    const attributes = { role: "menuitem", tabindex: "-1", class: danger && "danger-item", "data-testid": testid, onclick };
+    const attributes = { role: "menuitem", tabindex: "-1", class: danger && "danger-item", "data-testid": testid, "data-do": does, onclick };
     const inside = [path && icon(path), h("span", { dir: "auto" }, label)];
     return href ? h("a", { ...attributes, href }, ...inside) : h("button", { ...attributes, type: "button" }, ...inside);
   }

@@ -6,46 +6,79 @@ import { t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { frozen } from "../lib/plugins.js";
 import { rightsIn } from "../lib/rights.js";
-import { labelOf, placeButton } from "./plugin-place.js";
+import { attempt, labelOf, placeButton } from "./plugin-place.js";
 
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
+const NARROW = "(pointer: coarse), (max-width: 460px)"; // where the rarer actions are in a menu, with their names
+const FEW = 4; // actions that need no menu
 
 /**
  * Null if there is nothing to do with the message. In a room that `isClosed` one forwards it, copies its link and takes back what one
  * wrote, moderators delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by
- * `data-do`, for the one listener of the list. In a list of replies none leads to the thread.
+ * `data-do`, for the one listener of the list, and all that can be done by `data-can` of the bar. In a list of replies none leads to
+ * the thread.
  */
 export function messageActions({ message, me, mayPin, places, room, isClosed, isInThread = false }) {
   const own = message.author.id === me.id;
   const may = rightsIn(me, room);
-  const button = (label, path, what, testid = what, more = {}) =>
-    h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, "data-do": what, ...more }, icon(path));
-  const bar = { class: "actions", role: "group", "aria-label": t("message.actions"), "data-faults": true };
-  if (message.state) return isClosed || !may.has("post") ? null : h("div", bar, button(t("message.reply"), ICONS.reply, "reply", "reply-unsent"));
+  const reply = { label: t("message.reply"), icon: ICONS.reply, does: "reply" };
+  if (message.state) return isClosed || !may.has("post") ? null : bar([button({ ...reply, testid: "reply-unsent" })], [reply]);
   const about = Object.freeze({ message: frozen(message) });
   const ofPlugins = places
     .in("message.actions/v1")
     .filter((item) => applies(item, { message, room, me }) && (!isClosed || item.when?.archived))
-    .map((item) => placeButton(item, () => about, { label: labelOf(item, about) }));
-  const remove = may.has(own ? "delete" : "moderate") && button(t("message.delete"), ICONS.trash, "delete");
-  const link = button(t("message.copyLink"), ICONS.link, "link");
-  const forward = button(t("message.forward"), ICONS.forward, "forward", "forward", { "aria-keyshortcuts": "f" });
-  if (isClosed) return h("div", bar, ...ofPlugins, forward, link, remove);
-  return h(
-    "div",
-    bar,
-    ...QUICK_REACTIONS.map((emoji) => {
-      const label = t("message.react", { emoji });
-      return h("button", { type: "button", class: "emoji", title: label, "aria-label": label, "data-do": "react", "data-emoji": emoji }, emoji);
-    }),
-    hasEmoji(places) && button(t("message.reactMore"), ICONS.face, "choose"),
-    ...ofPlugins,
-    may.has("post") && button(t("message.reply"), ICONS.reply, "reply"),
-    may.has("post") && !isInThread && button(t("thread.reply"), ICONS.thread, "thread", "thread-reply", { "aria-keyshortcuts": "t" }),
+    .map((item) => ({ item, label: labelOf(item, about), about }));
+  const forward = { label: t("message.forward"), icon: ICONS.forward, does: "forward", keys: "f" };
+  const link = { label: t("message.copyLink"), icon: ICONS.link, does: "link" };
+  const remove = may.has(own ? "delete" : "moderate") && { label: t("message.delete"), icon: ICONS.trash, does: "delete", danger: true };
+  if (isClosed) return folded([], [], [...ofPlugins, forward, link, remove]);
+  const more = hasEmoji(places) && { label: t("message.reactMore"), icon: ICONS.face, does: "choose" };
+  const first = [
+    may.has("post") && reply,
+    may.has("post") && !isInThread && { label: t("thread.reply"), icon: ICONS.thread, does: "thread", testid: "thread-reply", keys: "t" },
+  ];
+  const rest = [
     forward,
     link,
-    mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin"),
-    own && may.has("edit") && button(t("message.edit"), ICONS.edit, "edit"),
+    mayPin && { label: t(message.pinned ? "message.unpin" : "message.pin"), icon: ICONS.pin, does: "pin" },
+    own && may.has("edit") && { label: t("message.edit"), icon: ICONS.edit, does: "edit" },
     remove,
-  );
+  ];
+  const quick = QUICK_REACTIONS.map(quickReaction);
+  if (matchMedia(NARROW).matches) return folded(more ? [] : quick.slice(0, 2), [more, ...first], [...ofPlugins, ...rest]);
+  const all = [more, ...ofPlugins, ...first, ...rest].filter(Boolean);
+  return bar([...quick, ...all.map(button)], all);
+}
+
+function bar(nodes, actions) {
+  const can = actions.map(({ does }) => does ?? "").join(" ");
+  return h("div", { class: "actions", role: "group", "aria-label": t("message.actions"), "data-can": can, "data-faults": true }, ...nodes);
+}
+
+/** With the rarer actions behind a button, unless they are few. */
+function folded(nodes, first, rest) {
+  const [shown, hidden] = [first, rest].map((actions) => actions.filter(Boolean));
+  const all = [...shown, ...hidden];
+  if (all.length <= FEW) return bar([...nodes, ...all.map(button)], all);
+  const label = t("message.more");
+  const opener = h("button", { type: "button", title: label, "aria-label": label, "data-testid": "message-more" }, icon(ICONS.more));
+  const items = () => hidden.map((action) => menuItem(action, opener));
+  return bar([...nodes, ...shown.map(button), h("menu-button", { "data-label": label, "data-floating": true, button: opener, items })], all);
+}
+
+function quickReaction(emoji) {
+  const label = t("message.react", { emoji });
+  return h("button", { type: "button", class: "emoji", title: label, "aria-label": label, "data-do": "react", "data-emoji": emoji }, emoji);
+}
+
+/** @param {any} action */
+function button({ label, icon: path, does, testid = does, keys, item, about }) {
+  if (item) return placeButton(item, () => about, { label });
+  return h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, "data-do": does, "aria-keyshortcuts": keys }, icon(path));
+}
+
+/** @param {any} action */
+function menuItem({ label, icon: path, does, testid = does, danger, item, about }, opener) {
+  if (!item) return { label, icon: path, does, testid, danger };
+  return { label, icon: item.icon, testid: `place-${item.key}`, run: () => void attempt(item, () => item.run(about), opener) };
 }

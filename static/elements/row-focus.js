@@ -47,9 +47,10 @@ export class RowFocus {
     if (hasActions) this.#addActions(row, entry);
   }
 
-  /** The focus goes from a node of a row to what does the same in the one in its place. */
+  /** The focus goes from a node of a row to what does the same in the one in its place, where a menu is open, too. */
   moveTo(row, focused, old) {
     openRow(row, true);
+    if (focused.closest(".actions [role=menu]")) row.querySelector(".actions menu-button")?.open();
     (focused === old ? row : twinOf(focused, row)).focus({ preventScroll: true });
     row.tabIndex = 0;
   }
@@ -153,7 +154,7 @@ export class RowFocus {
     const moves = { ArrowUp: [place - 1, -1], ArrowDown: [place + 1, 1], Home: [0, 1], End: [this.#rows.entries.length - 1, -1] };
     const what = Object.hasOwn(KEYS, event.key) ? KEYS[event.key] : null;
     const entry = this.#rows.entryOf(row);
-    const isThere = what === "person" ? entry?.message : what && row.querySelector(`.actions [data-do="${what}"]`);
+    const isThere = what === "person" ? entry?.message : what && row.querySelector(`.actions[data-can~="${what}"]`);
     if (moves[event.key]) this.focusPlace(...moves[event.key]);
     else if (event.key === "Enter") firstControl(row)?.focus({ preventScroll: true });
     else if (isThere) this.#press(what, entry);

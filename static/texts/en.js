@@ -85,6 +85,7 @@ export default {
   "message.loadOlder": "Loading earlier messages…",
   "message.loadNewer": "Loading later messages…",
   "message.actions": "Actions",
+  "message.more": "More",
   "message.folded": "Message from somebody you blocked",
   "message.unfold": "Show",
   "message.deleted": "This message was deleted.",

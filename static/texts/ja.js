@@ -81,6 +81,7 @@ export default {
   "message.loadOlder": "以前のメッセージを読み込み中…",
   "message.loadNewer": "以降のメッセージを読み込み中…",
   "message.actions": "操作",
+  "message.more": "その他",
   "message.folded": "ブロックした人のメッセージ",
   "message.unfold": "表示",
   "message.deleted": "このメッセージは削除されました。",

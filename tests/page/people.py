@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from chatserver.web.access import COOKIE
 from tests.chromium import WAIT_MS
@@ -229,6 +229,14 @@ class Person:
         )
         expect(message).to_have_count(1)
         expect(message).to_have_attribute("data-state", "posted")
+
+
+def act(row: Locator, action: str) -> None:
+    """Do something with a message whose row has the focus: by its own button, or by the menu of the rarer ones."""
+    expect(row.locator(".actions")).to_be_visible()
+    if (more := row.get_by_test_id("message-more")).count():
+        more.press("Enter")
+    row.get_by_test_id(action).press("Enter")
 
 
 def sign_out(page: Page) -> None:

@@ -256,6 +256,7 @@ def test_by_finger_in_japanese_to_somebody_by_their_user_name(
     aya.post_over_http([f"「重要」です。{'とても長い話。' * 1_140}"])
     row = row_of(aya, "重要")
     row.get_by_test_id("message-body").tap(position={"x": 60, "y": 30})
+    row.get_by_test_id("message-more").tap()
     row.get_by_test_id("forward").tap()
     dialog = dialog_of(aya)
     expect(dialog.get_by_role("heading")).to_have_text("メッセージを転送")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import CDPSession, Locator, Page, expect
 
 from tests.page.people import Person, PersonFactory, Server
-from tests.page.waiting import until
+from tests.page.waiting import until, until_late_parts
 
 pytestmark = pytest.mark.long
 
@@ -165,6 +165,65 @@ def test_a_long_press_opens_the_actions_as_a_tap_does(
     expect(row_of(one).get_by_test_id("reply")).to_have_count(0)
     row_of(one, "beans").get_by_test_id("reply").tap()
     expect(one.page.get_by_test_id("composer-context")).to_contain_text("The beans are not.")
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+def test_the_rarer_actions_are_in_a_menu_with_their_names(
+    person: PersonFactory, server: Server, direction: str
+) -> None:
+    one = in_a_room(person, server, direction)
+    page = one.page
+    until_late_parts(page)
+    row = row_of(one)
+    row.tap()
+    more = row.get_by_test_id("message-more")
+    expect(row.locator(".actions > button")).to_have_count(4)
+    more.tap()
+    menu = row.get_by_role("menu", name="More")
+    names = [
+        "Save for later",
+        "Remind me about this…",
+        "Forward…",
+        "Copy link",
+        "Pin",
+        "Edit",
+        "Delete",
+    ]
+    expect(menu.get_by_role("menuitem")).to_have_text(names)
+    for item in menu.get_by_role("menuitem").all():
+        box = item.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= 360
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 640
+        assert box["height"] >= 44
+        item.tap(trial=True)  # nothing covers it
+    # What others do meanwhile makes the row anew; the menu stays.
+    page.keyboard.press("End")
+    room = page.locator("room-view").get_attribute("data-room")
+    liked = f"{one.rooms}/{room}/messages/{row.get_attribute('data-id')}/reactions"
+    assert one.context.request.post(liked, data={"emoji": "👍"}).ok
+    expect(row.get_by_test_id("reaction")).to_be_visible()
+    expect(menu.get_by_role("menuitem", name="Delete")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
+    expect(more).to_be_focused()
+    more.tap()
+    menu.get_by_role("menuitem", name="Pin").tap()
+    expect(row.get_by_test_id("pinned")).to_be_visible()
+    row.get_by_test_id("message-more").tap()
+    expect(menu.get_by_role("menuitem", name="Unpin")).to_be_visible()
+    menu.get_by_role("menuitem", name="Edit").tap()
+    expect(page.get_by_test_id("composer")).to_have_value("The tomatoes are ripe.")
+
+
+def test_a_key_does_what_is_in_the_menu_that_is_closed(
+    person: PersonFactory, server: Server
+) -> None:
+    one = in_a_room(person, server)
+    row = row_of(one)
+    row.tap()
+    expect(row.get_by_test_id("message-more")).to_be_visible()
+    row.press("f")
+    expect(one.page.get_by_test_id("forward-dialog")).to_be_visible()
 
 
 @pytest.mark.parametrize("direction", ["ltr", "rtl"])

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from chatserver.web.access import COOKIE
-from tests.page.people import Person, PersonFactory, Server
+from tests.page.people import Person, PersonFactory, Server, act
 from tests.page.test_accessibility import findings
 from tests.page.test_browser import NONE_UNREAD
 from tests.page.tools import axe_script
@@ -88,7 +88,7 @@ def test_two_people_talk_in_a_thread_beside_the_room_and_on_a_phone(
     expect(row_of(theirs, "No, I do").get_by_test_id("reaction")).to_be_visible()
     own = row_of(theirs, "No, I do")
     own.focus()
-    own.get_by_test_id("edit").press("Enter")
+    act(own, "edit")
     write(theirs, "No, we do")
     for within in (mine, theirs):
         expect(row_of(within, "No, we do")).to_contain_text("edited")

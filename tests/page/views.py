@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, FilePayload, Locator, Page, WebSocketRoute, expect
 
-from tests.page.people import PASSWORD, Person, Server
+from tests.page.people import PASSWORD, Person, Server, act
 from tests.page.waiting import until_late_parts
 from tests.plugins.pictures import png
 
@@ -347,11 +347,16 @@ class Tour:
         own = self._message("tomatoes")
         own.focus()
         yield "room-actions"
+        if self.narrow:
+            own.get_by_test_id("message-more").press("Enter")
+            expect(own.get_by_test_id("forward")).to_be_visible()
+            yield "room-actions-menu"
+            page.keyboard.press("Escape")
         own.get_by_test_id("reply").click()
         yield "room-reply"
         page.keyboard.press("Escape")
         own.focus()
-        own.get_by_test_id("edit").click()
+        act(own, "edit")
         yield "room-edit"
         page.keyboard.press("Escape")
         page.get_by_test_id("composer").fill("/")
@@ -415,12 +420,12 @@ class Tour:
         page.keyboard.press("Escape")
         own = self._message("tomatoes")
         own.focus()
-        own.get_by_test_id("delete").click()
+        act(own, "delete")
         expect(page.get_by_test_id("ask")).to_be_visible()
         yield "question"
         page.keyboard.press("Escape")
         own.focus()
-        own.get_by_test_id("forward").press("Enter")
+        act(own, "forward")
         expect(page.get_by_test_id("recipient").first).to_be_visible()
         page.get_by_role("radio", name="Garden").check()
         expect(page.get_by_test_id("forward-send")).to_be_enabled()
@@ -428,12 +433,12 @@ class Tour:
         page.keyboard.press("Escape")
         theirs = self._message("@olga hello")
         theirs.focus()
-        theirs.get_by_test_id("place-reports.report").press("Enter")
+        act(theirs, "place-reports.report")
         expect(page.locator(".reports-dialog")).to_be_visible()
         yield "report"
         page.keyboard.press("Escape")
         theirs.focus()
-        theirs.get_by_test_id("place-reminders.remind").press("Enter")
+        act(theirs, "place-reminders.remind")
         expect(page.locator(".reminders-dialog")).to_be_visible()
         yield "reminder"
         page.keyboard.press("Escape")
