@@ -1,5 +1,5 @@
 /**
- * Notices in the page, newest last: notifications, faults of their filters, and what failed. They stay until they are
+ * Notices in the page, newest last: notifications, faults of their filters, what failed, and what was done. All but the last stay until they are
  * closed, by their button or, the newest first, by Escape. A screen reader says them when it has time. Needs `notices`.
  * Fires "room-opened" and "message-chosen".
  */
@@ -7,6 +7,7 @@
 import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { faultLine } from "./plugin-place.js";
+import { tellDone } from "./toasts.js";
 import { View } from "./view.js";
 
 const MOST = 4;
@@ -18,6 +19,7 @@ class NoticeList extends View {
   build() {
     this.setAttribute("role", "status");
     this.listen(this.notices, "notice", ({ detail }) => this.#add(this.#notice(detail.notice)));
+    this.listen(this.notices, "done", ({ detail }) => tellDone(detail.text, detail.plugin));
     this.listen(this.notices, "fault", ({ detail }) => this.#add(this.#fault(detail)));
     this.listen(this.notices, "chosen", ({ detail }) => this.#open(detail));
     this.listen(this, "focusin", ({ relatedTarget }) => {

@@ -2,7 +2,7 @@
  * Notifications: of messages to me, and of plugins. Plugins may change them or hold them back. No DOM.
  *
  * Away from the page they go to the desktop, if the person has switched that on; otherwise those of plugins are
- * shown in the page. Fires "notice" ({notice}), "fault" ({item, error}) and "chosen" ({room, seq}).
+ * shown in the page. Fires "notice" ({notice}), "fault" ({item, error}), "done" ({plugin, text}) and "chosen" ({room, seq}).
  */
 
 import { DEVICE } from "./device.js";
@@ -13,6 +13,7 @@ import { isInRoom } from "./window.js";
 
 const TITLE_CHARS = 120;
 const BODY_CHARS = 400;
+const DONE_CHARS = 200;
 const FILTER_MS = 2_000; // a filter that takes longer is passed over
 
 export class Notices extends EventTarget {
@@ -81,6 +82,12 @@ export class Notices extends EventTarget {
   async notify(plugin, { title, body = "", room = null, seq = null }) {
     if (typeof title !== "string" || !title) throw new TypeError("notify: title has to be a string");
     await this.#tell({ title, body: String(body), room, seq, message: null, plugin });
+  }
+
+  /** What a plugin did, as the reader wanted; shown in the page alone. Throws a TypeError without a text. */
+  tellDone(plugin, text) {
+    if (typeof text !== "string" || !text) throw new TypeError("tellDone: the text has to be a string");
+    this.#fire("done", { plugin, text: text.slice(0, DONE_CHARS) });
   }
 
   /** A filter that failed is asked again from now on. */

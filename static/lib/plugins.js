@@ -203,6 +203,10 @@ export class Plugins {
       },
       /** Shows a notification, `{title, body, room, seq}`; resolves when its filters have been asked. */
       notify: async (notice) => (this.#isGone(plugin, part) ? undefined : this.#notices.notify(plugin, notice)),
+      /** Shows for a few seconds that what the reader wanted was done: a text of at most 200 characters. */
+      tellDone: (text) => {
+        if (!this.#isGone(plugin, part)) this.#notices.tellDone(plugin, text);
+      },
       /** Adds the plugin's own texts by language, `{en: {title: "Poll"}, ja: {…}}`; English may not be missing. */
       texts: (given) => {
         for (const [language, some] of Object.entries(given)) texts[language] = { ...texts[language], ...some };

@@ -232,3 +232,13 @@ test("sounds that cannot be loaded are loaded with the next notice", async () =>
   }
   assert.deepEqual([heard, asked], [["second", "third"], 2]);
 });
+
+test("what a plugin did is shown in the page, bounded, wherever one is", () => {
+  const done = [];
+  notices.addEventListener("done", ({ detail }) => done.push(detail));
+  away = true;
+  notices.tellDone("saved", "x".repeat(300));
+  assert.deepEqual(done, [{ plugin: "saved", text: "x".repeat(200) }]);
+  assert.throws(() => notices.tellDone("saved", ""), /tellDone: the text/);
+  assert.deepEqual([shown, opened], [[], []]);
+});

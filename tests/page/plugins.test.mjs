@@ -101,18 +101,20 @@ test("what a part has put anywhere goes with it, and a changed part begins anew"
 
 test("a plugin that went has left every place, and notifies nobody", async () => {
   const told = [];
-  const notices = { notify: async (...all) => told.push(all) };
+  const notices = { notify: async (...all) => told.push(all), tellDone: (...all) => told.push(all) };
   plugins = new Plugins({ places, api: {}, connection: {}, store, styles: { append() {} }, notices });
   let page;
   const all = { id: "all", label: "All", icon: "M1 1", run() {}, mount() {}, take() {}, filter() {}, list() {}, pictures: {}, picture() {} };
   const everywhere = { default: (given) => { page = given; for (const place of PLACES) page.place(place, all); } };
   await plugins.load([part("all", "/all.js")], async () => everywhere);
   await page.notify({ title: "Here" });
+  page.tellDone("Done");
   assert.deepEqual(PLACES.map((place) => places.in(place).length), PLACES.map(() => 1));
   await plugins.load([]);
   await page.notify({ title: "Gone" });
+  page.tellDone("Gone");
   assert.deepEqual(PLACES.flatMap((place) => places.in(place)), []);
-  assert.deepEqual(told, [["all", { title: "Here" }]]);
+  assert.deepEqual(told, [["all", { title: "Here" }], ["all", "Done"]]);
 });
 
 test("a part that goes while it is loading puts nothing anywhere", async () => {

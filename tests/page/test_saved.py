@@ -7,6 +7,7 @@ from tests.page.people import PASSWORD, PersonFactory, Server
 from tests.page.test_accessibility import findings
 from tests.page.test_links import said
 from tests.page.tools import axe_script
+from tests.page.waiting import NOTE_TEXT, until
 
 pytestmark = pytest.mark.long
 
@@ -35,8 +36,10 @@ def test_what_is_saved_on_one_device_is_listed_on_the_other(
         expect(row).to_be_focused()
         save = row.get_by_role("button", name="Save for later")
         save.focus()
+        ben.page.locator("notice-list").evaluate(NOTE_TEXT)
         save.press("Enter")
         expect(row.get_by_role("button", name="Remove from saved")).to_be_focused()
+        until(ben.page, "() => window.noted?.startsWith('Saved.')")
         expect(phone.page.locator(f'.saved-list a[href="/m/{message}"]')).to_be_visible()
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("the address")

@@ -13,7 +13,7 @@ document.head.append(sheet);
 export async function remind(page, id) {
   page.texts(TEXTS);
   const at = await ask(page, { title: page.t("remind"), note: "", save: (given) => page.call("set", { message: id, ...given }) });
-  if (at) await page.notify({ title: page.t("set"), body: timeText(page, at) });
+  if (at) page.tellDone(`${page.t("set")}: ${timeText(page, at)}`);
 }
 
 /** Gives a reminder another time; with a `note`, asks for that as well. */

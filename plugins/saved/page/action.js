@@ -2,6 +2,8 @@
 
 const SAVE = { en: "Save for later", ja: "あとで見るために保存" };
 const DROP = { en: "Remove from saved", ja: "保存を取り消す" };
+const SAVED = { en: "Saved. The list of saved messages is in the settings.", ja: "保存しました。一覧は設定にあります。" };
+const DROPPED = { en: "Removed from your saved messages.", ja: "保存を取り消しました。" };
 const RIBBON = "M7 4h10v16l-5-4-5 4z";
 
 /** `lists` are told of each change. */
@@ -13,7 +15,11 @@ export function offer(page, lists) {
     label: ({ message }) => page.said(saved.has(message.id) ? DROP : SAVE),
     icon: RIBBON,
     when: { archived: true },
-    run: ({ message }) => page.call(saved.has(message.id) ? "drop" : "save", { message: message.id }),
+    run: async ({ message }) => {
+      const isSaved = saved.has(message.id);
+      await page.call(isSaved ? "drop" : "save", { message: message.id });
+      page.tellDone(page.said(isSaved ? DROPPED : SAVED));
+    },
   });
   page.hear("changed", async ({ missed, payload }) => {
     if (missed) {
