@@ -20,7 +20,7 @@ import { Chips } from "./composer-chips.js";
 import { ComposerCommands } from "./composer-commands.js";
 import { ComposerNames } from "./composer-names.js";
 import { loaded } from "./loaded.js";
-import { attempt, placeButton } from "./plugin-place.js";
+import { attempt, placeButton, replaceButtons } from "./plugin-place.js";
 import "./send-menu.js";
 import "./suggestion-list.js";
 import { View } from "./view.js";
@@ -120,10 +120,9 @@ class MessageComposer extends View {
     const room = this.#room;
     const items = this.places.in("composer.buttons/v1").filter((item) => applies(item, { room, me: this.store.me }));
     const context = () => this.#contextOf({ thread: this.flow.thread ?? null, text: this.#text.value, insert: (text) => this.#insert(text) });
-    this.#added.replaceChildren(...items.map((item) => placeButton(item, context, { class: "round" })));
-    if (!hasEmoji(this.places)) return;
     const label = t("emoji");
-    this.#added.append(h("button", { type: "button", class: "round", title: label, "aria-label": label, "data-testid": "emoji", onclick: () => void this.#chooseEmoji() }, icon(ICONS.face)));
+    const emoji = () => h("button", { type: "button", class: "round", title: label, "aria-label": label, "data-testid": "emoji", onclick: () => void this.#chooseEmoji() }, icon(ICONS.face));
+    replaceButtons(this.#added, [...items.map((item) => placeButton(item, context, { class: "round" })), ...(hasEmoji(this.places) ? [emoji()] : [])]);
   }
 
   async #chooseEmoji() {

@@ -27,6 +27,13 @@ export function placeButton(item, context, attributes = {}) {
   );
 }
 
+/** Shows buttons in place of those that are there; the focus goes to the one that does the same. */
+export function replaceButtons(parent, buttons) {
+  const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
+  parent.replaceChildren(...buttons);
+  if (focused) parent.querySelector(`[data-testid="${focused}"]`)?.focus();
+}
+
 /** `context` is what `run` would get, if there is any. */
 export function labelOf(item, context = undefined) {
   try {

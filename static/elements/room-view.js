@@ -17,7 +17,7 @@ import { loaded } from "./loaded.js";
 import "./message-composer.js";
 import "./message-list.js";
 import "./not-kept.js";
-import { labelOf, placeButton } from "./plugin-place.js";
+import { labelOf, placeButton, replaceButtons } from "./plugin-place.js";
 import { showStatus } from "./status-mark.js";
 import { tellError } from "./toasts.js";
 import "./typing-line.js";
@@ -199,15 +199,13 @@ class RoomView extends View {
     const panels = isInside ? [this.#own.pins, ...wanted("room.panels/v1")] : [];
     if (isInside && (this.store.maySteer(this.room) || wanted("room.settings/v1").length)) panels.push(this.#own.settings);
     const open = [...panels, isInside && this.#thread].find((item) => item && item.key === this.#panel.dataset.open);
-    const focused = this.#added.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
-    this.#added.replaceChildren(
+    replaceButtons(this.#added, [
       ...wanted("room.actions/v1").map((item) => placeButton(item, context, { class: "round" })),
       ...panels.map((item) => {
         const toggle = { ...item, run: () => this.#showPanel(item === open ? null : item) };
         return placeButton(toggle, context, { class: "round", "aria-expanded": String(item === open) });
       }),
-    );
-    this.#added.querySelector(`[data-testid="${focused}"]`)?.focus();
+    ]);
     if (!open) this.#closePanel();
   }
 

@@ -4,7 +4,7 @@ import { h, icon } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { complain } from "../lib/plugins.js";
 import { loaded } from "./loaded.js";
-import { labelOf } from "./plugin-place.js";
+import { labelOf, replaceButtons } from "./plugin-place.js";
 import { View } from "./view.js";
 
 const PLACE = "side.panels/v1";
@@ -29,7 +29,7 @@ class SidePanels extends View {
 
   draw() {
     this.teardown();
-    this.replaceChildren(...sidePanels(this.places).map((item) => this.#button(item)));
+    replaceButtons(this, sidePanels(this.places).map((item) => this.#button(item)));
   }
 
   teardown() {

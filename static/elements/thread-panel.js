@@ -5,7 +5,7 @@ import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { openedThread } from "../lib/thread.js";
 import "./later-texts.js";
-import { labelOf, placeButton } from "./plugin-place.js";
+import { labelOf, placeButton, replaceButtons } from "./plugin-place.js";
 
 /** Fills the element; returns what ends it. `view` is the room's, the rest as in threadPanel (room-panels.js). */
 export function fill(element, view, { id, seq, rewrite, rests }) {
@@ -41,10 +41,8 @@ export function fill(element, view, { id, seq, rewrite, rests }) {
   const added = head.querySelector(".room-panel-added");
   function drawActions() {
     const context = Object.freeze({ room, thread: id });
-    const focused = added.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
     const items = places.in("thread.actions/v1").filter((item) => applies(item, { room: store.room(room), me: store.me }));
-    added.replaceChildren(...items.map((item) => placeButton(item, () => context, { class: "round", label: labelOf(item, context) })));
-    added.querySelector(`[data-testid="${focused}"]`)?.focus();
+    replaceButtons(added, items.map((item) => placeButton(item, () => context, { class: "round", label: labelOf(item, context) })));
   }
 
   listen(session, "ready", () => void open());

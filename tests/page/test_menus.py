@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.page.people import Person, PersonFactory, Server
 from tests.page.test_browser import fresh
-from tests.page.waiting import has_focus, until
+from tests.page.waiting import has_focus, until, until_late_parts
 
 pytestmark = pytest.mark.long
 
@@ -173,6 +173,23 @@ def test_a_button_that_waits_for_the_server_has_the_focus_afterwards(aya: Person
     page.get_by_test_id("room-settings-save").press("Enter")
     expect(page.get_by_test_id("room-settings-done")).not_to_be_empty()
     has_focus(page, "room-settings-save")
+
+
+@pytest.mark.parametrize(
+    ("place", "button"),
+    [("composer.buttons/v1", "place-attachments.upload"), ("side.panels/v1", "place-inbox.list")],
+)
+def test_a_button_keeps_the_focus_when_a_plugin_adds_another(
+    aya: Person, place: str, button: str
+) -> None:
+    page = aya.page
+    until_late_parts(page)
+    page.get_by_test_id(button).focus()
+    item = "{ id: 'added', label: 'Added', icon: 'M1 1', run() {}, mount() {} }"
+    put = f"(place) => document.querySelector('chat-app').places.put('other', place, {item})"
+    page.evaluate(put, place)
+    expect(page.get_by_test_id("place-other.added")).to_be_visible()
+    expect(page.get_by_test_id(button)).to_be_focused()
 
 
 def test_whoever_joins_on_a_phone_stays_in_the_room(
