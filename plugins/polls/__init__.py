@@ -16,9 +16,11 @@ from chatserver import (
     Invocation,
     MessageData,
     MessageDeleted,
+    MessageEdit,
     Operation,
     PagePart,
     Powers,
+    Refusal,
     Rest,
     RoomChanged,
     Route,
@@ -36,6 +38,12 @@ ABOUT = {
     "en": "Ask this room a question: /poll Question | First answer | Second answer",
     "ja": "このルームで投票を行います：/poll 質問 | 答え1 | 答え2",
 }
+AS_ASKED = Refusal(
+    {
+        "en": "The text of a poll cannot be changed. Delete it and ask again.",
+        "ja": "投票の文章は変更できません。削除してから、もう一度投票を作成してください。",
+    }
+)
 WRITE_SECONDS = 10.0  # while the store is slow, `delivery.append_seconds` pass
 
 
@@ -74,6 +82,10 @@ class PollsPlugin:
     @hookimpl
     def register_message_data(self) -> Sequence[MessageData]:
         return [MessageData(name=NAME, schema=Poll, max_bytes=8192, text=text_of)]
+
+    @hookimpl(actions=(MessageEdit,))
+    def check_action(self, action: MessageEdit) -> Refusal | None:
+        return AS_ASKED if NAME in action.data else None
 
     @hookimpl
     def register_commands(self) -> Sequence[Command]:

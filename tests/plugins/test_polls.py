@@ -475,6 +475,21 @@ async def test_with_a_message_its_votes_go_and_with_a_room_all() -> None:
         assert await scene.keys() == []
 
 
+async def test_the_text_of_a_poll_stays_and_other_messages_are_edited() -> None:
+    async with built() as scene:
+        poll = await scene.ask(scene.ada)
+        messages = f"/api/v1/rooms/{scene.room.id}/messages"
+        refusal = await scene.ada.http("PATCH", f"{messages}/{poll['message']}", {"body": "Else?"})
+        assert (refusal.status, refusal.json["error"]["code"]) == (422, "message.refused")
+        assert "poll" in refusal.json["error"]["message"]
+        shown = await scene.chat.service.messages.by_id(scene.ben.user, poll["message"])
+        assert (shown.body, shown.edited_at) == (TEXT, None)
+        other = await scene.ada.http("POST", messages, {"client_id": "other", "body": "Tea?"})
+        other_id = other.json["id"]
+        changed = await scene.ada.http("PATCH", f"{messages}/{other_id}", {"body": "Coffee?"})
+        assert changed.status == 200, changed.body
+
+
 async def test_a_vote_for_a_message_that_is_deleted_meanwhile_leaves_nothing() -> None:
     async with built() as scene:
         poll = await scene.ask(scene.ada)
