@@ -540,6 +540,7 @@ async def test_connections_signed_in_by_a_plugins_tokens_end_with_the_plugin(
             while await bot.read_message() is not None:
                 pass
         assert bot.close_code == CLOSE_REJECTED
+        bot.close()  # else it complains when it is collected
         await session.write_message(json.dumps({"op": "ping", "id": 2}))
         async with asyncio.timeout(60):
             while json.loads(await session.read_message() or "{}").get("re") != 2:
