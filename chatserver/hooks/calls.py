@@ -4,6 +4,7 @@ pluggy checks and orders the hooks. `guard.py` contains the calls, `observers.py
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -40,6 +41,7 @@ from chatserver.hooks.types import (
     Operation,
     PluginSwitch,
     Refusal,
+    Reminder,
 )
 from chatserver.interfaces import Tracer
 from chatserver.localized import is_localized
@@ -382,6 +384,14 @@ class HookCalls:
         for call in self.active.calls["on_decision"]:
             by = decision.by.user or decision.plugin
             self.observers.tell("on_decision", call, {"decision": decision}, by)
+
+    async def on_reminder(self, reminder: Reminder) -> None:
+        """Tell those who lead to users elsewhere, and wait for them. One that fails keeps nobody from telling."""
+        for call in self.active.calls["on_reminder"]:
+            with suppress(PluginFailed):
+                await self.guard.run(
+                    "on_reminder", call, {"reminder": reminder}, user=reminder.user
+                )
 
 
 def _taken_over(action: A, changed: A) -> A:

@@ -11,8 +11,9 @@ from chatserver.blobs.plugin import PluginBlobs
 from chatserver.delivery.notices import PluginNotice
 from chatserver.hooks.actions import Action
 from chatserver.hooks.timing import ExpiringRecords, Timers, WallClock
-from chatserver.hooks.types import Actor, Decision, GraphQLPart
+from chatserver.hooks.types import Actor, Decision, GraphQLPart, Reminder
 from chatserver.interfaces import Records
+from chatserver.localized import Localized, is_localized
 from chatserver.model import ServerRole, User
 from chatserver.roomlog.room import Room
 from chatserver.runtime.measure import Measures
@@ -20,6 +21,7 @@ from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
 
 BOT_NAME_CHARS = 100
+REMINDER_TITLE_CHARS = 60
 NOTICE_BYTES = 4096  # of a notice's payload, as JSON
 _NOTICE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ResultT = TypeVar("ResultT")
@@ -91,6 +93,21 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
                 plugin=self.plugin, by=by, room=room, message=message, author=author, steps=steps
             )
         )
+
+    async def remind(
+        self, user: str, message: str, at: float, title: Localized, text: str = ""
+    ) -> None:
+        """Have a user (id) told of a message (id) also where they do not look at the page, such as by a push.
+
+        As in `Reminder`; `title` has at most REMINDER_TITLE_CHARS, else `ValueError`. Waits until all plugins know of
+        it; called again for the same `at`, the user is not told twice.
+        """
+        if not is_localized(title, REMINDER_TITLE_CHARS):
+            raise ValueError(f"not the title of a reminder: {title!r}")
+        reminder = Reminder(
+            plugin=self.plugin, user=user, message=message, at=at, title=title, text=text
+        )
+        await self.service.notifying.remind(reminder)
 
     def tell(
         self,

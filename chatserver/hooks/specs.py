@@ -42,6 +42,7 @@ from chatserver.hooks.types import (
     PagePart,
     PluginSwitch,
     Refusal,
+    Reminder,
     Route,
 )
 from chatserver.interfaces import Authenticator, Bus, Records, Store, Tracer
@@ -429,6 +430,16 @@ class Hooks:
 
         Runs after a plugin has said so by `Context.decided`, on the node on which it was made. The return value is
         ignored. An error is logged and counted; the decision stands. Queue and order are those of `on_event`.
+        """
+
+    @hookspec
+    async def on_reminder(self, reminder: Reminder) -> None:
+        """Tell a user of a message, by a way that leads to those who do not look at the page.
+
+        Runs when a plugin calls `Context.remind`, which waits for it; it may run again for the same reminder. Whether
+        the user may read the message, and whether they are to be disturbed, is asked here
+        (`service.notifying.standing`, with `Why.REMINDER`). The return value is ignored. An error is logged and
+        counted; the other plugins are told.
         """
 
     @hookspec

@@ -182,7 +182,7 @@ class Service:
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)
         self.commands = Commands(store, hooks, self.rooms, self.messages, self.accounts, limits)
         self.preferences = Preferences(store, self.hub)
-        self.notifying = Notifying(self.rooms, self.history, self.preferences, self.blocks)
+        self.notifying = Notifying(hooks, self.rooms, self.history, self.preferences, self.blocks)
         self.removal = Removal(
             store, self.accounts, self.rooms, self.emails, self.preferences, self.blocks
         )

@@ -18,6 +18,7 @@ from chatserver import (
     Operation,
     PagePart,
     Powers,
+    Reminder,
     Route,
     Settings,
     StartupError,
@@ -173,6 +174,10 @@ class PushPlugin:
     @hookimpl
     def register_page(self) -> PagePart:
         return PagePart(folder=PAGE, modules=("push.js",))
+
+    @hookimpl
+    async def on_reminder(self, reminder: Reminder) -> None:
+        await self._opened().concern.remind(reminder)
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:

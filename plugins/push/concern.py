@@ -1,11 +1,14 @@
-"""Notes whom a message concerns, as it is written. Whether they are told is decided when the time has come (`deciding.py`)."""
+"""Notes whom a message concerns, as it is written, and who wants to be reminded of one.
+
+Whether they are told is decided when the time has come (`deciding.py`).
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
-from chatserver import AnyEvent, Context, MessagePosted, Why
+from chatserver import AnyEvent, Context, Localized, MessagePosted, Reminder, Why
 from chatserver_plugins.push.devices import Devices
 from chatserver_plugins.push.roster import Roster
 
@@ -16,12 +19,16 @@ LONGEST_SECONDS = 86400.0  # after which nothing is told any more
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A notice that waits for its time. `at` is the Unix time of its message; `tries` were made in vain."""
+    """A notice that waits for its time. `at` is the Unix time of its message, or of the reminder, whose `title` and
+    `text` it has; `tries` were made in vain.
+    """
 
     message: str
     why: Why
     at: float
     tries: int = 0
+    title: Localized = ""
+    text: str = ""
 
 
 encode = msgspec.json.encode
@@ -48,15 +55,33 @@ class Concern:
             for user, why in users.items():
                 await self._wait(user, event, why)
 
+    async def remind(self, reminder: Reminder) -> None:
+        """Set a timer for a reminder, for now. One that comes again changes nothing."""
+        user, message = reminder.user, reminder.message
+        if not await self._devices.having([user]):
+            return
+        room, _, seq = message.rpartition("-")
+        notice = Waiting(
+            message=message,
+            why=Why.REMINDER,
+            at=self._clock.now(),
+            title=reminder.title,
+            text=reminder.text,
+        )
+        await self._set(user, room, f"{seq}-{int(reminder.at * 1000)}", notice, notice.at)
+
     async def _wait(self, user: str, event: MessagePosted, why: Why) -> None:
-        key, of_room = f"{user}/{event.room}/{event.seq:012}", f"{user}/{event.room}/"
+        notice = Waiting(message=event.id, why=why, at=_at(event))
+        due = max(self._clock.now(), notice.at) + self._delay
+        await self._set(user, event.room, f"{event.seq:012}", notice, due)
+
+    async def _set(self, user: str, room: str, name: str, notice: Waiting, due: float) -> None:
+        key, of_room = f"{user}/{room}/{name}", f"{user}/{room}/"
         waiting = await self._timers.list(TIMER, f"{user}/", limit=WAITING)
         in_room = sum(each.key.startswith(of_room) for each in waiting)
         if len(waiting) >= WAITING or in_room >= WAITING_OF_ROOM:
             self._left_out.add()
             return
-        notice = Waiting(message=event.id, why=why, at=_at(event))
-        due = max(self._clock.now(), notice.at) + self._delay
         await self._timers.set(TIMER, key, due, encode(notice))
 
 

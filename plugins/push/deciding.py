@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from chatserver import ChatError, Context, Message, Noted, Room, User
+from chatserver import ChatError, Context, Message, Noted, Room, User, Why
 from chatserver_plugins.push.concern import Waiting
 
 ACTIVE_SECONDS = (
@@ -11,7 +11,7 @@ ACTIVE_SECONDS = (
 
 
 class Not(Enum):
-    """Why nothing is told: never, or not while the user is there."""
+    """Why nothing is told: never, or not while the user is there or does not want to be disturbed."""
 
     EVER = auto()
     NOW = auto()
@@ -34,10 +34,13 @@ class Deciding:
         """The message as it stands if it is to be told."""
         notifying = self._service.notifying
         standing = await notifying.standing(user, [Noted(room, notice.message, notice.why)])
-        if not standing or await notifying.quiet_until(user, self._clock.now()) is not None:
+        if not standing:
             return Not.EVER
-        active = await self._marks.get(f"active/{user.id}")
-        return standing[0] if active is None else Not.NOW
+        is_quiet = await notifying.quiet_until(user, self._clock.now()) is not None
+        is_active = await self._marks.get(f"active/{user.id}") is not None
+        if notice.why is Why.REMINDER:  # of which the page tells by itself whoever is there
+            return Not.EVER if is_active else Not.NOW if is_quiet else standing[0]
+        return Not.EVER if is_quiet else Not.NOW if is_active else standing[0]
 
     async def reader(self, user: str) -> User | None:
         """The user (id), unless the account is gone."""

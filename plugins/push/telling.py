@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from chatserver import Context, Due, Message, Room, RoomKind, User, Why, body_plain
+from chatserver import Context, Due, Message, Room, RoomKind, User, Why, body_plain, in_language
 from chatserver_plugins.push.concern import LONGEST_SECONDS, TIMER, Waiting, decode, encode
 from chatserver_plugins.push.deciding import Deciding, Not
 from chatserver_plugins.push.devices import Device, Devices
@@ -21,11 +21,12 @@ TITLE_CHARS, BODY_CHARS = 120, 300
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device gets. `url` leads to the message."""
+    """What a device gets. `url` leads to the message. Of those with the same `tag` it shows the last."""
 
     title: str
     body: str
     url: str
+    tag: str
     room: str
     seq: int
     language: str
@@ -101,10 +102,10 @@ class Telling:
         turns = asyncio.Semaphore(AT_ONCE_OF_USER)
 
         async def send(device: Device) -> Result:
-            text = msgspec.json.encode(self._said(user, room, message, device))
+            said = self._said(user, room, message, notice, device)
             async with turns:
                 urgent = notice.why is not Why.WATCHED
-                return await self._sending.send(device, text, room.id, urgent)
+                return await self._sending.send(device, msgspec.json.encode(said), said.tag, urgent)
 
         results = await asyncio.gather(*map(send, devices))
         return dict(zip(devices, results, strict=True))
@@ -119,22 +120,36 @@ class Telling:
     async def _again(self, key: str, notice: Waiting, seconds: float) -> None:
         await self._timers.set(TIMER, key, self._clock.now() + seconds, encode(notice))
 
-    def _said(self, user: User, room: Room, message: Message, device: Device) -> Notice:
-        author = message.author.name
-        is_direct = room.description is not None and room.description.kind is RoomKind.DIRECT
-        place = self._service.rooms.name(user, room) or ""
-        title = author if is_direct else title_in_room(author, place, device.language)
+    def _said(
+        self, user: User, room: Room, message: Message, notice: Waiting, device: Device
+    ) -> Notice:
         said = body_plain(message.body) or message.data_text
         if not said or not device.texts:
             said = stand_in(device.language, hidden=not device.texts)
+        is_reminder = notice.why is Why.REMINDER
+        title = (
+            _reminding(notice, device) if is_reminder else self._from(user, room, message, device)
+        )
         return Notice(
             title=_cut(title, TITLE_CHARS),
             body=_cut(said, BODY_CHARS),
             url=f"/m/{message.id}",
+            tag=f"reminder of {message.id}" if is_reminder else room.id,
             room=room.id,
             seq=message.seq,
             language=device.language,
         )
+
+    def _from(self, user: User, room: Room, message: Message, device: Device) -> str:
+        author = message.author.name
+        if room.description is not None and room.description.kind is RoomKind.DIRECT:
+            return author
+        return title_in_room(author, self._service.rooms.name(user, room) or "", device.language)
+
+
+def _reminding(notice: Waiting, device: Device) -> str:
+    title = in_language(notice.title, device.language)
+    return f"{title}: {notice.text}" if notice.text and device.texts else title
 
 
 def _cut(text: str, chars: int) -> str:

@@ -62,6 +62,7 @@ class RemindersPlugin:
             "history.find",
             "hub.tell_user",
             "messages.by_id",
+            "notifying.remind",
             "rooms.get_many",
             "rooms.name",
         )

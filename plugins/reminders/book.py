@@ -16,6 +16,7 @@ EARLY_SECONDS = 1.0  # that a timer may be early, as clocks of nodes differ
 KEEP_SECONDS = 7 * 86400.0  # a reminder that is done
 MOST = 1000  # of one user, whatever is configured
 CHANGED = "changed"  # the notice to the user's devices
+TITLE = {"en": "Reminder", "ja": "リマインダー"}
 
 State = Literal["due", "waiting", "done"]
 
@@ -61,8 +62,8 @@ class Book:
     """Keeps reminders, of which each user has at most `per_user`, and tells the user's devices of changes."""
 
     def __init__(self, context: Context, per_user: int) -> None:
+        self._context, self._per_user = context, per_user
         self._records, self._timers, self._clock = context.records, context.timers, context.clock
-        self._tell, self._per_user = context.tell, per_user
 
     # -- for users -----------------------------------------------------------------------------------
 
@@ -122,7 +123,7 @@ class Book:
             return
         kept = _decode(record)
         if (at := kept.looked_at) is None:
-            self._told(due.key, kept)  # a crash may have come before the devices were told
+            await self._remind(due.key, kept)  # a crash may have come before the user was told
         elif at > self._clock.now() + EARLY_SECONDS:
             await self._set_timer(due.key, record)
         elif kept.state == "done":
@@ -131,7 +132,7 @@ class Book:
         else:
             is_due = msgspec.structs.replace(kept, state="due")
             if await self._records.swap(due.key, record, _encode(is_due)):
-                self._told(due.key, is_due)
+                await self._remind(due.key, is_due)
             # Else it was changed meanwhile, which has set the timer.
 
     # -- shared --------------------------------------------------------------------------------------
@@ -185,7 +186,13 @@ class Book:
         await self._timers.cancel(TIMER, key)
         await self._set_timer(key, await self._records.get(key))
 
+    async def _remind(self, key: str, kept: Kept) -> None:
+        """Tell the user of a reminder that is due, in the page and elsewhere."""
+        self._told(key, kept)
+        user, _, message = key.partition("/")
+        await self._context.remind(user, message, kept.at, TITLE, kept.note)
+
     def _told(self, key: str, kept: Kept | None) -> None:
         user, _, message = key.partition("/")
         state, at = (None, None) if kept is None else (kept.state, time_text(kept.at))
-        self._tell(CHANGED, {"message": message, "state": state, "at": at}, user=user)
+        self._context.tell(CHANGED, {"message": message, "state": state, "at": at}, user=user)

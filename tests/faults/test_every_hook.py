@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chatserver import Actor, ChatError, Decision, Room, StartupError
+from chatserver import Actor, ChatError, Decision, Reminder, Room, StartupError
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.hooks.calls import HookCalls
@@ -89,6 +89,13 @@ async def _decide(chat: Chat, person: Person, room: Room) -> None:
     chat.service.hooks.on_decision(decision)
 
 
+async def _remind(chat: Chat, person: Person, room: Room) -> None:
+    reminder = Reminder(
+        plugin="reminders", user=person.id, message=f"{room.id}-1", at=0.0, title="Tea"
+    )
+    await chat.service.hooks.on_reminder(reminder)
+
+
 PROVOKED: dict[str, Act] = {
     "change_message": _post,
     "check_message": _post,
@@ -103,6 +110,7 @@ PROVOKED: dict[str, Act] = {
     "on_look": _look,
     "on_switch": _switch,
     "on_decision": _decide,
+    "on_reminder": _remind,
 }
 
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import vm from "node:vm";
 
 const SOURCE = await readFile(new URL("../../plugins/push/page/worker.js", import.meta.url), "utf8");
-const NOTICE = { title: "Ben in Lounge", body: "Hello", room: "r", seq: 3, url: "/m/r-3", language: "en" };
+const NOTICE = { tag: "r", title: "Ben in Lounge", body: "Hello", room: "r", seq: 3, url: "/m/r-3", language: "en" };
 
 /** The worker among windows, with a server that knows `devices`. `happen(type, event)` resolves when it has done its part. */
 function worker({ windows = [], devices = [], status = 200 } = {}) {
@@ -47,10 +47,17 @@ test("of each room the last notice is shown, and the badge counts the rooms", as
   const { push, shown, badges } = worker();
   await push();
   await push({ seq: 5, body: "Again" });
-  await push({ room: "other", seq: 1 });
+  await push({ room: "other", tag: "other", seq: 1 });
   const { title, body, lang, renotify, silent } = shown.get("r");
   assert.deepEqual([title, body, lang, renotify, silent], ["Ben in Lounge", "Again", "en", true, null]);
   assert.deepEqual(badges, [1, 1, 2]);
+});
+
+test("a reminder of an older message stands beside the last notice of its room", async () => {
+  const { push, shown } = worker();
+  await push({ seq: 5, body: "Last" });
+  await push({ tag: "reminder of r-3", seq: 3, title: "Reminder" });
+  assert.deepEqual([...shown.values()].map(({ title, data }) => [title, data.seq]), [["Ben in Lounge", 5], ["Reminder", 3]]);
 });
 
 test("a push that comes again, or too late, leaves the notice as it is, without a sound", async () => {

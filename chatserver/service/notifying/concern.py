@@ -30,6 +30,7 @@ class Why(StrEnum):
     REPLY = "reply"
     WORD = "word"
     WATCHED = "watched"
+    REMINDER = "reminder"  # nobody but the user wanted it: see `Context.remind`
 
 
 class Concerned(NamedTuple):

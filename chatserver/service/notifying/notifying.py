@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.types import Reminder
 from chatserver.model import Message, MessagePosted, User
 from chatserver.roomlog.room import Room
 from chatserver.service.blocks import Blocks
@@ -30,9 +32,14 @@ class Notifying:
     """
 
     def __init__(
-        self, rooms: RoomService, history: History, preferences: Preferences, blocks: Blocks
+        self,
+        hooks: HookCalls,
+        rooms: RoomService,
+        history: History,
+        preferences: Preferences,
+        blocks: Blocks,
     ) -> None:
-        self._rooms, self._history = rooms, history
+        self._hooks, self._rooms, self._history = hooks, rooms, history
         self._preferences, self._blocks = preferences, blocks
         self._concerning = Concerning(rooms, history, preferences)
 
@@ -51,9 +58,13 @@ class Notifying:
         """Of what concerned the user, the messages that are to be told now, in the same order.
 
         That are those that stand, in rooms that the user is in, may read and has not muted, of people whom the user
-        does not block; not read, and of a mention, not edited out.
+        does not block; not read, and of a mention, not edited out. Of reminders, all that stand and may be read.
         """
-        inside = [each for each in noted if may_read(user, each.room) and _is_in(user, each.room)]
+        inside = [
+            each
+            for each in noted
+            if may_read(user, each.room) and (each.why is Why.REMINDER or _is_in(user, each.room))
+        ]
         found = await self._history.find(user, [(each.room, each.message) for each in inside])
         if not found:
             return []
@@ -64,10 +75,10 @@ class Notifying:
         told = []
         for room, id, why in inside:
             message = found.get((room.id, id))
-            if (
-                message is not None
-                and not message.deleted
-                and room.id in views
+            if message is None or message.deleted:
+                continue
+            if why is Why.REMINDER or (
+                room.id in views
                 and message.seq > (views[room.id].read or 0)
                 and not preferences[room.id].muted
                 and message.author.id not in blocked
@@ -75,6 +86,10 @@ class Notifying:
             ):
                 told.append(message)
         return told
+
+    async def remind(self, reminder: Reminder) -> None:
+        """Have the plugins that tell users do so, which ask `standing` in turn."""
+        await self._hooks.on_reminder(reminder)
 
     async def quiet_until(self, user: User, at: float) -> float | None:
         """If the user does not want to be disturbed at the Unix time, when that ends (infinity: never); else None."""

@@ -1,6 +1,6 @@
 /**
  * Shows pushed notices while the page is closed, and opens the page at their messages. Its scope is /push/, where no page
- * is: requests do not pass through it. Of each room the last notice is shown.
+ * is: requests do not pass through it. Of each room the last notice is shown, and each reminder.
  */
 
 const DEVICES = "/api/v1/push/devices";
@@ -18,16 +18,16 @@ worker.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(ren
 
 /** Browsers want something shown for every push: one that comes again is shown as it is, without a sound. */
 async function show(data) {
-  const { title, body, room, seq, url, language } = data.json();
-  const [before] = await worker.registration.getNotifications({ tag: room });
+  const { title, body, tag, room, seq, url, language } = data.json();
+  const [before] = await worker.registration.getNotifications({ tag });
   const isKnown = before && before.data.seq >= seq;
   const text = isKnown ? before : { title, body, data: { room, seq, url } };
-  const options = { body: text.body, data: text.data, tag: room, lang: language, dir: "auto", icon: ICON };
+  const options = { body: text.body, data: text.data, tag, lang: language, dir: "auto", icon: ICON };
   await worker.registration.showNotification(text.title, { ...options, renotify: !isKnown, silent: isKnown ? true : null });
   await badge();
 }
 
-/** The number on the icon of an installed page: of the rooms that have a notice. */
+/** The number on the icon of an installed page: of the rooms and reminders that have a notice. */
 async function badge() {
   const count = (await worker.registration.getNotifications()).length;
   await navigator.setAppBadge?.(count).catch(() => {});
