@@ -96,13 +96,14 @@ class Scene(NamedTuple):
     outsider: Person
     room: str
     elsewhere: str
-    message: str  # with a poll
+    message: str
     pinned: str  # a message that is pinned, and has a reaction of the actor's
     asking: str  # a message with a button
     upload: str = "-"  # the path of an upload of one byte
     identity: str = "-"  # a way to sign in to the actor's account
     theirs: str = "-"  # a message of the member's
     report: str = "-"  # the outsider's report of it
+    poll: str = "-"  # a message with a poll
 
 
 Http = tuple[str, str, Any] | tuple[str, str, Any, dict[str, Any]]
@@ -283,16 +284,16 @@ CASES = {
     ),
     "vote in a poll": Case(
         PollVote,
-        op=lambda s: ("polls.vote", {"message": s.message, "choices": [0]}),
-        http=lambda s: ("PUT", f"/api/v1/polls/{s.message}/vote", {"choices": [1]}),
-        mutation=lambda s: ("votePoll", {"messageId": s.message, "choices": []}),
+        op=lambda s: ("polls.vote", {"message": s.poll, "choices": [0]}),
+        http=lambda s: ("PUT", f"/api/v1/polls/{s.poll}/vote", {"choices": [1]}),
+        mutation=lambda s: ("votePoll", {"messageId": s.poll, "choices": []}),
         via="polls",
     ),
     "end a poll": Case(
         PollEnd,
-        op=lambda s: ("polls.end", {"message": s.message}),
-        http=lambda s: ("POST", f"/api/v1/polls/{s.message}/end", None),
-        mutation=lambda s: ("endPoll", {"messageId": s.message}),
+        op=lambda s: ("polls.end", {"message": s.poll}),
+        http=lambda s: ("POST", f"/api/v1/polls/{s.poll}/end", None),
+        mutation=lambda s: ("endPoll", {"messageId": s.poll}),
         via="polls",
     ),
     "say more about oneself": Case(
@@ -712,8 +713,9 @@ async def built(judged: Running, actor: Actor) -> Scene:
         if actor != "member":
             await rooms.appoint(await get(host.id), room, acting.id, RoomRole.OWNER)
         elsewhere = await rooms.create(await get(outsider.id), RoomKind.PUBLIC, "elsewhere")
-        message, _ = await messages.post(
-            user, room, f"message {room.id}", "message", data={"polls": POLL}, plugin="polls"
+        message, _ = await messages.post(user, room, f"message {room.id}", "message")
+        poll, _ = await messages.post(
+            user, room, f"poll {room.id}", "poll", data={"polls": POLL}, plugin="polls"
         )
         pinned, _ = await messages.post(user, room, f"pinned {room.id}", "pinned")
         await messages.pin(await get(host.id), room, pinned.id, True)
@@ -724,7 +726,7 @@ async def built(judged: Running, actor: Actor) -> Scene:
         (linked,) = await service.accounts.identities.of(user.id)
         return Scene(
             acting, member, outsider, room.id, elsewhere.id, message.id, pinned.id, "", "",
-            linked.id, theirs.id,
+            linked.id, theirs.id, poll=poll.id,
         )  # fmt: skip
 
     scene: Scene = await judged.run(made)
@@ -777,7 +779,7 @@ def stub_scene() -> Scene:
     person: Any = _Stub()
     return Scene(
         person, person, person, "{room}", "{room}", "{message}", "{message}", "{message}",
-        "/api/v1/uploads/{upload}", "{identity}", "{message}", "{report}",
+        "/api/v1/uploads/{upload}", "{identity}", "{message}", "{report}", poll="{message}",
     )  # fmt: skip
 
 
