@@ -1,7 +1,7 @@
 """A store over lists and dicts. Several services may share one `MemoryStore`."""
 
 import asyncio
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -49,6 +49,31 @@ MESSAGE_CHANGES = (
 ENDED = (ReactionRemoved, PinRemoved)
 
 
+class SpaceRecords(dict[str, bytes]):
+    """The records of a space, whose keys are kept in order, so that a scan reads no more than it returns.
+
+    Only setting and deleting single items changes them.
+    """
+
+    def __init__(self) -> None:
+        self._keys: list[str] = []
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        if key not in self:
+            insort(self._keys, key)
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        del self._keys[bisect_left(self._keys, key)]
+
+    def scan(self, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """At most `limit` items with this prefix and key > `after`, by ascending key."""
+        first = max(bisect_left(self._keys, prefix), bisect_right(self._keys, after))
+        chosen = self._keys[first : first + max(limit, 0)]
+        return [(key, self[key]) for key in chosen if key.startswith(prefix)]
+
+
 class MemoryStore:
     """Keeps everything as long as the object exists; `open` and `close` have no effect."""
 
@@ -59,7 +84,7 @@ class MemoryStore:
         self._changes: defaultdict[str, dict[str, list[MessageChange]]] = defaultdict(dict)
         # Seqs of the replies in each thread, ascending, by (room, message).
         self._threads: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        self._records: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+        self._records: defaultdict[str, SpaceRecords] = defaultdict(SpaceRecords)
         self._indexed: dict[str, int] = {}
         self._index: defaultdict[str, dict[tuple[int, int], IndexPage]] = defaultdict(dict)
 
@@ -324,9 +349,7 @@ class MemoryStore:
     async def scan(
         self, space: str, prefix: str, after: str = "", limit: int = 1000
     ) -> list[tuple[str, bytes]]:
-        records = self._records[space]
-        keys = sorted(key for key in records if key.startswith(prefix) and key > after)
-        return [(key, records[key]) for key in keys[:limit]]
+        return self._records[space].scan(prefix, after, limit)
 
     async def spaces(self) -> list[str]:
         return sorted(space for space, records in self._records.items() if records)
