@@ -227,6 +227,7 @@ from chatserver.runtime.rate import Bucket, UserRate, address_network, too_fast
 from chatserver.runtime.response_head import ResponseHead
 from chatserver.runtime.signing import signed_headers, signing_key
 from chatserver.runtime.singleflight import SingleFlight
+from chatserver.search.beginnings import comparable_name, name_beginnings
 from chatserver.search.normalisation import nfkc
 from chatserver.service.bans import BanView
 from chatserver.service.blocks import BlockedUser
@@ -522,6 +523,7 @@ __all__ = [
     "body_plain",
     "clean_line",
     "cleared",
+    "comparable_name",
     "cursor_of",
     "demand_blob_key",
     "demand_right",
@@ -537,6 +539,7 @@ __all__ = [
     "may_moderate",
     "may_read",
     "message_seq",
+    "name_beginnings",
     "nfkc",
     "read_event",
     "read_input",

@@ -606,6 +606,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "emoji",
             "pictures",
             "profiles",
+            "directory",
             "polls",
             "inbox",
             "push",

@@ -30,7 +30,7 @@ export function showForward({ session, store, places }, message) {
   const comment = h("textarea", { rows: "2", dir: "auto", maxlength: String(MOST_COMMENT_CHARS), "data-testid": "forward-comment", oninput: () => draw() });
   const preview = h("section", { class: "forward-preview", tabindex: "0", "aria-label": t("forward.preview"), "data-testid": "forward-preview" });
   const notes = h("div", { class: "muted", role: "status", "data-testid": "forward-notes" });
-  const choice = new RecipientChoice({ store, onChange: () => draw(), onEnter: () => comment.focus() });
+  const choice = new RecipientChoice({ store, places, onChange: () => draw(), onEnter: () => comment.focus() });
   const close = h("button", { class: "round", type: "button", title: t("close"), "aria-label": t("close"), onclick: () => dialog.close() }, icon(ICONS.close));
   const form = h(
     "form",

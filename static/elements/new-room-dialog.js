@@ -4,12 +4,17 @@ import { enable, h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { show } from "./dialogs.js";
 import "./later-texts.js";
+import { suggestPeople } from "./people-suggestions.js";
 
-/** `create({name, kind})` makes the room (`name` is the other's user name for kind direct); a refusal is shown and the dialog stays. */
-export function askNewRoom(create) {
+/**
+ * `create({name, kind})` makes the room (`name` is the other's user name for kind direct, of people whom a plugin finds in its
+ * `places`); a refusal is shown and the dialog stays.
+ */
+export function askNewRoom(create, places) {
   const error = h("p", { class: "form-error", role: "alert" });
   const submit = h("button", { class: "primary", "data-testid": "create-room" }, t("room.createDo"));
   const label = h("span", {}, t("room.name"));
+  const name = h("input", { name: "name", required: true, maxlength: "80", dir: "auto", autocomplete: "off", autocapitalize: "none", "data-testid": "room-name" });
   const onchange = ({ target }) => {
     if (target.name === "kind") label.textContent = t(target.value === "direct" ? "username" : "room.name");
   };
@@ -18,12 +23,7 @@ export function askNewRoom(create) {
     { class: "stack", onchange, onsubmit: (event) => void onSubmit(event) },
     h("h2", { id: "new-room-title" }, t("room.create")),
     h("p", { class: "muted" }, t("room.createLead")),
-    h(
-      "label",
-      { class: "field" },
-      label,
-      h("input", { name: "name", required: true, maxlength: "80", dir: "auto", autocomplete: "off", autocapitalize: "none", "data-testid": "room-name" }),
-    ),
+    h("label", { class: "field" }, label, name),
     h("fieldset", { class: "choices" }, h("legend", {}, t("room.kind")), choice("public", true), choice("private"), choice("direct")),
     error,
     h(
@@ -34,6 +34,8 @@ export function askNewRoom(create) {
     ),
   );
   const dialog = h("dialog", { class: "dialog", "aria-labelledby": "new-room-title", "data-testid": "new-room-dialog" }, form);
+
+  suggestPeople(name, places, () => new FormData(form).get("kind") === "direct");
 
   async function onSubmit(event) {
     event.preventDefault();

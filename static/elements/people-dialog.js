@@ -6,19 +6,18 @@
 import { enable, h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { outranks, rightsIn } from "../lib/rights.js";
-import { avatar } from "./avatar.js";
 import { askBan } from "./ban-dialog.js";
 import { blockItem } from "./block-item.js";
-import { botMark } from "./bot-mark.js";
 import { show } from "./dialogs.js";
 import "./menu-button.js";
 import { PagedList } from "./paged-list.js";
+import { suggestPeople } from "./people-suggestions.js";
+import { drawPerson, followPeople, personParts } from "./person-row.js";
 import { roomAbout } from "./room-about.js";
-import { statusMark } from "./status-mark.js";
 import "./later-texts.js";
 
 /** `open(id)` is called with the direct room that was chosen. */
-export async function showPeople({ session, store, room, open }) {
+export async function showPeople({ session, store, places, room, open }) {
   const all = { session, store };
   const { me } = store;
   const may = rightsIn(me, room);
@@ -60,12 +59,14 @@ export async function showPeople({ session, store, room, open }) {
     }
   };
 
+  const invited = h("input", { name: "username", required: true, placeholder: t("username"), "aria-label": t("username"), autocapitalize: "none", autocomplete: "off", "data-testid": "invite-name" });
   const invitation = h(
     "form",
     { class: "invite-row", hidden: !may.has("invite"), onsubmit: (event) => void onInvite(event) },
-    h("input", { name: "username", required: true, placeholder: t("username"), "aria-label": t("username"), autocapitalize: "none", autocomplete: "off", "data-testid": "invite-name" }),
+    invited,
     h("button", { class: "primary" }, t("people.inviteDo")),
   );
+  suggestPeople(invited, places);
   dialog.firstChild.append(invitation);
 
   async function onInvite(event) {
@@ -126,22 +127,13 @@ export async function showPeople({ session, store, room, open }) {
   const onPresence = ({ detail }) => {
     for (const [id, online] of Object.entries(detail.users)) mark(lists, id, online);
   };
-  const onStatus = ({ detail }) => {
-    for (const row of lists.querySelectorAll(".person")) if (detail.users.has(row.dataset.user)) say(row, session.statuses);
-  };
-  const onBlocked = () => {
-    for (const row of lists.querySelectorAll(".person")) markBlocked(row, store);
-  };
-  store.addEventListener("blocked", onBlocked);
-  session.statuses.addEventListener("change", onStatus);
   session.addEventListener("presence", onPresence);
   dialog.addEventListener("close", () => {
     session.removeEventListener("presence", onPresence);
-    session.statuses.removeEventListener("change", onStatus);
-    store.removeEventListener("blocked", onBlocked);
     session.watchPresence(room.id, []).catch(() => {});
   });
 
+  followPeople(dialog, lists, all);
   show(dialog);
   await fill().catch(refused);
 }
@@ -154,38 +146,10 @@ function mark(lists, id, online) {
   }
 }
 
-function person({ session: { statuses }, store }, { id, name, username, bot = false }, ...rest) {
-  const row = h(
-    "li",
-    { class: "person", "data-user": id },
-    avatar({ id, name }),
-    h(
-      "span",
-      { class: "person-name" },
-      h("span", { dir: "auto" }, name),
-      username && h("small", { class: "muted", dir: "auto" }, `@${username}`),
-      h("small", { class: "person-status", dir: "auto", "data-testid": "person-status" }),
-    ),
-    botMark({ bot }),
-    h("span", { class: "presence visually-hidden" }),
-    ...rest,
-  );
-  say(row, statuses);
-  markBlocked(row, store);
+function person(all, user, ...rest) {
+  const row = h("li", { class: "person", "data-user": user.id }, ...personParts(user), h("span", { class: "presence visually-hidden" }), ...rest);
+  drawPerson(row, all);
   return row;
-}
-
-function markBlocked(row, { blocked }) {
-  row.querySelector(".person-blocked")?.remove();
-  if (blocked.has(row.dataset.user)) row.querySelector(".person-name").append(h("small", { class: "person-blocked muted", "data-testid": "person-blocked" }, t("people.blocked")));
-}
-
-/** Shows what somebody says of themselves. */
-function say(row, statuses) {
-  const status = statuses.of(row.dataset.user);
-  const line = row.querySelector(".person-status");
-  line.replaceChildren(...(status ? [statusMark(status), h("span", {}, ` ${status.text ?? ""}`)] : []));
-  line.hidden = !status;
 }
 
 function action(label, path, testid, onclick) {

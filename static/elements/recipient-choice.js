@@ -4,6 +4,7 @@
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
+import { FoundPeople } from "../lib/found-people.js";
 import { currentLanguage, t } from "../lib/i18n.js";
 import { knownPeople, usernameIn, writableRooms } from "../lib/recipients.js";
 import { avatar } from "./avatar.js";
@@ -17,14 +18,16 @@ export class RecipientChoice {
   /** @type {{key: string, title: string, room?: any, user?: string, username?: string} | null} */
   chosen = null;
   #store;
+  #people;
   #onChange;
   #list;
   #said;
   #shown = "";
 
   /** `onChange()` is called when another one is chosen; `onEnter()` when Enter is pressed and one is. */
-  constructor({ store, onChange, onEnter }) {
+  constructor({ store, places, onChange, onEnter }) {
     this.#store = store;
+    this.#people = new FoundPeople(places, () => this.draw());
     this.#onChange = onChange;
     this.#list = h("fieldset", { class: "recipients", "aria-label": t("forward.to"), "data-testid": "recipients", onchange: ({ target }) => this.#choose(target.value) });
     this.#said = h("p", { class: "muted", role: "status", "data-testid": "recipients-said" });
@@ -75,8 +78,9 @@ export class RecipientChoice {
     const text = this.field.value.trim();
     const { compare } = new Intl.Collator(currentLanguage(), { numeric: true });
     const rooms = writableRooms(text, this.#store, compare).map(({ room, title }) => ({ key: `room:${room.id}`, title, room }));
+    const found = this.#people.of(text);
     if (!text) return rooms;
-    const people = knownPeople(text, this.#store)
+    const people = knownPeople(text, this.#store, found)
       .filter(({ id }) => !this.#store.blocked.has(id))
       .map(({ id, name }) => ({ key: `person:${id}`, title: name, user: id }));
     const username = usernameIn(text);

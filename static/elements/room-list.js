@@ -40,6 +40,7 @@ class RoomList extends View {
   #byKey = new Map(); // the same
   #sections; // where they stand
   #finder = null; // the module that finds what is no room
+  #people = null; // those whom plugins find by what is looked for
   #acts; // what else the field finds: {section, rows, items}
   #turned = new Set(); // keys of groups that were collapsed or, as those of archived rooms are at first, opened
   #rowMenu; // of the row that somebody points at or is in
@@ -110,6 +111,7 @@ class RoomList extends View {
     this.session.lookForRooms();
     try {
       this.#finder ??= await import("./switcher.js");
+      this.#people ??= this.#finder.finderOf(this.places, () => this.redraw());
       if (isStaff(this.store.me.role)) await this.#finder.findStaffPages();
     } catch {
       // Tried again next time.
@@ -154,6 +156,7 @@ class RoomList extends View {
     const setStatus = async () => (await loaded(import("./status-dialog.js")))?.askStatus({ statuses: this.session.statuses, me: this.store.me.id });
     return [
       { label: t("status.title"), icon: ICONS.edit, testid: "menu-status", run: () => void setStatus() },
+      this.places.in("people.find/v1").length > 0 && { label: t("everybody"), icon: ICONS.people, testid: "menu-everybody", run: () => void this.#showEverybody() },
       { label: t("settings.profile"), icon: ICONS.person, testid: "menu-profile", href: "#settings=profile" },
       { label: t("settings.notifications"), icon: ICONS.bell, testid: "menu-notifications", href: "#settings=notifications" },
       { label: t("settings.help"), icon: ICONS.help, testid: "menu-help", href: "#settings=help" },
@@ -375,6 +378,8 @@ class RoomList extends View {
       panels: sidePanels(this.places),
       signOut: () => void signOut(this.session),
       browse: (text) => void this.#browse(text),
+      people: (text) => void this.#showEverybody(text),
+      finder: this.#people,
       write: (username) => this.session.directByName(username).then((room) => this.#choose(room), tellError),
       writeTo: (id) => this.session.direct(id).then((room) => this.#choose(room), tellError),
     };
@@ -383,6 +388,11 @@ class RoomList extends View {
 
   async #browse(text = "") {
     (await loaded(import("./finding.js")))?.FINDING.showDirectory({ session: this.session, text, open: (room) => this.#choose(room) });
+  }
+
+  async #showEverybody(text = "") {
+    const { session, store, places } = this;
+    (await loaded(import("./finding.js")))?.FINDING.showEverybody({ session, store, places, text, open: (room) => this.#choose(room) });
   }
 
   /** Looks for messages. */
@@ -394,9 +404,10 @@ class RoomList extends View {
 
   /** Asks for a new room, and opens it. */
   async create() {
-    const { session } = this;
-    (await loaded(import("./new-room-dialog.js")))?.askNewRoom(async ({ name, kind }) =>
-      this.#choose(await (kind === "direct" ? session.directByName(name) : session.create({ name, kind }))),
+    const { session, places } = this;
+    (await loaded(import("./new-room-dialog.js")))?.askNewRoom(
+      async ({ name, kind }) => this.#choose(await (kind === "direct" ? session.directByName(name) : session.create({ name, kind }))),
+      places,
     );
   }
 

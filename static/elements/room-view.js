@@ -277,7 +277,7 @@ class RoomView extends View {
 
   async #onPeople() {
     const open = (room) => this.dispatchEvent(new CustomEvent("room-opened", { bubbles: true, detail: { room } }));
-    return (await loaded(import("./finding.js")))?.FINDING.showPeople({ session: this.session, store: this.store, room: this.store.room(this.room), open });
+    return (await loaded(import("./finding.js")))?.FINDING.showPeople({ session: this.session, store: this.store, places: this.places, room: this.store.room(this.room), open });
   }
 
   async #onLeave() {

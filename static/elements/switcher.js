@@ -1,6 +1,7 @@
 /** What the side bar finds beside rooms: people, the pages of the settings, and what one can do. */
 
 import { ICONS } from "../lib/dom.js";
+import { FoundPeople } from "../lib/found-people.js";
 import { t } from "../lib/i18n.js";
 import { knownPeople, usernameIn } from "../lib/recipients.js";
 import { isStaff } from "../lib/rights.js";
@@ -17,11 +18,18 @@ export async function findStaffPages() {
   staffPages = (await import("./settings/staff/pages.js")).PAGES;
 }
 
+/** Those whom plugins find, by their `places`; `onFound()` is called when `found` has others to show. */
+export function finderOf(places, onFound) {
+  return new FoundPeople(places, onFound);
+}
+
 /**
  * Items for a text, `[{key, title, icon, run}, …]`; none without a text. `acts` has what the items do: `write(username)`,
- * `writeTo(id)`, `browse(text)`, `create()`, `search()`, `keys()`, `signOut()`, and `panels`, the plugins' in the side bar.
+ * `writeTo(id)`, `browse(text)`, `people(text)`, `create()`, `search()`, `keys()`, `signOut()`; `panels` of plugins in the
+ * side bar; and whom these find, as a `finder` of `finderOf`.
  */
 export function found(text, store, acts) {
+  const others = acts.finder.of(text);
   if (!text) return [];
   const wanted = plain(text);
   const pages = [...PAGES, ...(isStaff(store.me?.role) ? staffPages : [])].map(([page, label]) => ({
@@ -42,9 +50,10 @@ export function found(text, store, acts) {
   const named = [...pages, ...acting].filter(({ title }) => plain(title).includes(wanted));
   const username = usernameIn(text);
   return [
-    ...knownPeople(text, store).map(({ id, name }) => ({ key: `person:${id}`, title: t("switch.write", { name }), icon: ICONS.person, run: () => acts.writeTo(id) })),
+    ...knownPeople(text, store, others).map(({ id, name }) => ({ key: `person:${id}`, title: t("switch.write", { name }), icon: ICONS.person, run: () => acts.writeTo(id) })),
     ...named,
     username && { key: "act:write", title: t("switch.write", { name: `@${username}` }), icon: ICONS.person, run: () => acts.write(username) },
+    acts.finder.isThere && { key: "act:people", title: t("switch.people", { text }), icon: ICONS.people, run: () => acts.people(text) },
     { key: "act:browse", title: t("switch.browse", { text }), icon: ICONS.compass, run: () => acts.browse(text) },
   ].filter(Boolean);
 }

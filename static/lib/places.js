@@ -44,6 +44,8 @@ const FIELDS = {
   "admin.page/v1": PART,
   // {user}: in what is shown of a person whose name somebody chose; `user` has `id`, `name` and `bot`
   "person.parts/v1": PART,
+  // {text, after}: in the list of people, and wherever one finds people by a text; resolves with `{people, after}`
+  "people.find/v1": { id: "string", find: "function" },
   // {user}: in what staff of the server sees of an account
   "admin.user/v1": PART,
   // {close}: as a button in the head of the side bar that opens a dialog, with the number that `count`, if there is one, tells

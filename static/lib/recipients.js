@@ -16,13 +16,18 @@ export function writableRooms(text, { me, rooms, blocked }, compare) {
     .sort((a, b) => compare(a.title, b.title));
 }
 
-/** Those with a text in their name who wrote what is here, but for those with a direct room, which is found as a room. */
-export function knownPeople(text, { me, rooms }) {
+/**
+ * Those with a text in their name who wrote what is here, then those whom it has `found` elsewhere; but for those with a direct
+ * room, which is found as a room.
+ */
+export function knownPeople(text, { me, rooms }, found = []) {
   const wanted = plain(text.replace(/^@/, ""));
-  const all = [...rooms.values()];
-  const known = new Set([me?.id, ...all.map(({ other }) => other)]);
-  const authors = new Map(all.flatMap(({ messages }) => messages.map(({ author }) => [author.id, author])));
-  return [...authors.values()].filter(({ id, name, bot }) => !bot && !known.has(id) && plain(name).includes(wanted)).slice(0, MOST_PEOPLE);
+  const here = [...rooms.values()];
+  const known = new Set([me?.id, ...here.map(({ other }) => other)]);
+  const authors = new Map(here.flatMap(({ messages }) => messages.map(({ author }) => [author.id, author])));
+  const named = [...authors.values()].filter(({ name }) => plain(name).includes(wanted));
+  const all = new Map([...named, ...found].map((person) => [person.id, person]));
+  return [...all.values()].filter(({ id, bot }) => !bot && !known.has(id)).slice(0, MOST_PEOPLE);
 }
 
 /** The user name that a text is; undefined if it is none. */

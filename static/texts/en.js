@@ -69,6 +69,7 @@ export default {
   "welcome.title": "Choose a room",
   "welcome.lead": "Pick one from the list, or create your own.",
   "people": "People in this room",
+  "everybody": "People",
   "user.bot": "bot",
   "block": "Block…",
   "block.undo": "Unblock",

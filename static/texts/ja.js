@@ -65,6 +65,7 @@ export default {
   "welcome.title": "ルームを選択してください",
   "welcome.lead": "一覧から選ぶか、新しく作成できます。",
   "people": "ルームのメンバー",
+  "everybody": "メンバー一覧",
   "user.bot": "ボット",
   "block": "ブロック…",
   "block.undo": "ブロックを解除",

@@ -26,7 +26,17 @@ PLUGINS = (
         "reports",
     ),
     *("announcements", "emoji"),
-    *("pictures", "profiles", "polls", "calls", "inbox", "push", "bots", "mail_notifications"),
+    *(
+        "pictures",
+        "profiles",
+        "directory",
+        "polls",
+        "calls",
+        "inbox",
+        "push",
+        "bots",
+        "mail_notifications",
+    ),
     *("slash_commands", "shortcodes", "choices"),
 )
 METHODS = ("password", "totp", "invite", "nothing")
@@ -170,6 +180,9 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     said = {"title": text, "pronouns": values.word(rng), "time_zone": values.word(rng)}
     await caller.call("PATCH", "/api/v1/me/profile", said)
     await caller.call("GET", f"/api/v1/profiles?users={_quoted(rng)}")
+    looked_for = f"text={_quoted(rng)}&after={_quoted(rng)}&limit={_quoted(rng)}"
+    await caller.call("GET", f"/api/v1/directory?{looked_for}")
+    await caller.call("GET", f"/api/v1/directory?text={_quoted(rng)}")
     await caller.call("DELETE", f"/api/v1/users/{_quoted(rng)}/profile")
     await caller.call("GET", f"/api/v1/inbox?after={_quoted(rng)}&limit={_quoted(rng)}")
     await caller.call("POST", "/api/v1/inbox/seen")

@@ -75,6 +75,7 @@ FIELDS = {
     "POST /api/v1/reports/own/seen": "Mutation.seeSettledReports",
     "pictures.of": "User.picture",
     "profiles.of": "User.profile",
+    "directory.people": "Query.directory",
     "calls.join": "Mutation.joinCall",
     "polls.get": "Query.poll",
     "polls.votes": "Query.pollVotes",

@@ -104,7 +104,7 @@ test("a plugin that went has left every place, and notifies nobody", async () =>
   const notices = { notify: async (...all) => told.push(all), tellDone: (...all) => told.push(all) };
   plugins = new Plugins({ places, api: {}, connection: {}, store, styles: { append() {} }, notices });
   let page;
-  const all = { id: "all", label: "All", icon: "M1 1", run() {}, mount() {}, take() {}, filter() {}, list() {}, pictures: {}, picture() {} };
+  const all = { id: "all", label: "All", icon: "M1 1", run() {}, mount() {}, take() {}, filter() {}, list() {}, pictures: {}, picture() {}, find() {} };
   const everywhere = { default: (given) => { page = given; for (const place of PLACES) page.place(place, all); } };
   await plugins.load([part("all", "/all.js")], async () => everywhere);
   await page.notify({ title: "Here" });

@@ -32,6 +32,13 @@ test("people are those who wrote what is here, without oneself, bots and those w
   assert.deepEqual(knownPeople("x", store), []);
 });
 
+test("those who were found elsewhere come after those who wrote, once, whatever the text", () => {
+  const store = storeOf(room("r", { messages: [by("anna")] }), room("d", { kind: "direct", other: "ben" }));
+  const found = ["anna", "zoe", "ben", "me"].map((id) => ({ id, name: id, username: id })).concat({ id: "hal", name: "hal", bot: true });
+  assert.deepEqual(knownPeople("ann", store, found).map(({ id }) => id), ["anna", "zoe"]);
+  assert.deepEqual(knownPeople("x", store, found).map(({ id }) => id), ["anna", "zoe"]);
+});
+
 test("no more than five people are listed", () => {
   const store = storeOf(room("r", { messages: ["a1", "a2", "a3", "a4", "a5", "a6"].map((id) => by(id)) }));
   assert.equal(knownPeople("a", store).length, 5);

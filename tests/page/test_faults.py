@@ -167,10 +167,12 @@ def owner(server: Server, browser: object) -> Iterator[Person]:
 
 
 DATA_ALONE = {"message.emoji/v1"}  # nothing in it is called
+# Their own tests: pictures below, people in test_everybody.py.
+ELSEWHERE = {"avatars/v1", "people.find/v1"}
 
 
 def test_each_place_is_tried() -> None:
-    assert set(PLACES) == USES.keys() | DATA_ALONE | {"avatars/v1"}
+    assert set(PLACES) == USES.keys() | DATA_ALONE | ELSEWHERE
 
 
 def test_a_picture_that_fails_is_named_and_initials_stay(

@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, FilePayload, Locator, Page, WebSocketRoute, expect
 
 from tests.page.people import PASSWORD, Person, Server, act
-from tests.page.waiting import until_late_parts
+from tests.page.waiting import FINDS_PEOPLE, until, until_late_parts
 from tests.plugins.pictures import png
 
 PLUGINS = [
@@ -21,6 +21,7 @@ PLUGINS = [
         "attachments",
         "pictures",
         "profiles",
+        "directory",
         "polls",
         "inbox",
         "push",
@@ -282,6 +283,13 @@ class Tour:
         expect(page.get_by_test_id("new-room-dialog")).to_be_visible()
         yield "new-room"
         page.keyboard.press("Escape")
+        until(page, FINDS_PEOPLE)
+        page.get_by_test_id("user-menu").click()
+        page.get_by_test_id("menu-everybody").click()
+        expect(page.get_by_test_id("everybody").locator("[data-user]").first).to_be_visible()
+        yield "everybody"
+        page.keyboard.press("Escape")
+        expect(page.get_by_test_id("everybody-dialog")).to_have_count(0)
 
     def _to_list(self) -> None:
         if self.narrow:

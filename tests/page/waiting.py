@@ -19,6 +19,12 @@ LATE = """(actions) => {
 }"""
 
 
+# The part of the plugin `directory` comes seconds after the others.
+FINDS_PEOPLE = (
+    """() => document.querySelector("chat-app")?.places.in("people.find/v1").length > 0"""
+)
+
+
 def until(page: Page, function: str, argument: Any = None, *, tries: int = 600) -> None:
     """Ask again until the function, of JavaScript, returns something true; ten times a second at most."""
     for _ in range(tries):

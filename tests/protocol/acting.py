@@ -660,6 +660,7 @@ SETTINGS = {
         "emoji",
         "pictures",
         "profiles",
+        "directory",
         "polls",
         "calls",
         "inbox",

@@ -92,6 +92,7 @@ OF_PLUGINS = {
     "polls.vote": Scope.WRITE,
     "polls.votes": Scope.READ,
     "profiles.of": Scope.READ,
+    "directory.people": Scope.READ,
 }
 ROUTES_OF_PLUGINS = {
     "/api/v1/announcement": {"get": Scope.READ},
@@ -105,6 +106,7 @@ ROUTES_OF_PLUGINS = {
     "/api/v1/polls/{message}/vote": {"put": Scope.WRITE},
     "/api/v1/polls/{message}/votes": {"get": Scope.READ},
     "/api/v1/profiles": {"get": Scope.READ},
+    "/api/v1/directory": {"get": Scope.READ},
     "/api/v1/scheduled": dict.fromkeys(("get", "post", "patch", "delete"), Scope.WRITE),
     "/api/v1/rooms/{room}/messages/{message}/files/{blob}": {"get": Scope.READ},
     "/api/v1/rooms/{room}/messages/{message}/thumbnails/{blob}/{side}": {"get": Scope.READ},
@@ -115,6 +117,7 @@ ROUTES_OF_PLUGINS = {
 }
 FIELDS_OF_PLUGINS = {
     "Query.announcement": Scope.READ,
+    "Query.directory": Scope.READ,
     "Query.emoji": Scope.READ,
     "Query.poll": Scope.READ,
     "Query.pollVotes": Scope.READ,

@@ -30,6 +30,7 @@ export default {
   "help.told.room": "The menu of a room mutes it, so that you are told of nothing there, or has you told of every message.",
   "help.people": "People",
   "help.people.card": "The name or the picture at a message opens a card: who somebody is. Write to them alone from there.",
+  "help.people.directory": "Your name below the rooms opens a menu with “People”: everybody here, by name.",
   "help.people.profile": "Under “Profile” you say what you do, how to speak of you, and what time it is where you are.",
   "help.people.status": "Your name below the rooms sets a status, such as “in a meeting”, for as long as you want.",
   "help.people.block": "Somebody whom you block cannot write to you alone, and what they say elsewhere is folded. They are not told.",

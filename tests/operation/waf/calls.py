@@ -224,6 +224,8 @@ async def call_every_address(
         "about": "'; DROP TABLE users --\nhttps://a.test/?a=b",
     }
     await ask("PATCH", "/api/v1/me/profile", json=said, headers=owner)
+    names = {"text": "union select 1; -- <b>", "after": f"{other}.0", "limit": 5}
+    await ask("GET", "/api/v1/directory", params=names, headers=owner)
     await ask("GET", "/api/v1/profiles", params={"users": other}, headers=owner)
     await ask("DELETE", f"/api/v1/users/{other}/profile", headers=owner)
     place = f"8230000000000-999999999998-{room}"
