@@ -9,7 +9,10 @@ from typing import Any
 
 Network = IPv4Network | IPv6Network
 THREADS = 8
-NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: routed to the IPv4 address in the last four bytes
+# Routed, where they are, to the IPv4 address in the last four bytes: RFC 6052, RFC 2765, and RFC 4291, 2.5.5.1.
+EMBEDDING = tuple(map(IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
+# Not public either, which not every version of Python knows: RFC 8215, where any part may hold the IPv4 address.
+LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
 
 
 class NotAllowed(OSError):
@@ -52,6 +55,8 @@ class GuardedResolver:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address) and (address.is_site_local or address in LOCAL_NAT64):
+        return False
     return address.is_global and not address.is_multicast
 
 
@@ -59,6 +64,6 @@ def _target(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address inside an IPv6 address that contains one, else the address itself."""
     if isinstance(address, IPv4Address):
         return address
-    if address in NAT64:
+    if not address.is_loopback and any(address in network for network in EMBEDDING):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address

@@ -188,7 +188,8 @@ async def test_an_address_that_is_not_public_gets_no_posts(
 
 
 NOT_PUBLIC = ["10.1.2.3", "169.254.169.254", "::1", "fd00::1", "fe80::1%1", "::ffff:127.0.0.1",
-              "64:ff9b::a00:1", "2002:a00:1::", "0.0.0.0", "224.0.0.1", "100.64.0.1"]  # fmt: skip
+              "64:ff9b::a00:1", "2002:a00:1::", "0.0.0.0", "224.0.0.1", "100.64.0.1",
+              "fec0::1", "64:ff9b:1::a00:1", "::ffff:0:10.0.0.1", "::10.0.0.1", "::"]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
@@ -198,7 +199,12 @@ async def test_addresses_that_are_not_public(address: str) -> None:
 
 
 async def test_addresses_that_are_allowed() -> None:
-    for address, allowed in (("10.1.2.3", ["10.1.0.0/16"]), ("8.8.8.8", []), ("2606:4700::1", [])):
+    for address, allowed in (
+        ("10.1.2.3", ["10.1.0.0/16"]),
+        ("8.8.8.8", []),
+        ("2606:4700::1", []),
+        ("::1", ["::1/128"]),
+    ):
         [(_, found)] = await GuardedResolver(allowed=allowed).resolve(address, 80)
         assert found[0] == address
 
