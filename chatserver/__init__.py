@@ -42,7 +42,7 @@ from chatserver.errors import (
     StoreUnavailable,
     Undeliverable,
 )
-from chatserver.formatting import body_html, body_plain, from_mrkdwn
+from chatserver.formatting import body_html, body_links, body_plain, from_mrkdwn
 from chatserver.hooks.actions import (
     ACTIONS,
     AccountLock,
@@ -57,6 +57,7 @@ from chatserver.hooks.actions import (
     Interact,
     InviteCreate,
     InviteRemove,
+    LinkPreviewRemove,
     LoginMethodAdd,
     LoginMethodRemove,
     MessageDelete,
@@ -343,6 +344,7 @@ __all__ = [
     "InviteRemove",
     "Invocation",
     "Job",
+    "LinkPreviewRemove",
     "LinkedIdentity",
     "Localized",
     "LoginAttempt",
@@ -520,6 +522,7 @@ __all__ = [
     "blob_answer",
     "blob_content",
     "body_html",
+    "body_links",
     "body_plain",
     "clean_line",
     "cleared",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from chatserver.formatting import mrkdwn
 from chatserver.formatting.blocks import parse
 from chatserver.formatting.html import to_html
+from chatserver.formatting.links import links_in
 from chatserver.formatting.plain import to_plain
 
 
@@ -16,6 +17,14 @@ def body_html(body: str) -> str:
 def body_plain(body: str) -> str:
     """A message's body without its marks, as a notice or a mail shows it; spoilers stay hidden."""
     return to_plain(parse(body))
+
+
+def body_links(body: str) -> list[str]:
+    """The http and https addresses that a message's body shows as links, in order, each once.
+
+    Those in code and spoilers are left out, and those that the author has put between `<` and `>`.
+    """
+    return links_in(parse(body))
 
 
 def from_mrkdwn(text: str, mention: Callable[[str], str]) -> str:

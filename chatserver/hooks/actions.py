@@ -401,6 +401,15 @@ class PollEnd(Action, frozen=True, kw_only=True):
     author: str
 
 
+class LinkPreviewRemove(Action, frozen=True, kw_only=True):
+    """The user removes the preview of a link from a message (id) of `author` (id), for everybody."""
+
+    room: str
+    message: str
+    author: str
+    url: str
+
+
 class AccountLock(Action, frozen=True, kw_only=True):
     """The user, of the staff, locks an account (id) out, or lets it in again."""
 

@@ -31,6 +31,7 @@ PLUGINS = (
         "profiles",
         "directory",
         "polls",
+        "link_previews",
         "calls",
         "inbox",
         "push",
@@ -175,6 +176,9 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("PUT", f"{poll}/vote", {"choices": [rng.randrange(-2, 12)]})
     await caller.call("GET", f"{poll}/votes?after={_quoted(rng)}&limit={_quoted(rng)}")
     await caller.call("POST", f"{poll}/end")
+    previews = f"/api/v1/link-previews/{rng.choice((message, _quoted(rng)))}"
+    await caller.call("GET", previews)
+    await caller.call("POST", f"{previews}/remove", {"url": text})
     await caller.call("POST", "/api/v1/calls", {"room": target.room, "thread": _quoted(rng)})
     await caller.call("POST", "/api/v1/calls/join", {"message": rng.choice((message, text))})
     said = {"title": text, "pronouns": values.word(rng), "time_zone": values.word(rng)}

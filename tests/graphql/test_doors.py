@@ -79,6 +79,7 @@ FIELDS = {
     "calls.join": "Mutation.joinCall",
     "polls.get": "Query.poll",
     "polls.votes": "Query.pollVotes",
+    "link_previews.get": "Message.linkPreviews",
     "POST /api/v1/calls/join": "Mutation.joinCall",
     "inbox.list": "Query.inbox",
     "inbox.count": "Query.inbox",

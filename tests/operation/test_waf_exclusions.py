@@ -83,6 +83,10 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [field("note", "/api/v1/reminders"), field("note", "/api/v1/reminders", "PATCH")],
         [field("at", "/api/v1/reminders"), field("note", "/api/v1/saved")],
     ),
+    "9590292": (
+        [field("url", "/api/v1/link-previews/06h1-1/remove")],
+        [field("urls", "/api/v1/link-previews/06h1-1/remove"), field("url", "/api/v1/saved")],
+    ),
     "9590180": (
         [field("text", f"{ROOM}/commands"), field("text", f"{ROOM}/commands/suggestions")],
         [field("client_id", f"{ROOM}/commands"), field("text", f"{ROOM}/messages")],

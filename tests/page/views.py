@@ -23,6 +23,7 @@ PLUGINS = [
         "profiles",
         "directory",
         "polls",
+        "link_previews",
         "inbox",
         "push",
         "mail_notifications",
@@ -44,6 +45,8 @@ SETTINGS = {
     "plugins.folder": str(Path(__file__).parent / "plugins"),
     "plugins.enabled": json.dumps(PLUGINS),
     "plugin.wordfilter.words": '["plugh"]',
+    "plugin.link_previews.allowed_networks": '["127.0.0.0/8"]',
+    "plugin.link_previews.timeout_seconds": "60",
 }
 # Settings whose links appear when staff's part of the page and plugins' modules have been loaded.
 LOADED_LATER = (
@@ -51,6 +54,7 @@ LOADED_LATER = (
     "scheduled.list",
     "saved.list",
     "reminders.list",
+    "link_previews.wanted",
     "audit.log",
     "invites.list",
     "reports.queue",
@@ -79,6 +83,7 @@ x="$WET"
 def server_with_all(data: Path) -> Server:
     """A server with the plugins that add to the page, for the people of `populate`: Olga, who owns it, and Ben and Rex."""
     server = Server(data, "memory", SETTINGS)
+    server.settings["plugin.link_previews.ports"] = f"[{server.port}]"  # it links to itself
     server.start()
     return server
 
@@ -129,6 +134,8 @@ def populate(browser: Browser, server: Server) -> None:
     upload(olga)
     react(olga, "tomatoes", "party")
     poll(olga, ben)
+    ben.say(f"{server.url}/")
+    expect(ben.page.get_by_test_id("link-preview")).to_be_visible()
     answer = ben.context.request.put(f"{ben.url}/api/v1/me/picture", data=png(64, 64))
     assert answer.ok, answer.text()
     said = {"title": "Gardener", "pronouns": "they/them", "about": LONG, "time_zone": "Asia/Tokyo"}

@@ -21,6 +21,7 @@ from chatserver import (
     Interact,
     InviteCreate,
     InviteRemove,
+    LinkPreviewRemove,
     LoginMethodAdd,
     LoginMethodRemove,
     MessageDelete,
@@ -82,6 +83,7 @@ THERE = Entry(
     at="2026-01-02T03:04:05Z",
 )
 POLL = Poll(question="?", options=("a", "b"))
+LINK = "https://example.org/"
 LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
 
 Actor = Literal["member", "owner", "admin", "bot"]
@@ -295,6 +297,13 @@ CASES = {
         http=lambda s: ("POST", f"/api/v1/polls/{s.poll}/end", None),
         mutation=lambda s: ("endPoll", {"messageId": s.poll}),
         via="polls",
+    ),
+    "remove the preview of a link": Case(
+        LinkPreviewRemove,
+        op=lambda s: ("link_previews.remove", {"message": s.message, "url": LINK}),
+        http=lambda s: ("POST", f"/api/v1/link-previews/{s.message}/remove", {"url": LINK}),
+        mutation=lambda s: ("removeLinkPreview", {"messageId": s.message, "url": LINK}),
+        via="link_previews",
     ),
     "say more about oneself": Case(
         DetailsChange,
@@ -662,6 +671,7 @@ SETTINGS = {
         "profiles",
         "directory",
         "polls",
+        "link_previews",
         "calls",
         "inbox",
         "push",

@@ -217,6 +217,10 @@ async def call_every_address(
     await ask("PUT", f"{poll}/vote", json={"choices": [0, 1]}, headers=owner)
     await ask("GET", f"{poll}/votes", params={"after": other, "limit": 10}, headers=owner)
     await ask("POST", f"{poll}/end", headers=owner)
+    previews = f"/api/v1/link-previews/{room}-1"
+    await ask("GET", previews, headers=owner)
+    unwanted = {"url": "http://192.0.2.1/a.php?q=<script>alert(1)</script>"}
+    await ask("POST", f"{previews}/remove", json=unwanted, headers=owner)
     await ask("POST", "/api/v1/calls", json={"room": room}, headers=owner)
     await ask("POST", "/api/v1/calls/join", json={"message": f"{room}-1"}, headers=owner)
     said = {
