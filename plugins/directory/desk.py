@@ -23,10 +23,8 @@ PAGE = 50  # people, at most, on one page
 LOOKED_AT = 200  # records of the index, for one page
 TEXT_CHARS = 100
 PLACE_CHARS = 100
-PER_SECOND, BURST = (
-    10.0,
-    60.0,
-)  # pages for one user: many may have nobody, and are gone through at once
+# Pages for one user: many may have nobody, and are gone through at once.
+PER_SECOND, BURST = 10.0, 60.0
 
 Who = Literal["everyone", "members", "staff"]
 

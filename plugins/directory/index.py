@@ -133,9 +133,8 @@ class Index:
         return _key(user, entry, at)
 
     async def _refresh(self, user: str) -> None:
-        late: tuple[
-            Entry, ...
-        ] = ()  # of whom records came after somebody else had removed them, maybe
+        # Those whose records came after somebody else had removed them, maybe.
+        late: tuple[Entry, ...] = ()
         while True:
             raw = await self._records.get(OF + user)
             known = _read(raw)
