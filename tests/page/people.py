@@ -46,7 +46,7 @@ class Server:
     ) -> None:
         self.port = free_port()
         self._environ = os.environ | dict(environ or {})
-        self.settings = dict(settings or {})  # with which it starts
+        self._settings = settings or {}
         self.url = f"http://127.0.0.1:{self.port}"
         self._data = data
         self._store = store
@@ -58,7 +58,7 @@ class Server:
         command = ["chatserver", "dev", "--no-reload"]
         command += ["--store", self._store, "--port", str(self.port)]
         command += ["--data", str(self._data / "data")]
-        for key, value in {**SETTINGS, **self.settings}.items():
+        for key, value in {**SETTINGS, **self._settings}.items():
             command += ["--set", f"{key}={value}"]
         with Path(os.devnull).open("rb") as nothing, self.log.open("ab") as log:
             self._process = Forked(command, [nothing, log, log], self._data, self._environ)

@@ -82,8 +82,9 @@ x="$WET"
 
 def server_with_all(data: Path) -> Server:
     """A server with the plugins that add to the page, for the people of `populate`: Olga, who owns it, and Ben and Rex."""
-    server = Server(data, "memory", SETTINGS)
-    server.settings["plugin.link_previews.ports"] = f"[{server.port}]"  # it links to itself
+    settings = dict(SETTINGS)
+    server = Server(data, "memory", settings)
+    settings["plugin.link_previews.ports"] = f"[{server.port}]"  # it links to itself
     server.start()
     return server
 
