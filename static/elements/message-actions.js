@@ -31,7 +31,11 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, is
   const forward = { label: t("message.forward"), icon: ICONS.forward, does: "forward", keys: "f" };
   const link = { label: t("message.copyLink"), icon: ICONS.link, does: "link" };
   const remove = may.has(own ? "delete" : "moderate") && { label: t("message.delete"), icon: ICONS.trash, does: "delete", danger: true };
-  if (isClosed) return folded([], [], [...ofPlugins, forward, link, remove]);
+  const isNarrow = matchMedia(NARROW).matches;
+  if (isClosed) {
+    const all = [...ofPlugins, forward, link, remove];
+    return isNarrow ? folded([], [], all) : unfolded([], all);
+  }
   const more = hasEmoji(places) && { label: t("message.reactMore"), icon: ICONS.face, does: "choose" };
   const first = [
     may.has("post") && reply,
@@ -45,9 +49,8 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, is
     remove,
   ];
   const quick = QUICK_REACTIONS.map(quickReaction);
-  if (matchMedia(NARROW).matches) return folded(more ? [] : quick.slice(0, 2), [more, ...first], [...ofPlugins, ...rest]);
-  const all = [more, ...ofPlugins, ...first, ...rest].filter(Boolean);
-  return bar([...quick, ...all.map(button)], all);
+  if (isNarrow) return folded(more ? [] : quick.slice(0, 2), [more, ...first], [...ofPlugins, ...rest]);
+  return unfolded(quick, [more, ...ofPlugins, ...first, ...rest]);
 }
 
 function bar(nodes, actions) {
@@ -55,11 +58,17 @@ function bar(nodes, actions) {
   return h("div", { class: "actions", role: "group", "aria-label": t("message.actions"), "data-can": can, "data-faults": true }, ...nodes);
 }
 
+/** With a button for each action. */
+function unfolded(nodes, actions) {
+  const all = actions.filter(Boolean);
+  return bar([...nodes, ...all.map(button)], all);
+}
+
 /** With the rarer actions behind a button, unless they are few. */
 function folded(nodes, first, rest) {
   const [shown, hidden] = [first, rest].map((actions) => actions.filter(Boolean));
   const all = [...shown, ...hidden];
-  if (all.length <= FEW) return bar([...nodes, ...all.map(button)], all);
+  if (all.length <= FEW) return unfolded(nodes, all);
   const label = t("message.more");
   const opener = h("button", { type: "button", title: label, "aria-label": label, "data-testid": "message-more" }, icon(ICONS.more));
   const items = () => hidden.map((action) => menuItem(action, opener));

@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.people import PersonFactory, Server
 from tests.page.test_browser import fresh
+from tests.page.waiting import until_late_parts
 
 pytestmark = pytest.mark.long
 
@@ -29,6 +30,7 @@ def test_a_moderator_deletes_what_others_wrote_in_archived_rooms_too(
     ben.say("Something rude")
     ben.say("Something worse")
     aya.sees("Something worse")
+    until_late_parts(aya.page)  # as many actions as there are
     assert "delete" not in actions_of(ben.page, "Be kind.")
     assert "edit" not in actions_of(aya.page, "Something rude")
     for text in ("Something rude", "Something worse"):

@@ -123,7 +123,7 @@ def test_invite_and_be_asked_before_leaving(person: PersonFactory, server: Serve
           - heading "People in this room" [level=2]
           - button "Close"
     """)
-    dialog.get_by_role("textbox").fill("ben-invited")
+    dialog.get_by_role("combobox", name="User name").fill("ben-invited")
     page.keyboard.press("Enter")
     expect(dialog.get_by_test_id("members")).to_contain_text("Ben")
     dialog.get_by_role("button", name="Close").click()
