@@ -1,6 +1,7 @@
 """Full-text search of messages: the analyser, the query language, and the index over the log.
 
     analyser.py, normalisation.py   texts to tokens; one form of equal texts
+    beginnings.py                   names, by the beginning of any of their words
     query.py, matching.py           a query's terms, and whether a text contains them
     segments.py, directory.py       the parts of a room's index, and what the room knows of them
     pages.py, page_cache.py         pages of postings; those read last, in memory

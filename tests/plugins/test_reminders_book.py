@@ -41,7 +41,7 @@ class Desk:
     """A book with its surroundings."""
 
     def __init__(self, per_user: int = 10) -> None:
-        self.now, self.told = 1000.0, []
+        self.now, self.told, self.reminded = 1000.0, [], []
         self.timers, self.records = FakeTimers(), DictRecords()
         clock = SimpleNamespace(now=lambda: self.now)
 
@@ -49,8 +49,12 @@ class Desk:
             assert (name, user) == ("changed", USER)
             self.told.append((payload["message"], payload["state"]))
 
-        parts = {"records": self.records, "timers": self.timers, "clock": clock, "tell": tell}
-        self.book = Book(SimpleNamespace(**parts), per_user)  # type: ignore[arg-type]
+        async def remind(user: str, message: str, at: float, title: object, text: str) -> None:
+            self.reminded.append((user, message, at, text))
+
+        parts = {"records": self.records, "timers": self.timers, "clock": clock}
+        context: Any = SimpleNamespace(**parts, tell=tell, remind=remind)
+        self.book = Book(context, per_user)
 
     async def come(self, key: str = KEY) -> None:
         """What the server does with the timer."""
@@ -130,12 +134,13 @@ async def test_a_crash_as_one_is_set_leaves_nothing_that_reminds() -> None:
 
 async def test_devices_are_told_again_if_a_crash_may_have_kept_it_from_them() -> None:
     desk = Desk()
-    await desk.book.put(USER, MESSAGE, 2000.0, "")
+    await desk.book.put(USER, MESSAGE, 2000.0, "tea")
     desk.now = 2000.0
     due = Due(name=TIMER, key=KEY, at=2000.0)
     await desk.book.come(due)
     await desk.book.come(due)
     assert desk.told == [(MESSAGE, "waiting"), (MESSAGE, "due"), (MESSAGE, "due")]
+    assert desk.reminded == [(USER, MESSAGE, 2000.0, "tea")] * 2  # the same reminder
     assert await desk.states() == [(MESSAGE, "due")]
 
 
