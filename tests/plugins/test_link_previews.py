@@ -448,6 +448,16 @@ async def test_a_server_that_stops_waits_for_no_page() -> None:
         scene.site.more["/slow"] = forever
         await scene.ada.post(scene.room, f"{scene.site.url}/slow")
         await until(lambda: scene.site.asked)
+        assert fetching()
+        loaded = scene.chat._server._plugins.all
+        plugin: Any = next(each.instance for each in loaded if each.name == "link_previews")
+        await plugin.shutdown()
+        assert not fetching()
+
+
+def fetching() -> list[str]:
+    """The tasks that look at links."""
+    return [name for task in asyncio.all_tasks() if (name := task.get_name()) == "link_previews"]
 
 
 # -- the parts -----------------------------------------------------------------------------------------
