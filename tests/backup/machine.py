@@ -19,6 +19,7 @@ from tests.backup.seed import Contents, contents, seed
 from tests.forking import ran
 
 ROOT = Path(__file__).parents[2]
+PATIENT = SqlitePlugin.Config(timeout_ms=60_000)  # how long a busy machine takes is not asked here
 
 
 class Machine:
@@ -79,7 +80,7 @@ class Machine:
         """`messages` of them cannot be packed."""
 
         async def fill() -> None:
-            store = SqlitePlugin(SqlitePlugin.Config(), self.data / "sqlite").provide_store()
+            store = SqlitePlugin(PATIENT, self.data / "sqlite").provide_store()
             await store.open()
             await seed(store)
             await epoch(store)
@@ -104,7 +105,7 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 def read(data: Path) -> Contents:
     async def read() -> Contents:
-        store = SqlitePlugin(SqlitePlugin.Config(), data / "sqlite").provide_store()
+        store = SqlitePlugin(PATIENT, data / "sqlite").provide_store()
         await store.open()
         try:
             return await contents(store)
