@@ -7,7 +7,9 @@ PORT ?= 4000
 DATA ?= data
 ARGS ?=
 IMAGE ?= chatserver
-# Several processes share the tests, by module or class; what takes long begins first.
+# Several processes share the tests, by module or class; what takes long begins first. They wait a third of their
+# time, for disks and processes that start, so there is one process more than processors.
+WORKERS := $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 SHARED = --dist loadscope --no-loadscope-reorder
 # The tests that have a target of their own. `make test` runs all others.
 PAGE = tests/page tests/browser
@@ -38,7 +40,7 @@ run: ## start a server on http://localhost:4000, with its own MongoDB
 
 test: ## run the tests of the server: under 15 minutes on two cores
 	@deploy/make-venv test
-	.venv/bin/python -m pytest -n auto $(SHARED) $(addprefix --ignore ,$(PAGE) $(DOCS) $(FAULTS) $(DEPLOY)) $(ARGS)
+	.venv/bin/python -m pytest -n $(WORKERS) $(SHARED) $(addprefix --ignore ,$(PAGE) $(DOCS) $(FAULTS) $(DEPLOY)) $(ARGS)
 
 test-page: ## run those of the page, in Chromium and node
 	@deploy/make-venv test
@@ -47,7 +49,7 @@ test-page: ## run those of the page, in Chromium and node
 
 test-docs: ## run every command and example of docs/, and the tests of backups
 	@deploy/make-venv test
-	.venv/bin/python -m pytest -n auto $(SHARED) $(DOCS) $(ARGS)
+	.venv/bin/python -m pytest -n $(WORKERS) $(SHARED) $(DOCS) $(ARGS)
 
 test-faults: ## run those of faults and restarts
 	@deploy/make-venv test

@@ -14,7 +14,7 @@ import httpx
 import psutil
 
 from tests.forking import Forked, ran
-from tests.servers import free_port
+from tests.servers import PATIENT_MS, free_port
 
 START_SECONDS = 60
 PASSWORD = "correct horse"
@@ -26,6 +26,16 @@ CHEAP_ACCOUNTS = {
     "plugin.password.passes": 1,
     "limits.registrations_per_hour": 0,
 }
+
+STORES = ("mongo", "postgres", "sqlite")
+# No limit of the server's own ends what a machine that stands still for seconds keeps waiting.
+PATIENT: dict[str, object] = {
+    "delivery.append_seconds": PATIENT_MS / 1000,
+    "plugins.deadline_seconds": PATIENT_MS / 1000,
+    **{f"plugin.{store}.timeout_ms": PATIENT_MS for store in STORES},
+}
+# The limits that a server has where nobody changes them, for trials of a store that does not answer.
+SHIPPED: dict[str, object] = {key.replace(".", "__"): None for key in PATIENT}
 
 # One for all: making a client costs 30 ms. Connections are not kept, as servers are killed.
 http = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
@@ -44,7 +54,7 @@ class ChatServer:
         environment: Mapping[str, str] | None = None,
         **settings: object,
     ) -> None:
-        """Settings by their key, with `__` for the dot: `limits__auth_seconds=1`.
+        """Settings by their key, with `__` for the dot: `limits__auth_seconds=1`. None: as it is shipped.
 
         `within` is a command that becomes the server, once it has changed what is around it.
         """
@@ -54,14 +64,16 @@ class ChatServer:
         self._environment = os.environ | (environment or {})
         self.port = free_port()
         given = {key.replace("__", "."): value for key, value in settings.items()}
-        self._settings: dict[str, object] = {
+        wanted = {
             "plugins.enabled": f"{store},password,metrics",
             "logging.folder": str(folder / "logs"),
             "logging.console": "off",
             "server.drain_seconds": 0.2,
             **CHEAP_ACCOUNTS,
+            **PATIENT,
             **given,
         }
+        self._settings = {key: value for key, value in wanted.items() if value is not None}
         self._process: psutil.Popen | Forked | None = None
 
     def __enter__(self) -> Self:

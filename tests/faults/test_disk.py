@@ -20,7 +20,7 @@ from tests.faults.figures import record, record_trial
 from tests.faults.fleet import Fleet
 from tests.faults.history import Operation
 from tests.faults.scale import IS_LONG, SCALE
-from tests.faults.server import PLUGINS, ChatServer, http
+from tests.faults.server import PLUGINS, SHIPPED, ChatServer, http
 from tests.servers import Postgres
 from tests.waiting import until
 
@@ -73,7 +73,7 @@ async def database(
 
 def settings(postgres: Postgres | None) -> dict[str, object]:
     """Settings of a server that uses this database."""
-    return {"plugin__postgres__uri": postgres.uri} if postgres else {}
+    return SHIPPED | ({"plugin__postgres__uri": postgres.uri} if postgres else {})
 
 
 @pytest.mark.parametrize("store", STORES)

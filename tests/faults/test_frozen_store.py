@@ -19,7 +19,7 @@ from tests.faults import trial
 from tests.faults.figures import record, record_trial
 from tests.faults.fleet import Fleet
 from tests.faults.scale import IS_LONG, SCALE
-from tests.faults.server import ChatServer
+from tests.faults.server import SHIPPED, ChatServer
 from tests.servers import Mongod, Postgres
 
 FAULT = "7 the whole store frozen"
@@ -72,7 +72,7 @@ async def freeze(
     **settings: object,
 ) -> Outcome:
     address = {f"plugin__{store}__uri": database.uri}
-    with ChatServer(folder, store=store, **address, **settings) as server:
+    with ChatServer(folder, store=store, **SHIPPED | address | settings) as server:
         async with (
             Fleet(server, SCALE._replace(rate=RATE), seed, forgetful=forgetful) as fleet,
             httpx.AsyncClient(timeout=5) as browser,

@@ -8,7 +8,7 @@ import pytest
 from tests.faults.figures import record_trial
 from tests.faults.fleet import Fleet
 from tests.faults.scale import SCALE
-from tests.faults.server import ChatServer
+from tests.faults.server import SHIPPED, ChatServer
 from tests.faults.test_killed import during
 from tests.servers import Postgres
 
@@ -58,7 +58,8 @@ async def test_nothing_acknowledged_is_lost_on_postgresql(
     fault: Callable[[ChatServer, Postgres], None],
     seed: int,
 ) -> None:
-    with ChatServer(tmp_path, store="postgres", plugin__postgres__uri=database.uri) as server:
+    given = SHIPPED | {"plugin__postgres__uri": database.uri}
+    with ChatServer(tmp_path, store="postgres", **given) as server:
         async with Fleet(server, SCALE, seed) as fleet:
             outcome = await during(fleet, lambda server: fault(server, database))
         if fault is kill_database:

@@ -16,7 +16,7 @@ from tests.faults.figures import record_trial
 from tests.faults.fleet import Fleet
 from tests.faults.members import Member, Members
 from tests.faults.scale import IS_LONG, SCALE
-from tests.faults.server import PLUGINS, ChatServer
+from tests.faults.server import PLUGINS, SHIPPED, ChatServer
 
 STORE = "MongoDB, three members"
 FREEZE_SECONDS = 20 if IS_LONG else 4  # an election is due after 2
@@ -58,7 +58,7 @@ FAULTS = {
 
 
 def server(folder: Path, members: Members, store: str = "mongo") -> ChatServer:
-    settings = {
+    settings = SHIPPED | {
         f"plugin__{store}__uri": members.uri,
         f"plugin__{store}__database": folder.name[-60:],
         "plugins__folder": PLUGINS,

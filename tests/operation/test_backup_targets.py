@@ -25,7 +25,7 @@ from chatserver.copies.targets.reading import fetch, fetch_manifests
 from chatserver.interfaces import Store
 from chatserver.testing.running import running as serving
 from chatserver_plugins.sqlite import SqlitePlugin
-from tests.backup.machine import read
+from tests.backup.machine import PATIENT, read
 from tests.backup.seed import Contents, contents, seed
 from tests.faults.proxy import Network
 from tests.operation.places import (
@@ -91,7 +91,7 @@ def network() -> Iterator[Network]:
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Store]:
-    store = SqlitePlugin(SqlitePlugin.Config(), folder / "data" / "sqlite").provide_store()
+    store = SqlitePlugin(PATIENT, folder / "data" / "sqlite").provide_store()
     await store.open()
     try:
         yield store

@@ -19,6 +19,7 @@ from chatserver.copies.backup.clearing import clear_vault
 from chatserver.copies.targets.guarded import Guarded, TargetFailed
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.files_world import KEY, SKEW_SECONDS, World
+from tests.backup.machine import PATIENT
 from tests.backup.seed import seed
 from tests.backup.users_files import FileServer, disk_place, files_of
 from tests.faults.proxy import Network
@@ -199,7 +200,7 @@ class Kept(NamedTuple):
 @asynccontextmanager
 async def working(place: Place, folder: Path) -> AsyncIterator[World]:
     """An installation whose backups go to the place."""
-    store = SqlitePlugin(SqlitePlugin.Config(), folder / "data").provide_store()
+    store = SqlitePlugin(PATIENT, folder / "data").provide_store()
     await store.open()
     try:
         await seed(store, rooms=1, messages=2)

@@ -54,6 +54,7 @@ class Running:
                 "server.drain_seconds": 0.1,
                 "plugins.enabled": ["memory", "password", "metrics", "slash_commands"],
                 "plugins.deadline_seconds": 60.0,  # a busy machine may stand still for seconds
+                "delivery.append_seconds": 60.0,
                 "plugin.password.memory_kib": 8,
                 "plugin.password.passes": 1,
                 "logging.folder": "",

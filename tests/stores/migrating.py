@@ -26,6 +26,7 @@ from chatserver_plugins.postgres import PostgresPlugin
 from chatserver_plugins.postgres import schema as postgres
 from chatserver_plugins.sqlite import SqlitePlugin
 from chatserver_plugins.sqlite import schema as sqlite
+from tests.servers import PATIENT_MS
 
 MADE = {"half", "rest"}
 SCHEMAS: dict[str, ModuleType] = {"sqlite": sqlite, "postgres": postgres, "mongo": mongo}
@@ -69,6 +70,7 @@ def with_one_more(kind: str, stop: bool = False) -> tuple[Any, ...]:
 
 
 def store(kind: str, settings: dict[str, Any], folder: Path) -> Store:
+    settings = {"timeout_ms": PATIENT_MS} | settings
     if kind == "sqlite":
         return SqlitePlugin(SqlitePlugin.Config(**settings), folder).provide_store()
     if kind == "postgres":

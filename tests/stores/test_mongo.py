@@ -25,7 +25,7 @@ from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.mongo import MongoPlugin, MongoStore, documents
 from chatserver_plugins.mongo.store import leaks
 from chatserver_plugins.mongo_bus import MongoBusPlugin
-from tests.servers import Mongod, free_port
+from tests.servers import PATIENT_MS, Mongod, free_port
 from tests.stores.waiting import comes_back
 
 pytestmark = pytest.mark.long
@@ -45,7 +45,8 @@ def own(tmp_path: Path) -> Iterator[Mongod]:
 
 @asynccontextmanager
 async def opened(server: Mongod, **settings: Any) -> AsyncIterator[MongoStore]:
-    settings = {"uri": server.uri, "database": f"test_{secrets.token_hex(8)}"} | settings
+    given = {"uri": server.uri, "database": f"test_{secrets.token_hex(8)}"}
+    settings = given | {"timeout_ms": PATIENT_MS} | settings
     store = MongoPlugin(MongoPlugin.Config(**settings), data=Path("/unused")).provide_store()
     assert isinstance(store, MongoStore)
     await store.open()

@@ -46,7 +46,8 @@ def own(tmp_path: Path) -> Iterator[Postgres]:
 
 @pytest.fixture
 def config(postgres: Postgres) -> PostgresPlugin.Config:
-    return PostgresPlugin.Config(uri=postgres.uri, schema=f"test_{secrets.token_hex(8)}")
+    schema = f"test_{secrets.token_hex(8)}"
+    return PostgresPlugin.Config(uri=postgres.uri, schema=schema, timeout_ms=PATIENT_MS)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
 from chatserver_plugins.sqlite import SqlitePlugin
+from tests.backup.machine import PATIENT
 from tests.servers import Mongod, Postgres, mongod_program
 
 
@@ -36,12 +37,12 @@ async def check(io_loop: Any, writer: Store, reader: Store) -> None:
 
 
 async def test_sqlite(io_loop: Any, tmp_path: Path) -> None:
-    stores = [SqlitePlugin(SqlitePlugin.Config(), tmp_path).provide_store() for _ in range(2)]
+    stores = [SqlitePlugin(PATIENT, tmp_path).provide_store() for _ in range(2)]
     await check(io_loop, *stores)
 
 
 async def test_sqlite_writes_nothing_there(io_loop: Any, tmp_path: Path) -> None:
-    writer, reader = (SqlitePlugin(SqlitePlugin.Config(), tmp_path).provide_store() for _ in "ab")
+    writer, reader = (SqlitePlugin(PATIENT, tmp_path).provide_store() for _ in "ab")
     await writer.open()
     try:
         await reader.open_to_read()

@@ -37,6 +37,7 @@ from chatserver_plugins.sqlite import SqlitePlugin, SqliteStore, database, queri
 from tests.faults.disk import no_file_grows_over
 from tests.faults.server import ChatServer
 from tests.forking import ran
+from tests.servers import PATIENT_MS
 from tests.stores.waiting import comes_back
 
 NOBODY = 65534
@@ -80,7 +81,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def make(path: Path, **settings: Any) -> SqliteStore:
-    config = SqlitePlugin.Config(path=str(path), **settings)
+    config = SqlitePlugin.Config(path=str(path), **{"timeout_ms": PATIENT_MS} | settings)
     store = SqlitePlugin(config, Path("/unused")).provide_store()
     assert isinstance(store, SqliteStore)
     return store

@@ -28,7 +28,7 @@ NO_SYNC = """
 class TestMutant(DurableContract):
     @pytest.fixture
     def make_store(self, tmp_path):
-        return SqlitePlugin(SqlitePlugin.Config(), tmp_path).provide_store
+        return SqlitePlugin(SqlitePlugin.Config(timeout_ms=60_000), tmp_path).provide_store
 
     @pytest.fixture
     def program(self, tmp_path):
@@ -55,7 +55,7 @@ class Late:
 class TestMutant(DurableContract):
     @pytest.fixture
     def make_store(self, tmp_path):
-        return SqlitePlugin(SqlitePlugin.Config(), tmp_path).provide_store
+        return SqlitePlugin(SqlitePlugin.Config(timeout_ms=60_000), tmp_path).provide_store
 
     @pytest.fixture
     def program(self, tmp_path):
