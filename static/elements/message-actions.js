@@ -45,7 +45,7 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, is
     forward,
     link,
     mayPin && { label: t(message.pinned ? "message.unpin" : "message.pin"), icon: ICONS.pin, does: "pin" },
-    own && may.has("edit") && { label: t("message.edit"), icon: ICONS.edit, does: "edit" },
+    own && may.has("edit") && !places.isFixed(message) && { label: t("message.edit"), icon: ICONS.edit, does: "edit" },
     remove,
   ];
   const quick = QUICK_REACTIONS.map(quickReaction);

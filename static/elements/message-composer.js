@@ -338,7 +338,7 @@ class MessageComposer extends View {
   }
 
   #editLast(event) {
-    const mine = this.#state.messages.findLast(({ author, deleted }) => author.id === this.store.me.id && !deleted);
+    const mine = this.#state.messages.findLast((message) => message.author.id === this.store.me.id && !message.deleted && !this.places.isFixed(message));
     if (!mine) return;
     event.preventDefault();
     this.edit(mine);

@@ -82,6 +82,11 @@ export class Places extends EventTarget {
     return this.#items.get(place) ?? [];
   }
 
+  /** Whether a plugin keeps the text of a message from being edited, as a card beside it is about this text. */
+  isFixed({ data = {} }) {
+    return this.in("message.data/v1").some(({ id, fixed }) => fixed && Object.hasOwn(data, id));
+  }
+
   /**
    * Puts a plugin's item into a place, and returns a function that takes it away. Throws a TypeError
    * that says what is wrong with the item.

@@ -128,3 +128,10 @@ test("items stand in the order of the plugins, however late one comes", () => {
   put("first", "d");
   assert.deepEqual(places.in("admin.page/v1").map(({ key }) => key), ["first.d", "second.b", "second.c", "unknown.a"]);
 });
+
+test("an item may keep the text of messages that carry its data", () => {
+  places.put("polls", "message.data/v1", { id: "polls", mount() {}, fixed: true });
+  places.put("tags", "message.data/v1", { id: "tags", mount() {} });
+  const fixed = (message) => places.isFixed(message);
+  assert.deepEqual([{}, { data: {} }, { data: { tags: 1 } }, { data: { polls: 1, tags: 1 } }].map(fixed), [false, false, false, true]);
+});

@@ -121,6 +121,24 @@ def test_one_votes_by_keyboard_and_ends_what_one_asked(two: tuple[Person, Person
     expect(card(aya).get_by_role("status")).to_be_focused()
 
 
+def test_the_text_that_people_vote_for_is_not_offered_for_editing(
+    two: tuple[Person, Person],
+) -> None:
+    aya, _ = two
+    aya.say("Who is thirsty?")
+    aya.sees("Who is thirsty?")
+    ask(aya.page, "Which?", "Green", "Black")
+    expect(card(aya)).to_be_visible()
+    for text, can in (("Who is thirsty?", 1), ("Which?", 0)):
+        row = aya.page.get_by_test_id("message").filter(has_text=text)
+        row.hover()
+        expect(row.get_by_test_id("delete")).to_be_visible()
+        expect(row.get_by_test_id("edit")).to_have_count(can)
+    composer = aya.page.get_by_test_id("composer")
+    composer.press("ArrowUp")
+    expect(composer).to_have_value("Who is thirsty?")
+
+
 def test_several_can_be_chosen_and_nobody_is_named(two: tuple[Person, Person]) -> None:
     aya, ben = two
     ask(aya.page, "When?", "Now", "Later", settings=("poll-several", "poll-anonymous"))

@@ -13,6 +13,7 @@ export default function begin(page) {
   });
   page.place("message.data/v1", {
     id: "polls",
+    fixed: true, // its card has the same question and answers
     mount: (element, context) => (card ? card.show(page, element, context) : first(page, element, context)),
   });
 }
