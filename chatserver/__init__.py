@@ -124,6 +124,7 @@ from chatserver.hooks.mail import Mail, Mailer
 from chatserver.hooks.powers import Powers
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
+from chatserver.hooks.telling import Concerned, Reminder, Why
 from chatserver.hooks.timing import (
     Due,
     ExpiringRecords,
@@ -155,7 +156,6 @@ from chatserver.hooks.types import (
     PagePart,
     PluginSwitch,
     Refusal,
-    Reminder,
     Reply,
     Request,
     Route,
@@ -244,7 +244,6 @@ from chatserver.service.login.logins import Progress as LoginProgress
 from chatserver.service.login.sessions import OwnSession
 from chatserver.service.mail.emails import OwnEmail
 from chatserver.service.mail.texts import language_of as mail_language
-from chatserver.service.notifying.concern import Concerned, Why
 from chatserver.service.notifying.notifying import Noted
 from chatserver.service.notifying.wishes import time_zone
 from chatserver.service.passwords import ResetLink

@@ -13,7 +13,7 @@ from typing import Any
 from since import since
 from type_reference import described, text_of
 
-from chatserver.hooks import actions, commands, login, timing, types
+from chatserver.hooks import actions, commands, login, telling, timing, types
 from chatserver.hooks.specs import Hooks
 
 HOOKS_HEAD = """\
@@ -43,6 +43,7 @@ KINDS = {
     "Parts of the server": ("provide_",),
     "Additions": ("register_",),
     "Changes, checks and filters": ("change_", "check_", "filter_"),
+    "What plugins know": ("threads_",),
     "What has happened": ("on_",),
     "Start and stop": ("startup", "shutdown"),
 }
@@ -64,7 +65,7 @@ def types_page() -> str:
     parts = [
         TYPES_HEAD,
         "## Of hooks",
-        *_types(types, timing),
+        *_types(types, timing, telling),
         "## Of commands",
         *_types(commands),
         "## Of ways to sign in",
@@ -116,7 +117,9 @@ def _hook(name: str) -> str:
 def documented() -> set[str]:
     """The names of the types on these pages."""
     return {
-        name for module in (types, timing, commands, login, actions) for name, _ in _own(module)
+        name
+        for module in (types, timing, telling, commands, login, actions)
+        for name, _ in _own(module)
     }
 
 

@@ -1,6 +1,7 @@
 """The plugin seam: every hook, and calling plugins without being harmed by them.
 
 specs.py, types.py, context.py   hooks, their arguments and results, the parts of a server that plugins get
+telling.py                       what plugins that lead to users elsewhere are told
 timing.py                        timers, records that expire, the clock, as plugins see them
 actions.py, drafts.py            what users do, as plugins see it before it is done; messages as actions
 filters.py                       what hooks for lists and searches get and return

@@ -27,6 +27,7 @@ from chatserver.hooks.plain import IsAnswer, PlainCalls, TracedPlainCalls
 from chatserver.hooks.policy import MESSAGE
 from chatserver.hooks.reasons import is_reason, refused
 from chatserver.hooks.registering import ContextOf
+from chatserver.hooks.telling import Concerned, Reminder
 from chatserver.hooks.traced_guard import TracedGuard
 from chatserver.hooks.types import (
     AccountChange,
@@ -41,7 +42,6 @@ from chatserver.hooks.types import (
     Operation,
     PluginSwitch,
     Refusal,
-    Reminder,
 )
 from chatserver.interfaces import Tracer
 from chatserver.localized import is_localized
@@ -385,13 +385,29 @@ class HookCalls:
             by = decision.by.user or decision.plugin
             self.observers.tell("on_decision", call, {"decision": decision}, by)
 
-    async def on_reminder(self, reminder: Reminder) -> None:
+    async def threads_read(self, user: User, threads: Sequence[str]) -> dict[str, int]:
+        """By thread, the seq up to which the user has read it, of those that plugins know. Raises `PluginFailed`."""
+        found: dict[str, int] = {}
+        given = {"user": user, "threads": threads}
+        for call in self.active.calls["threads_read"]:
+            run = self.guard.run(
+                "threads_read", call, given, user=user.id, is_answer=_are_positions
+            )
+            found |= await run or {}
+        return found
+
+    async def on_concerned(self, concerned: Concerned) -> None:
         """Tell those who lead to users elsewhere, and wait for them. One that fails keeps nobody from telling."""
-        for call in self.active.calls["on_reminder"]:
+        await self._tell_all("on_concerned", {"concerned": concerned}, concerned.event.author.id)
+
+    async def on_reminder(self, reminder: Reminder) -> None:
+        """As `on_concerned`."""
+        await self._tell_all("on_reminder", {"reminder": reminder}, reminder.user)
+
+    async def _tell_all(self, hook: str, given: dict[str, Any], user: str) -> None:
+        for call in self.active.calls[hook]:
             with suppress(PluginFailed):
-                await self.guard.run(
-                    "on_reminder", call, {"reminder": reminder}, user=reminder.user
-                )
+                await self.guard.run(hook, call, given, user=user)
 
 
 def _taken_over(action: A, changed: A) -> A:
@@ -475,6 +491,12 @@ def _is_command_answer(answer: object) -> bool:
     if not isinstance(answer, CommandAnswer) or answer.to not in ("user", "room"):
         return False
     return _is_text(answer.text) and bool(answer.text.strip())
+
+
+def _are_positions(answer: object) -> bool:
+    if answer is None:
+        return True
+    return isinstance(answer, Mapping) and all(type(seq) is int for seq in answer.values())
 
 
 def _are_suggestions(answer: object) -> bool:

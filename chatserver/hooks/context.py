@@ -1,7 +1,7 @@
 """The parts of a running server that plugins get."""
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -10,11 +10,12 @@ import msgspec
 from chatserver.blobs.plugin import PluginBlobs
 from chatserver.delivery.notices import PluginNotice
 from chatserver.hooks.actions import Action
+from chatserver.hooks.telling import Reminder, Why
 from chatserver.hooks.timing import ExpiringRecords, Timers, WallClock
-from chatserver.hooks.types import Actor, Decision, GraphQLPart, Reminder
+from chatserver.hooks.types import Actor, Decision, GraphQLPart
 from chatserver.interfaces import Records
 from chatserver.localized import Localized, is_localized
-from chatserver.model import ServerRole, User
+from chatserver.model import MessagePosted, ServerRole, User
 from chatserver.roomlog.room import Room
 from chatserver.runtime.measure import Measures
 from chatserver.service.plugin_messages import PluginMessages
@@ -93,6 +94,15 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
                 plugin=self.plugin, by=by, room=room, message=message, author=author, steps=steps
             )
         )
+
+    async def concern(self, event: MessagePosted, users: Mapping[str, Why]) -> None:
+        """Have users (ids) told of a new message that concerns them for a reason that this plugin knows of.
+
+        As of a mention: also where they do not look at the page, unless they are gone from the room, have read it, or
+        do not want to know. Waits until all plugins know of it. For users whom it concerns by what it says, or by
+        their preferences of the room, this is not needed: `service.notifying.concerned` finds them.
+        """
+        await self.service.notifying.concern(event, users)
 
     async def remind(
         self, user: str, message: str, at: float, title: Localized, text: str = ""

@@ -72,7 +72,8 @@ class Powers(msgspec.Struct, frozen=True, kw_only=True):
     `service` holds the parts of the service that it uses, whole (`rooms`) or by the method (`messages.post`). The
     shorter ways of `Context` count as these: `context.messages` and `context.blobs` as the parts of that name, `claim`
     as `claims.add`, `release` as `claims.release`, `bot` as `accounts.bot`, `tell` as `hub.tell_user`,
-    `hub.tell_companions`, `hub.tell_room` or `hub.tell_everybody`, `remind` as `notifying.remind`.
+    `hub.tell_companions`, `hub.tell_room` or `hub.tell_everybody`, `concern` and `remind` as
+    `notifying.concern` and `notifying.remind`.
     """
 
     network: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ What runs at start runs again, for a new instance, when an operator turns a plug
 server runs; then an error leaves everything as it was.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 import click
@@ -24,6 +24,7 @@ from chatserver.hooks.filters import FoundRoom, FoundUser, SearchQuery
 from chatserver.hooks.login import LoginMethod
 from chatserver.hooks.mail import Mailer
 from chatserver.hooks.targets import BackupScheme
+from chatserver.hooks.telling import Concerned, Reminder
 from chatserver.hooks.timing import Timer
 from chatserver.hooks.tokens import TokenKind
 from chatserver.hooks.types import (
@@ -42,7 +43,6 @@ from chatserver.hooks.types import (
     PagePart,
     PluginSwitch,
     Refusal,
-    Reminder,
     Route,
 )
 from chatserver.interfaces import Authenticator, Bus, Records, Store, Tracer
@@ -430,6 +430,25 @@ class Hooks:
 
         Runs after a plugin has said so by `Context.decided`, on the node on which it was made. The return value is
         ignored. An error is logged and counted; the decision stands. Queue and order are those of `on_event`.
+        """
+
+    @hookspec
+    async def threads_read(self, user: User, threads: Sequence[str]) -> Mapping[str, int] | None:
+        """Say up to which seq a user has read threads, each by the id of the message that it begins with.
+
+        Runs when the user is to be told of replies elsewhere (`service.notifying.standing`). Replies of threads that
+        no plugin knows of are read with their room. An error, or an answer that is none, is raised there as
+        plugin.failed, so that it is asked again.
+        """
+
+    @hookspec
+    async def on_concerned(self, concerned: Concerned) -> None:
+        """Tell users of a message that concerns them, by a way that leads to those who do not look at the page.
+
+        Runs when a plugin calls `Context.concern`, which waits for it, with at most 20 users at once; it may run again
+        for the same message and user. Whether they are told is asked when the time has come
+        (`service.notifying.standing`). The return value is ignored. An error is logged and counted; the other plugins
+        are told.
         """
 
     @hookspec

@@ -230,21 +230,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[str, ...] = ()
 
 
-class Reminder(msgspec.Struct, frozen=True, kw_only=True):
-    """A user (id) wanted to be told of a message (id) at a time, whether or not they have read it.
-
-    `at` is that time (Unix time): with the same one it is the same reminder. `title` says what it is, such as
-    `{"en": "Reminder", "ja": "リマインダー"}`, and `text` what the user has noted; it may be empty.
-    """
-
-    plugin: str
-    user: str
-    message: str
-    at: float
-    title: Localized
-    text: str = ""
-
-
 class HealthCheck(msgspec.Struct, frozen=True):
     """One line of GET /health. `check` returns values to show with it, or raises."""
 

@@ -1,6 +1,6 @@
 """What happened to a user's own messages, and where they were mentioned: one list, the same on all devices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from chatserver import (
     Powers,
     Route,
     Settings,
+    User,
     hookimpl,
     translation,
 )
@@ -47,7 +48,13 @@ class InboxPlugin:
         service=(
             *("accounts.get_many", "blocks.list", "config.limits"),
             *("history.find", "history.standing"),
-            *("hub.tell_user", "messages.by_id", "rooms.get_many", "rooms.views"),
+            *(
+                "hub.tell_user",
+                "messages.by_id",
+                "notifying.concern",
+                "rooms.get_many",
+                "rooms.views",
+            ),
         )
     )
 
@@ -80,6 +87,10 @@ class InboxPlugin:
     @hookimpl
     def register_page(self) -> PagePart:
         return PagePart(folder=Path(__file__).parent / "page", modules=("inbox.js",))
+
+    @hookimpl
+    async def threads_read(self, user: User, threads: Sequence[str]) -> Mapping[str, int] | None:
+        return await self._following.read_of(user.id, threads) if self._following else None
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:

@@ -3,7 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from chatserver import EVERYBODY, AnyEvent, Context, Message, MessagePosted, ReactionAdded, Room
+from chatserver import (
+    EVERYBODY,
+    AnyEvent,
+    Context,
+    Message,
+    MessagePosted,
+    ReactionAdded,
+    Room,
+    Why,
+)
 from chatserver_plugins.inbox.book import Book, Entry, Kind
 from chatserver_plugins.inbox.following import Following
 
@@ -49,6 +58,9 @@ class Collecting:
                 if user != entry.by and members.role(user) is not None:
                     await self._book.add(user, event.seq, entry)
                     told.add(user)
+            following = [user for user, entry in entries.items() if entry.kind is Kind.THREAD]
+            if following and isinstance(event, MessagePosted):
+                await self._context.concern(event, dict.fromkeys(following, Why.THREAD))
         for user in told:
             self._context.tell("changed", user=user)
 

@@ -4,7 +4,7 @@ Whoever begins a thread, replies in it or is mentioned there follows it, until t
 do, counted from when the user last wrote there or chose.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -72,6 +72,11 @@ class Following:
     async def follows(self, user: str, thread: str) -> bool:
         found = await self._records.get(_of(user, thread))
         return found is not None and _decode(found).follows
+
+    async def read_of(self, user: str, threads: Sequence[str]) -> dict[str, int]:
+        """The seqs up to which a user has read these threads, without those that they neither follow nor left."""
+        found = {thread: await self._records.get(_of(user, thread)) for thread in threads}
+        return {thread: _decode(state).read for thread, state in found.items() if state is not None}
 
     async def read(self, user: str) -> dict[str, int]:
         """The seqs up to which a user has read, by thread."""

@@ -9,6 +9,7 @@ from msgspec import Meta
 from chatserver import (
     AccountChange,
     AnyEvent,
+    Concerned,
     Consumer,
     Context,
     Due,
@@ -147,6 +148,10 @@ class MailNotificationsPlugin:
     @hookimpl
     def register_page(self) -> PagePart:
         return PagePart(folder=PAGE, late_modules=("mail.js",))
+
+    @hookimpl
+    async def on_concerned(self, concerned: Concerned) -> None:
+        await self._opened().collecting.concerned(concerned)
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from chatserver import AnyEvent, Context, MessagePosted
+from chatserver import AnyEvent, Concerned, Context, MessagePosted
 from chatserver_plugins.mail_notifications.book import LONGEST_SECONDS, Book, Item
 from chatserver_plugins.mail_notifications.wish import Mode, Wish, wish_of
 
@@ -31,14 +31,26 @@ class Collecting:
         if not posted:
             return
         notifying = self._service.notifying
-        for event, users in await notifying.concerned(posted, self._among, self._having):
-            wishes = await self._wishes(list(users))
-            for user, why in users.items():
-                item = Item(seq=event.seq, message=event.id, why=why, at=_at(event))
-                if await self._book.add(user, event.room, item):
-                    await self._set(user, wishes[user], item.at)
-                else:
-                    self._left_out.add()
+        for concerned in await notifying.concerned(posted, self._among, self._having):
+            await self._note(concerned)
+
+    async def concerned(self, concerned: Concerned) -> None:
+        """Note a message for those of its users who want mails, unless it is too old, or nothing sends mails."""
+        event, users = concerned
+        is_new = _at(event) > self._clock.now() - LONGEST_SECONDS
+        if is_new and self._service.outbox.is_there:
+            having = await self._having(list(users))
+            await self._note(Concerned(event, {user: users[user] for user in having}))
+
+    async def _note(self, concerned: Concerned) -> None:
+        event, users = concerned
+        wishes = await self._wishes(list(users))
+        for user, why in users.items():
+            item = Item(seq=event.seq, message=event.id, why=why, at=_at(event))
+            if await self._book.add(user, event.room, item):
+                await self._set(user, wishes[user], item.at)
+            else:
+                self._left_out.add()
 
     async def _set(self, user: str, wish: Wish, at: float) -> None:
         """Set the time at which the user's mail is looked after, unless it comes earlier."""

@@ -11,6 +11,7 @@ from msgspec import Meta, field
 from chatserver import (
     AccountChange,
     AnyEvent,
+    Concerned,
     Consumer,
     Context,
     Due,
@@ -174,6 +175,10 @@ class PushPlugin:
     @hookimpl
     def register_page(self) -> PagePart:
         return PagePart(folder=PAGE, modules=("push.js",))
+
+    @hookimpl
+    async def on_concerned(self, concerned: Concerned) -> None:
+        await self._opened().concern.concerned(concerned)
 
     @hookimpl
     async def on_reminder(self, reminder: Reminder) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from chatserver import AnyEvent, Context, Localized, MessagePosted, Reminder, Why
+from chatserver import AnyEvent, Concerned, Context, Localized, MessagePosted, Reminder, Why
 from chatserver_plugins.push.devices import Devices
 from chatserver_plugins.push.roster import Roster
 
@@ -54,6 +54,14 @@ class Concern:
         for event, users in await notifying.concerned(posted, roster.among, self._devices.having):
             for user, why in users.items():
                 await self._wait(user, event, why)
+
+    async def concerned(self, concerned: Concerned) -> None:
+        """Set a timer for each of the users who is to be told, unless the message is too old."""
+        event, users = concerned
+        if _at(event) <= self._clock.now() - LONGEST_SECONDS:
+            return
+        for user in await self._devices.having(list(users)):
+            await self._wait(user, event, users[user])
 
     async def remind(self, reminder: Reminder) -> None:
         """Set a timer for a reminder, for now. One that comes again changes nothing."""

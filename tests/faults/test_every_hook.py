@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chatserver import Actor, ChatError, Decision, Reminder, Room, StartupError
+from chatserver import Actor, ChatError, Concerned, Decision, Reminder, Room, StartupError, Why
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.hooks.calls import HookCalls
@@ -19,6 +19,7 @@ from chatserver.hooks.reasons import REASON_CHARS
 from chatserver.model import ServerRole
 from chatserver.runtime.measure import Counter
 from chatserver.testing.running import Chat, Person, running
+from chatserver.testing.samples import posted
 from tests.faults.plugins.anywhere import DEADLINE, RUNNING
 from tests.faults.server import PLUGINS
 from tests.waiting import until
@@ -89,6 +90,15 @@ async def _decide(chat: Chat, person: Person, room: Room) -> None:
     chat.service.hooks.on_decision(decision)
 
 
+async def _read_threads(chat: Chat, person: Person, room: Room) -> None:
+    await chat.service.hooks.threads_read(person.user, [f"{room.id}-1"])
+
+
+async def _concern(chat: Chat, person: Person, room: Room) -> None:
+    event = posted(room.id, 1, author=person.id)
+    await chat.service.hooks.on_concerned(Concerned(event, {person.id: Why.THREAD}))
+
+
 async def _remind(chat: Chat, person: Person, room: Room) -> None:
     reminder = Reminder(
         plugin="reminders", user=person.id, message=f"{room.id}-1", at=0.0, title="Tea"
@@ -110,6 +120,8 @@ PROVOKED: dict[str, Act] = {
     "on_look": _look,
     "on_switch": _switch,
     "on_decision": _decide,
+    "threads_read": _read_threads,
+    "on_concerned": _concern,
     "on_reminder": _remind,
 }
 

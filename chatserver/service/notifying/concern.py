@@ -1,10 +1,9 @@
 """Whom a message concerns, as it is written. Whether they are told is decided when the time has come."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from enum import StrEnum
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from chatserver.hooks.telling import Concerned, Why
 from chatserver.model import EVERYBODY, MessagePosted, RoomKind
 from chatserver.roomlog.room import Room
 from chatserver.service.history import History
@@ -20,24 +19,6 @@ ASKED_AT_ONCE = 500  # users whose preferences are read in one query
 
 Among = Callable[[Iterable[str]], Awaitable[Sequence[str]]]
 Having = Callable[[Sequence[str]], Awaitable[set[str]]]
-
-
-class Why(StrEnum):
-    """Why a message concerns a user."""
-
-    DIRECT = "direct"
-    MENTION = "mention"
-    REPLY = "reply"
-    WORD = "word"
-    WATCHED = "watched"
-    REMINDER = "reminder"  # nobody but the user wanted it: see `Context.remind`
-
-
-class Concerned(NamedTuple):
-    """A message, and the users (ids) whom it concerns."""
-
-    event: MessagePosted
-    users: Mapping[str, Why]
 
 
 class Concerning:

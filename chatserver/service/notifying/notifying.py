@@ -1,19 +1,21 @@
 """What is to be told to a user now: by their rights, and what they have read, blocked, silenced or changed since."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from chatserver.hooks.calls import HookCalls
-from chatserver.hooks.types import Reminder
+from chatserver.hooks.telling import Concerned, Reminder, Why
 from chatserver.model import Message, MessagePosted, User
 from chatserver.roomlog.room import Room
 from chatserver.service.blocks import Blocks
 from chatserver.service.history import History
-from chatserver.service.notifying.concern import Among, Concerned, Concerning, Having, Why
+from chatserver.service.notifying.concern import Among, Concerning, Having
 from chatserver.service.notifying.wishes import quiet_until
 from chatserver.service.preferences import Preferences
 from chatserver.service.rights import may_read
 from chatserver.service.rooms import RoomService
+
+TOLD_AT_ONCE = 20  # users, in one call of a plugin, which has a deadline
 
 
 class Noted(NamedTuple):
@@ -58,7 +60,7 @@ class Notifying:
         """Of what concerned the user, the messages that are to be told now, in the same order.
 
         That are those that stand, in rooms that the user is in, may read and has not muted, of people whom the user
-        does not block; not read, and of a mention, not edited out. Of reminders, all that stand and may be read.
+        does not block; not read, in the room or in its thread, and of a mention, not edited out. Of reminders, all that stand and may be read.
         """
         inside = [
             each
@@ -72,6 +74,8 @@ class Notifying:
         views = await self._rooms.views(user, rooms)
         preferences = await self._preferences.of_rooms(user, [room.id for room in rooms])
         blocked = {each.id for each in (await self._blocks.list(user)).users}
+        replies = {each.thread for each in found.values() if each.thread is not None}
+        threads = await self._hooks.threads_read(user, sorted(replies)) if replies else {}
         told = []
         for room, id, why in inside:
             message = found.get((room.id, id))
@@ -79,13 +83,27 @@ class Notifying:
                 continue
             if why is Why.REMINDER or (
                 room.id in views
-                and message.seq > (views[room.id].read or 0)
+                and not _is_read(message, views[room.id].read or 0, threads)
                 and not preferences[room.id].muted
                 and message.author.id not in blocked
                 and (why is not Why.MENTION or message.mentions_user(user.id))
             ):
                 told.append(message)
         return told
+
+    async def concern(self, event: MessagePosted, users: Mapping[str, Why]) -> None:
+        """Have the plugins that tell users tell those in the room of a message, of which nobody knew by `concerned`."""
+        room = (await self._rooms.get_many([event.room], {event.room: event.seq})).get(event.room)
+        if room is None:  # deleted meanwhile
+            return
+        there = [
+            (user, why)
+            for user, why in users.items()
+            if user != event.author.id and room.role(user) is not None
+        ]
+        for start in range(0, len(there), TOLD_AT_ONCE):
+            some = dict(there[start : start + TOLD_AT_ONCE])
+            await self._hooks.on_concerned(Concerned(event, some))
 
     async def remind(self, reminder: Reminder) -> None:
         """Have the plugins that tell users do so, which ask `standing` in turn."""
@@ -94,6 +112,13 @@ class Notifying:
     async def quiet_until(self, user: User, at: float) -> float | None:
         """If the user does not want to be disturbed at the Unix time, when that ends (infinity: never); else None."""
         return quiet_until(await self._preferences.account.of(user), at)
+
+
+def _is_read(message: Message, read: int, threads: Mapping[str, int]) -> bool:
+    """Whether it is read in its room, which is read up to a seq, or in its thread, if that is known of it."""
+    if message.thread is None or message.thread not in threads:
+        return message.seq <= read
+    return message.seq <= threads[message.thread] or (message.broadcast and message.seq <= read)
 
 
 def _is_in(user: User, room: Room) -> bool:

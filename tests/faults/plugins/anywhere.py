@@ -85,6 +85,8 @@ def user_of(given: dict[str, Any]) -> str:
         return str(change.by.user if isinstance(change, chatserver.PluginSwitch) else change.user)
     if "decision" in given:
         return given["decision"].by.user or ""
+    if "concerned" in given:
+        return str(given["concerned"].event.author.id)
     if "reminder" in given:
         return str(given["reminder"].user)
     return str(given["look"].user) if "look" in given else ""
