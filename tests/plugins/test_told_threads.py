@@ -2,17 +2,22 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from pushservice import PushService
 
+from chatserver import Why
 from chatserver.testing.clock import FakeClock
-from chatserver.testing.running import Chat
+from chatserver.testing.running import Chat, running
+from chatserver_plugins.push.concern import LONGEST_SECONDS
 from chatserver_plugins.push.telling import BUSY_SECONDS
 from tests.plugins.mailserver import mail_server
 from tests.plugins.test_inbox import PATH, reply
 from tests.plugins.test_mail_notifications import (
     HOUR,
     all_handled,
+    bodies_waiting,
+    given_to,
     mailing,
     noted,
     plain,
@@ -47,7 +52,6 @@ async def test_followers_are_told_and_nobody_else(service: PushService, delayed:
         await dan.call("inbox.follow", message=root.id, following=True)
         await reply(chat, ben, room, "Fine", root)  # ada, cat and dan
         await until(lambda: has_waiting(chat, 6))
-        await ada.http("POST", f"{PATH}/threads/{root.id}", {"following": False})
         await clock.advance(DELAY)
         await until(lambda: told_all(chat, clock))
         told = [sorted(phone.bodies()) for phone in phones]
@@ -109,6 +113,101 @@ async def follow(chat: Chat, thread: str, count: int) -> bool:
     loaded = chat._server._plugins.all
     inbox = next(each.instance for each in loaded if each.name == "inbox")
     return len(await inbox._following.followers(thread, 10)) == count
+
+
+HEARING = """
+import chatserver
+
+class Plugin:
+    def __init__(self, config: chatserver.Settings) -> None:
+        self.heard = []
+
+    @chatserver.hookimpl
+    async def on_concerned(self, concerned):
+        self.heard.append(concerned)
+
+    @chatserver.hookimpl
+    async def threads_read(self, user, threads):
+        return {thread: 1 for thread in threads if thread.endswith("NAME")}
+"""
+
+
+async def test_all_plugins_hear_whom_a_message_concerns_and_say_what_was_read(
+    tmp_path: Path,
+) -> None:
+    names = ("one", "two")
+    for name in names:
+        (tmp_path / f"{name}.py").write_text(HEARING.replace("NAME", name))
+    async with running(*names, settings={"plugins.folder": str(tmp_path)}) as chat:
+        heard = [each.instance.heard for each in chat._server._plugins.all if each.name in names]
+        ada, *others = [await chat.user(f"user{number}") for number in range(47)]
+        room = await ada.create_room("Lounge", members=others[:45])
+        event = await ada.post(room, "To many")
+        users = {each.id: Why.THREAD for each in (ada, *others)}
+        await chat.service.notifying.concern(event, users)
+        for each in heard:
+            assert [len(concerned.users) for concerned in each] == [20, 20, 5]
+            told = {user for concerned in each for user in concerned.users}
+            assert told == {each.id for each in others[:45]}
+            each.clear()
+        await chat.service.rooms.delete(ada.user, room)
+        await chat.service.notifying.concern(event, users)
+        assert heard == [[], []]
+        known = await chat.service.hooks.threads_read(ada.user, ["t-one", "t-two", "t"])
+        assert known == {"t-one": 1, "t-two": 1}
+
+
+async def test_who_left_a_thread_is_told_of_mentions_there_until_they_are_read_there(
+    service: PushService, delayed: Settings
+) -> None:
+    clock = FakeClock()
+    async with pushing(service, delayed, "inbox", clock=clock) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        phone = await subscribed(ada, service)
+        room = await ada.create_room("Lounge", members=[ben])
+        root = await ada.post(room, "Root")
+        left = await ada.http("PUT", f"{PATH}/threads/{root.id}", {"following": False})
+        assert left.json["following"] is False
+        read = await reply(chat, ben, room, "One, @ada", root)
+        await reply(chat, ben, room, "Two", root)
+        last = await reply(chat, ben, room, "Three, @ada", root)
+        await until(lambda: has_waiting(chat, 2))
+        await chat.service.rooms.mark_read(ada.user, room, last.seq)
+        await ada.call("inbox.read", thread=root.id, seq=read.seq)
+        await clock.advance(DELAY)
+        await until(lambda: told_all(chat, clock))
+        assert phone.bodies() == ["Three, @ada"]
+
+
+async def test_nothing_is_noted_of_a_message_of_long_ago(
+    service: PushService, delayed: Settings
+) -> None:
+    clock = FakeClock()
+    async with pushing(service, delayed, "mail_notifications", clock=clock) as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        await subscribed(ben, service)
+        event = await ada.post(await ada.create_room("Lounge", members=[ben]), "Root")
+        await chat.service.notifying.concern(event, {ben.id: Why.THREAD})
+        assert len(await waiting(chat)) == 1
+        await clock.advance(LONGEST_SECONDS + 1)
+        await until(lambda: has_waiting(chat, 0))
+        await chat.service.notifying.concern(event, {ben.id: Why.THREAD})
+        assert await waiting(chat) == []
+
+
+async def test_mails_note_nothing_of_long_ago_nor_where_nothing_sends_them(tmp_path: Path) -> None:
+    clock = FakeClock(MAILING)
+    for plugins in (("smtp", "mail_notifications"), ("mail_notifications",)):
+        with mail_server(tmp_path / str(len(plugins))) as mails:
+            given = given_to(mails) if len(plugins) == 2 else {}
+            async with running(*plugins, settings=given, clock=clock) as chat:
+                ada, ben = await chat.user("ada"), await reachable(chat, "ben")
+                event = await ada.post(await ada.create_room("Lounge", members=[ben]), "Root")
+                old = msgspec.structs.replace(event, at="2020-01-01T00:00:00Z")
+                await chat.service.notifying.concern(old, {ben.id: Why.THREAD})
+                assert await bodies_waiting(chat, ben) == 0
+                await chat.service.notifying.concern(event, {ben.id: Why.THREAD})
+                assert await bodies_waiting(chat, ben) == len(plugins) - 1
 
 
 async def test_a_mail_has_the_replies_of_followed_threads(tmp_path: Path) -> None:
