@@ -222,6 +222,7 @@ from chatserver.parts import Button, Field, Form, Menu, Option, Parts, TextPart
 from chatserver.roomlog.redaction import cleared, redact, redacted
 from chatserver.roomlog.room import Room
 from chatserver.runtime.clock import text_of as time_text
+from chatserver.runtime.for_each import for_each
 from chatserver.runtime.guarded_resolver import GuardedResolver
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
 from chatserver.runtime.rate import Bucket, UserRate, address_network, too_fast
@@ -244,6 +245,7 @@ from chatserver.service.login.logins import Progress as LoginProgress
 from chatserver.service.login.sessions import OwnSession
 from chatserver.service.mail.emails import OwnEmail
 from chatserver.service.mail.texts import language_of as mail_language
+from chatserver.service.notifying.concern import mentioned_in
 from chatserver.service.notifying.notifying import Noted
 from chatserver.service.notifying.wishes import time_zone
 from chatserver.service.passwords import ResetLink
@@ -530,6 +532,7 @@ __all__ = [
     "demand_blob_key",
     "demand_right",
     "demand_scope",
+    "for_each",
     "from_extra",
     "from_mrkdwn",
     "future_time",
@@ -540,6 +543,7 @@ __all__ = [
     "mail_language",
     "may_moderate",
     "may_read",
+    "mentioned_in",
     "message_seq",
     "name_beginnings",
     "nfkc",

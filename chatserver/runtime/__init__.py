@@ -9,6 +9,7 @@ guarded_resolver.py     the addresses that receivers named by others may have
 response_head.py        heads of receivers' answers
 rate.py                 rate limits
 signing.py              signatures of requests to other systems
+for_each.py             the same for many items, some at a time
 singleflight.py         one call for callers that want the same result
 cancelling.py           cancels tasks that may resist
 """

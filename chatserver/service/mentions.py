@@ -6,6 +6,7 @@ from chatserver.cluster.bus.online import Online
 from chatserver.config import LimitsConfig
 from chatserver.model import EVERYBODY, ServerRole, User
 from chatserver.roomlog.room import Room
+from chatserver.runtime.rate import UserRate
 from chatserver.service.accounts import Accounts
 from chatserver.service.blocks import Blocks
 from chatserver.service.rights import may_mention_all
@@ -13,6 +14,8 @@ from chatserver.service.texts import mentioned_names
 
 ALL, HERE = "room", "here"
 HERE_MOST = 200  # users whom one message mentions for being online
+# Messages to everybody in a large room, each of which makes work for every member.
+LARGE_PER_HOUR, LARGE_BURST = 30, 5
 
 
 class Mentions:
@@ -22,9 +25,13 @@ class Mentions:
         self, accounts: Accounts, blocks: Blocks, online: Online, limits: LimitsConfig
     ) -> None:
         self._accounts, self._blocks, self._online, self._limits = accounts, blocks, online, limits
+        self._large = UserRate(LARGE_PER_HOUR / 3600, LARGE_BURST)
 
     async def of(self, user: User, room: Room, body: str) -> tuple[str, ...]:
-        """The ids of users whom the text of this user mentions, without those who block them; EVERYBODY for `@room`."""
+        """The ids of users whom the text of this user mentions, without those who block them; EVERYBODY for `@room`.
+
+        In a large room one who does so again and again mentions nobody by it.
+        """
         names = mentioned_names(body)
         if not names:
             return ()
@@ -33,6 +40,9 @@ class Mentions:
             mentions = [other for other in mentions if room.role(other) is not None]
         may = may_mention_all(user, room, self._limits.mention_all_members)
         wide = {ALL, HERE}.intersection(names) if may else set()
+        is_large = len(room.members) > self._limits.mention_all_members
+        if ALL in wide and is_large and self._large.bucket(user.id).take():
+            wide = set()
         if HERE in wide and ALL not in wide:
             mentions = [*mentions, *self._online_in(room, user)]
         if mentions:

@@ -70,7 +70,16 @@ class InboxPlugin:
         self._book, self._following = Book(context, seconds), Following(context, seconds)
         self._desk = Desk(context, self._book, self._following)
         collecting = Collecting(context, self._book, self._following)
-        return [Consumer(name="inbox.entries", handle=collecting.handle, kinds=KINDS, start="now")]
+        # Of a message to everybody in a room thousands may get an entry.
+        return [
+            Consumer(
+                name="inbox.entries",
+                handle=collecting.handle,
+                kinds=KINDS,
+                batch=20,
+                deadline=120.0,
+            )
+        ]
 
     @hookimpl
     def register_routes(self) -> Sequence[Route]:

@@ -1,10 +1,10 @@
 """Makes entries of the events in the log."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from chatserver import (
-    EVERYBODY,
     AnyEvent,
     Context,
     Message,
@@ -12,12 +12,15 @@ from chatserver import (
     ReactionAdded,
     Room,
     Why,
+    for_each,
+    mentioned_in,
 )
 from chatserver_plugins.inbox.book import Book, Entry, Kind
 from chatserver_plugins.inbox.following import Following
 
 KINDS = ("message.posted", "reaction.added")
-MOST_MENTIONED = 100  # users who get an entry of one message; rooms count mentions for all
+BEGUN_BY_NAME = 100  # users who follow a thread as one message there mentions them
+TOLD_AT_ONCE = 50  # users whose clients are told that there is something new; then others get their turn of the loop
 MOST_FOLLOWERS = 100  # of a thread, who get an entry of one reply
 
 Messages = Mapping[tuple[str, str], Message]  # by room and id
@@ -54,15 +57,26 @@ class Collecting:
                 told_there, begun = await self._of_thread(event, event.thread, messages, members)
                 entries = told_there | entries
                 told |= begun
-            for user, entry in entries.items():
-                if user != entry.by and members.role(user) is not None:
-                    await self._book.add(user, event.seq, entry)
-                    told.add(user)
+            reached = [
+                user
+                for user, entry in entries.items()
+                if user != entry.by and members.role(user) is not None
+            ]
+            await self._note(reached, event.seq, entries)
+            told.update(reached)
             following = [user for user, entry in entries.items() if entry.kind is Kind.THREAD]
             if following and isinstance(event, MessagePosted):
                 await self._context.concern(event, dict.fromkeys(following, Why.THREAD))
-        for user in told:
+        for count, user in enumerate(told, 1):
             self._context.tell("changed", user=user)
+            if count % TOLD_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    async def _note(self, users: Sequence[str], seq: int, entries: Mapping[str, Entry]) -> None:
+        async def note(user: str) -> None:
+            await self._book.add(user, seq, entries[user])
+
+        await for_each(users, note)
 
     async def _of_thread(
         self, event: MessagePosted, thread: str, messages: Messages, room: Room
@@ -77,7 +91,7 @@ class Collecting:
             begun.add(root.author.id)
         if await begin(event.author.id, thread, event.seq, writes=True):
             begun.add(event.author.id)
-        for user in event.mentions[:MOST_MENTIONED]:
+        for user in event.mentions[:BEGUN_BY_NAME]:
             if room.role(user) is not None and await begin(user, thread, event.seq):
                 begun.add(user)
         entry = _entry(Kind.THREAD, event)
@@ -101,19 +115,12 @@ def _mentions(event: AnyEvent) -> tuple[str, ...]:
     return event.mentions if isinstance(event, MessagePosted) else ()
 
 
-def _mentioned(event: MessagePosted, room: Room) -> Sequence[str]:
-    """The users (ids) who are told of a mention; of one of everybody only in a room that is not large."""
-    if EVERYBODY in event.mentions:
-        return list(room.members) if len(room.members) <= MOST_MENTIONED else ()
-    return event.mentions[:MOST_MENTIONED]
-
-
 def _entries(event: AnyEvent, messages: Messages, room: Room) -> Iterator[tuple[str, Entry]]:
     """The users (ids) whom an event concerns by itself, each with what they are told, once."""
     answered = messages.get((event.room, _answers(event) or ""))
     if isinstance(event, MessagePosted):
-        mentioned = _mentioned(event, room)
-        yield from ((user, _entry(Kind.MENTION, event)) for user in mentioned)
+        mentioned = mentioned_in(event, room)
+        yield from dict.fromkeys(mentioned, _entry(Kind.MENTION, event)).items()
         if answered is not None and answered.author.id not in mentioned:
             yield answered.author.id, _entry(Kind.REPLY, event)
     elif isinstance(event, ReactionAdded) and answered is not None:

@@ -39,6 +39,15 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     def last(self) -> int:
         return self.items[-1].seq if self.items else 0
 
+    def has(self, seq: int) -> bool:
+        """Whether a message is among them. Replies of threads come a little later than others; see `Context.concern`."""
+        is_old = self.more > 0 and seq < self.items[0].seq
+        return is_old or any(each.seq == seq for each in self.items)
+
+
+def _seq(item: Item) -> int:
+    return item.seq
+
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """A mail that is being sent: with what waits up to a seq of each room.
@@ -88,9 +97,9 @@ class Book:
                     return True
                 continue
             before = _waiting(old)
-            if item.seq <= before.last:
+            if before.has(item.seq):
                 return True
-            items = (*before.items, item)
+            items = tuple(sorted((*before.items, item), key=_seq))
             kept = items[-MOST_OF_ROOM:]
             new = Waiting(items=kept, more=before.more + len(items) - len(kept))
             if await self._records.swap(key, old, _encode(new), LONGEST_SECONDS):

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from chatserver import AnyEvent, Concerned, Context, MessagePosted
+from chatserver import AnyEvent, Concerned, Context, MessagePosted, for_each
 from chatserver_plugins.mail_notifications.book import LONGEST_SECONDS, Book, Item
 from chatserver_plugins.mail_notifications.wish import Mode, Wish, wish_of
 
 KINDS = ("message.posted",)
 TIMER = "mail_notifications.send"
-ASKED_AT_ONCE = 500  # users whose addresses are read in one query
+ASKED_AT_ONCE = 500  # users whose addresses, or wishes, are read in one query
 SKEW_SECONDS = 60.0  # by which clocks of nodes may differ
 
 
@@ -45,12 +45,15 @@ class Collecting:
     async def _note(self, concerned: Concerned) -> None:
         event, users = concerned
         wishes = await self._wishes(list(users))
-        for user, why in users.items():
-            item = Item(seq=event.seq, message=event.id, why=why, at=_at(event))
+
+        async def note(user: str) -> None:
+            item = Item(seq=event.seq, message=event.id, why=users[user], at=_at(event))
             if await self._book.add(user, event.room, item):
                 await self._set(user, wishes[user], item.at)
             else:
                 self._left_out.add()
+
+        await for_each(users, note)
 
     async def _set(self, user: str, wish: Wish, at: float) -> None:
         """Set the time at which the user's mail is looked after, unless it comes earlier."""
@@ -77,8 +80,12 @@ class Collecting:
         return {user for user, wish in wishes.items() if wish.mode is not Mode.OFF}
 
     async def _wishes(self, users: Sequence[str]) -> dict[str, Wish]:
-        found = await self._service.preferences.account.of_many(users)
-        return {user: wish_of(found.get(user, {}), self._default) for user in users}
+        found: dict[str, Wish] = {}
+        for start in range(0, len(users), ASKED_AT_ONCE):
+            some = users[start : start + ASKED_AT_ONCE]
+            preferences = await self._service.preferences.account.of_many(some)
+            found |= {user: wish_of(preferences.get(user, {}), self._default) for user in some}
+        return found
 
 
 def _at(event: MessagePosted) -> float:

@@ -3,12 +3,21 @@
 Whether they are told is decided when the time has come (`deciding.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from chatserver import AnyEvent, Concerned, Context, Localized, MessagePosted, Reminder, Why
+from chatserver import (
+    AnyEvent,
+    Concerned,
+    Context,
+    Localized,
+    MessagePosted,
+    Reminder,
+    Why,
+    for_each,
+)
 from chatserver_plugins.push.devices import Devices
 from chatserver_plugins.push.roster import Roster
 
@@ -52,16 +61,15 @@ class Concern:
             return
         notifying, roster = self._service.notifying, self._roster
         for event, users in await notifying.concerned(posted, roster.among, self._devices.having):
-            for user, why in users.items():
-                await self._wait(user, event, why)
+            await self._wait_each(event, users)
 
     async def concerned(self, concerned: Concerned) -> None:
         """Set a timer for each of the users who is to be told, unless the message is too old."""
         event, users = concerned
         if _at(event) <= self._clock.now() - LONGEST_SECONDS:
             return
-        for user in await self._devices.having(list(users)):
-            await self._wait(user, event, users[user])
+        having = await self._devices.having(list(users))
+        await self._wait_each(event, {user: users[user] for user in having})
 
     async def remind(self, reminder: Reminder) -> None:
         """Set a timer for a reminder, for now. One that comes again changes nothing."""
@@ -78,10 +86,13 @@ class Concern:
         )
         await self._set(user, room, f"{seq}-{int(reminder.at * 1000)}", notice, notice.at)
 
-    async def _wait(self, user: str, event: MessagePosted, why: Why) -> None:
-        notice = Waiting(message=event.id, why=why, at=_at(event))
-        due = max(self._clock.now(), notice.at) + self._delay
-        await self._set(user, event.room, f"{event.seq:012}", notice, due)
+    async def _wait_each(self, event: MessagePosted, users: Mapping[str, Why]) -> None:
+        async def wait(user: str) -> None:
+            notice = Waiting(message=event.id, why=users[user], at=_at(event))
+            due = max(self._clock.now(), notice.at) + self._delay
+            await self._set(user, event.room, f"{event.seq:012}", notice, due)
+
+        await for_each(users, wait)
 
     async def _set(self, user: str, room: str, name: str, notice: Waiting, due: float) -> None:
         key, of_room = f"{user}/{room}/{name}", f"{user}/{room}/"

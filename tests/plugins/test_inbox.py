@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chatserver import ChatError, MessagePosted, Room, RoomKind
+from chatserver.service.notifying import concern
 from chatserver.testing.clock import FakeClock
 from chatserver.testing.running import Chat, Person, running
 from chatserver_plugins.inbox import book, collecting
@@ -228,7 +229,7 @@ async def test_bad_input_is_refused(query: str) -> None:
 async def test_a_message_that_mentions_very_many_tells_the_first_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(collecting, "MOST_MENTIONED", 1)
+    monkeypatch.setattr(concern, "MOST_MENTIONED", 1)
     async with running("inbox") as chat:
         ada, ben, cat = [await chat.user(name) for name in ("ada", "ben", "cat")]
         room = await ada.create_room("Lounge", members=[ben, cat])
@@ -239,10 +240,11 @@ async def test_a_message_that_mentions_very_many_tells_the_first_of_them(
         assert len(await kinds(ben)) == 1
 
 
-async def test_a_mention_of_everybody_comes_to_the_members_of_a_room_that_is_not_large(
+async def test_a_mention_of_everybody_comes_to_all_but_in_a_very_large_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(collecting, "MOST_MENTIONED", 2)
+    monkeypatch.setattr(concern, "MOST_MENTIONED", 1)
+    monkeypatch.setattr(concern, "MOST_OF_EVERYBODY", 2)
     async with running("inbox") as chat:
         ada, ben, cat = [await chat.user(name) for name in ("ada", "ben", "cat")]
         small = await ada.create_room("Small", members=[ben])

@@ -227,3 +227,20 @@ async def test_a_mail_has_the_replies_of_followed_threads(tmp_path: Path) -> Non
             await all_handled(chat)
             await clock.advance(HOUR)
             assert len(mails.mails) == 1
+
+
+async def test_what_a_plugin_tells_late_stands_in_its_place_in_the_mail(tmp_path: Path) -> None:
+    clock = FakeClock(MAILING)
+    with mail_server(tmp_path) as mails:
+        async with mailing(mails, clock) as chat:
+            ada, ben = await reachable(chat, "ada"), await chat.user("ben")
+            room = await ada.create_room("Lounge", members=[ben])
+            first = await ben.post(room, "One")
+            await ben.post(room, "Two, @ada")
+            await noted(chat, ada, 1)
+            for _ in range(2):
+                await chat.service.notifying.concern(first, {ada.id: Why.THREAD})
+            await noted(chat, ada, 2)
+            await clock.advance(HOUR)
+            (mail,) = to(mails, "ada")
+            assert plain(mail).index("One") < plain(mail).index("Two")

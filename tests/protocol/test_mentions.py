@@ -72,6 +72,22 @@ async def test_guests_mention_nobody_at_once_nor_do_members_of_large_rooms(
     assert await mentioned(ben, small, 4, f"@room @here @{anna.username}") == [anna.id]
 
 
+async def test_who_calls_everybody_in_a_large_room_again_and_again_is_not_heard(
+    start: Start,
+) -> None:
+    server = start({"limits.mention_all_members": 1})
+    anna, ben = await server.people("anna", "ben")
+    large, small = await room_of(anna, members=[ben.id]), await room_of(anna)
+    for number in range(mentions.LARGE_BURST):
+        assert await mentioned(anna, large, number, "@room") == ["@room"]
+    assert await mentioned(anna, large, 90, f"@room, @here and @{ben.username}") == [ben.id]
+    assert await mentioned(anna, large, 91, "@here") == []
+    assert await mentioned(anna, small, 92, "@room") == ["@room"]
+    path = f"/api/v1/rooms/{large}/members/{ben.id}"
+    assert (await anna.http("PUT", path, {"role": "admin"})).status_code == 200
+    assert await mentioned(ben, large, 93, "@room") == ["@room"]
+
+
 async def test_whom_one_blocks_mentions_one_with_nobody(server: Running) -> None:
     """What the blocked person writes in a thread alone was not counted, so it is not taken off either."""
     anna, ben, cid = await server.people("anna", "ben", "cid")

@@ -11,7 +11,8 @@ from chatserver.service.notifying.wishes import WORDS, folded, pattern_of
 from chatserver.service.preferences import Preferences
 from chatserver.service.rooms import RoomService
 
-MOST_MENTIONED = 100  # users who are told of one message that mentions them
+MOST_MENTIONED = 100  # users who are told of one message that mentions them by name
+MOST_OF_EVERYBODY = 10_000  # members of a room in which each is told of a mention of everybody
 MATCHED_AT_ONCE = (
     20  # users whose words are looked for; then other tasks get their turn of the loop
 )
@@ -48,12 +49,17 @@ class Concerning:
             original = answered.get((room.id, event.reply_to or ""))
             if original is not None:
                 concerned[original.author.id] = Why.REPLY
-            concerned |= dict.fromkeys(_mentioned(event, room), Why.MENTION)
+            mentioned = mentioned_in(event, room)
+            if len(mentioned) > MOST_MENTIONED:
+                mentioned = await among(mentioned)
+            concerned |= dict.fromkeys(mentioned, Why.MENTION)
             if _kind(room) is RoomKind.DIRECT:
                 concerned |= dict.fromkeys(room.members, Why.DIRECT)
             concerned.pop(event.author.id, None)
             there = [user for user in concerned if room.role(user) is not None]
-            told = await having(there) if there else set()
+            told: set[str] = set()
+            for start in range(0, len(there), ASKED_AT_ONCE):
+                told |= await having(there[start : start + ASKED_AT_ONCE])
             found.append(
                 Concerned(event, {user: concerned[user] for user in there if user in told})
             )
@@ -84,10 +90,13 @@ class Concerning:
         return found
 
 
-def _mentioned(event: MessagePosted, room: Room) -> Sequence[str]:
-    """The users (ids) who are told of a mention; of one of everybody only in a room that is not large."""
+def mentioned_in(event: MessagePosted, room: Room) -> Sequence[str]:
+    """The users (ids) who are told of a mention, the author among them if it is one of everybody.
+
+    By name at most MOST_MENTIONED, and all members of a room with at most MOST_OF_EVERYBODY; of a larger one nobody.
+    """
     if EVERYBODY in event.mentions:
-        return list(room.members) if len(room.members) <= MOST_MENTIONED else ()
+        return list(room.members) if len(room.members) <= MOST_OF_EVERYBODY else ()
     return event.mentions[:MOST_MENTIONED]
 
 

@@ -1,0 +1,29 @@
+"""The same for many items, some at a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeVar
+
+AT_ONCE = 20
+
+T = TypeVar("T")
+
+
+async def for_each(items: Collection[T], do: Callable[[T], Awaitable[None]]) -> None:
+    """Await `do` for all items, AT_ONCE at a time, beginning with the first ones. Other tasks get their turn between.
+
+    Raises the first error; what is under way then is cancelled, and the rest does not begin.
+    """
+    rest = iter(items)
+
+    async def work() -> None:
+        for item in rest:
+            await do(item)
+            await asyncio.sleep(0)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(AT_ONCE, len(items))):
+                group.create_task(work())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
