@@ -252,7 +252,14 @@ from chatserver.service.passwords import ResetLink
 from chatserver.service.pins import PinView
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.preferences import PreferencesChange, PreferencesPage
-from chatserver.service.rights import Right, demand_scope, is_staff, may_moderate, may_read
+from chatserver.service.rights import (
+    Right,
+    demand_scope,
+    is_staff,
+    is_within,
+    may_moderate,
+    may_read,
+)
 from chatserver.service.rights import demand as demand_right
 from chatserver.service.search import Found, cursor_of
 from chatserver.service.service import Service
@@ -540,6 +547,7 @@ __all__ = [
     "how_to_install",
     "in_language",
     "is_staff",
+    "is_within",
     "mail_language",
     "may_moderate",
     "may_read",

@@ -433,7 +433,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     waits for the client in `Request.parts` does not count.
 
     `scopes` says, by the method's name in lower case, what a bot's token must be for; `Request.user` refuses it
-    otherwise (auth.scope). Methods that are not named are for people alone; an upgrade counts as `get`.
+    otherwise (auth.scope). Of a tuple one scope is enough; the handler then demands what it needs (`demand_scope`).
+    Methods that are not named are for people alone; an upgrade counts as `get`.
 
     `show_error` makes the JSON body of an error, even of an error of the server itself.
 
@@ -453,7 +454,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes: int | None = None
     streams_body: bool = False
     deadline: float | None = None
-    scopes: Mapping[str, Scope] = {}
+    scopes: Mapping[str, Scope | tuple[Scope, ...]] = {}
     show_error: Callable[[ChatError], bytes] | None = None
     request_headers: tuple[str, ...] = ()
     reply_headers: tuple[str, ...] = ()

@@ -226,18 +226,24 @@ def demand_other_owner(room: Room, user: str) -> None:
         raise ChatError("room.last_owner")
 
 
-def is_within(user: User, scope: Scope | None) -> bool:
+def is_within(user: User, scope: Scope | tuple[Scope, ...] | None) -> bool:
     """Whether the user may use an operation of this scope: a person any, a bot those that its token is for.
 
     None is the scope of operations that are for people alone.
     """
-    return user.scopes is UNSET or (scope is not None and scope in user.scopes)
+    if user.scopes is UNSET or scope is None:
+        return user.scopes is UNSET
+    return any(each in user.scopes for each in (scope if isinstance(scope, tuple) else (scope,)))
 
 
-def demand_scope(user: User, scope: Scope | None) -> None:
-    """Raise auth.scope unless `is_within`; the detail names the scope that is missing, null if none would do."""
+def demand_scope(user: User, scope: Scope | tuple[Scope, ...] | None) -> None:
+    """Raise auth.scope unless `is_within`; the detail names the scope that is missing, null if none would do.
+
+    Of several of which one would be enough, it names the first.
+    """
     if not is_within(user, scope):
-        raise ChatError("auth.scope", detail={"scope": scope})
+        missing = scope[0] if isinstance(scope, tuple) else scope
+        raise ChatError("auth.scope", detail={"scope": missing})
 
 
 def demand_member_of_server(user: User) -> None:

@@ -272,10 +272,12 @@ class Service:
             raise StoreUnavailable
         return {}
 
-    async def signed_in(self, token: str | None, address: str, scope: Scope | None = None) -> User:
+    async def signed_in(
+        self, token: str | None, address: str, scope: Scope | tuple[Scope, ...] | None = None
+    ) -> User:
         """The user of a request's token; counts one operation of theirs.
 
-        `scope` is what a bot's token must be for, None if the request is for people alone. Without a valid token
+        `scope` is what a bot's token must be for, one of several if it is a tuple, None if the request is for people alone. Without a valid token
         the operation counts for the address. Raises `ChatError` auth.required, auth.invalid, auth.scope, limit.rate.
         """
         try:

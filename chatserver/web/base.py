@@ -63,7 +63,8 @@ class BaseHandler(RequestHandler):
     needs_user = False  # answer only signed-in users
     most_bytes: ClassVar[int | None] = None  # of a body; None is limits.http_body_bytes
     open_bytes: ClassVar[int | None] = None  # of a body before sign-in; more needs a session
-    scopes: ClassVar[Mapping[str, Scope]] = {}  # that a bot's token must have, by method
+    # That a bot's token must be for, by method; of a tuple one is enough.
+    scopes: ClassVar[Mapping[str, Scope | tuple[Scope, ...]]] = {}
     streams_body = False  # the handler is called before the body is read
     # Further headers that a page of an allowed origin may send, and read.
     request_headers: ClassVar[Sequence[str]] = ()
@@ -199,7 +200,7 @@ class BaseHandler(RequestHandler):
         return bearer_token(self.request) or cookie_token(self.request)
 
     @property
-    def scope(self) -> Scope | None:
+    def scope(self) -> Scope | tuple[Scope, ...] | None:
         """What a bot's token must be for, to make this request; None if it is for people alone."""
         method = self.request.method or ""
         return self.scopes.get("get" if method == "HEAD" else method.lower())

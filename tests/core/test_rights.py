@@ -23,7 +23,16 @@ from chatserver.model import (
 )
 from chatserver.roomlog.room import Room
 from chatserver.service.preferences import PreferencesChange
-from chatserver.service.rights import Right, demand, is_staff, outranks, rights, room_rights
+from chatserver.service.rights import (
+    Right,
+    demand,
+    demand_scope,
+    is_staff,
+    is_within,
+    outranks,
+    rights,
+    room_rights,
+)
 from chatserver.service.service import Service
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import add_user, config, make_service, running
@@ -134,6 +143,23 @@ def test_a_bot_has_of_its_rights_those_that_its_token_is_for(scope: Scope) -> No
     for right in rights(member, room) - left:
         with pytest.raises(ChatError, match=r"auth\.scope"):
             demand(bot, room, right)
+
+
+def test_of_several_scopes_a_token_needs_one() -> None:
+    person = User(id="u", username="u", name="u", role=ServerRole.MEMBER, at="")
+    either = (Scope.WRITE, Scope.READ)
+    for user, is_let_in in {
+        person: True,
+        person.within((Scope.READ,)): True,
+        person.within((Scope.ROOMS, Scope.WRITE)): True,
+        person.within((Scope.ROOMS,)): False,
+        person.within(()): False,
+    }.items():
+        assert is_within(user, either) is is_let_in
+    with pytest.raises(ChatError, match=r"auth\.scope") as caught:
+        demand_scope(person.within((Scope.ROOMS,)), either)
+    assert caught.value.detail == {"scope": Scope.WRITE}
+    assert not is_within(person.within(tuple(Scope)), None)
 
 
 def test_each_right_but_reading_is_of_one_scope() -> None:
