@@ -38,7 +38,7 @@ PLUGINS = (
         "bots",
         "mail_notifications",
     ),
-    *("slash_commands", "shortcodes", "choices"),
+    *("slash_commands", "shortcodes", "choices", "mcp"),
 )
 METHODS = ("password", "totp", "invite", "nothing")
 PURPOSES = ("sign_in", "link", "confirm", "challenge")
@@ -205,6 +205,12 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     token = {"label": text, "scopes": rng.choice((["read"], ["x"])), "days": 1}
     await caller.call("POST", f"/api/v1/bots/{_quoted(rng)}/tokens", token)
     await caller.call("DELETE", f"/api/v1/bots/{_quoted(rng)}/tokens/{_quoted(rng)}")
+    tool = rng.choice(("list_rooms", "read_room", "search_messages", "send_message", "react"))
+    given = {"room": target.room, "text": text, "message": message, "emoji": "+1", "before": 9}
+    some = {name: given[name] for name in rng.sample(sorted(given), rng.randrange(5))}
+    asked = {"jsonrpc": "2.0", "id": 1, "method": rng.choice(("tools/call", "initialize"))}
+    one = {**asked, "params": {"name": tool, "arguments": some, "protocolVersion": "2025-11-25"}}
+    await caller.call("POST", "/mcp", rng.choice((one, [one, one])))
     await caller.call("DELETE", f"/api/v1/push/devices/{_quoted(rng)}")
     await caller.call("GET", "/api/v1/mail-notifications")
     await caller.call("POST", "/api/v1/mail-notifications/retry", {"a": values.text(rng)})

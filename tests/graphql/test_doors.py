@@ -113,6 +113,7 @@ EXCEPTIONS = {
     "unsub": "A subscription ends by the message complete.",
     "shortcodes.list": "The page reads its own list; it changes nothing.",
     "POST /graphql": "It is GraphQL.",
+    "POST /mcp": "Another protocol, whose tools do what fields of the schema do.",
     "POST /api/v1/login/return": BROWSER,
     "POST /api/v1/oidc/{provider}/logout": "The provider asks, not a user.",
     "POST /api/v1/uploads": BYTES,

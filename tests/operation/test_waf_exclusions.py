@@ -28,6 +28,12 @@ def field(name: str, path: str, method: str = "POST") -> bytes:
     return json_request(path, f'{{"{name}": "{ATTACK}"}}', method)
 
 
+def tool(argument: str, path: str) -> bytes:
+    """A call of a tool of the Model Context Protocol."""
+    call = f'{{"name": "send_message", "arguments": {{"{argument}": "{ATTACK}"}}}}'
+    return json_request(path, f'{{"jsonrpc": "2.0", "method": "tools/call", "params": {call}}}')
+
+
 def form_request(path: str, **fields: str) -> bytes:
     """A form that is posted, as a provider's page does."""
     body = "&".join(f"{name}={quote(value)}" for name, value in fields.items()).encode()
@@ -86,6 +92,10 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
     "9590292": (
         [field("url", "/api/v1/link-previews/06h1-1/remove")],
         [field("urls", "/api/v1/link-previews/06h1-1/remove"), field("url", "/api/v1/saved")],
+    ),
+    "9590293": (
+        [tool("text", "/mcp")],
+        [tool("room", "/mcp"), tool("text", "/api/v1/saved"), field("text", "/mcp")],
     ),
     "9590180": (
         [field("text", f"{ROOM}/commands"), field("text", f"{ROOM}/commands/suggestions")],
@@ -336,10 +346,12 @@ RULES: dict[str, tuple[list[bytes], list[bytes]]] = {
         [
             json_request("/api/v1/login", '{"username": {"$ne": null}}'),
             json_request("/api/v1/plugins/ldap", '{"settings": {"roles": {"$ne": "x"}}}'),
+            json_request("/mcp", '{"params": {"_meta": {"io.x-y/$ne": "x"}}}'),
             request("GET", "/api/v1/rooms?after[$gt]="),
         ],
         [
             json_request("/api/v1/login", '{"user_name-1.x": {"ne": null}}'),
+            json_request("/mcp", '{"params": {"_meta": {"io.x-y/z": "2026-07-28"}}}'),
             json_request("/api/v1/plugins/ldap", '{"settings": {"roles": {"Ärzte + Co": "x"}}}'),
         ],
     ),

@@ -87,6 +87,7 @@ OTHER_ROUTES = {
     ("POST", "/mail-notifications/unsubscribe/{code}"),  # the user's own mails
     ("DELETE", "/api/v1/bots/{bot}/tokens/{token}"),  # no plugin keeps a token that leaked
     ("POST", "/graphql"),  # its mutations are told apart below
+    ("POST", "/mcp"),  # its tools call what the routes call (tests/plugins/test_mcp.py)
 }
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
 # A sign-in by steps ends in SignIn, however it began (tests/core/test_logins.py).

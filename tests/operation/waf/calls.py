@@ -74,6 +74,17 @@ PUSH_KEYS = {  # the example of RFC 8291, appendix A
     "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
     "auth": "BTBZMqHH6r4Tts7J_aSIgg",
 }
+META = {  # of the Model Context Protocol
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "An assistant; or 1=1", "version": "1.0"},
+    "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.x/ui": {"a": "text/html"}}},
+}
+MCP = {
+    "MCP-Protocol-Version": "2026-07-28",
+    "Mcp-Method": "tools/call",
+    "Mcp-Name": "send_message",
+    "Accept": "application/json, text/event-stream",
+}
 USER = "{ id username name }"
 UNKNOWN = "06h1w46y97wh380z0cja"  # an id of nothing
 ROOM = "{ room { id name kind topic } }"
@@ -311,6 +322,12 @@ async def call_every_address(
     await ask("POST", "/api/v1/bots/x/tokens", json=wanted, headers=owner)
     await ask("DELETE", "/api/v1/bots/x/tokens/y", headers=owner)
     await ask("DELETE", "/api/v1/bots/x", headers=owner)
+    said = {"_meta": META, "name": "send_message"}
+    for emoji in EMOJI:
+        given = {"room": room, "message": message, "emoji": emoji, "text": "'; DROP TABLE users --"}
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+        call["params"] = said | {"arguments": given | {"before": 2**53, "client_id": "a.b-c/d"}}
+        await ask("POST", "/mcp", json=call, headers=owner | MCP)
     await ask("POST", "/api/v1/saved", json={"message": message}, headers=owner)
     await ask("GET", f"/api/v1/saved?after={message}&limit=5", headers=owner)
     await ask("DELETE", f"/api/v1/saved?message={message}", headers=owner)
