@@ -277,8 +277,8 @@ class Service:
     ) -> User:
         """The user of a request's token; counts one operation of theirs.
 
-        `scope` is what a bot's token must be for, one of several if it is a tuple, None if the request is for people alone. Without a valid token
-        the operation counts for the address. Raises `ChatError` auth.required, auth.invalid, auth.scope, limit.rate.
+        `scope` is what a bot's token must be for, one of several if it is a tuple, None if the request is for people
+        alone. Without a valid token the operation counts for the address. Raises `ChatError` auth.required, auth.invalid, auth.scope, limit.rate.
         """
         try:
             if token is None:
