@@ -93,6 +93,7 @@ lint: ## ruff and mypy, and for the page eslint and tsc
 	deploy/page-tools eslint --config tests/page/eslint.config.js .
 	deploy/page-tools tsc --project tests/page/tsconfig.json
 	deploy/page-tools tsc --project tests/page/tsconfig.elements.json
+	deploy/page-tools tsc --project tests/page/tsconfig.client.json
 
 format: ## let ruff rewrite what it can
 	@deploy/make-venv test lint
@@ -103,10 +104,11 @@ docs: ## write the generated pages again
 	@deploy/make-venv test
 	.venv/bin/python docs/generate.py
 
-dist: ## build the source distribution and the wheel
+dist: ## build the source distribution, the wheel, and the client for JavaScript
 	@deploy/make-venv test lint
 	rm -rf dist
 	.venv/bin/python -m build $(if $(LOCKED),--no-isolation) --outdir dist .
+	@if command -v npm >/dev/null; then deploy/pack-client dist; else echo "no npm: the client for JavaScript is not packed"; fi
 
 image: ## build the server's image (ENGINE: docker, podman or buildah)
 	deploy/image/build $(IMAGE) $(ARGS)

@@ -28,10 +28,12 @@ import protocol_reference
 import public_names
 import release_record
 import service_reference
+import typescript
 from wrapping import item
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs/plugins/reference"
+NPM = ROOT / "chatserver/client/npm"
 BEGIN, END = "<!-- generated: docs/generate.py -->", "<!-- end of generated -->"
 
 
@@ -116,6 +118,10 @@ def outputs() -> dict[Path, str]:
         ROOT / "docs/plugins/page.md": places_page(),
         **{REFERENCE / f"{name}.md": text for name, text in plugin_pages().items()},
         ROOT / "docs/schema/schema.graphql": graphql_reference.sdl(),
+        NPM / "types.d.ts": typescript.types(),
+        NPM / "package.json": typescript.package(
+            (NPM / "package.json").read_text(encoding="utf-8")
+        ),
         **{ROOT / "docs/schema" / name: text for name, text in schemas.items()},
     }
 

@@ -41,7 +41,7 @@ export default [
       "prefer-object-has-own": "error",
     },
   },
-  { files: ["tests/**", "docs/examples/remote/**"], languageOptions: { globals: globals.node }, rules: { "no-script-url": "off" } },
+  { files: ["tests/**", "docs/examples/*.mjs", "docs/examples/remote/**"], languageOptions: { globals: globals.node }, rules: { "no-script-url": "off" } },
   // GraphiQL's script defines these.
   { files: ["plugins/graphql/page/explorer.js"], languageOptions: { globals: { GraphiQL: "readonly", React: "readonly", ReactDOM: "readonly" } } },
   { files: ["**/service-worker.js", "**/worker.js"], languageOptions: { globals: globals.serviceworker }, rules: { "no-restricted-globals": "off" } },
