@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -26,6 +25,7 @@ T = TypeVar("T")
 
 CLOSE_SECONDS = 10.0  # for the server's own goodbye
 ROOMS_AT_ONCE = 1000  # of one answer, and followed by one operation
+MOST_TIMES = 32  # as long as the server asks for is waited at last, while a room cannot be followed
 
 
 class Client:
@@ -58,6 +58,8 @@ class Client:
         self._link = Link(parts.geturl(), tls, begun=self._begin, heard=self._hear)
         self._token = token
         self._feed = Feed(epoch, positions or {})
+        self._present = ""  # the epoch of the server as it is now
+        self._entered: set[str] = set()  # rooms that the user has come into on this connection
         self._is_following = False
         self._has_left_out = False  # events, since what is missing was asked for the last time
         self._wanted = None if rooms is None else list(rooms)
@@ -107,9 +109,8 @@ class Client:
         """
         while True:
             if self._feed.is_behind and self._feed.is_empty:
-                self._feed.is_behind, self._has_left_out = False, True
-                if not self._is_following:  # else it goes on by itself
-                    self._start(self._follow_again())
+                self._feed.is_behind = False
+                self._start(self._follow_again())
             yield await self._feed.next()
 
     def on_notice(self, listener: Callable[[dict[str, Any]], None]) -> None:
@@ -268,17 +269,25 @@ class Client:
 
     async def _begin(self, hello: Frame) -> None:
         """Take up all rooms on a new connection."""
-        old = self._feed.epoch or hello["epoch"]
-        self._feed.epoch = hello["epoch"]
+        self._present = hello["epoch"]
+        self._entered.clear()
         signed_in = await self._link.ask("auth", {"token": self._token})
         self._user = msgspec.convert(signed_in["user"], User)
         if self._wanted is None:
-            positions = {view["id"]: view["head"] for view in await self._joined()}
+            heads = {view["id"]: view["head"] for view in await self._joined()}
         else:
-            positions = await self._heads(self._wanted)
-        for room in self._feed.received.keys() - positions.keys():
+            heads = await self._heads(self._wanted)
+        for room in self._feed.received.keys() - heads.keys() - self._entered:
             self._feed.forget(room)
-        await self._follow(positions | self._feed.received, old)
+        epoch = self._feed.received_epoch or self._present
+        try:
+            await self._follow(heads | self._feed.received, epoch)
+        except Refused as error:
+            # One room that cannot be had for the time being keeps none of the others waiting.
+            if error.after_ms is None or epoch != self._present:
+                raise
+            self._start(self._follow_again())
+        self._feed.turn_to(self._present)
 
     async def _joined(self) -> list[Frame]:
         found: list[Frame] = []
@@ -304,32 +313,61 @@ class Client:
         return heads
 
     async def _follow(self, positions: Mapping[str, int], epoch: str | None = None) -> None:
-        """Have the events behind these positions sent, then those that happen."""
+        """Have the events behind these positions sent, then those that happen.
+
+        Raises `Refused`, once all others are followed, if a room is to be tried later.
+        """
         given = list(positions.items())
+        later: Refused | None = None
         for start in range(0, len(given), ROOMS_AT_ONCE):
             part = dict(given[start : start + ROOMS_AT_ONCE])
             for room, head in part.items():
                 self._feed.begin(room, head)
-            fields = {"rooms": part, "epoch": epoch or self._feed.epoch}
-            states = (await self._link.ask("sub", fields))["rooms"]
-            for room, state in states.items():
+            gaps: dict[str, int] = {}
+            for room, state in (await self._subscribe(part, epoch or self._present)).items():
+                error = state.get("error")
                 if state["state"] == "gap":
+                    gaps[room] = state["head"]
                     self._feed.skip(room, state["head"])
+                elif error is not None and error.get("retry") == "later":
+                    later = refusal(error)
                 elif state["state"] == "error":
                     self._feed.forget(room)
-            gaps = {room: each["head"] for room, each in states.items() if each["state"] == "gap"}
             if gaps:
                 await self._follow(gaps)
+        if later is not None:
+            raise later
+
+    async def _subscribe(self, rooms: Mapping[str, int], epoch: str) -> dict[str, Frame]:
+        """The outcome of following each room.
+
+        The server refuses as a whole if it refuses all of them; then they are asked for one by one, so that each has
+        its own.
+        """
+        try:
+            answer = await self._link.ask("sub", {"rooms": dict(rooms), "epoch": epoch})
+        except Refused as error:
+            if not error.code.startswith("room."):
+                raise
+        else:
+            states: dict[str, Frame] = answer["rooms"]
+            return states
+        if len(rooms) == 1:
+            return {room: {"state": "error"} for room in rooms}
+        states = {}
+        for room, seq in rooms.items():
+            states |= await self._subscribe({room: seq}, epoch)
+        return states
 
     async def _follow_again(self) -> None:
         """Ask for what was left out, or is missing; what comes before the answer is ignored, as it comes again."""
-        if self._is_following:
+        self._has_left_out = True
+        if self._is_following:  # it goes on by itself
             return
-        self._is_following = self._has_left_out = True
+        self._is_following = True
         try:
             while self._has_left_out:
                 self._has_left_out = False
-                await self._link.ready()
                 await self._follow_patiently()
         except (Refused, Disconnected):
             pass  # the next connection takes up all rooms
@@ -338,13 +376,16 @@ class Client:
 
     async def _follow_patiently(self) -> None:
         """Follow all rooms from where one is, once the server does not ask to wait any more."""
+        times = 1
         while True:
+            await self._link.ready()  # then what has come is of the present epoch
             try:
                 return await self._follow(dict(self._feed.received))
             except Refused as error:
                 if error.after_ms is None:
                     raise
-                await asyncio.sleep(error.after_ms / 1000)
+                await asyncio.sleep(times * error.after_ms / 1000)
+                times = min(2 * times, MOST_TIMES)
 
     def _hear(self, frame: Frame) -> None:
         if "author" in frame and "seq" in frame:
@@ -357,8 +398,13 @@ class Client:
             listener(frame)
 
     async def _enter(self, room: str, head: int) -> None:
-        with suppress(Refused, Disconnected):  # as above
-            await self._follow({room: head})
+        """Follow a room that the user has come into."""
+        self._entered.add(room)
+        self._feed.begin(room, head)
+        try:
+            await self._follow({room: self._feed.received[room]})
+        except (Refused, Disconnected):
+            await self._follow_again()
 
     def _start(self, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -19,15 +19,21 @@ class Gap(msgspec.Struct, frozen=True):
     head: int
 
 
+class Turn(msgspec.Struct, frozen=True):
+    """Positions behind this are of another epoch."""
+
+    epoch: str
+
+
 class Feed:
     """Events that have come, and the positions up to which they have."""
 
     def __init__(self, epoch: str, positions: Mapping[str, int]) -> None:
-        self.epoch = epoch
+        self.epoch = self.received_epoch = epoch  # of `positions` and of `received`
         self.positions = dict(positions)  # of what was handed out
         self.received = dict(positions)  # of what has come, handed out or not
         self.is_behind = False  # events were left out, as nobody took those before
-        self._waiting: deque[AnyEvent | Gap] = deque()
+        self._waiting: deque[AnyEvent | Gap | Turn] = deque()
         self._news = asyncio.Event()
         self._end: BaseException | None = None
 
@@ -44,6 +50,16 @@ class Feed:
         """Go on behind events that cannot be had."""
         self.received[room] = head
         self._add(Gap(room, head))
+
+    def turn_to(self, epoch: str) -> None:
+        """What has come is of this epoch from here on. `positions` are once the gaps before it are handed out."""
+        if epoch == self.received_epoch:
+            return
+        if self.epoch:
+            self._add(Turn(epoch))
+        else:
+            self.epoch = epoch
+        self.received_epoch = epoch
 
     def take(self, fields: Mapping[str, Any]) -> bool:
         """Take an event of a log in; False if one before it is missing."""
@@ -67,20 +83,24 @@ class Feed:
 
     async def next(self) -> AnyEvent | Gap:
         """The next event, once there is one. Raises what it was ended with, after the last one."""
+        while isinstance(found := await self._next(), Turn):
+            self.epoch = found.epoch
+        if found.room in self.positions:
+            self.positions[found.room] = found.head if isinstance(found, Gap) else found.seq
+        return found
+
+    async def _next(self) -> AnyEvent | Gap | Turn:
         while not self._waiting:
             if self._end is not None:
                 raise self._end
             self._news.clear()
             await self._news.wait()
-        found = self._waiting.popleft()
-        if found.room in self.positions:
-            self.positions[found.room] = found.head if isinstance(found, Gap) else found.seq
-        return found
+        return self._waiting.popleft()
 
     @property
     def is_empty(self) -> bool:
         return not self._waiting
 
-    def _add(self, event: AnyEvent | Gap) -> None:
+    def _add(self, event: AnyEvent | Gap | Turn) -> None:
         self._waiting.append(event)
         self._news.set()

@@ -54,6 +54,7 @@ class Link:
         self._socket: WebSocketClientConnection | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
+        self._most_bytes = FRAME_BYTES  # of a frame that the server takes
         self._ready, self._ended = asyncio.Event(), asyncio.Event()
         self._end: BaseException | None = None
         self._hurry: float | None = (
@@ -117,14 +118,19 @@ class Link:
                 answer.exception()  # seen, though nobody waits any more
 
     async def say(self, op: str, fields: Mapping[str, Any]) -> None:
-        """Send an operation. Raises `Disconnected` if there is no connection."""
+        """Send an operation. Raises `Disconnected` if there is no connection, `Refused` if it is too large for any."""
         if self._socket is None:
             raise Disconnected("there is no connection")
         self._number += 1
+        frame = json.dumps({"id": self._number, "op": op, **fields})
+        if (
+            len(frame.encode()) > self._most_bytes
+        ):  # it would end this connection, and each one after it
+            raise Refused("limit.size", f"A frame has at most {self._most_bytes} bytes.")
         with suppress(
             WebSocketClosedError, StreamClosedError
         ):  # then the answers of this connection end, too
-            await self._socket.write_message(json.dumps({"id": self._number, "op": op, **fields}))
+            await self._socket.write_message(frame)
 
     # -- one connection ----------------------------------------------------------------------------
 
@@ -142,6 +148,7 @@ class Link:
                 if "re" in frame:
                     self._settle(frame)
                 elif frame.get("sys") == "hello":
+                    self._most_bytes = frame["max_frame"]
                     beginning = asyncio.create_task(self._begin(frame))
                     beating = asyncio.create_task(self._beat(frame["heartbeat_ms"] / 1000))
                 else:

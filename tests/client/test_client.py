@@ -40,6 +40,18 @@ def bodies(events: list[MessagePosted]) -> list[str]:
     return [event.body for event in events]
 
 
+async def test_what_no_frame_can_hold_is_refused_and_ends_no_connection(server: Running) -> None:
+    anna, _ = await server.people("anna", "ben")
+    room = await room_of(anna)
+    async with client(server, anna) as one:
+        socket = one._link._socket
+        with pytest.raises(Refused, match=r"limit\.size"):
+            await one.send(room, "x" * 300_000)
+        await one.send(room, "short")
+        assert bodies(await take(one, 1)) == ["short"]
+        assert one._link._socket is socket
+
+
 async def test_messages_come_to_all_rooms_one_is_in_and_comes_into(server: Running) -> None:
     anna, ben = await server.people("anna", "ben")
     room = await room_of(anna, members=[ben.id])
