@@ -382,8 +382,8 @@ export class VirtualList {
   }
 
   #onScroll() {
-    this.#seen = this.#scroller.scrollTop;
     if (this.#scroller.scrollTop === this.#written) {
+      this.#seen = this.#written;
       this.#written = null; // not by the reader: all is in its place, unless a row is not as high as was thought
       if (this.#isMissing()) this.#onMoved();
       return;
@@ -428,6 +428,7 @@ export class VirtualList {
     if (this.#written !== null && this.#scroller.scrollTop === this.#written) this.#written = null;
     this.#take();
     this.#owner.scrolled();
+    this.#seen = this.#scroller.scrollTop; // not before: rows may be made between the event and this frame
     if (!this.#isMissing()) return;
     this.#draw();
     this.#owner.scrolled();

@@ -168,6 +168,17 @@ def test_who_scrolls_up_stays_there_though_all_rows_are_made_anew_before_an_even
     expect(page.get_by_test_id("jump")).to_be_hidden()
 
 
+def test_who_scrolls_up_stays_there_though_rows_are_made_in_the_frame_that_tells(
+    person: PersonFactory, filled: tuple[Server, str]
+) -> None:
+    server, _ = filled
+    page = at_the_end(person, server, "ben-slips").page
+    up = "document.querySelector('[data-testid=scroller]').scrollTop = 0"
+    remade = RELABEL.replace("actions", "data")
+    page.evaluate(f"() => {{ requestAnimationFrame(() => {remade}); {up}; }}")
+    expect(page.get_by_test_id("jump")).to_be_visible()
+
+
 def test_the_focus_and_its_actions_outlast_rows_that_are_made_anew(
     person: PersonFactory, filled: tuple[Server, str]
 ) -> None:
