@@ -13,8 +13,8 @@ WORKERS := $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 SHARED = --dist loadscope --no-loadscope-reorder
 # The tests that have a target of their own. `make test` runs all others.
 PAGE = tests/page tests/browser
-DOCS = tests/docs tests/backup tests/drill
-FAULTS = tests/faults tests/handover
+DOCS = tests/docs tests/backup tests/drill tests/movingin
+FAULTS = tests/faults tests/handover tests/uploads
 DEPLOY = tests/operation
 
 # deploy/make-venv says if it is no program. The server is told of it, tests find it on the PATH.
@@ -47,11 +47,11 @@ test-page: ## run those of the page, in Chromium and node
 	@# A browser works on several cores: more of them at once only keep each other waiting.
 	.venv/bin/python -m pytest -n 3 $(SHARED) $(PAGE) $(ARGS)
 
-test-docs: ## run every command and example of docs/, and the tests of backups
+test-docs: ## run every command and example of docs/, and the tests of backups and of moving in
 	@deploy/make-venv test
 	.venv/bin/python -m pytest -n $(WORKERS) $(SHARED) $(DOCS) $(ARGS)
 
-test-faults: ## run those of faults and restarts
+test-faults: ## run those of faults, restarts and uploads
 	@deploy/make-venv test
 	@# These wait more than they work, and must not compete with tests that work.
 	.venv/bin/python -m pytest -n 4 $(SHARED) $(FAULTS) $(ARGS)
