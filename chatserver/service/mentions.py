@@ -14,7 +14,8 @@ from chatserver.service.texts import mentioned_names
 
 ALL, HERE = "room", "here"
 HERE_MOST = 200  # users whom one message mentions for being online
-# Messages to everybody in a large room, each of which makes work for every member.
+# Of messages to everybody in a room with more members than this, each of which makes work for every member.
+LARGE = 100
 LARGE_PER_HOUR, LARGE_BURST = 30, 5
 
 
@@ -40,7 +41,7 @@ class Mentions:
             mentions = [other for other in mentions if room.role(other) is not None]
         may = may_mention_all(user, room, self._limits.mention_all_members)
         wide = {ALL, HERE}.intersection(names) if may else set()
-        is_large = len(room.members) > self._limits.mention_all_members
+        is_large = len(room.members) > LARGE
         if ALL in wide and is_large and self._large.bucket(user.id).take():
             wide = set()
         if HERE in wide and ALL not in wide:
