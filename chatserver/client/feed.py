@@ -52,7 +52,7 @@ class Feed:
         self._add(Gap(room, head))
 
     def turn_to(self, epoch: str) -> None:
-        """What has come is of this epoch from here on. `positions` are once the gaps before it are handed out."""
+        """What comes from here on is of this epoch; `positions` are, too, once the gaps before it are handed out."""
         if epoch == self.received_epoch:
             return
         if self.epoch:

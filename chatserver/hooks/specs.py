@@ -437,7 +437,7 @@ class Hooks:
         """Say up to which seq a user has read threads, each by the id of the message that it begins with.
 
         Runs when the user is to be told of replies elsewhere (`service.notifying.standing`). Return the seq of each
-        thread that the plugin knows of, or None; those that no plugin knows of are read with their room. An error, or
+        thread that the plugin knows of, or None; a thread that no plugin knows of is read with its room. An error, or
         an answer of another kind, is raised there as plugin.failed, so that it is asked again. All plugins are asked,
         in the order as listed; of two answers for one thread the last counts.
         """

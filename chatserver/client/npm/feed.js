@@ -55,7 +55,7 @@ export class Feed {
     this.#add({ ev: "gap", room, head });
   }
 
-  /** What has come is of this epoch from here on. `positions` are once the gaps before it are handed out. */
+  /** What comes from here on is of this epoch; `positions` are, too, once the gaps before it are handed out. */
   turnTo(/** @type {string} */ epoch) {
     if (epoch === this.receivedEpoch) return;
     if (!this.epoch) this.epoch = epoch;

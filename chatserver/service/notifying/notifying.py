@@ -60,7 +60,8 @@ class Notifying:
         """Of what concerned the user, the messages that are to be told now, in the same order.
 
         That are those that stand, in rooms that the user is in, may read and has not muted, of people whom the user
-        does not block; not read, in the room or in its thread, and of a mention, not edited out. Of reminders, all that stand and may be read.
+        does not block; not read, in the room or in its thread, and of a mention, not edited out. Of reminders, all that
+        stand and may be read.
         """
         inside = [
             each
@@ -92,7 +93,7 @@ class Notifying:
         return told
 
     async def concern(self, event: MessagePosted, users: Mapping[str, Why]) -> None:
-        """Have the plugins that tell users tell those in the room of a message, of which nobody knew by `concerned`."""
+        """Have plugins tell those users who are in the room of a message, for reasons that `concerned` cannot know."""
         room = (await self._rooms.get_many([event.room], {event.room: event.seq})).get(event.room)
         if room is None:  # deleted meanwhile
             return
