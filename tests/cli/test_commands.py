@@ -133,19 +133,19 @@ def test_config_prints_the_settings_in_effect_without_secrets(run: Run) -> None:
     assert "hunter2" not in result.output
     assert "port = 1  # command line" in result.output
     assert 'level = "error"  # LOG_LEVEL' in result.output
-    shown = tomllib.loads(result.output)
+    shown = tomllib.loads(result.stdout)
     assert shown["plugin"]["shelf"]["uri"] == "shelf://***@attic"
     assert shown["limits"]["frame_bytes"] == 65536
 
 
 def test_config_prints_the_defaults(run: Run) -> None:
-    assert run("config", "--default").output == render_default()
+    assert run("config", "--default").stdout == render_default()
 
 
 def test_plugins_lists_those_that_are_off_with_the_reason(run: Run) -> None:
     Path("local/box.py").write_text("1 / 0")
     Path("local/spare.py").write_text(STORE)
-    rows = {row["name"]: row for row in json.loads(run("plugins", *CHAT, "--json").output)}
+    rows = {row["name"]: row for row in json.loads(run("plugins", *CHAT, "--json").stdout)}
     assert (rows["shelf"]["order"], rows["shelf"]["hooks"]) == (1, ["provide_store"])
     assert rows["shelf"]["settings"] == ["uri"]
     assert rows["spare"]["problem"] == "not listed in plugins.enabled"
@@ -164,7 +164,7 @@ def test_plugins_lists_those_that_are_off_with_the_reason(run: Run) -> None:
 def test_user_add_takes_the_password_from_standard_input(run: Run, server: Server) -> None:
     options = ("--role", "admin", "--name", "Ada L", "--password-file", "-")
     result = run("user", "add", "ada", *options, input="se cret \n")
-    assert (result.exit_code, result.output) == (0, "ada is admin.\n")
+    assert (result.exit_code, result.stdout) == (0, "ada is admin.\n")
     assert server.accounts.passwords.known == {"ada": "se cret "}
     assert server.accounts.users["ada"].name == "Ada L"
 
@@ -180,7 +180,7 @@ def test_user_passwd_takes_the_password_from_a_file(run: Run, server: Server) ->
 def test_user_role_and_list(run: Run, server: Server) -> None:
     run("user", "add", "ada", "--password-file", "-", input="x")
     assert run("user", "role", "ada", "owner").exit_code == 0
-    assert json.loads(run("user", "list", "--json").output)["role"] == "owner"
+    assert json.loads(run("user", "list", "--json").stdout)["role"] == "owner"
     assert re.search(r"ada +ada +owner +2026-01-01", run("user", "list").output)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.faults.receiving import HookReceiver
-from tests.faults.server import ForkedServer
+from tests.faults.server import ForkedServer, http
 from tests.waiting import wait_until
 
 NAME = "webhooks.tickets"
@@ -31,7 +31,7 @@ def test_dead_letters_are_listed_and_tried_again(
     def rows(*command: str) -> list[dict[str, object]]:
         result = run("consumers", *command, "--json", *sets)
         assert result.exit_code == 0, result.output
-        return [json.loads(line) for line in result.output.splitlines()]
+        return [json.loads(line) for line in result.stdout.splitlines()]
 
     with server:
         room = server.room(server.register("ada"))
@@ -43,19 +43,23 @@ def test_dead_letters_are_listed_and_tried_again(
         assert NAME in run("consumers", "list", *sets).output
         assert room in run("consumers", "dead", NAME, *sets).output
         discarded = run("consumers", "discard", NAME, "--room", room, "--seq", "2", *sets)
-        assert discarded.output == f"{NAME}: 1 dead letter discarded.\n"
+        assert discarded.stdout == f"{NAME}: 1 dead letter discarded.\n"
         nothing = run("consumers", "discard", NAME, "--room", room, "--seq", "2", *sets)
         assert nothing.exit_code == 1
         assert f"{NAME} has no dead letter 2 in {room}." in nothing.stderr
         retried = run("consumers", "retry", NAME, "--room", room, *sets)
-        assert retried.output == f"{NAME} retries its dead letters.\n"
+        assert retried.stdout == f"{NAME} retries its dead letters.\n"
         with receiver:
             server.start()
             wait_until(lambda: receiver.seqs[room] == [1])
+            # The lag is found after all requests were carried out: the letter is forgotten then.
+            wait_until(
+                lambda: "chatserver_consumer_lag_events{" in http.get(f"{server.url}/metrics").text
+            )
             assert server.stop() == 0
             assert rows("dead", NAME) == []
             replayed = run("consumers", "replay", NAME, "--room", room, "--from", "2", *sets)
-            assert replayed.output == f"{NAME} repeats events from 2 on in {room}.\n"
+            assert replayed.stdout == f"{NAME} repeats events from 2 on in {room}.\n"
             server.start()
             wait_until(lambda: receiver.seqs[room] == [1, 2])
             assert server.stop() == 0

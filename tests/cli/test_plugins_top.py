@@ -106,7 +106,7 @@ def test_a_running_server_is_shown(tmp_path: Path, run: Run) -> None:
         sets = (f"--set=server.port={server.port}", f"--set=plugins.enabled={enabled}")
         result = run("plugins", "top", "--once", "--json", *sets)
         assert result.exit_code == 0, result.output
-        (line,) = result.output.splitlines()
+        (line,) = result.stdout.splitlines()
         shown = json.loads(line)
         assert shown["over"] is None
         found = {(use["plugin"], use["hook"]): use for use in shown["hooks"]}

@@ -43,7 +43,7 @@ def sets(tmp_path: Path) -> list[str]:
 def rows(run: Run, *command: str) -> list[dict[str, object]]:
     result = run("timers", *command)
     assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.output.splitlines()]
+    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_dead_letters_are_listed_tried_again_and_discarded(run: Run, sets: list[str]) -> None:
@@ -54,9 +54,9 @@ def test_dead_letters_are_listed_tried_again_and_discarded(run: Run, sets: list[
     assert NAME in run("timers", "list", *sets).output
     assert "room.not_found" in run("timers", "dead", NAME, *sets).output
     retried = run("timers", "retry", NAME, "--key", "a", *sets)
-    assert retried.output == f"{NAME} retries 1 dead letter.\n"
+    assert retried.stdout == f"{NAME} retries 1 dead letter.\n"
     discarded = run("timers", "discard", NAME, "--all", *sets)
-    assert discarded.output == f"{NAME}: 1 dead letter discarded.\n"
+    assert discarded.stdout == f"{NAME}: 1 dead letter discarded.\n"
     (state,) = rows(run, "list", "--json", *sets)
     assert (state["pending"], state["dead"]) == (2, 0)
     assert isinstance(state["late"], float) and state["late"] < 3600  # due since it was retried

@@ -295,7 +295,7 @@ def test_as_json(folder: Path) -> None:
     (folder / "observe/dashboard.json").write_text("[")
     run = CliRunner().invoke(main, ["check", "--deploy", str(folder), "--json"])
     assert run.exit_code == 1
-    [problem] = json.loads(run.output)["problems"]
+    [problem] = json.loads(run.stdout)["problems"]
     assert (
         problem.items()
         >= {"file": "observe/dashboard.json", "line": 1, "code": "json.syntax"}.items()
@@ -304,7 +304,7 @@ def test_as_json(folder: Path) -> None:
 
 def test_a_good_copy_is_called_good(folder: Path) -> None:
     run = CliRunner().invoke(main, ["check", "--deploy", str(folder)])
-    assert (run.exit_code, run.output) == (0, f"{folder}: nothing is wrong.\n")
+    assert (run.exit_code, run.stdout) == (0, f"{folder}: nothing is wrong.\n")
     assert CliRunner().invoke(main, ["check", "--deploy", str(folder), "--connect"]).exit_code == 2
 
 

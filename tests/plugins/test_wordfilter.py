@@ -135,6 +135,6 @@ def test_a_list_can_be_tried_on_the_command_line() -> None:
     plugin = WordFilterPlugin(WordFilterPlugin.Config(words=("casino",)))
     command = plugin.register_cli(lambda action: None)  # type: ignore[arg-type, return-value]
     done = CliRunner().invoke(command, ["Hello", "The CASINO"])
-    assert (done.exit_code, done.output) == (1, "passes  Hello\nrefused  The CASINO\n")
+    assert (done.exit_code, done.stdout) == (1, "passes  Hello\nrefused  The CASINO\n")
     done = CliRunner().invoke(command, input="one\ntwo casinos\n")
-    assert (done.exit_code, done.output) == (0, "passes  one\npasses  two casinos\n")
+    assert (done.exit_code, done.stdout) == (0, "passes  one\npasses  two casinos\n")
