@@ -395,12 +395,12 @@ def test_a_killed_server_posts_it_when_it_is_back(tmp_path: Path) -> None:
     with ChatServer(tmp_path, plugins__enabled=enabled) as server:
         ada = server.register("ada")
         room = server.post("/api/v1/rooms", ada, {"name": "Lounge"})["id"]
-        at = text_of(time.time() + 1.0)
+        due = time.time() + 8.0  # long enough for a busy machine to set both
         for client_id in ("a", "b"):
-            given = {"client_id": client_id, "room": room, "body": client_id, "at": at}
+            given = {"client_id": client_id, "room": room, "body": client_id, "at": text_of(due)}
             server.post(PATH, ada, given)
         server.kill()
-        time.sleep(1.0)  # the time comes while no server runs
+        time.sleep(max(0.0, due - time.time()))  # the time comes while no server runs
         server.start()
         wait_until(lambda: not server.get(PATH, ada).json()["scheduled"])
         server.kill()
