@@ -5,7 +5,7 @@ There are no syntax errors: a malformed condition is searched for as words.
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import datetime
 from typing import NamedTuple
 
 from chatserver.errors import ChatError
@@ -20,7 +20,7 @@ TERMS = 30  # used of a query; further ones are ignored
 _ITEM = re.compile(r'(?:(from|in|before|after):)?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
 _QUOTES = str.maketrans("“”„«»", '"""""')
 _HALF = re.compile("[\ud800-\udfff]")  # half a surrogate pair: no store takes it in a name
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\dZ)?")
 
 
 class Query(NamedTuple):
@@ -80,8 +80,8 @@ def parse(text: str) -> Query:
         tuple(dict.fromkeys(terms))[:TERMS],
         tuple(dict.fromkeys(conditions["from"])),
         tuple(dict.fromkeys(conditions["in"])),
-        max((f"{day}T00:00:00.000Z" for day in conditions["after"]), default=None),
-        min((f"{day}T00:00:00.000Z" for day in conditions["before"]), default=None),
+        max(map(_written, conditions["after"]), default=None),
+        min(map(_written, conditions["before"]), default=None),
     )
     if query == Query(()):
         return Query((_signs(typed),))
@@ -106,13 +106,19 @@ def _signs(text: str) -> Term:
 def _is_value(key: str, value: str) -> bool:
     if key in ("from", "in"):
         return bool(value.removeprefix("@"))
-    if not _DATE.fullmatch(value):
+    if not _TIME.fullmatch(value):
         return False
     try:
-        date.fromisoformat(value)
+        datetime.fromisoformat(value)
     except ValueError:
         return False
     return True
+
+
+def _written(value: str) -> str:
+    """A day or a minute, both in UTC, as `Message.at` is written."""
+    day, _, minute = value.removesuffix("Z").partition("T")
+    return f"{day}T{minute or '00:00'}:00.000Z"
 
 
 def _words(text: str) -> Iterator[Term]:

@@ -397,9 +397,9 @@ class RoomList extends View {
 
   /** Looks for messages. */
   async search() {
-    const { session, store } = this;
+    const { session, store, places } = this;
     const open = (place) => this.dispatchEvent(new CustomEvent("message-chosen", { bubbles: true, detail: place }));
-    (await loaded(import("./search-dialog.js")))?.showSearch({ session, store, open });
+    (await loaded(import("./search-dialog.js")))?.showSearch({ session, store, places, open });
   }
 
   /** Asks for a new room, and opens it. */

@@ -2,13 +2,15 @@
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, formatDay, formatFull, formatTime, t } from "../lib/i18n.js";
+import { foundParts, searchText } from "../lib/searching.js";
 import { roomTitle } from "../lib/titles.js";
 import { show } from "./dialogs.js";
 import { oneStop } from "./one-stop.js";
+import { SearchFilters } from "./search-filters.js";
 import "./later-texts.js";
 
 /** `open({room, seq})` is called with the place of the message that was chosen. */
-export function showSearch({ session, store, open }) {
+export function showSearch({ session, store, places, open }) {
   const error = h("p", { class: "form-error", role: "alert" });
   const status = h("p", { class: "muted", role: "status", "data-testid": "search-status" });
   const list = h("ul", { class: "found-list", "data-testid": "found" });
@@ -17,7 +19,6 @@ export function showSearch({ session, store, open }) {
     name: "text",
     type: "search",
     class: "filter",
-    required: true,
     maxlength: "200",
     dir: "auto",
     autocomplete: "off",
@@ -25,7 +26,13 @@ export function showSearch({ session, store, open }) {
     placeholder: t("search.hint"),
     "data-testid": "search-text",
   });
-  const form = h("form", { class: "invite-row", role: "search", onsubmit: (event) => onSubmit(event) }, field, h("button", { class: "primary" }, t("search.do")));
+  const filters = new SearchFilters({ store, places, onChange: () => begin() });
+  const form = h(
+    "form",
+    { class: "stack", role: "search", onsubmit: (event) => onSubmit(event) },
+    h("div", { class: "invite-row" }, field, h("button", { class: "primary" }, t("search.do"))),
+    filters.node,
+  );
   const close = h(
     "button",
     { class: "round", type: "button", title: t("close"), "aria-label": t("close"), onclick: () => dialog.close() },
@@ -40,20 +47,29 @@ export function showSearch({ session, store, open }) {
 
   function onSubmit(event) {
     event.preventDefault();
-    const text = field.value.trim();
-    if (!text) return;
-    list.replaceChildren();
-    void page(text);
+    if (!begin()) status.textContent = t("search.what");
   }
 
-  async function page(text, before) {
+  /** Looks for what the form says now; whether it says anything. */
+  function begin() {
+    const { room, ...conditions } = filters.value;
+    const wanted = { text: searchText({ text: field.value, ...conditions }), room: room || null, words: field.value };
+    asked += 1;
+    list.replaceChildren();
+    status.textContent = error.textContent = "";
+    more.hidden = true;
+    if (wanted.text) void page(wanted);
+    return wanted.text !== "";
+  }
+
+  async function page(wanted, before) {
     const question = ++asked;
     error.textContent = "";
     status.textContent = t("search.busy");
     more.hidden = true;
     try {
-      const found = await session.search(text, before);
-      if (question === asked) add(text, found);
+      const found = await session.search(wanted.text, { before, room: wanted.room });
+      if (question === asked) add(wanted, found);
     } catch (refusal) {
       if (question !== asked) return;
       status.textContent = "";
@@ -61,15 +77,15 @@ export function showSearch({ session, store, open }) {
     }
   }
 
-  function add(text, { messages, cursor, partial }) {
-    const first = messages.map((message) => list.appendChild(row(message)))[0];
+  function add(wanted, { messages, cursor, partial }) {
+    const first = messages.map((message) => list.appendChild(row(message, wanted.words)))[0];
     status.textContent = [outcome(list.childElementCount, cursor), partial && t("search.partial")].filter(Boolean).join(" ");
     more.hidden = !cursor;
-    more.onclick = () => void page(text, cursor);
-    if (document.activeElement !== field) (first?.firstChild ?? (cursor ? more : field)).focus();
+    more.onclick = () => void page(wanted, cursor);
+    if (!form.contains(document.activeElement)) (first?.firstChild ?? (cursor ? more : field)).focus();
   }
 
-  function row({ room, seq, author, at, body }) {
+  function row({ room, seq, author, at, body }, words) {
     const choose = () => {
       dialog.close();
       open({ room, seq });
@@ -89,7 +105,7 @@ export function showSearch({ session, store, open }) {
           known && h("span", { dir: "auto" }, roomTitle(known)),
           h("time", { datetime: at, title: formatFull(date) }, `${formatDay(date)} ${formatTime(date)}`),
         ),
-        h("span", { class: "found-body", dir: "auto" }, store.blocked.has(author.id) ? t("message.folded") : body),
+        h("span", { class: "found-body", dir: "auto" }, ...(store.blocked.has(author.id) ? [t("message.folded")] : marked(body, words))),
       ),
     );
   }
@@ -97,6 +113,11 @@ export function showSearch({ session, store, open }) {
   oneStop(list);
   show(dialog);
   field.focus();
+}
+
+/** The text with the words that were looked for. */
+function marked(body, words) {
+  return foundParts(body, words).map(({ text, found }) => (found ? h("mark", {}, text) : text));
 }
 
 /** What a screen reader is told of the rows that are shown. With a `cursor` there may be more. */

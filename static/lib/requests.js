@@ -215,9 +215,9 @@ export class Requests extends EventTarget {
     }
   }
 
-  /** Messages of the rooms I am in, newest first: `{messages, cursor, partial}`; `before` is the cursor of the page before. */
-  search(text, before = null) {
-    return this.#connection.request("search", { text, before });
+  /** Messages of the rooms I am in, or of one (id), newest first: `{messages, cursor, partial}`; `before` is the cursor of the page before. */
+  search(text, { before = null, room = null } = {}) {
+    return this.#connection.request("search", { text, before, room });
   }
 
   /** The commands that I may run in a room: `[{name, usage, about, who}, …]`. */

@@ -98,7 +98,9 @@ def test_and_ends_it_if_it_fails_again(tmp_path: Path) -> None:
 
 
 def test_what_is_not_of_loss_or_order_is_run_again_whatever_it_was(tmp_path: Path) -> None:
-    other = "FAILED tests/cli/test_jobs.py::test_list - AssertionError: Locator expected to be visible"
+    other = (
+        "FAILED tests/cli/test_jobs.py::test_list - AssertionError: Locator expected to be visible"
+    )
     assert Ran(tmp_path, "test", f"{other}\n{late(1)}", PASSED).went_on
     for number, answer in enumerate([f"{other}\n" * 3, f"{other}\n{WRONG}"]):
         (folder := tmp_path / str(number)).mkdir()

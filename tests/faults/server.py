@@ -38,7 +38,7 @@ PATIENT: dict[str, object] = {
 SHIPPED: dict[str, object] = {key.replace(".", "__"): None for key in PATIENT}
 
 # One for all: making a client costs 30 ms. Connections are not kept, as servers are killed.
-http = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
+http = httpx.Client(verify=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 class ChatServer:

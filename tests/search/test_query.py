@@ -93,13 +93,24 @@ def test_days() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["after:2026-02-30", "before:soon", "before:20260101", "to:ada"])
+def test_minutes() -> None:
+    found = parse("after:2026-01-02 after:2026-01-01T15:00Z before:2026-01-31T15:30Z")
+    assert found.since == "2026-01-02T00:00:00.000Z"
+    assert found.until == "2026-01-31T15:30:00.000Z"
+
+
+WORDS = (
+    *("after:2026-02-30", "before:soon", "before:20260101", "to:ada", "after:2026-01-01t10:00z"),
+    *("after:2026-01-01T10:00", "after:2026-01-01T24:30Z", "before:2026-01-01T10:00:00Z"),
+)
+
+
+@pytest.mark.parametrize("text", WORDS)
 def test_a_prefix_that_is_no_condition_is_words(text: str) -> None:
     found = parse(text)
     assert (found.since, found.until) == (None, None)
-    assert [token for term in found.terms for token in term.tokens] == text.replace("-", ":").split(
-        ":"
-    )
+    words = text.casefold().replace("-", ":").split(":")
+    assert [token for term in found.terms for token in term.tokens] == words
 
 
 @pytest.mark.parametrize(
