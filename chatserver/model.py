@@ -50,12 +50,15 @@ class RoomRole(StrEnum):
     MEMBER = "member"
 
 
+DIRECT_MEMBERS = 10  # of a direct room, at most
+
+
 class RoomKind(StrEnum):
     """The kind of a room: decides which users find it, and which may join it."""
 
     PUBLIC = "public"  # listed; members of the server may read and join
     PRIVATE = "private"  # does not exist for others than its members
-    DIRECT = "direct"  # between its first members, for ever
+    DIRECT = "direct"  # of its first members, at most DIRECT_MEMBERS, for ever
 
 
 class Posting(StrEnum):

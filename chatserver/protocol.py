@@ -297,7 +297,7 @@ class OneRoom(Op, frozen=True, kw_only=True, tag="room"):
 
 
 class Create(Op, frozen=True, kw_only=True, tag="create"):
-    """Make a room. A direct room has one other member, or none, for notes; it is made once."""
+    """Make a room. A direct room is one of up to ten people, oneself included; of the same ones it is made once."""
 
     kind: RoomKind = RoomKind.PUBLIC
     name: Annotated[str, Meta(max_length=200)] | None = None

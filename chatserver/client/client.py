@@ -217,7 +217,7 @@ class Client:
         topic: str = "",
         members: Sequence[str] = (),
     ) -> RoomView:
-        """Make a room, or open the direct one with a user (id)."""
+        """Make a room, or open the direct one with users (ids), of whom there are at most nine."""
         fields = {"name": name, "kind": kind.value, "topic": topic, "members": list(members)}
         return msgspec.convert(await self.ask("create", **fields), RoomView)
 

@@ -13,7 +13,7 @@ from chatserver.search.query import parse
 
 
 class FoundRoom(msgspec.Struct, frozen=True, kw_only=True):
-    """A room that the user would find. The `name` of a direct room is that of the other user."""
+    """A room that the user would find. The `name` of a direct room has those of the other users."""
 
     id: str
     name: str | None

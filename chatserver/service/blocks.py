@@ -1,6 +1,6 @@
 """Blocks: whom a user wants nothing of. Each list is its user's alone.
 
-One who is blocked cannot open a direct room with the user, write in the one that there is, or invite them; the refusal
+One who is blocked cannot open a direct room with the user, write in the one of the two, or invite them; the refusal
 (`user.unreachable`) says no more than that. Nor can the user write to those whom they block (`user.blocked`). In rooms
 that both are in, a message of a blocked user mentions nobody who blocks them and counts as unread for none of those;
 clients fold it. Staff of the server cannot be blocked, so that what they say as moderators is read.
@@ -225,10 +225,11 @@ class Blocks:
 
 
 def _other(user: User, room: Room) -> str | None:
-    """The id of the other one in a direct room; None in other rooms, and in that for notes."""
+    """The id of the other one in a direct room of two; None in other rooms."""
     if room.description is None or room.description.kind is not RoomKind.DIRECT:
         return None
-    return next((each for each in room.members if each != user.id), None)
+    others = [each for each in room.members if each != user.id]
+    return others[0] if len(others) == 1 else None
 
 
 _decode = msgspec.json.Decoder(dict[str, str]).decode

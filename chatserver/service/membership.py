@@ -4,7 +4,8 @@
 event enters the log.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from chatserver.config import LimitsConfig
@@ -86,6 +87,27 @@ class Membership:
         self, user: User, room: Room, member: User, role: RoomRole, right: Right | None = None
     ) -> None:
         """Make a user a member; does nothing for a present member."""
+        joined = await self._join(user, room, member, role, right)
+        if joined is not None:
+            await self._tell_of_start(room, member, joined)
+
+    async def admit_all(
+        self, user: User, room: Room, members: Sequence[User], role: RoomRole
+    ) -> None:
+        """As `admit`, but they are told only when all are in: the name of a direct room has all their names."""
+        joins = (self._join(user, room, member, role, None) for member in members)
+        outcomes = await asyncio.gather(*joins, return_exceptions=True)
+        for member, outcome in zip(members, outcomes, strict=True):
+            if isinstance(outcome, int):
+                await self._tell_of_start(room, member, outcome)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _join(
+        self, user: User, room: Room, member: User, role: RoomRole, right: Right | None
+    ) -> int | None:
+        """The seq of the event; None for a present member."""
 
         def check() -> None:
             if right is not None:
@@ -111,9 +133,12 @@ class Membership:
                 changes_state=True,
             )
         except AlreadyThere:
-            return
+            return None
+        return joined.seq
+
+    async def _tell_of_start(self, room: Room, member: User, seq: int) -> None:
         self._lists.forget(member.id)
-        await self._markers.reach(member.id, room, joined.seq)
+        await self._markers.reach(member.id, room, seq)
         assert room.description is not None
         self._hub.tell_user(
             member.id,

@@ -27,7 +27,15 @@ from chatserver.hooks.actions import (
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.filters import FoundRoom
 from chatserver.interfaces import Store
-from chatserver.model import MemberChanged, Posting, RoomChanged, RoomKind, RoomRole, User
+from chatserver.model import (
+    DIRECT_MEMBERS,
+    MemberChanged,
+    Posting,
+    RoomChanged,
+    RoomKind,
+    RoomRole,
+    User,
+)
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
@@ -149,7 +157,7 @@ class RoomService:
         return self._in_full(view_of(user, room), user, room)
 
     def name(self, user: User, room: Room) -> str | None:
-        """The room's name for a user who may read it; of a direct room, the other user's name."""
+        """The room's name for a user who may read it; of a direct room, the names of the other users."""
         return room_name(user, room)
 
     async def view(self, user: User, room: Room) -> RoomView:
@@ -332,18 +340,18 @@ class RoomService:
         members: Sequence[str] = (),
         description: str = "",
     ) -> Room:
-        """Make a room with `user` as owner. A direct room exists once: a second call returns it."""
+        """Make a room with `user` as owner. A direct room of the same people exists once: a second call returns it."""
         demand_member_of_server(user)
         others = [
             await self._accounts.get(other) for other in dict.fromkeys(members) if other != user.id
         ]
         if len(others) >= self._limits.members_per_room:
             raise ChatError("limit.count", detail={"field": "members", "reason": "count"})
-        if kind is RoomKind.DIRECT and len(others) > 1:
+        if kind is RoomKind.DIRECT and len(others) >= DIRECT_MEMBERS:
             raise ChatError(
                 "request.invalid",
-                "A direct room is between two users.",
-                detail={"field": "members", "reason": "direct"},
+                f"A direct room has at most {DIRECT_MEMBERS} members.",
+                detail={"field": "members", "reason": "direct", "most": DIRECT_MEMBERS},
             )
         if kind is not RoomKind.DIRECT:
             await self._blocks.demand_reachable(user, [other.id for other in others])
@@ -372,7 +380,7 @@ class RoomService:
         if kind is RoomKind.DIRECT:
             raise ChatError(
                 "request.invalid",
-                "A room with a name does not become one between two users.",
+                "A room with a name does not become a direct one.",
                 detail={"field": "kind", "reason": "direct"},
             )
         action = RoomChange(
@@ -565,22 +573,21 @@ class RoomService:
         return await self._hooks.allow(action, user, clean=_cleaned)
 
     async def _create_direct(self, user: User, others: Sequence[User]) -> Room:
-        pair = {user.id, *(other.id for other in others)}
-        room = await self._cache.load(direct_room_id(pair))
+        id = direct_room_id({user.id, *(other.id for other in others)})
+        room = await self._cache.load(id)
         if room is None:
             for other in others:
                 await self._blocks.demand_open(user, other.id)
             await self._allowed(user, RoomKind.DIRECT, None, "", others)
             await self._invitations.check_own(user)
             await self._invitations.check_invited(user, others)
-            room = self._cache.keep(Room(direct_room_id(pair)))
+            room = self._cache.keep(Room(id))
         with suppress(AlreadyThere):
             if room.description is None:
                 await self._membership.describe(user, room, None, RoomKind.DIRECT)
         # A crash, or another node at work, may have left the room without its members.
-        for member in (user, *others):
-            if room.role(member.id) is None:
-                await self._membership.admit(user, room, member, RoomRole.MEMBER)
+        missing = [each for each in (user, *others) if room.role(each.id) is None]
+        await self._membership.admit_all(user, room, missing, RoomRole.MEMBER)
         return room
 
 
@@ -600,7 +607,7 @@ def _cleaned(action: Described) -> Described:
 
 
 def direct_room_id(users: set[str]) -> str:
-    """The id of the direct room between these users: the same on every node, so a room is made only once."""
+    """The id of the direct room of these users: the same on every node, so a room is made only once."""
     digest = hashlib.sha256("\n".join(sorted(users)).encode()).digest()
     return "d" + b32encode(digest).decode().lower()[:25]
 

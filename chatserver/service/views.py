@@ -1,18 +1,20 @@
 """Views of rooms for users."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from chatserver.interfaces import Unread
-from chatserver.model import Posting, RoomKind, RoomRole, Status, User
+from chatserver.model import Posting, RoomKind, RoomRole, Status, User, UserRef
 from chatserver.roomlog.room import Room
 
 MEMBER_PAGE = 1000
 
 
 class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A room as one user sees it. The `name` of a direct room is that of the other user, whose id is `other`.
+    """A room as one user sees it. The `name` of a direct room is that of the other user, whose id is `other`;
+    of several, those of all `others` (ids).
 
     An `archived` room can only be read. `posting` says who may write. Lists leave the `description` out, as it is long:
     it is there when the room is asked for by itself, as are the `member_count`, and `may_mention_all`: whether `@room` and
@@ -33,6 +35,7 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     archived: bool = False
     posting: Posting = Posting.EVERYONE
     other: str | None = None
+    others: tuple[str, ...] = ()
     member_count: int | None = None
     may_mention_all: bool = False
 
@@ -83,12 +86,11 @@ class MembersAsked(NamedTuple):
 
 
 def room_name(user: User, room: Room) -> str | None:
-    """The room's name for a user who may read it; of a direct room, the other user's name."""
+    """The room's name for a user who may read it; of a direct room, the names of the other users."""
     assert room.description is not None
     if room.description.kind is not RoomKind.DIRECT:
         return room.description.name
-    others = [member.user.name for member in room.members.values() if member.user.id != user.id]
-    return others[0] if others else user.name
+    return ", ".join(other.name for other in _others(user, room)) or user.name
 
 
 def view_of(
@@ -101,6 +103,7 @@ def view_of(
     described, member = room.description, room.members.get(user.id)
     assert described is not None
     is_direct = described.kind is RoomKind.DIRECT
+    others = tuple(other.id for other in _others(user, room)) if is_direct else ()
     return RoomView(
         id=room.id,
         name=room_name(user, room) if is_direct else described.name,
@@ -114,5 +117,12 @@ def view_of(
         mentions=None if unread is None else unread.mentions,
         archived=described.archived,
         posting=described.posting,
-        other=next((each for each in room.members if each != user.id), None) if is_direct else None,
+        other=others[0] if len(others) == 1 else None,
+        others=others if len(others) > 1 else (),
     )
+
+
+def _others(user: User, room: Room) -> Sequence[UserRef]:
+    """The other members of a direct room, by name."""
+    others = (member.user for member in room.members.values() if member.user.id != user.id)
+    return sorted(others, key=lambda other: (other.name.casefold(), other.id))

@@ -37,8 +37,10 @@ class Group(NamedTuple):
 
     @property
     def is_direct(self) -> bool:
+        """Whether the room is one of two, whose name is that of the other."""
         description = self.room.description
-        return description is not None and description.kind is RoomKind.DIRECT
+        is_direct = description is not None and description.kind is RoomKind.DIRECT
+        return is_direct and len(self.room.members) <= 2
 
 
 class Letters:

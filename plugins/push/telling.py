@@ -142,7 +142,8 @@ class Telling:
 
     def _from(self, user: User, room: Room, message: Message, device: Device) -> str:
         author = message.author.name
-        if room.description is not None and room.description.kind is RoomKind.DIRECT:
+        is_direct = room.description is not None and room.description.kind is RoomKind.DIRECT
+        if is_direct and len(room.members) <= 2:
             return author
         return title_in_room(author, self._service.rooms.name(user, room) or "", device.language)
 

@@ -6,17 +6,24 @@ import { show } from "./dialogs.js";
 import "./later-texts.js";
 import { suggestPeople } from "./people-suggestions.js";
 
+const NAME_CHARS = 80;
+const NAMES_CHARS = 320; // of nine people
+
 /**
- * `create({name, kind})` makes the room (`name` is the other's user name for kind direct, of people whom a plugin finds in its
- * `places`); a refusal is shown and the dialog stays.
+ * `create({name, kind})` makes the room (`name` has the others' user names for kind direct, of people whom a plugin finds in
+ * its `places`); a refusal is shown and the dialog stays.
  */
 export function askNewRoom(create, places) {
   const error = h("p", { class: "form-error", role: "alert" });
   const submit = h("button", { class: "primary", "data-testid": "create-room" }, t("room.createDo"));
   const label = h("span", {}, t("room.name"));
-  const name = h("input", { name: "name", required: true, maxlength: "80", dir: "auto", autocomplete: "off", autocapitalize: "none", "data-testid": "room-name" });
+  const name = h("input", { name: "name", required: true, maxlength: NAME_CHARS, dir: "auto", autocomplete: "off", autocapitalize: "none", "data-testid": "room-name" });
   const onchange = ({ target }) => {
-    if (target.name === "kind") label.textContent = t(target.value === "direct" ? "username" : "room.name");
+    if (target.name !== "kind") return;
+    const isDirect = target.value === "direct";
+    label.textContent = t(isDirect ? "room.directNames" : "room.name");
+    name.maxLength = isDirect ? NAMES_CHARS : NAME_CHARS;
+    name.placeholder = isDirect ? t("room.directExample") : "";
   };
   const form = h(
     "form",
@@ -35,7 +42,7 @@ export function askNewRoom(create, places) {
   );
   const dialog = h("dialog", { class: "dialog", "aria-labelledby": "new-room-title", "data-testid": "new-room-dialog" }, form);
 
-  suggestPeople(name, places, () => new FormData(form).get("kind") === "direct");
+  suggestPeople(name, places, { isWanted: () => new FormData(form).get("kind") === "direct", several: true });
 
   async function onSubmit(event) {
     event.preventDefault();

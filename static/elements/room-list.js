@@ -406,7 +406,7 @@ class RoomList extends View {
   async create() {
     const { session, places } = this;
     (await loaded(import("./new-room-dialog.js")))?.askNewRoom(
-      async ({ name, kind }) => this.#choose(await (kind === "direct" ? session.directByName(name) : session.create({ name, kind }))),
+      async ({ name, kind }) => this.#choose(await (kind === "direct" ? session.directByNames(name) : session.create({ name, kind }))),
       places,
     );
   }

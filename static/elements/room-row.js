@@ -27,8 +27,9 @@ export function makeRoomRow({ key, title, room }, choose) {
 }
 
 /** The drawing that stands for a room without a person's picture. */
-export function iconOf({ archived, kind }) {
-  return archived ? ICONS.archive : (KIND_ICON[kind] ?? ICONS.hash);
+export function iconOf({ archived, kind, others }) {
+  if (archived) return ICONS.archive;
+  return others.length > 0 ? ICONS.people : (KIND_ICON[kind] ?? ICONS.hash);
 }
 
 /** Writes only what has changed: `isActive` says whether the room is the open one. */

@@ -110,7 +110,7 @@ class RoomView extends View {
     if (room) showStatus(this.#title, room.status);
     const topic = room?.topic || room?.status?.text || "";
     write(this.#topic, { textContent: topic, hidden: !topic });
-    write(this.#people, { hidden: kind !== "room" || room.kind === "direct" });
+    write(this.#people, { hidden: kind !== "room" || !this.store.hasPeople(this.room) });
     write(this.#menu, { hidden: kind !== "room" });
     const steers = kind === "room" && this.store.maySteer(this.room);
     if (kind !== this.#shown || steers !== this.#steers) this.#showAdded(kind === "room");
@@ -266,12 +266,12 @@ class RoomView extends View {
   }
 
   #menuItems() {
-    const isGroup = this.store.room(this.room)?.kind !== "direct";
+    const mayLeave = this.store.room(this.room)?.kind !== "direct";
     return [
-      isGroup && { label: t("people"), icon: ICONS.people, testid: "menu-people", run: () => void this.#onPeople() },
+      this.store.hasPeople(this.room) && { label: t("people"), icon: ICONS.people, testid: "menu-people", run: () => void this.#onPeople() },
       { label: t("search"), icon: ICONS.search, testid: "menu-search", run: () => this.dispatchEvent(new CustomEvent("search-wanted", { bubbles: true })) },
       ...preferenceItems(this, this.store.room(this.room)),
-      isGroup && { label: t("room.leave"), icon: ICONS.exit, testid: "leave-room", danger: true, run: () => void this.#onLeave() },
+      mayLeave && { label: t("room.leave"), icon: ICONS.exit, testid: "leave-room", danger: true, run: () => void this.#onLeave() },
     ];
   }
 

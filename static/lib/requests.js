@@ -70,6 +70,13 @@ export class Requests extends EventTarget {
     return this.direct((await this.#api.user(username)).id);
   }
 
+  /** The room with the users of these names, with commas or blanks between them. */
+  async directByNames(names) {
+    const each = names.split(/[\s,，、]+/u).map((name) => name.replace(/^[@＠]/u, ""));
+    const users = await Promise.all(each.filter(Boolean).map((name) => this.#api.user(name)));
+    return this.create({ kind: "direct", members: users.map(({ id }) => id) });
+  }
+
   async inviteByName(room, username) {
     await this.invite(room, (await this.#api.user(username)).id);
   }

@@ -22,8 +22,8 @@ const LATELY = 50; // messages that an answer or a marker may be older than
 /** The fields of a room that the page uses, from the server's description of it. */
 function described(said) {
   const { id, name = "", kind = "public", topic = "", joined = true, role = null, head = 0, archived = false } = said;
-  const { posting = "everyone", other = null } = said;
-  return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head, archived, posting, other };
+  const { posting = "everyone", other = null, others = [] } = said;
+  return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head, archived, posting, other, others };
 }
 
 function freshRoom() {
@@ -92,6 +92,12 @@ export class RoomsStore extends EventTarget {
   maySteer(id) {
     const room = this.rooms.get(id);
     return room?.kind !== "direct" && [room?.role, this.me?.role].some((role) => STEWARDS.has(role));
+  }
+
+  /** Whether the room has people to list: not that of two, or for notes. */
+  hasPeople(id) {
+    const room = this.rooms.get(id);
+    return room?.kind !== "direct" || room.others.length > 0;
   }
 
   /** Whether I may pin messages there. What the server says counts; this is what to offer. */

@@ -238,7 +238,7 @@ export default {
   "why.body.long": "メッセージは {most} 文字以内で入力してください。",
   "why.values.form": "入力した値を使えません。もう一度確かめてください。",
   "why.emoji.form": "リアクションには表示できる文字を使ってください。",
-  "why.members.direct": "ダイレクトメッセージは 2 人で行います。",
+  "why.members.direct": "ダイレクトメッセージは最大 {most} 人です。",
   "why.members.count": "このルームのメンバー数は上限に達しています。",
   "why.rooms.count": "このユーザーが参加できるルーム数の上限に達しています。",
   "why.rooms.invited": "このユーザーは、ほかの人から招待されたルームの数が上限に達しています。",

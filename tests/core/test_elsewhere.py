@@ -137,13 +137,17 @@ async def test_a_user_who_was_not_added_is_refused_after_a_look_at_the_store() -
 async def test_a_direct_room_that_two_nodes_make_at_once_is_one() -> None:
     async with scene() as built:
         guest = await add_user(built.first, "guest")
-        one, other = await asyncio.gather(
-            built.first.rooms.create(built.owner, RoomKind.DIRECT, None, members=[guest.id]),
-            built.second.rooms.create(guest, RoomKind.DIRECT, None, members=[built.owner.id]),
-        )
-        assert one.id == other.id
-        log = await built.second.store.read(one.id, 0, 100)
-        assert [type(event) for event in log] == [RoomChanged, MemberJoined, MemberJoined]
-        for service in (built.first, built.second):
-            room = await service.rooms.get(one.id, guest)
-            assert room.members.keys() == {built.owner.id, guest.id}
+        third = await add_user(built.first, "third")
+        for more in ([], [third.id]):
+            mine, theirs = [guest.id, *more], [*more, built.owner.id]
+            one, other = await asyncio.gather(
+                built.first.rooms.create(built.owner, RoomKind.DIRECT, None, members=mine),
+                built.second.rooms.create(guest, RoomKind.DIRECT, None, members=theirs),
+            )
+            assert one.id == other.id
+            log = await built.second.store.read(one.id, 0, 100)
+            joins = [MemberJoined] * (2 + len(more))
+            assert [type(event) for event in log] == [RoomChanged, *joins]
+            for service in (built.first, built.second):
+                room = await service.rooms.get(one.id, guest)
+                assert room.members.keys() == {built.owner.id, *mine}

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from chatserver.copies.archive.lines import FileStart, Record
+from chatserver.copies.foreign.rooms import kind_of
 from chatserver.model import (
     MemberJoined,
     MemberLeft,
@@ -12,6 +13,7 @@ from chatserver.model import (
     PinAdded,
     ReactionAdded,
     RoomChanged,
+    RoomKind,
 )
 from chatserver.service.mail.emails import SPACE as EMAILS
 from tests.movingin import discord_export, mattermost_export, slack_export
@@ -34,6 +36,12 @@ def membership(got: Converted) -> list[tuple[str, bool]]:
     """Who came (True) and left, in order."""
     moves = [each for each in got.lines if isinstance(each, MemberJoined | MemberLeft)]
     return [(each.user.name, isinstance(each, MemberJoined)) for each in moves]
+
+
+def test_a_conversation_of_too_many_for_a_direct_room_is_private() -> None:
+    kinds = [kind_of(range(people)) for people in (0, 1, 3, 10, 11)]
+    direct, private = RoomKind.DIRECT, RoomKind.PRIVATE
+    assert kinds == [private, direct, direct, direct, private]
 
 
 def test_members_are_in_the_end_those_of_the_list(tmp_path: Path) -> None:

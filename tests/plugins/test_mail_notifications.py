@@ -77,8 +77,9 @@ async def wishes(chat: Chat, person: Person, when: str) -> None:
     await change(person.user, {"page.notify.mail": when})
 
 
-async def direct(chat: Chat, by: Person, to: Person) -> Room:
-    return await chat.service.rooms.create(by.user, RoomKind.DIRECT, None, members=[to.id])
+async def direct(chat: Chat, by: Person, *to: Person) -> Room:
+    members = [each.id for each in to]
+    return await chat.service.rooms.create(by.user, RoomKind.DIRECT, None, members=members)
 
 
 async def answer(chat: Chat, by: Person, room: Room, body: str, to: MessagePosted) -> MessagePosted:
@@ -164,6 +165,20 @@ async def test_what_concerns_somebody_who_is_away_comes_in_one_mail(mails: MailS
         await clock.advance(4 * HOUR)
         assert len(mails.mails) == 1
         assert await chat._server.timers.states() and not await bodies_waiting(chat, ben)
+
+
+async def test_a_direct_room_of_several_is_not_called_that_of_the_reader_alone(
+    mails: MailServer,
+) -> None:
+    clock = FakeClock(NOW)
+    async with mailing(mails, clock) as chat:
+        ada, ben, cat = await chat.user("ada"), await reachable(chat, "ben"), await chat.user("cat")
+        await ada.post(await direct(chat, ada, ben, cat), "For you two")
+        await noted(chat, ben, 1)
+        await clock.advance(15 * MINUTE)
+        (mail,) = to(mails, "ben")
+        assert mail["Subject"] == "New messages in ada, cat on Tea House"
+        assert "== ada, cat ==" in plain(mail)
 
 
 async def test_headers_let_programs_group_silence_and_unsubscribe(mails: MailServer) -> None:

@@ -65,8 +65,9 @@ async def subscribed(
     return found
 
 
-async def direct(by: Person, to: Person, chat: Chat) -> Room:
-    return await chat.service.rooms.create(by.user, RoomKind.DIRECT, None, members=[to.id])
+async def direct(by: Person, to: Person, chat: Chat, *more: Person) -> Room:
+    members = [each.id for each in (to, *more)]
+    return await chat.service.rooms.create(by.user, RoomKind.DIRECT, None, members=members)
 
 
 async def answer(chat: Chat, by: Person, room: Room, body: str, to: MessagePosted) -> MessagePosted:
@@ -116,6 +117,19 @@ async def test_a_direct_message_a_mention_and_a_reply_are_told_to_whom_they_conc
         await until(lambda: is_settled(chat))
         assert (len(phone.got), phones[ada].tried, phones[cat].tried) == (3, 0, 0)
         assert {each["Urgency"] for each in phone.headers} == {"high"}
+
+
+async def test_everybody_in_a_direct_room_of_several_is_told_who_wrote_to_whom(
+    service: PushService, settings: Settings
+) -> None:
+    async with pushing(service, settings) as chat:
+        ada, ben, cat = [await chat.user(name) for name in ("ada", "ben", "cat")]
+        phones = [await subscribed(each, service) for each in (ben, cat)]
+        room = await direct(ada, ben, chat, cat)
+        await ada.post(room, "For you two")
+        for phone, name in zip(phones, ("ada, cat", "ada, ben"), strict=True):
+            await until(lambda: phone.bodies() == ["For you two"])  # noqa: B023
+            assert phone.got[0]["title"] == f"ada in {name}"
 
 
 async def test_nothing_is_told_of_what_was_read_blocked_muted_deleted_or_may_not_be_read(

@@ -456,10 +456,10 @@ export interface RoomRemoved {
 /** A member's role in a room, strongest first. */
 export type RoomRole = "admin" | "member" | "owner";
 
-/** A room as one user sees it. The `name` of a direct room is that of the other user, whose id is `other`. An
- * `archived` room can only be read. `posting` says who may write. Lists leave the `description` out, as it is long: it
- * is there when the room is asked for by itself, as are the `member_count`, and `may_mention_all`: whether `@room` and
- * `@here` of the user reach anybody there. */
+/** A room as one user sees it. The `name` of a direct room is that of the other user, whose id is `other`; of several,
+ * those of all `others` (ids). An `archived` room can only be read. `posting` says who may write. Lists leave the
+ * `description` out, as it is long: it is there when the room is asked for by itself, as are the `member_count`, and
+ * `may_mention_all`: whether `@room` and `@here` of the user reach anybody there. */
 export interface RoomView {
   id: string;
   name: string | null;
@@ -475,6 +475,7 @@ export interface RoomView {
   archived?: boolean;
   posting?: Posting;
   other?: string | null;
+  others?: string[];
   member_count?: number | null;
   may_mention_all?: boolean;
 }
@@ -951,7 +952,7 @@ export interface Operations {
     };
     answer: RoomView;
   };
-  /** Make a room. A direct room has one other member, or none, for notes; it is made once. */
+  /** Make a room. A direct room is one of up to ten people, oneself included; of the same ones it is made once. */
   create: {
     fields: {
       kind?: RoomKind;

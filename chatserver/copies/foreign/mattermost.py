@@ -19,7 +19,7 @@ from chatserver.copies.foreign.model import Enclosure, Moved, Person, Pin, Place
 from chatserver.copies.foreign.packs import Pack
 from chatserver.copies.foreign.people import People
 from chatserver.copies.foreign.report import Report
-from chatserver.copies.foreign.rooms import named
+from chatserver.copies.foreign.rooms import kind_of, named
 from chatserver.formatting import emoji
 from chatserver.formatting.marks import outside_code
 from chatserver.model import RoomKind, RoomRole, ServerRole
@@ -196,7 +196,7 @@ class Mattermost:
         place = Place(
             id=_direct_id(members),
             name="",
-            kind=RoomKind.DIRECT if 1 <= len(ids) <= 2 else RoomKind.PRIVATE,
+            kind=kind_of(ids),
             topic=_marked(header, people),
             members=ids,
         )

@@ -26,7 +26,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """A room. `members` is None where the export does not list them: then those who did something there are.
 
-    A direct room has one or two members; a conversation of more people is a private room.
+    A conversation of more people than a direct room can have is a private room.
     """
 
     id: str

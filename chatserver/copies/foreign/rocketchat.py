@@ -19,7 +19,7 @@ from chatserver.copies.foreign.model import Enclosure, Moved, Person, Pin, Place
 from chatserver.copies.foreign.packs import Pack
 from chatserver.copies.foreign.people import People
 from chatserver.copies.foreign.report import Report
-from chatserver.copies.foreign.rooms import named
+from chatserver.copies.foreign.rooms import kind_of, named
 from chatserver.formatting import emoji
 from chatserver.formatting.marks import outside_code, single_marks
 from chatserver.model import RoomKind, RoomRole, ServerRole
@@ -166,8 +166,7 @@ class RocketChat:
             by_name = [self._ids.get(name, "") for name in room.usernames or ()]
             ids = room.uids or list(filter(None, by_name)) or list(members)
             members = dict.fromkeys(ids, RoomRole.MEMBER)
-            if not 1 <= len(members) <= 2:
-                kind = RoomKind.PRIVATE
+            kind = kind_of(members)
         about = "\n\n".join(filter(None, [room.description, room.announcement]))
         return Place(
             id=room.id,

@@ -1,6 +1,7 @@
 """Names and texts of rooms by our rules."""
 
 import re
+from collections.abc import Sized
 
 import msgspec
 
@@ -8,13 +9,18 @@ from chatserver.copies.foreign.model import Place
 from chatserver.copies.foreign.people import People
 from chatserver.copies.foreign.report import Report
 from chatserver.errors import ChatError
-from chatserver.model import RoomKind
+from chatserver.model import DIRECT_MEMBERS, RoomKind
 from chatserver.service.texts import clean_name
 
 NAME_CHARS, TOPIC_CHARS, DESCRIPTION_CHARS = 200, 1000, 4000
 _HIDDEN = re.compile(
     "[\0-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
 )
+
+
+def kind_of(members: Sized) -> RoomKind:
+    """Of a conversation of these people: a direct room, or a private one if they are too many."""
+    return RoomKind.DIRECT if 1 <= len(members) <= DIRECT_MEMBERS else RoomKind.PRIVATE
 
 
 def named(place: Place, people: People, report: Report) -> Place:

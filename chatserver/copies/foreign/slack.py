@@ -16,7 +16,7 @@ from chatserver.copies.foreign.model import Enclosure, Moved, Person, Pin, Place
 from chatserver.copies.foreign.packs import Pack, base_of
 from chatserver.copies.foreign.people import People
 from chatserver.copies.foreign.report import Report
-from chatserver.copies.foreign.rooms import named
+from chatserver.copies.foreign.rooms import kind_of, named
 from chatserver.formatting import emoji
 from chatserver.formatting.mrkdwn import to_markdown
 from chatserver.model import RoomKind, RoomRole, ServerRole
@@ -24,7 +24,7 @@ from chatserver.model import RoomKind, RoomRole, ServerRole
 LISTS = {
     "channels.json": RoomKind.PUBLIC,
     "groups.json": RoomKind.PRIVATE,
-    "mpims.json": RoomKind.PRIVATE,
+    "mpims.json": RoomKind.DIRECT,
     "dms.json": RoomKind.DIRECT,
 }
 JOINS = frozenset({"channel_join", "group_join"})
@@ -166,7 +166,9 @@ class Slack:
             for number, found in enumerate(jsons.read_list(self._pack, self._base + name), 1):
                 room = jsons.shaped(found, _Room, self._report, "rooms", f"{name}: room {number}")
                 if room is not None:
-                    yield self._place(room, kind, people, is_named=name != "mpims.json")
+                    yield self._place(
+                        room, kind, people, folder=room.id if name == "dms.json" else room.name
+                    )
 
     def messages(self, people: People) -> Iterator[Said | Moved]:
         days: dict[str, list[str]] = {}
@@ -182,18 +184,16 @@ class Slack:
                 "files of days whose room is in no list", f"{folder}/", len(names)
             )
 
-    def _place(self, room: _Room, kind: RoomKind, people: People, *, is_named: bool) -> Place:
+    def _place(self, room: _Room, kind: RoomKind, people: People, folder: str) -> Place:
         members = dict.fromkeys(room.members or (), RoomRole.MEMBER)
         for pinned in room.pins or ():
             self._pins[room.id, pinned.id] = Pin(by=pinned.user, at=_ms(pinned.created))
-        self._folders[room.id] = room.id if kind is RoomKind.DIRECT else room.name
-        if kind is RoomKind.DIRECT and not 1 <= len(members) <= 2:
-            kind, is_named = RoomKind.PRIVATE, False
+        self._folders[room.id] = folder
         return named(
             Place(
                 id=room.id,
-                name=room.name if is_named else "",
-                kind=kind,
+                name="" if kind is RoomKind.DIRECT else room.name,
+                kind=kind_of(members) if kind is RoomKind.DIRECT else kind,
                 topic=to_markdown(room.topic.value, people.mention),
                 description=to_markdown(room.purpose.value, people.mention),
                 archived=room.is_archived,

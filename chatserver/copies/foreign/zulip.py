@@ -18,7 +18,7 @@ from chatserver.copies.foreign.model import Enclosure, Moved, Person, Place, Rea
 from chatserver.copies.foreign.packs import Pack, base_of
 from chatserver.copies.foreign.people import People
 from chatserver.copies.foreign.report import Report
-from chatserver.copies.foreign.rooms import named
+from chatserver.copies.foreign.rooms import kind_of, named
 from chatserver.formatting import emoji
 from chatserver.formatting.marks import outside_code
 from chatserver.model import RoomKind, RoomRole, ServerRole
@@ -198,7 +198,7 @@ class Zulip:
         return Place(
             id=f"people/{','.join(sorted(members))}",
             name="",
-            kind=RoomKind.DIRECT if len(members) <= 2 else RoomKind.PRIVATE,
+            kind=kind_of(members),
             members=dict.fromkeys(members, RoomRole.MEMBER),
         )
 

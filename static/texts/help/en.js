@@ -3,7 +3,7 @@ export default {
   "help.rooms": "Rooms",
   "help.rooms.list": "Your rooms stand at the side. One with something new is bold; a number says how many messages mention you, or are for you alone.",
   "help.rooms.find": "The field above them, or Ctrl+K (⌘K on a Mac), finds rooms, people, settings and what one can do. Public rooms that you are not in are found there, too.",
-  "help.rooms.make": "“+” makes a room: a public one for everybody here, or a private one for those whom you invite.",
+  "help.rooms.make": "“+” makes a room: a public one for everybody here, a private one for those whom you invite, or a direct one with up to nine others.",
   "help.rooms.menu": "The menu at a room’s name makes it a favourite, puts it under a heading of yours, mutes it or marks it as unread. Nobody else sees that.",
   "help.writing": "Writing",
   "help.writing.send": "Enter sends, Shift+Enter begins a new line. The arrow up in an empty field edits your last message.",
@@ -42,7 +42,7 @@ export default {
   "help.away.send": "What you write then is sent once the network is back: once, and in order, even if you have closed the page.",
   "help.away.install": "The browser can install the page like a program, on a phone as well.",
   "help.private": "Who sees what",
-  "help.private.rooms": "Public rooms can be read by everybody on this server except guests, private ones by their members, and a talk of two by the two.",
+  "help.private.rooms": "Public rooms can be read by everybody on this server except guests, private ones by their members, direct ones by those whom they were made with.",
   "help.private.deleted": "Nobody is shown what you have deleted, or what a text was before you edited it. Those who run the server may have older backups.",
   "help.private.devices": "“Where you are signed in”, in these settings, lists your devices, and ends what should not be there.",
 };
