@@ -360,7 +360,7 @@ class Rooms(SignedIn):
         user = await self.user()
         after, limit = self.get_query_argument("after", ""), self.number("limit", None, 1)
         archived = self.get_query_argument("archived", "") == "true"
-        self.reply(
+        self.reply_packed(
             await self.service.rooms.visible(
                 user, after, limit, self.looked_for(), archived=archived
             )

@@ -1,5 +1,6 @@
 """The base of all HTTP handlers: credentials, JSON in and out, errors, metrics, headers."""
 
+import gzip
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
@@ -18,6 +19,7 @@ from chatserver.protocol import error_body
 from chatserver.service.service import Service
 from chatserver.web.access import Access, bearer_token, cookie_token, session_cookies
 from chatserver.web.gate import Gate
+from chatserver.web.packing import GZIP, takes
 from chatserver.web.response_heads import (
     DEFAULT_HEADERS,
     JSON,
@@ -38,6 +40,8 @@ _CODES = {
     413: "request.too_large",
 }
 
+PACKED_BYTES = 2000  # of a list that is packed for browsers …
+PACKED_LEVEL = 1  # … in half a millisecond for 100 rooms, to a tenth
 LANGUAGE_CHARS = 100  # of Accept-Language
 LOOKED_FOR_CHARS = (
     100  # of a text that rooms or members are looked for by, as in `protocol.LookedFor`
@@ -293,6 +297,18 @@ class BaseHandler(RequestHandler):
         self.set_status(status)
         self._headers["Content-Type"] = JSON
         self.finish(answer)
+
+    def reply_packed(self, answer: object) -> None:
+        """Reply with something long, in fewer bytes to a browser. Nothing in it may be a secret of the server."""
+        encoded = encode(answer)
+        is_browser = bool(cookie_token(self.request))
+        packs = is_browser and takes(GZIP, self.request.headers.get("Accept-Encoding", ""))
+        if len(encoded) < PACKED_BYTES or not packs:
+            self.reply_encoded(encoded)
+            return
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_header("Content-Encoding", GZIP)
+        self.reply_encoded(gzip.compress(encoded, PACKED_LEVEL, mtime=0))
 
     def _is_usual(self) -> bool:
         """Whether the answer can have the ready-made head."""

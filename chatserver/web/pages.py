@@ -83,7 +83,8 @@ class StaticFiles(Files):
         texts = self._joined.texts_for(languages) if self._joined is not None else None
         links = [f"<{self._base}{texts}>; rel=modulepreload"] if texts else []
         if signed_in:
-            links.append("</api/v1/me>; rel=preload; as=fetch; crossorigin")
+            asked = ("/api/v1/me", "/api/v1/rooms")
+            links += [f"<{path}>; rel=preload; as=fetch; crossorigin" for path in asked]
         return ", ".join(links)
 
 

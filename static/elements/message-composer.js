@@ -17,12 +17,9 @@ import { applies } from "../lib/places.js";
 import { roomTitle } from "../lib/titles.js";
 import { frozen } from "../lib/plugins.js";
 import { Chips } from "./composer-chips.js";
-import { ComposerCommands } from "./composer-commands.js";
-import { ComposerNames } from "./composer-names.js";
 import { loaded } from "./loaded.js";
 import { attempt, placeButton, replaceButtons } from "./plugin-place.js";
 import "./send-menu.js";
-import "./suggestion-list.js";
 import { View } from "./view.js";
 
 const TALLEST_PX = 180;
@@ -40,8 +37,8 @@ class MessageComposer extends View {
   #context;
   #error;
   #unkept;
-  #commands;
-  #names;
+  #suggestions = null; // once somebody types
+  #suggesting = null; // that they are loaded
   #isRunning = false;
   #asks = false; // whether many are to be told is being asked
   #taken = null; // the refused message that is being taken back
@@ -64,8 +61,7 @@ class MessageComposer extends View {
 
   build() {
     const label = this.flow.thread ? t("thread.write") : t("message.writeIn", { name: roomTitle(this.#room) });
-    const suggestions = h("suggestion-list");
-    if (this.flow.thread) suggestions.listId = "thread-suggestions"; // that of the room is beside it
+    this.#suggestions = this.#suggesting = null;
     this.#context = h("div", { class: "composer-context", hidden: true, "data-testid": "composer-context" });
     this.#error = h("p", { class: "form-error", role: "alert" });
     this.#unkept = h("p", { class: "muted", role: "status", "data-testid": "files-unkept" });
@@ -75,7 +71,6 @@ class MessageComposer extends View {
       placeholder: t(this.flow.thread ? "thread.reply" : "message.write"),
       "aria-label": label,
       "aria-autocomplete": "list",
-      "aria-controls": suggestions.listId,
       enterkeyhint: hasTouchKeyboard() ? "enter" : "send",
       "data-testid": "composer",
       oninput: () => this.#onInput(),
@@ -92,18 +87,13 @@ class MessageComposer extends View {
     };
     this.#added = h("div", { class: "composer-added" });
     this.listen(this.places, "change", ({ detail }) => /^composer|emoji/.test(detail.place) && this.draw());
-    this.#commands = new ComposerCommands({ session: this.session, room: this.flow.room, list: suggestions });
-    this.#names = new ComposerNames({ session: this.session, store: this.store, places: this.places, room: this.flow.room, list: suggestions, field: this.#text });
-    this.listen(suggestions, "chosen", ({ detail }) => this.#take(detail.text));
-    this.listen(suggestions, "active", ({ detail }) => this.#setActive(detail.id));
-    this.listen(this.#text, "blur", () => this.#closeSuggestions());
     const chips = h("ul", { class: "composer-chips", "aria-label": t("composer.attached") });
     this.#chips = new Chips(chips, () => hasTouchKeyboard() || this.focusText());
     const about = () => ({ room: this.#room, me: this.store.me });
     const later = this.flow.thread ? null : h("send-menu", { places: this.places, about, context: () => this.#laterContext() });
     const row = h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, later, send);
     const broadcast = this.broadcast && h("label", { class: "check" }, this.broadcast, t("thread.broadcast", { name: roomTitle(this.#room) }));
-    this.append(suggestions, this.#context, chips, this.#unkept, this.#error, h("div", { "data-faults": true }, row), ...(broadcast ? [broadcast] : []));
+    this.append(this.#context, chips, this.#unkept, this.#error, h("div", { "data-faults": true }, row), ...(broadcast ? [broadcast] : []));
     this.#showDraft();
     this.listen(this.#state.attached, "change", () => this.#onAttached());
     this.listen(this.session.drafts, "change", ({ detail }) => detail.room === this.flow.key && this.#showDraft());
@@ -299,31 +289,40 @@ class MessageComposer extends View {
     const text = this.#text.value;
     const { editing } = this.#draft;
     void this.#keep(editing ? { editing: { ...editing, text } } : { text });
-    const calls = this.#isCommand(text);
-    if (!this.flow.thread && !editing && (calls || !this.#names.isOpen)) this.#commands.typed(text.trimStart());
-    if (calls) this.#names.close();
-    else this.#names.typed();
-    if (text.trim() && !calls) this.flow.typing();
+    if (this.#suggestions) this.#suggest();
+    else void this.#withSuggestions().then(() => this.#suggest());
+    if (text.trim() && !this.#isCommand()) this.flow.typing();
   }
 
-  #isCommand(text) {
-    return !this.#draft.editing && isCommand(text.trimStart());
+  #isCommand() {
+    return !this.#draft.editing && isCommand(this.#text.value.trimStart());
   }
 
-  #take(text) {
-    if (this.#names.isOpen) this.#names.take(text);
-    else insertText(this.#text, text, 0, this.#text.value.length);
+  #suggest() {
+    this.#suggestions?.typed({ calls: this.#isCommand(), isEdit: Boolean(this.#draft.editing) });
   }
 
-  #setActive(id) {
-    if (id) this.#text.setAttribute("aria-activedescendant", id);
-    else this.#text.removeAttribute("aria-activedescendant");
+  /** The suggestions, once they are loaded; null if there is no network for them. */
+  #withSuggestions() {
+    const { session, store, places, signal } = this;
+    const field = this.#text;
+    this.#suggesting ??= import("./composer-suggestions.js").then(
+      ({ ComposerSuggestions }) => {
+        if (signal.aborted) return null;
+        return (this.#suggestions = new ComposerSuggestions({ session, store, places, room: this.flow.room, inThread: Boolean(this.flow.thread), composer: this, field, signal }));
+      },
+      (error) => {
+        console.debug(error);
+        return (this.#suggesting = null);
+      },
+    );
+    return this.#suggesting;
   }
 
   #onKey(event) {
     // An input method ends its word with Enter; 229 is how Safari tells after the composition has ended.
     if (event.isComposing || event.keyCode === 229) return;
-    if (this.#commands.takesKey(event)) {
+    if (this.#suggestions?.takesKey(event)) {
       event.preventDefault();
       event.stopPropagation();
     } else if (event.key === "Enter" && !event.shiftKey && !hasTouchKeyboard()) {
@@ -408,21 +407,21 @@ class MessageComposer extends View {
     if (this.#isRunning) return;
     this.#isRunning = true;
     this.#error.textContent = "";
-    const refusal = await this.#commands.run(body);
+    const suggestions = await this.#withSuggestions();
+    const refusal = suggestions ? await suggestions.run(body) : errorText({ code: "connection.lost", message: "" });
     this.#isRunning = false;
     this.#error.textContent = refusal;
     if (refusal) return;
     if (this.#draft.text.trim() === body) {
       void this.#keep({ text: "" });
-      this.#commands.typed("");
       this.#showDraft();
+      this.#suggest();
     }
     this.dispatchEvent(new CustomEvent("sent"));
   }
 
   #closeSuggestions() {
-    this.#names.close();
-    this.#commands.close();
+    this.#suggestions?.close();
   }
 
   async #submitEdit({ id, before }, body) {

@@ -34,6 +34,11 @@ export class Api {
     }
   }
 
+  /** The first page of my rooms, `{rooms, after?}`, as the `rooms` operation answers. */
+  rooms() {
+    return this.#call("GET", "/api/v1/rooms");
+  }
+
   /** Makes an account; signs it in too, as `login` does: the answer sets the cookie. */
   async register({ username, password, name }) {
     const account = name ? { username, password, name } : { username, password };

@@ -65,16 +65,26 @@ export class Following {
     await this.#subscribe(Object.fromEntries(fresh.map(({ id }) => [id, positions[id]])));
   }
 
+  /**
+   * Shows the rooms of a page that was asked for over HTTP while the connection was made. Those of the connection come in any
+   * case; they count if they are first, or if the page has not all rooms one is in.
+   */
+  async showListed(asking) {
+    const { me } = this.#store;
+    const page = await asking;
+    const rooms = roomsOf(page);
+    if (this.#store.me === me && !this.#store.isKnown && !goesOn(page)) this.#store.applySnapshot(rooms);
+  }
+
   /** All rooms of the user, page by page; of public rooms to join only the first page. */
   async #allRooms() {
     const rooms = [];
-    let after = null;
+    /** @type {any} */
+    let page;
     do {
-      const page = await this.#connection.request("rooms", after ? { after } : {});
-      if (!Array.isArray(page.rooms) || !page.rooms.every((room) => typeof room?.id === "string")) throw new TypeError("these are no rooms");
-      rooms.push(...page.rooms);
-      after = page.after;
-    } while (after && rooms.at(-1)?.joined !== false);
+      page = await this.#connection.request("rooms", page ? { after: page.after } : {});
+      rooms.push(...roomsOf(page));
+    } while (goesOn(page));
     return rooms;
   }
 
@@ -212,4 +222,14 @@ export class Following {
     if (sys !== "gap") return;
     for (const id of rooms ?? (room ? [room] : [])) void this.#reload(id).catch(() => {});
   }
+}
+
+function roomsOf({ rooms }) {
+  if (!Array.isArray(rooms) || !rooms.every((room) => typeof room?.id === "string")) throw new TypeError("these are no rooms");
+  return rooms;
+}
+
+/** Whether rooms that one is in are on further pages. */
+function goesOn({ rooms, after }) {
+  return Boolean(after) && rooms.at(-1)?.joined !== false;
 }

@@ -160,6 +160,11 @@ export class Session extends Requests {
     this.#following.lookForRooms();
   }
 
+  /** As `Following.showListed`. */
+  showListed(asking) {
+    return this.#following.showListed(asking);
+  }
+
   refreshRooms() {
     return this.#following.refreshRooms();
   }

@@ -191,7 +191,7 @@ def test_a_message_fails_closed(trial: Trial, hook: str, how: str) -> None:
         wait_until(lambda: trial.blocked() > blocked)
         trial.named("blocks the event loop at Plugin._go_wrong")
     if how == "hang":
-        assert seconds < DEADLINE + 15  # the machine may be busy
+        assert seconds < DEADLINE + 60  # the machine may be busy
         record(
             FAULT, f"a hanging plugin, deadline {DEADLINE} s: answered after", f"{seconds:.1f} s"
         )

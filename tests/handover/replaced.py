@@ -41,8 +41,9 @@ WAITS_AT_START = """@chatserver.hookimpl
         import asyncio, os, pathlib
         folder = pathlib.Path({folder!r})
         if context.worker < 2:
-            (folder / "starting.new").write_text(str(os.getpid()))
-            (folder / "starting.new").rename(folder / "starting")
+            mine = folder / f"starting.{{os.getpid()}}"
+            mine.write_text(str(os.getpid()))
+            mine.rename(folder / "starting")
         while not (folder / "go").exists():
             await asyncio.sleep(0.05)
 """
@@ -81,8 +82,8 @@ class Replaced(ChatServer):
 
     @property
     def owner(self) -> int:
-        """The id of the process that has the data folder."""
-        return int((self.folder / "data/lock").read_text())
+        """The id of the process that has the data folder; 0 while it writes it there."""
+        return int((self.folder / "data/lock").read_text() or 0)
 
     def restart(self) -> Answer:
         """`chatserver restart`; its answer."""

@@ -64,6 +64,41 @@ test("subscribes from the heads of the snapshot", async () => {
   assert.deepEqual(connection.of("sub")[0], { op: "sub", rooms: { r: 10 }, epoch: "e1" });
 });
 
+test("rooms that came with the page are shown until the connection says what there is", async () => {
+  const listed = { rooms: [{ id: "early", name: "Early", kind: "public", head: 3 }] };
+  const fresh = () => {
+    const connection = new FakeConnection();
+    connection.answers.rooms = () => ({ rooms: [{ id: "r", name: "Room", kind: "public", head: 10 }] });
+    const store = new RoomsStore();
+    const session = new Session({ api: { me: async () => ME }, connection, store, records: new Records({}) });
+    session.start(ME);
+    return { connection, store, session, names: () => [...store.rooms.keys()] };
+  };
+  const one = fresh();
+  await one.session.showListed(Promise.resolve(listed));
+  assert.deepEqual(one.names(), ["early"]);
+  assert.equal(one.store.isKnown, true);
+  one.connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.deepEqual(one.names(), ["r"]);
+  assert.deepEqual(one.connection.of("sub")[0].rooms, { r: 10 });
+  await one.session.showListed(listed); // too late
+  assert.deepEqual(one.names(), ["r"]);
+
+  const two = fresh();
+  await two.session.showListed({ ...listed, after: "joined:early" }); // there are more
+  assert.deepEqual([two.names(), two.store.isKnown], [[], false]);
+  await two.session.showListed({ rooms: [...listed.rooms, { id: "p", joined: false }], after: "public:p" });
+  assert.deepEqual(two.names(), ["early", "p"]);
+
+  const three = fresh();
+  const asking = three.session.showListed(new Promise((resolve) => setTimeout(resolve, 1, listed)));
+  three.session.start({ id: "ben", username: "ben" });
+  await asking;
+  assert.deepEqual(three.names(), []);
+  await assert.rejects(three.session.showListed({ rooms: [{ id: 1 }] }), TypeError);
+});
+
 test("what is forwarded to a room leaves its draft as it is", async () => {
   const { connection, session, log } = await opened();
   connection.answers.send = () => ({ id: `r-${++log.head}`, seq: log.head });

@@ -184,6 +184,8 @@ def test_bars_stand_there_until_the_rooms_are_known(person: PersonFactory, serve
         page.expose_function("goOn", lambda: upstream.send(held[0]))
 
     page.route_web_socket("**/ws", hold)
+    aya.expected += ["ERR_FAILED"]
+    page.route("**/api/v1/rooms", lambda route: route.abort())  # which would have them shown before
     page.reload()
     aya.connected()
     expect(page.get_by_test_id("rooms-loading")).to_be_visible()

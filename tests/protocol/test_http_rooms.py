@@ -338,3 +338,24 @@ async def test_a_user_at_the_limit_of_rooms_finds_a_direct_room_again(start: Sta
     direct = {"kind": "direct", "members": [ben.id]}
     rooms = {(await anna.http("POST", "/api/v1/rooms", direct)).json()["id"] for _ in range(2)}
     assert len(rooms) == 1
+
+
+async def test_a_browser_gets_a_long_list_in_fewer_bytes(server: Running) -> None:
+    anna = await server.person("anna")
+    browser = {"Cookie": f"chat_session={anna.token}"}
+
+    async def listed(**headers: str) -> httpx.Response:
+        return await server.http("GET", "/api/v1/rooms", headers=headers)
+
+    assert "content-encoding" not in (await listed(**browser)).headers  # short
+    for number in range(40):
+        await room_of(anna, name=f"Room {number}", kind="private")
+    packed = await listed(**browser)
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers["vary"]
+    plain = await listed(Authorization=f"Bearer {anna.token}")
+    assert "content-encoding" not in plain.headers
+    assert packed.json() == plain.json() and len(packed.json()["rooms"]) >= 40
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 5
+    refused = await listed(**browser, **{"Accept-Encoding": "gzip;q=0, br"})
+    assert "content-encoding" not in refused.headers and refused.json() == plain.json()

@@ -116,7 +116,10 @@ async def test_the_page_says_what_its_script_will_ask_for(start: Start) -> None:
         )
     cookie = {"Cookie": "chat_session=x", "Accept-Language": "en"}
     known = await server.http("GET", "/", headers=cookie)
-    assert known.headers["link"].endswith(", </api/v1/me>; rel=preload; as=fetch; crossorigin")
+    assert known.headers["link"].endswith(
+        ", </api/v1/me>; rel=preload; as=fetch; crossorigin"
+        ", </api/v1/rooms>; rel=preload; as=fetch; crossorigin"
+    )
 
 
 def test_any_change_changes_the_address(folder: Path) -> None:
