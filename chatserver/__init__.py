@@ -54,6 +54,9 @@ from chatserver.hooks.actions import (
     DetailsChange,
     EmojiAdd,
     EmojiRemove,
+    GroupChange,
+    GroupCreate,
+    GroupRemove,
     Interact,
     InviteCreate,
     InviteRemove,
@@ -245,6 +248,7 @@ from chatserver.service.login.logins import Progress as LoginProgress
 from chatserver.service.login.sessions import OwnSession
 from chatserver.service.mail.emails import OwnEmail
 from chatserver.service.mail.texts import language_of as mail_language
+from chatserver.service.names import clean_username
 from chatserver.service.notifying.concern import mentioned_in
 from chatserver.service.notifying.notifying import Noted
 from chatserver.service.notifying.wishes import time_zone
@@ -337,6 +341,9 @@ __all__ = [
     "GraphQLPart",
     "GraphQLSource",
     "Group",
+    "GroupChange",
+    "GroupCreate",
+    "GroupRemove",
     "GuardedResolver",
     "HealthCheck",
     "Histogram",
@@ -533,6 +540,7 @@ __all__ = [
     "body_links",
     "body_plain",
     "clean_line",
+    "clean_username",
     "cleared",
     "comparable_name",
     "cursor_of",

@@ -43,7 +43,7 @@ KINDS = {
     "Parts of the server": ("provide_",),
     "Additions": ("register_",),
     "Changes, checks and filters": ("change_", "check_", "filter_"),
-    "What plugins know": ("threads_",),
+    "What plugins know": ("find_", "threads_"),
     "What has happened": ("on_",),
     "Start and stop": ("startup", "shutdown"),
 }

@@ -20,6 +20,7 @@ FIELDS = (
     "take",
     "mount",
     "list",
+    "find",
     "pictures",
     "picture",
     "filter",

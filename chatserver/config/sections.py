@@ -604,6 +604,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "reports",
             "announcements",
             "emoji",
+            "groups",
             "pictures",
             "profiles",
             "directory",

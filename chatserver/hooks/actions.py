@@ -21,7 +21,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 class Register(Action, frozen=True, kw_only=True):
     """Somebody makes an account; there is no user yet, unless a member of the staff makes it for them.
 
-    `name` is the shown name, None if it was not given.
+    `name` is the shown name, None if it was not given. With another `method` of signing in than a password, `username`
+    is only where the search for a free name begins.
     """
 
     changeable = ("name",)
@@ -29,6 +30,7 @@ class Register(Action, frozen=True, kw_only=True):
     username: str
     name: str | None
     address: str
+    method: str = "password"
 
 
 class SignIn(Action, frozen=True, kw_only=True):
@@ -378,6 +380,33 @@ class EmojiAdd(Action, frozen=True, kw_only=True):
 
 class EmojiRemove(Action, frozen=True, kw_only=True):
     """The user removes one of the server's own emoji."""
+
+    name: str
+
+
+class GroupCreate(Action, frozen=True, kw_only=True):
+    """The user makes a group whose members (ids) are mentioned by its name."""
+
+    changeable = ("title",)
+
+    name: str
+    title: str
+    members: tuple[str, ...]
+
+
+class GroupChange(Action, frozen=True, kw_only=True):
+    """The user gives a group another title (None leaves it as it is), adds users (ids) and removes others, or leaves it."""
+
+    changeable = ("title",)
+
+    name: str
+    title: str | None
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+class GroupRemove(Action, frozen=True, kw_only=True):
+    """The user removes a group."""
 
     name: str
 

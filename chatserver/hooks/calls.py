@@ -396,6 +396,18 @@ class HookCalls:
             found |= await run or {}
         return found
 
+    async def find_groups(
+        self, user: User, room: str, names: Sequence[str]
+    ) -> dict[str, Collection[str]]:
+        """The members (ids) of groups by those of the names that plugins know. One that fails knows none."""
+        found: dict[str, Collection[str]] = {}
+        given = {"user": user, "room": room, "names": names}
+        for call in self.active.calls["find_groups"]:
+            run = self.guard.run("find_groups", call, given, user=user.id, is_answer=_are_groups)
+            with suppress(PluginFailed):
+                found = {**(await run or {}), **found}
+        return found
+
     async def on_concerned(self, concerned: Concerned) -> None:
         """Tell those who lead to users elsewhere, and wait for them. One that fails keeps nobody from telling."""
         await self._tell_all("on_concerned", {"concerned": concerned}, concerned.event.author.id)
@@ -497,6 +509,12 @@ def _are_positions(answer: object) -> bool:
     if answer is None:
         return True
     return isinstance(answer, Mapping) and all(type(seq) is int for seq in answer.values())
+
+
+def _are_groups(answer: object) -> bool:
+    if answer is None:
+        return True
+    return isinstance(answer, Mapping) and all(map(are_ids, answer.values()))
 
 
 def _are_suggestions(answer: object) -> bool:

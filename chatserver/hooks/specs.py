@@ -380,6 +380,19 @@ class Hooks:
         """
 
     @hookspec
+    async def find_groups(
+        self, user: User, room: str, names: Sequence[str]
+    ) -> Mapping[str, Collection[str]] | None:
+        """Find groups of users by the names behind `@` in a message, so that it mentions their members.
+
+        Runs for each new and each edited message with names that no user has, after all checks. `names` are folded, at
+        most 50, and `room` is the room's id. Return the ids of the members by the name of each group that the plugin
+        knows, or None. Of those, the message mentions at most 200 who are in the room and do not block its author. An
+        error is logged and counted, and groups of the plugin mention nobody; the message stands. All plugins are asked,
+        in the order as listed; of two groups of one name the first counts.
+        """
+
+    @hookspec
     async def on_event(self, event: AnyEvent) -> None:
         """Observe an event of a room.
 

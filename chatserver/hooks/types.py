@@ -154,6 +154,11 @@ Deed: TypeAlias = Literal[
     "profile",
     "token_made",
     "token_revoked",
+    "group_made",
+    "group_changed",
+    "group_removed",
+    "group_joined",
+    "group_left",
     "deleted",
 ]
 
@@ -175,7 +180,7 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
 
     `role` is its new role if the change gave one, `was` the earlier role. `method` is the sign-in method or second
     step that was linked, added, renamed or removed, and `item` the id of what was, such as one of several passkeys, or
-    of a bot's tokens.
+    of a bot's tokens; or the name of a group, of which `user` is a member, or who made, changed or removed it.
     """
 
     what: Deed

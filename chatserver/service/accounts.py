@@ -134,13 +134,15 @@ class Accounts(OwnAccount):
         self.tell("registered", user, by, role=user.role)
         return user
 
-    async def admit_newcomer(self, username: str, name: str | None, address: str) -> str | None:
+    async def admit_newcomer(
+        self, username: str, name: str | None, address: str, method: str = PASSWORD
+    ) -> str | None:
         """Count somebody who is to get an account, and ask plugins; returns the shown name as they want it.
 
         Raises `ChatError` limit.rate, action.refused.
         """
         self._registrations.take(address)
-        action = Register(username=username, name=name, address=address)
+        action = Register(username=username, name=name, address=address, method=method)
         return (await self._hooks.allow(action, None, address, clean=cleaned)).name
 
     async def add(

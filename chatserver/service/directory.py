@@ -52,11 +52,11 @@ class Directory:
         found = await self._store.get(NAMES, folded_name(username))
         return None if found is None else await self.get(found.decode())
 
-    async def ids_of(self, names: Iterable[str]) -> list[str]:
-        """The ids of the folded user names that exist."""
+    async def ids_of(self, names: Iterable[str]) -> dict[str, str]:
+        """The ids of the folded user names that exist, by name, in the order of `names`."""
         wanted = list(names)
         found = await self._store.get_many(NAMES, wanted)
-        return [found[name].decode() for name in wanted if name in found]
+        return {name: found[name].decode() for name in wanted if name in found}
 
     async def list(self, after: str = "", limit: int = 1000) -> list[User]:
         """Users by ascending id."""

@@ -176,7 +176,7 @@ class Service:
             self.blocks,
             Pins(store, limits, clock),
             Threads(store, self.history, limits),
-            Mentions(self.accounts, self.blocks, online, limits),
+            Mentions(self.accounts, self.blocks, hooks, online, limits),
         )
         self.plugin_events = PluginEvents(self.log)
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)

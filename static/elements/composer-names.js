@@ -1,4 +1,4 @@
-/** Suggestions for a name that is being typed in a message: `@` members of the room, `#` rooms, `:` emoji. */
+/** Suggestions for a name that is being typed in a message: `@` members of the room and what plugins know, `#` rooms, `:` emoji. */
 
 import { insertText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
@@ -7,6 +7,8 @@ import { plain, roomTitle } from "../lib/titles.js";
 
 const ASK_AFTER_MS = 150; // without a key
 const MOST = 8;
+const OF_PLUGINS = 3; // of them, where there are many members
+const NAMES_MS = 200; // for plugins, before members are shown alone
 // That ends at the cursor. Of an emoji two letters: `:D` is none.
 const NAME = /(?:^|[\s(（「])([@#]|:(?=[a-z0-9][a-z0-9_-]))([\p{L}\p{M}\p{N}_.-]{0,32})$/u;
 
@@ -76,24 +78,46 @@ export class ComposerNames {
   }
 
   async #ask(begun) {
-    const options = await (begun.sign === ":" ? this.#emoji(begun.typed) : this.#members(begun.typed)).catch(() => []);
+    const { sign, typed } = begun;
+    if (sign === ":") this.#offer(begun, await this.#emoji(typed).catch(() => []));
+    else await this.#askForPeople(begun);
+  }
+
+  /** Names that plugins bring late are shown when they come: members do not wait for them. */
+  async #askForPeople(begun) {
+    const { typed } = begun;
+    const coming = this.#named(typed).catch(() => []);
+    const { items } = await this.#session.findMembers(this.#room, typed).catch(() => ({ items: [] }));
+    const names = await Promise.race([coming, new Promise((resolve) => setTimeout(resolve, NAMES_MS))]);
+    this.#offer(begun, this.#people(typed, items, names ?? []));
+    if (!names) this.#offer(begun, this.#people(typed, items, await coming));
+  }
+
+  /** Shows options, unless the name was sent, or changed, meanwhile. */
+  #offer(begun, options) {
     const now = document.activeElement === this.#field && this.#atCursor();
-    if (begun !== this.#begun || now?.typed !== begun.typed) return; // it was sent, or changed, meanwhile
-    this.#show(begun, options);
+    if (begun === this.#begun && now?.typed === begun.typed) this.#show(begun, options);
   }
 
   async #emoji(typed) {
     return (await import("./emoji-choice.js")).suggestedEmoji(this.#places, typed, this.#field);
   }
 
-  async #members(typed) {
-    const { items } = await this.#session.findMembers(this.#room, typed);
+  async #named(typed) {
+    if (this.#places.in("composer.names/v1").length === 0) return [];
+    return (await import("./plugin-names.js")).suggestedNames(this.#places, this.#room, typed, this.#field);
+  }
+
+  #people(typed, items, names) {
     const room = this.#store.room(this.#room);
     const mayAll = room && rightsIn(this.#store.me, room).has("mention_all");
     const wide = mayAll ? WIDE_NAMES.filter(({ text }) => text.startsWith(plain(`@${typed}`))) : [];
-    const others = items.filter(({ id, username }) => username && id !== this.#store.me?.id);
+    const members = items.filter(({ id, username }) => username && id !== this.#store.me?.id);
+    const left = MOST - wide.length;
+    const named = names.slice(0, Math.max(OF_PLUGINS, left - members.length));
     return [
-      ...others.slice(0, MOST - wide.length).map(({ name, username }) => ({ text: `@${username}`, label: `@${username}`, about: name })),
+      ...members.slice(0, left - named.length).map(({ name, username }) => ({ text: `@${username}`, label: `@${username}`, about: name })),
+      ...named,
       ...wide.map(({ text, about }) => ({ text, label: text, about: about() })),
     ];
   }

@@ -16,6 +16,8 @@ const FIELDS = {
   "composer.emoji/v1": { id: "string", list: "function" },
   // {room, files, attach}: nowhere: it gets what is pasted into the text or dropped on the room
   "composer.files/v1": { id: "string", take: "function" },
+  // {room, text}: suggested with the members of the room while a name is typed behind `@`; resolves with `[{name, about}, …]`
+  "composer.names/v1": { id: "string", find: "function" },
   // {room, text, reply_to, data, sent}: in a menu at the send button
   "composer.send/v1": { id: "string", label: "function", run: "function" },
   // {message}: with the other actions of a message

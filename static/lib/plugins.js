@@ -223,6 +223,11 @@ export class Plugins {
       errorText: (error) => errorText(error),
       /** Resolves with `{program, system}` of a `User-Agent`, as people know them; either may be "". */
       describeAgent: async (agent) => (await import("./user-agent.js")).describeAgent(agent),
+      /** Resolves with people whom a plugin finds by a text (`people.find/v1`), `[{id, username, name}, …]`; with nobody if none does. */
+      findPeople: async (text) => {
+        const [item] = this.#places.in("people.find/v1");
+        return item ? frozen((await item.find({ text, after: "" })).people) : [];
+      },
       /** The signed-in user. */
       me: () => frozen(store.me),
       /** `id`, `name`, `kind`, `topic`, `role` and `joined` of a room; null if the reader has none of this id. */

@@ -94,6 +94,10 @@ async def _read_threads(chat: Chat, person: Person, room: Room) -> None:
     await chat.service.hooks.threads_read(person.user, [f"{room.id}-1"])
 
 
+async def _mention(chat: Chat, person: Person, room: Room) -> None:
+    await person.post(room, "hello @somebody")
+
+
 async def _concern(chat: Chat, person: Person, room: Room) -> None:
     event = posted(room.id, 1, author=person.id)
     await chat.service.hooks.on_concerned(Concerned(event, {person.id: Why.THREAD}))
@@ -121,6 +125,7 @@ PROVOKED: dict[str, Act] = {
     "on_switch": _switch,
     "on_decision": _decide,
     "threads_read": _read_threads,
+    "find_groups": _mention,
     "on_concerned": _concern,
     "on_reminder": _remind,
 }
@@ -140,6 +145,8 @@ def outcome(hook: str, how: str) -> tuple[str | None, str | None]:
         return None, FAULTS[how] if how in ("raise", "exit", "hang") else None
     if how == "slow":
         return None, None
+    if hook == "find_groups":  # the message mentions nobody then
+        return None, FAULTS[how]
     if how == "huge" and hook in HUGE:
         return HUGE[hook], None
     return "plugin.failed", FAULTS[how]

@@ -25,7 +25,7 @@ PLUGINS = (
         "reminders",
         "reports",
     ),
-    *("announcements", "emoji"),
+    *("announcements", "emoji", "groups"),
     *(
         "pictures",
         "profiles",
@@ -169,6 +169,14 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("POST", "/api/v1/emoji", emoji)
     await caller.call("DELETE", f"/api/v1/emoji/{_quoted(rng)}")
     await caller.call("GET", f"/api/v1/emoji/{_quoted(rng)}/{_quoted(rng)}")
+    group = {"name": rng.choice(("team", values.word(rng))), "title": text, "members": [message]}
+    await caller.call("POST", "/api/v1/groups", group)
+    named = f"/api/v1/groups/{rng.choice(('team', _quoted(rng)))}"
+    await caller.call("GET", named)
+    changes = {"title": text, "add": [values.word(rng)], "remove": rng.choice(([message], text))}
+    await caller.call("PATCH", named, changes)
+    await caller.call("POST", f"{named}/leave")
+    await caller.call("DELETE", f"/api/v1/groups/{_quoted(rng)}")
     await caller.call("GET", f"/api/v1/pictures?users={_quoted(rng)}")
     asked = {"room": target.room, "question": text, "options": [text, values.word(rng)]}
     await caller.call("POST", "/api/v1/polls", {**asked, "ends_at": values.word(rng)})

@@ -68,6 +68,8 @@ FIELDS = {
     "PUT /api/v1/announcement": "Mutation.announce",
     "DELETE /api/v1/announcement": "Mutation.clearAnnouncement",
     "emoji.list": "Query.emoji",
+    "groups.list": "Query.userGroups",
+    "groups.get": "Query.userGroup",
     "reports.list": "Query.reports",
     "reports.count": "Query.openReports",
     "reports.own": "Query.ownReports",

@@ -167,6 +167,10 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [field("label", "/api/v1/bots/06h1/tokens")],
         [field("scopes", "/api/v1/bots/06h1/tokens"), field("label", "/api/v1/bots")],
     ),
+    "9590284": (
+        [field("title", "/api/v1/groups"), field("title", "/api/v1/groups/design", "PATCH")],
+        [field("name", "/api/v1/groups"), field("title", "/api/v1/groups/design/leave")],
+    ),
     "9590290": (
         [field("picture", "/api/v1/emoji")],
         [field("name", "/api/v1/emoji"), field("picture", "/api/v1/reports")],

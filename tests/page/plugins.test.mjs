@@ -38,6 +38,16 @@ test("each part is loaded by itself: a broken one is named and leaves nothing be
   assert.deepEqual(named, ["plugin gone:", "plugin half:", "plugin late:", "plugin none:"]);
 });
 
+test("a plugin finds people as the page does, and nobody while nothing finds them", async () => {
+  const page = plugins.interfaceOf("polls");
+  assert.deepEqual(await page.findPeople("zo"), []);
+  const wanted = [];
+  places.put("directory", "people.find/v1", { id: "people", find: async (given) => (wanted.push(given), { people: [{ id: "z", username: "zoe", name: "Zoë" }], after: "more" }) });
+  const found = await page.findPeople("zo");
+  assert.deepEqual([found, wanted], [[{ id: "z", username: "zoe", name: "Zoë" }], [{ text: "zo", after: "" }]]);
+  assert.ok(Object.isFrozen(found));
+});
+
 test("a plugin calls its own operations alone, and any address", async () => {
   const page = plugins.interfaceOf("polls");
   await page.call("vote", { choice: 1 });

@@ -55,6 +55,11 @@ def completed(page: Page) -> Locator:
     return page.locator("message-composer")
 
 
+def named(page: Page) -> Locator:
+    page.get_by_test_id("composer").press_sequentially("@fa")
+    return page.locator("message-composer")
+
+
 def sent_later(page: Page) -> Locator:
     page.get_by_test_id("composer").fill("later")
     page.get_by_test_id("send-menu").click()
@@ -139,6 +144,7 @@ USES: dict[str, Callable[[Page], Locator]] = {
     "admin.user/v1": of_an_account,
     "composer.buttons/v1": in_composer("composer-buttons-v1"),
     "composer.emoji/v1": completed,
+    "composer.names/v1": named,
     "composer.files/v1": dropped,
     "composer.send/v1": sent_later,
     "message.actions/v1": at_a_message,

@@ -32,6 +32,7 @@ PLUGINS = [
         "reports",
         "announcements",
         "emoji",
+        "groups",
         "saved",
         "reminders",
         "totp",
@@ -60,6 +61,7 @@ LOADED_LATER = (
     "reports.queue",
     "announcements.board",
     "emoji.list",
+    "groups.list",
     "bots.list",
 )
 LONG = "An address https://example.org/with/a/very/long/path/that-has-to-break-somewhere-or-else and a text. "
@@ -104,6 +106,7 @@ def populate(browser: Browser, server: Server) -> None:
     ben.join_room("Garden")
     olga.open_room("Garden")
     add_emoji(olga)
+    make_group(olga, "olga", "ben")
     olga.say(FORMATTED)
     olga.say("The tomatoes are ripe.")
     olga.say(LONG * 3)
@@ -195,6 +198,18 @@ def add_emoji(person: Person) -> None:
     url = person.page.url.partition("/#")[0]
     added = person.context.request.post(f"{url}/api/v1/emoji", data=given)
     assert added.status == 201, added.text()
+
+
+def make_group(person: Person, *members: str) -> None:
+    url = person.page.url.partition("/#")[0]
+    found = [person.context.request.get(f"{url}/api/v1/users/{name}") for name in members]
+    given = {
+        "name": "gardeners",
+        "title": LONG[:100].strip(),
+        "members": [each.json()["id"] for each in found],
+    }
+    made = person.context.request.post(f"{url}/api/v1/groups", data=given)
+    assert made.status == 201, made.text()
 
 
 def report(person: Person, text: str) -> None:
@@ -501,6 +516,10 @@ class Tour:
                 page.get_by_test_id("picture-file").set_input_files(given)  # type: ignore[arg-type]
                 expect(page.get_by_test_id("picture-canvas")).to_be_visible()
             yield f"settings-{href.partition('=')[2]}"
+            if href.endswith("=groups.list"):
+                page.locator(".groups-list summary").click()
+                expect(page.locator(".groups-members li")).to_have_count(2)
+                yield "settings-groups.list-open"
             if href.endswith("=plugins"):
                 row = page.get_by_test_id("plugin-wordfilter")
                 row.get_by_test_id("plugin-settings").locator("summary").click()

@@ -18,6 +18,9 @@ from chatserver import (
     DetailsChange,
     EmojiAdd,
     EmojiRemove,
+    GroupChange,
+    GroupCreate,
+    GroupRemove,
     Interact,
     InviteCreate,
     InviteRemove,
@@ -65,6 +68,8 @@ from chatserver import (
 from chatserver.hooks.login import Identity
 from chatserver_plugins.bots.book import Bot
 from chatserver_plugins.emoji.book import PREFIX, Entry
+from chatserver_plugins.groups.book import PREFIX as GROUPS
+from chatserver_plugins.groups.book import Group
 from chatserver_plugins.polls.poll import Poll
 from tests.plugins.samples import png
 from tests.protocol.running import PASSWORD, Person, Running
@@ -389,6 +394,39 @@ CASES = {
         needs="staff",
         via="emoji",
     ),
+    "make a group": Case(
+        GroupCreate,
+        op=lambda s: ("groups.make", {"name": "new", "title": "New", "members": [s.member.id]}),
+        http=lambda s: ("POST", "/api/v1/groups", {"name": "new", "members": [s.member.id]}),
+        mutation=lambda s: ("makeUserGroup", {"name": "new", "memberIds": [s.member.id]}),
+        needs="staff",
+        via="groups",
+    ),
+    "change a group": Case(
+        GroupChange,
+        op=lambda s: ("groups.change", {"name": group_of(s.actor), "add": [s.member.id]}),
+        http=lambda s: ("PATCH", f"/api/v1/groups/{group_of(s.actor)}", {"title": "Other"}),
+        mutation=lambda s: (
+            "changeUserGroup", {"name": group_of(s.actor), "removeIds": [s.actor.id]},
+        ),
+        needs="staff",
+        via="groups",
+    ),
+    "leave a group": Case(
+        GroupChange,
+        op=lambda s: ("groups.leave", {"name": group_of(s.actor)}),
+        http=lambda s: ("POST", f"/api/v1/groups/{group_of(s.actor)}/leave", None),
+        mutation=lambda s: ("leaveUserGroup", {"name": group_of(s.actor)}),
+        via="groups",
+    ),
+    "remove a group": Case(
+        GroupRemove,
+        op=lambda s: ("groups.remove", {"name": group_of(s.actor)}),
+        http=lambda s: ("DELETE", f"/api/v1/groups/{group_of(s.actor)}", None),
+        mutation=lambda s: ("removeUserGroup", {"name": group_of(s.actor)}),
+        needs="staff",
+        via="groups",
+    ),
     "report a message": Case(
         MessageReport,
         op=lambda s: (
@@ -667,6 +705,7 @@ SETTINGS = {
         "reports",
         "announcements",
         "emoji",
+        "groups",
         "pictures",
         "profiles",
         "directory",
@@ -754,6 +793,12 @@ async def built(judged: Running, actor: Actor) -> Scene:
             "plugin/emoji", f"{PREFIX}there", msgspec.json.encode(THERE)
         )
     )
+    group = Group(title="", members=(acting.id,), by="", at=THERE.at)
+    await judged.run(
+        lambda server: server.service.store.put(
+            "plugin/groups", f"{GROUPS}{group_of(acting)}", msgspec.json.encode(group)
+        )
+    )
     # The member stands for a bot of the actor's: nothing is done to either, as everything is refused.
     bots = Bot(id=member.id, owner=acting.id)
     await judged.run(
@@ -768,6 +813,11 @@ async def built(judged: Running, actor: Actor) -> Scene:
         upload = await acting.http("POST", "/api/v1/uploads", headers=headers)
         scene = scene._replace(upload=upload.headers["Location"])
     return scene
+
+
+def group_of(actor: Person) -> str:
+    """The name of a group in which the actor is."""
+    return f"of-{actor.id}"
 
 
 def document(mutation: str, fields: dict[str, Any]) -> str:

@@ -73,6 +73,7 @@ def route_of(case: Case) -> tuple[str, str] | None:
     for known in ("/invites", "/me/passkeys"):
         path = path.replace(f"{known}/0123456789abcdef", f"{known}/{{id}}")
     path = path.replace("/emoji/there", "/emoji/{name}")
+    path = path.replace("/groups/of-{member}", "/groups/{name}")
     path = path.replace("/api/v1/bots/{member}", "/api/v1/bots/{bot}")
     for part in ("picture", "profile"):
         path = path.replace(f"/users/{{member}}/{part}", f"/users/{{user}}/{part}")

@@ -53,7 +53,7 @@ async def test_here_mentions_those_who_are_online(
         async with cid.connect() as third:
             await third.ok("rooms", limit=1)
             assert await mentioned(anna, room, 3, "@here") == [ben.id, cid.id]
-            monkeypatch.setattr(mentions, "HERE_MOST", 1)
+            monkeypatch.setattr(mentions, "MANY_MOST", 1)
             assert await mentioned(anna, room, 4, "@here") == [ben.id]
 
 

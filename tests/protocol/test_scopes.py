@@ -85,6 +85,8 @@ PEOPLES_FIELDS = {
 OF_PLUGINS = {
     "announcements.current": Scope.READ,
     "emoji.list": Scope.READ,
+    "groups.get": Scope.READ,
+    "groups.list": Scope.READ,
     "pictures.of": Scope.READ,
     "polls.create": Scope.WRITE,
     "polls.end": Scope.WRITE,
@@ -97,6 +99,8 @@ OF_PLUGINS = {
 ROUTES_OF_PLUGINS = {
     "/api/v1/announcement": {"get": Scope.READ},
     "/api/v1/emoji": {"get": Scope.READ},
+    "/api/v1/groups": {"get": Scope.READ},
+    "/api/v1/groups/{name}": {"get": Scope.READ},
     "/api/v1/files/{blob}": {"get": Scope.READ},
     "/api/v1/me/picture": {"put": Scope.WRITE, "delete": Scope.WRITE},
     "/api/v1/pictures": {"get": Scope.READ},
@@ -119,6 +123,8 @@ FIELDS_OF_PLUGINS = {
     "Query.announcement": Scope.READ,
     "Query.directory": Scope.READ,
     "Query.emoji": Scope.READ,
+    "Query.userGroup": Scope.READ,
+    "Query.userGroups": Scope.READ,
     "Query.poll": Scope.READ,
     "Query.pollVotes": Scope.READ,
     "Mutation.createPoll": Scope.WRITE,
@@ -279,6 +285,7 @@ async def test_operations_of_plugins_are_refused_without_their_scope() -> None:
     async with serving() as bots:
         for op, fields in {
             "emoji.list": {},
+            "groups.list": {},
             "announcements.current": {},
             "pictures.of": {"users": []},
             "saved.ids": {},

@@ -216,7 +216,12 @@ class Logins:
         if holder is None:
             if not (self._make_accounts and self._method(pending).makes_accounts):
                 raise ChatError("auth.closed")
-            name = await self._accounts.admit_newcomer(suggestion, name, client.address) or name
+            name = (
+                await self._accounts.admit_newcomer(
+                    suggestion, name, client.address, pending.method
+                )
+                or name
+            )
             holder = await self._accounts.identities.claim(identity, new_id())
         else:
             await self._accounts.identities.enter(identity, holder)

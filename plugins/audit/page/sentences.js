@@ -16,6 +16,7 @@ export function sentence(page, entry, users) {
     plugin: entry.plugin ?? "",
     settings: (entry.settings ?? []).join(", "),
     method: entry.method ?? "password",
+    item: entry.item ?? "",
     times: entry.times ?? 1,
     done: entry.kind === "decision" ? (entry.what ?? ["none"]).map((step) => page.t(`done.${step}`)).join(", ") : "",
     what: entry.kind === "look" ? page.t(`look.${entry.what}`, { room, of: entry.of ? name(entry.of) : "" }) : "",
@@ -29,6 +30,7 @@ function keyOf(entry) {
   const { kind, outcome, user, author, by } = entry;
   if (kind === "login") return `login.${outcome}`;
   if ((kind === "member.joined" || kind === "member.left") && user === author) return `${kind}.self`;
+  if (kind === "account.group_left" && user === by) return `${kind}.self`;
   if (kind === "account.signed_out" && by && by !== user) return `${kind}.by`;
   return kind;
 }

@@ -207,6 +207,14 @@ async def call_every_address(
     await ask("POST", "/api/v1/emoji", json={"name": "party", "picture": PICTURE}, headers=owner)
     await ask("GET", "/api/v1/emoji", headers=owner)
     await ask("DELETE", "/api/v1/emoji/party", headers=owner)
+    group = {"name": "design", "title": "'; DROP TABLE users -- <b>", "members": [other]}
+    await ask("POST", "/api/v1/groups", json=group, headers=owner)
+    await ask("GET", "/api/v1/groups", headers=owner)
+    changed = {"title": "<b>SELECT</b> * FROM teams", "add": [other], "remove": [other]}
+    await ask("PATCH", "/api/v1/groups/design", json=changed, headers=owner)
+    await ask("GET", "/api/v1/groups/design", headers=owner)
+    await ask("POST", "/api/v1/groups/design/leave", headers=owner)
+    await ask("DELETE", "/api/v1/groups/design", headers=owner)
     announced = {"text": "'; DROP TABLE users -- <b>", "until": "2040-01-01T12:00:00Z"}
     await ask("PUT", "/api/v1/announcement", json=announced, headers=owner)
     await ask("GET", "/api/v1/announcement", headers=owner)

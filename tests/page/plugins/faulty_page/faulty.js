@@ -1,5 +1,5 @@
 const ICON = "M1 1h2";
-const FUNCTIONS = { button: "run", part: "mount", files: "take", list: "list", filter: "filter", picture: "picture" };
+const FUNCTIONS = { button: "run", part: "mount", files: "take", list: "list", filter: "filter", picture: "picture", names: "find" };
 const KINDS = {
   "account.parts/v1": "part",
   "admin.page/v1": "part",
@@ -8,6 +8,7 @@ const KINDS = {
   "composer.buttons/v1": "button",
   "composer.emoji/v1": "list",
   "composer.files/v1": "files",
+  "composer.names/v1": "names",
   "composer.send/v1": "button",
   "message.actions/v1": "button",
   "message.data/v1": "part",
