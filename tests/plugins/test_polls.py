@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 from unittest import mock
 
@@ -22,10 +22,10 @@ from chatserver.hooks.records import Space, space_of
 from chatserver.testing.clock import FakeClock
 from chatserver.testing.commands import CommandContract
 from chatserver.testing.running import Answer, Chat, Person, running
-from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.polls.book import Book
 from chatserver_plugins.polls.desk import BURST
 from chatserver_plugins.polls.tallies import Tallies
+from tests.plugins.nodes import two_nodes
 from tests.plugins.test_bots import acting, made
 from tests.waiting import until
 
@@ -533,20 +533,10 @@ async def has_one_vote(scene: Scene, poll: Any) -> bool:
 # -- several nodes -----------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def two_nodes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Chat, Chat]]:
-    """Two servers on one store."""
-    store = MemoryStore()
-    monkeypatch.setattr("chatserver_plugins.memory.MemoryStore", lambda: store)
-    async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(running("polls"))
-        yield first, await stack.enter_async_context(running("polls"))
-
-
 async def test_votes_on_two_nodes_at_once_are_all_counted_on_both(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with two_nodes(monkeypatch) as nodes:
+    async with two_nodes(monkeypatch, "polls") as nodes:
         people = [await nodes[0].user(f"person{number}") for number in range(6)]
         room = await people[0].create_room("Lounge", members=people[1:])
         asked = {"room": room.id, "question": "?", "options": OPTIONS}

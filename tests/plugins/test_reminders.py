@@ -1,22 +1,18 @@
 """Reminders come once, at their time, to one person alone, and tell nothing of what that person may not read."""
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
 
 from chatserver import ChatError, RoomKind
 from chatserver.runtime.clock import text_of
 from chatserver.testing.clock import FakeClock
 from chatserver.testing.running import Answer, Chat, Person, running
 from tests.faults.server import ChatServer
+from tests.plugins.devices import device
 from tests.waiting import until, wait_until
 
 PATH = "/api/v1/reminders"
@@ -49,32 +45,6 @@ async def states(by: Person) -> list[tuple[str, str]]:
 
 def error(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.json["error"]["code"]
-
-
-@asynccontextmanager
-async def device(chat: Chat, person: Person) -> AsyncIterator[list[Any]]:
-    """A connection of the person, with the payloads of the notices that it gets."""
-    request = HTTPRequest(
-        f"ws://127.0.0.1:{chat.port}/ws", headers={"Authorization": f"Bearer {person.token}"}
-    )
-    socket = await websocket_connect(request, subprotocols=["chat.v1"])
-    told: list[Any] = []
-
-    async def read() -> None:
-        while (text := await socket.read_message()) is not None:
-            frame = json.loads(text)
-            if frame.get("ev") == "plugin.notice" and frame["plugin"] == "reminders":
-                told.append(frame["payload"])
-
-    await socket.write_message(json.dumps({"id": 1, "op": "reminders.ids"}))
-    while json.loads(await socket.read_message() or "null").get("re") != 1:
-        pass  # from this answer on it is told of changes
-    reading = asyncio.create_task(read())
-    try:
-        yield told
-    finally:
-        socket.close()
-        reading.cancel()
 
 
 async def test_a_reminder_is_due_at_its_time_until_it_is_done() -> None:
@@ -204,9 +174,9 @@ async def test_devices_are_told_of_each_change_without_a_text() -> None:
         lounge = await ada.create_room("Lounge", members=[bob])
         message = (await ada.post(lounge, "tea")).id
         async with (
-            device(chat, bob) as phone,
-            device(chat, bob) as laptop,
-            device(chat, ada) as other,
+            device(chat, bob, "reminders") as phone,
+            device(chat, bob, "reminders") as laptop,
+            device(chat, ada, "reminders") as other,
         ):
             at = later(chat)
             await remind(chat, bob, message, note="mine")
