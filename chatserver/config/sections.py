@@ -600,6 +600,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "scheduled",
             "saved",
             "reminders",
+            "drafts",
             "slash_commands",
             "reports",
             "announcements",

@@ -97,6 +97,7 @@ class MessageComposer extends View {
     this.#showDraft();
     this.listen(this.#state.attached, "change", () => this.#onAttached());
     this.listen(this.session.drafts, "change", ({ detail }) => detail.room === this.flow.key && this.#showDraft());
+    this.listen(this.#text, "blur", () => this.session.drafts.left(this.flow.key));
     this.listen(this.store, "blocked", () => this.#showDraft());
     this.listen(this.flow.source, "change", ({ detail }) => detail.room === this.flow.key && this.#forgetDeleted());
     this.listen(this.session.drafts, "refused", ({ detail }) => detail.room === this.flow.key && this.#showUnkept());

@@ -102,6 +102,7 @@ class RoomList extends View {
     });
     for (const type of ["pointerup", "pointercancel", "blur"]) this.listen(window, type, () => this.#released());
     this.listen(this.store, "change", ({ detail }) => this.#onChange(detail));
+    for (const type of ["change", "written"]) this.listen(this.session.drafts, type, ({ detail }) => this.store.room(detail.room) && this.#drawRowSoon(detail.room));
     this.listen(this.session.preferences.account, "change", () => this.redraw());
     this.listen(this.session.statuses, "change", ({ detail }) => detail.users.has(this.store.me.id) && this.redraw());
   }
@@ -296,6 +297,10 @@ class RoomList extends View {
     else if (only !== "typing") this.#drawRows([room]);
   }
 
+  #item(room) {
+    return roomItem(room, this.session.drafts.has(room.id));
+  }
+
   #drawRowSoon(room) {
     this.#changed.add(room);
     drawSoon(this.#drawChanged);
@@ -314,7 +319,7 @@ class RoomList extends View {
     if (!group || (!this.#isOpen(group.key) && group.shows(room) !== Boolean(row))) return false;
     if (!row) return group.all.some(({ key, title }) => key === room.id && title === roomTitle(room)) || Boolean(this.#filter.value);
     if (row.querySelector(".room-name").textContent !== roomTitle(room)) return false;
-    group.rows.update(roomItem(room));
+    group.rows.update(this.#item(room));
     return true;
   }
 
@@ -331,7 +336,7 @@ class RoomList extends View {
   #found(compare) {
     const text = plain(this.#filter.value.trim());
     return [...this.store.rooms.values()]
-      .map(roomItem)
+      .map((room) => this.#item(room))
       .filter(({ title }) => plain(title).includes(text))
       .sort((a, b) => compare(a.title, b.title));
   }

@@ -10,9 +10,9 @@ import { showStatus } from "./status-mark.js";
 const KIND_ICON = { public: ICONS.hash, private: ICONS.lock, direct: ICONS.person };
 const MOST = 99; // what a badge counts to
 
-/** The item of a room, as `updateRoomRow` takes it. */
-export function roomItem(room) {
-  return { key: room.id, title: roomTitle(room), room };
+/** The item of a room, as `updateRoomRow` takes it; `hasDraft` says whether its reader has begun to write there. */
+export function roomItem(room, hasDraft) {
+  return { key: room.id, title: roomTitle(room), room, hasDraft };
 }
 
 /** `choose(key)` is called on a click. */
@@ -33,7 +33,7 @@ export function iconOf({ archived, kind, others }) {
 }
 
 /** Writes only what has changed: `isActive` says whether the room is the open one. */
-export function updateRoomRow(row, { title, room }, isActive) {
+export function updateRoomRow(row, { title, room, hasDraft }, isActive) {
   const button = row.firstChild;
   const { isBold, unread, mentions, isMarked } = signsOf(room);
   say(button.querySelector(".room-name"), title);
@@ -44,6 +44,7 @@ export function updateRoomRow(row, { title, room }, isActive) {
   else button.removeAttribute("aria-current");
   sign(button, "posting", room.posting === "moderators", () => named("rooms.moderatorsWrite", icon(ICONS.megaphone)));
   showStatus(button.querySelector(".room-name"), room.status);
+  sign(button, "draft", hasDraft && !isActive, () => named("rooms.draft", icon(ICONS.edit))); // of the open one it is seen
   sign(button, "muted", room.prefers.muted, () => named("rooms.muted", icon(ICONS.silent)));
   sign(button, "marked", isMarked, () => named("rooms.marked", h("span", { class: "dot" })));
   count(button, "unread", unread, () => unreadMark(room.kind === "direct"));

@@ -3,8 +3,9 @@
  * which has a text of its own. Kept in the browser until it is sent, for all tabs of its author; files that are not
  * uploaded are for the tab that has them, and for the next one (lib/draft-files.js). No DOM.
  *
- * Fires "change" ({room}) when a draft came from outside: from the browser's store, or from another tab; and "refused"
- * ({room}) when a file of it can't be kept.
+ * Fires "change" ({room}) when a draft came from outside: from the browser's store, another tab, or another device (put by
+ * a plugin); "written" ({room}) when its author has changed it in this tab, or sent it; "left" ({room}) when they leave the
+ * composer; and "refused" ({room}) when a file of it can't be kept.
  */
 
 import { DraftFiles } from "./draft-files.js";
@@ -27,6 +28,8 @@ export class Drafts extends EventTarget {
   #files;
   /** @type {Promise<void> | null} */
   #writing = null;
+  #opening = Promise.resolve();
+  #ended = new Set(); // rooms whose draft was sent or removed
 
   constructor({ records = new Records(), tabs = ALONE }) {
     super();
@@ -37,7 +40,12 @@ export class Drafts extends EventTarget {
   }
 
   /** Takes up what this user was writing; what has been written here meanwhile stays. */
-  async open(user) {
+  open(user) {
+    this.#opening = this.#open(user);
+    return this.#opening;
+  }
+
+  async #open(user) {
     this.close();
     this.#user = user;
     const [{ records, isWhole }, files] = await Promise.all([this.#records.all("drafts", user), this.#files.open(user)]);
@@ -52,7 +60,7 @@ export class Drafts extends EventTarget {
     }
     if (isWhole) void this.#files.keepOnly(user, new Set(records.flatMap(({ attached }) => attached.map(({ file }) => file))));
     for (const [room, draft] of written) this.#touch(room, draft);
-    for (const room of this.#drafts.keys()) if (!written.has(room)) this.#changed(room);
+    for (const room of this.#drafts.keys()) if (!written.has(room)) this.#fire("change", room);
   }
 
   /** The session has ended; the drafts stay in the browser until their author is back. */
@@ -61,6 +69,7 @@ export class Drafts extends EventTarget {
     this.#dirty.clear();
     this.#inTab.clear();
     this.#sent.clear();
+    this.#ended.clear();
     this.#files.close();
     this.#user = null;
   }
@@ -73,6 +82,16 @@ export class Drafts extends EventTarget {
     return this.#drafts.get(room) ?? EMPTY;
   }
 
+  has(room) {
+    return this.#drafts.has(room);
+  }
+
+  /** The rooms with a draft, and those whose draft was sent or removed since the page was loaded, once the browser's are read. */
+  async rooms() {
+    await this.#opening;
+    return [...this.#drafts.keys(), ...this.#ended];
+  }
+
   /**
    * The draft has become a message: it is empty. Returns the record `[store, key]`, which has to be removed in the
    * transaction that stores the message, so that one of them is always there.
@@ -83,6 +102,7 @@ export class Drafts extends EventTarget {
     this.#tabs.tell({ draft: room, content: shared(draft) });
     this.#dirty.delete(room);
     this.#sent.add(room);
+    this.#fire("written", room);
     return ["drafts", `${this.#user} ${room}`];
   }
 
@@ -90,6 +110,24 @@ export class Drafts extends EventTarget {
   change(room, fields) {
     const draft = { ...this.of(room), ...fields };
     if (isEmpty(draft) && isEmpty(this.of(room))) return Promise.resolve();
+    const kept = this.#change(room, draft);
+    this.#fire("written", room);
+    return kept;
+  }
+
+  /** What its author wrote on another device takes the place of some fields. Resolves when it is stored. */
+  put(room, fields) {
+    const kept = this.#change(room, { ...this.of(room), ...fields });
+    this.#fire("change", room);
+    return kept;
+  }
+
+  /** Its author does not look at the composer any more. */
+  left(room) {
+    this.#fire("left", room);
+  }
+
+  #change(room, draft) {
     this.#touch(room, draft);
     this.#tabs.tell({ draft: room, content: shared(draft) });
     return this.#keep(room);
@@ -116,7 +154,8 @@ export class Drafts extends EventTarget {
   }
 
   #touch(room, draft) {
-    this.#drafts.delete(room);
+    this.#ended.delete(room);
+    if (this.#drafts.delete(room) && isEmpty(draft)) this.#ended.add(room);
     if (!isEmpty(draft)) this.#drafts.set(room, draft);
   }
 
@@ -145,7 +184,7 @@ export class Drafts extends EventTarget {
     const files = filesOf(this.of(room));
     const known = files.filter((file) => this.#files.isRefused(file)).length;
     await this.#files.keep(user, room, files);
-    if (files.filter((file) => this.#files.isRefused(file)).length > known) this.dispatchEvent(new CustomEvent("refused", { detail: { room } }));
+    if (files.filter((file) => this.#files.isRefused(file)).length > known) this.#fire("refused", room);
     this.#inTab.delete(room);
     if (!isKept(this.of(room))) {
       if (this.#sent.has(room)) return;
@@ -173,11 +212,11 @@ export class Drafts extends EventTarget {
   #onTold({ draft: room, content }) {
     if (this.#user === null) return;
     this.#touch(room, content);
-    this.#changed(room);
+    this.#fire("change", room);
   }
 
-  #changed(room) {
-    this.dispatchEvent(new CustomEvent("change", { detail: { room } }));
+  #fire(type, room) {
+    this.dispatchEvent(new CustomEvent(type, { detail: { room } }));
   }
 }
 

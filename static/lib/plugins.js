@@ -143,6 +143,12 @@ export class Plugins {
     this.#session.addEventListener("missed", ({ detail: { room } }) => void tell({ room, missed: true }), end);
   }
 
+  #onDraft(tell, end) {
+    const { drafts } = this.#session;
+    for (const type of ["written", "left"])
+      drafts.addEventListener(type, ({ detail: { room: key } }) => void tell({ ...outlineOfDraft(key, drafts.of(key)), left: type === "left" }), end);
+  }
+
   #hear(plugin, name, tell, { signal }) {
     this.#hearing.add({ plugin, name, tell, signal });
     if (this.#session.isReady) void tell(MISSED);
@@ -195,6 +201,16 @@ export class Plugins {
       onRead: (listener) => this.#listen(plugin, part, listener, (tell, end) => store.addEventListener("change", ({ detail: { room, only } }) => only === "read" && void tell({ room }), end)),
       /** Calls `listener` with `{room, thread, seq}` when the newest reply of a thread, with this `seq`, is in sight; returns a function that ends that. */
       onThreadRead: (listener) => this.#listen(plugin, part, listener, (tell, end) => this.#session.threads.addEventListener("read", ({ detail }) => void tell(detail), end)),
+      /** What the reader is writing in `{room, thread}`, as `{room, thread, text, reply_to}`. */
+      draft: ({ room, thread = null }) => frozen(outlineOfDraft(thread ?? room, this.#session.drafts.of(thread ?? room))),
+      /** Resolves with these of all rooms and threads, once the browser has read them; with an empty `text` where one was sent or removed since the page was loaded. */
+      drafts: async () => (await this.#session.drafts.rooms()).map((key) => frozen(outlineOfDraft(key, this.#session.drafts.of(key)))),
+      /** Calls `listener` with one of these when the reader has changed it in this tab, with an empty `text` when it was sent, and with `left: true` when they leave the composer; returns a function that ends that. */
+      onDraft: (listener) => this.#listen(plugin, part, listener, (tell, end) => this.#onDraft(tell, end)),
+      /** Puts `{room, thread, text, reply}` in place of what is written there, without telling `onDraft`; `reply` is a message or null, and stays as it is if it is left out. */
+      putDraft: (draft) => (this.#isGone(plugin, part) ? undefined : this.#session.drafts.put(...draftOf(draft))),
+      /** Calls `listener` when the reader has signed out, so that nothing that they wrote stays in the browser; returns a function that ends that. */
+      onSignedOut: (listener) => this.#listen(plugin, part, listener, (tell, end) => this.#session.addEventListener("signed-out", ({ detail }) => detail.reason === "asked" && void tell({}), end)),
       /** Shows a room of the reader, and in it the message with this `seq`, which may be left out. */
       show: (room, seq = null) => {
         if (!store.room(room)) return;
@@ -269,6 +285,18 @@ function outline(room) {
   if (!room) return null;
   const { id, name, kind, topic, role, joined } = room;
   return { id, name, kind, topic, role, joined };
+}
+
+/** A draft as plugins see it. The key of a thread is the id of its first message, which begins with that of the room. */
+function outlineOfDraft(key, { text, reply }) {
+  const [room, seq] = key.split("-");
+  return { room, thread: seq ? key : null, text, reply_to: reply?.id ?? null };
+}
+
+/** The key of a draft, and what a plugin puts into it. */
+function draftOf({ room, thread = null, text, reply }) {
+  const answered = reply && { id: reply.id, author: reply.author.id, name: reply.author.name, body: reply.body };
+  return [thread ?? room, { text: String(text), ...(reply === undefined ? {} : { reply: answered }) }];
 }
 
 function filled(text, values) {

@@ -33,6 +33,7 @@ export default {
   "rooms.noMatch": "No room by that name.",
   "rooms.favourites": "Favourites",
   "rooms.muted": "muted",
+  "rooms.draft": "draft",
   "rooms.moderatorsWrite": "only owners and admins write",
   "rooms.marked": "marked as unread",
   "rooms.unread": "{count} unread",

@@ -29,6 +29,7 @@ export default {
   "rooms.noMatch": "該当するルームがありません。",
   "rooms.favourites": "お気に入り",
   "rooms.muted": "ミュート中",
+  "rooms.draft": "下書きあり",
   "rooms.moderatorsWrite": "オーナーと管理者のみ書き込み可",
   "rooms.marked": "未読にしたルーム",
   "rooms.unread": "未読 {count} 件",

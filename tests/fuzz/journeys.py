@@ -23,6 +23,7 @@ PLUGINS = (
         "invites",
         "scheduled",
         "reminders",
+        "drafts",
         "reports",
     ),
     *("announcements", "emoji", "groups"),
@@ -158,6 +159,12 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("PATCH", f"/api/v1/reminders?message={_quoted_id(message)}", changes)
     await caller.call("GET", f"/api/v1/reminders?after={_quoted(rng)}&limit={_quoted(rng)}")
     await caller.call("DELETE", f"/api/v1/reminders?message={_quoted(rng)}")
+    draft = {"room": target.room, "body": text, "reply_to": message}
+    for more in ({}, {"thread": message}, {"base": rng.choice(("", "1", values.text(rng)))}):
+        await caller.call("PUT", "/api/v1/drafts", draft | more)
+    await caller.call("GET", f"/api/v1/drafts?after={_quoted(rng)}&limit={_quoted(rng)}")
+    await caller.call("GET", f"/api/v1/drafts?room={target.room}&thread={_quoted(rng)}")
+    await caller.call("DELETE", f"/api/v1/drafts?room={_quoted(rng)}")
     reported = {"room": target.room, "message": message, "reason": "spam", "text": text}
     await caller.call("POST", "/api/v1/reports", reported)
     await caller.call("GET", f"/api/v1/reports?room={target.room}&after={_quoted(rng)}")

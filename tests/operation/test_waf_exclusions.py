@@ -77,10 +77,12 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
             field("body", f"{ROOM}/messages"),
             field("body", f"{ROOM}/messages/06h1", "PATCH"),
             field("body", "/api/v1/scheduled"),
+            field("body", "/api/v1/drafts", "PUT"),
         ],
         [
             field("client_id", f"{ROOM}/messages"),
             field("body", f"{ROOM}/members"),
+            field("reply_to", "/api/v1/drafts", "PUT"),
             json_request(f"{ROOM}/messages", f'{{"body": {{"x": "{ATTACK}"}}}}'),
             json_request(f"{ROOM}/messages?body={quote(ATTACK)}", '{"body": "x"}'),
         ],

@@ -16,6 +16,8 @@ async function opened({ factory = new FakeIndexedDB(), browser = new FakeBrowser
   return { drafts, factory, browser };
 }
 
+const chip = (name, bytes = 3) => ({ namespace: "files", value: null, label: name, file: new Blob(["x".repeat(bytes)]) });
+
 test("a draft, its reply and a change of a message are there after a reload, each for its room and user", async () => {
   const { drafts, factory } = await opened();
   const reply = { id: "r-1", name: "Ben", body: "?" };
@@ -86,6 +88,47 @@ test("another tab shows what is written, and that it was sent", async () => {
   await drafts.change("r", { text: "half" });
   await drafts.change("r", { text: "" });
   assert.deepEqual(told, ["half", ""]);
+});
+
+test("what was written on another device is there as one's own, in all tabs, and is told apart from what is written here", async () => {
+  const { drafts, factory, browser } = await opened();
+  const other = (await opened({ factory, browser })).drafts;
+  const told = [];
+  for (const type of ["change", "written", "left"]) drafts.addEventListener(type, ({ detail }) => told.push([type, detail.room, drafts.of(detail.room).text]));
+  await drafts.change("r", { text: "here", attached: [chip("one")] });
+  await drafts.put("r", { text: "elsewhere", reply: null });
+  drafts.left("r");
+  drafts.sent("r");
+  await drafts.change("s", { text: "" }); // nothing was there, either
+  assert.deepEqual(told, [["written", "r", "here"], ["change", "r", "elsewhere"], ["left", "r", "elsewhere"], ["written", "r", ""]]);
+  await drafts.put("s", { text: "elsewhere, too" });
+  assert.deepEqual([other.of("s").text, (await opened({ factory })).drafts.of("s").text], ["elsewhere, too", "elsewhere, too"]);
+  assert.equal(drafts.of("s").attached.length, 0);
+});
+
+test("what another device has put there leaves what is attached, and a change of a message", async () => {
+  const { drafts } = await opened();
+  const editing = { id: "r-2", before: "old", text: "new" };
+  await drafts.change("r", { text: "look", attached: [chip("one")], editing });
+  await drafts.put("r", { text: "", reply: null });
+  assert.deepEqual([drafts.of("r").attached.map(({ label }) => label), drafts.of("r").editing], [["one"], editing]);
+});
+
+test("rooms with a draft are listed once the browser's are read, with those where one was sent since", async () => {
+  const { drafts, factory } = await opened();
+  for (const room of ["r", "s", "t"]) await drafts.change(room, { text: "x" });
+  const again = new Drafts({ records: new Records({ database: new Database({ factory }) }) });
+  const opening = again.open("me");
+  assert.equal(again.has("r"), false);
+  assert.deepEqual(await again.rooms(), ["r", "s", "t"]);
+  await opening;
+  again.sent("r");
+  await again.change("s", { text: "" });
+  assert.deepEqual([again.has("s"), again.has("t"), await again.rooms()], [false, true, ["t", "r", "s"]]);
+  await again.change("s", { text: "anew" });
+  assert.deepEqual(await again.rooms(), ["t", "s", "r"]);
+  again.close();
+  assert.deepEqual(await again.rooms(), []);
 });
 
 test("without a database a draft lives as long as the tab", async () => {
@@ -165,8 +208,6 @@ test("a draft that a full disk refuses outlasts the tab all the same", async () 
   drafts.leaving();
   assert.equal((await opened({ factory, jots, storage: fakeTabStorage() })).drafts.of("r").text, "half");
 });
-
-const chip = (name, bytes = 3) => ({ namespace: "files", value: null, label: name, file: new Blob(["x".repeat(bytes)]) });
 
 test("a file that is not uploaded is there after a reload, and goes from the browser with its chip or message", async () => {
   const { drafts, factory } = await opened();

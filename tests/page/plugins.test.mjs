@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { beforeEach, mock, test } from "node:test";
+import { Database } from "../../static/lib/database.js";
+import { Drafts } from "../../static/lib/drafts.js";
 import { chooseLanguage, startLanguage } from "../../static/lib/i18n.js";
 import { PLACES, Places } from "../../static/lib/places.js";
 import { frozen, Plugins } from "../../static/lib/plugins.js";
+import { Records } from "../../static/lib/records.js";
+import { FakeIndexedDB } from "./browser-fakes.mjs";
 
 const item = { id: "save", label: "Save", icon: "M1 1", run() {} };
 
@@ -53,6 +57,44 @@ test("a plugin calls its own operations alone, and any address", async () => {
   await page.call("vote", { choice: 1 });
   await page.request("POST", "/polls", { a: 1 });
   assert.deepEqual(asked, [["polls.vote", { choice: 1 }], ["POST", "/polls", { a: 1 }]]);
+});
+
+test("a plugin reads what is written, is told of changes here, and puts what was written elsewhere", async () => {
+  const drafts = new Drafts({ records: new Records({ database: new Database({ factory: new FakeIndexedDB() }) }) });
+  await drafts.open("me");
+  const session = Object.assign(new EventTarget(), { drafts });
+  plugins = new Plugins({ places, api: {}, connection: {}, session, store, styles: { append() {} } });
+  const page = plugins.interfaceOf("drafts");
+  const told = [];
+  const end = page.onDraft((draft) => void told.push(draft));
+  await drafts.change("r", { text: "half", reply: { id: "r-1", author: "ben", name: "Ben", body: "?" } });
+  await drafts.change("r-7", { text: "thread" });
+  const [room, thread] = [{ room: "r", thread: null, text: "half", reply_to: "r-1" }, { room: "r", thread: "r-7", text: "thread", reply_to: null }];
+  assert.deepEqual(told, [{ ...room, left: false }, { ...thread, left: false }]);
+  assert.deepEqual(await page.drafts(), [room, thread]);
+  assert.deepEqual([page.draft({ room: "r" }), page.draft({ room: "r", thread: "r-7" })], [room, thread]);
+  assert.throws(() => { page.draft({ room: "r" }).text = "x"; }, TypeError);
+  drafts.left("r");
+  assert.deepEqual(told.pop(), { ...room, left: true });
+  await page.putDraft({ room: "r", text: "whole" });
+  assert.equal(drafts.of("r").reply.id, "r-1");
+  await page.putDraft({ room: "r", thread: "r-7", text: "elsewhere", reply: { id: "r-8", author: { id: "ben", name: "Ben" }, body: "!", more: 1 } });
+  assert.deepEqual(drafts.of("r-7").reply, { id: "r-8", author: "ben", name: "Ben", body: "!" });
+  await page.putDraft({ room: "r", text: "", reply: null });
+  assert.equal(drafts.has("r"), false);
+  assert.equal(told.length, 2); // what it puts there itself it knows
+  end();
+  await drafts.change("r", { text: "after" });
+  assert.equal(told.length, 2);
+});
+
+test("a plugin is told of a sign-out, not of a session that has ended otherwise", () => {
+  const session = new EventTarget();
+  plugins = new Plugins({ places, api: {}, connection: {}, session, store, styles: { append() {} } });
+  let told = 0;
+  plugins.interfaceOf("drafts").onSignedOut(() => void told++);
+  for (const reason of ["expired", "asked"]) session.dispatchEvent(new CustomEvent("signed-out", { detail: { reason } }));
+  assert.equal(told, 1);
 });
 
 test("texts are in the language of the moment, then in English, then their key", async () => {

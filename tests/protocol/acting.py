@@ -701,6 +701,7 @@ SETTINGS = {
         "scheduled",
         "saved",
         "reminders",
+        "drafts",
         "invites",
         "reports",
         "announcements",

@@ -290,6 +290,7 @@ async def test_operations_of_plugins_are_refused_without_their_scope() -> None:
             "pictures.of": {"users": []},
             "saved.ids": {},
             "reminders.ids": {},
+            "drafts.list": {},
             "inbox.count": {},
             "push.list": {},
             "reports.own": {},

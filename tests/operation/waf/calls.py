@@ -349,6 +349,13 @@ async def call_every_address(
     changes = {"note": "<script>alert(1)</script>", "done": True}
     await ask("PATCH", f"/api/v1/reminders?message={message}", json=changes, headers=owner)
     await ask("DELETE", f"/api/v1/reminders?message={message}", headers=owner)
+    draft = {"room": room, "body": "' or 1=1; drop table users --", "reply_to": message}
+    kept = draft | {"thread": message, "base": "1800000000000"}
+    for given in (draft, kept):
+        await ask("PUT", "/api/v1/drafts", json=given, headers=owner)
+    await ask("GET", f"/api/v1/drafts?after={room}/{message}&limit=5", headers=owner)
+    for method in ("GET", "DELETE"):
+        await ask(method, f"/api/v1/drafts?room={room}&thread={message}", headers=owner)
     await ask("GET", f"{one}/pins?after={message}&limit=5", headers=owner)
     reply = {"client_id": "union", "body": "or 1=1", "thread": message, "broadcast": True}
     await ask("POST", messages, json=reply, headers=owner)
