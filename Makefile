@@ -108,6 +108,7 @@ dist: ## build the source distribution, the wheel, and the client for JavaScript
 	@deploy/make-venv test lint
 	rm -rf dist
 	.venv/bin/python -m build $(if $(LOCKED),--no-isolation) --outdir dist .
+	@rm -rf *.egg-info # which would hide what is installed later, with its plugins
 	@if command -v npm >/dev/null; then deploy/pack-client dist; else echo "no npm: the client for JavaScript is not packed"; fi
 
 image: ## build the server's image (ENGINE: docker, podman or buildah)
