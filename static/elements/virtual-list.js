@@ -426,7 +426,9 @@ export class VirtualList {
 
   #onFrame() {
     if (this.#written !== null && this.#scroller.scrollTop === this.#written) this.#written = null;
-    this.#take();
+    // Who has not scrolled up stays at the end, though rows or the scroller have another height since this frame began.
+    if (this.follows && this.#scroller.scrollTop >= this.#seen - 1) this.#keep();
+    else this.#take();
     this.#owner.scrolled();
     this.#seen = this.#scroller.scrollTop; // not before: rows may be made between the event and this frame
     if (!this.#isMissing()) return;

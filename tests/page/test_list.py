@@ -476,3 +476,51 @@ def test_the_list_is_a_feed_of_articles(two: tuple[Person, Person, str]) -> None
     expect(article).to_have_accessible_description("hello")
     expect(feed).to_have_attribute("aria-busy", "false")
     assert ben.page.locator("message-list :is([role=log], [aria-live])").count() == 0
+
+
+@pytest.fixture
+def at_end(two: tuple[Person, Person, str]) -> Page:
+    """The page of somebody who sees the last of many lines."""
+    aya, ben, _ = two
+    aya.post_over_http([f"line {number}" for number in range(60)])
+    ben.sees("line 59")
+    jump = ben.page.get_by_test_id("jump")
+    if jump.is_visible():
+        jump.click()
+    expect(row_of(ben.page, "line 59")).to_be_in_viewport()
+    ben.page.wait_for_timeout(400)  # nobody scrolls any more
+    return ben.page
+
+
+@pytest.mark.parametrize("what", [".room-body composer-foot", ".room-body article:last-of-type"])
+def test_at_the_end_one_stays_there_though_something_grows_in_the_frame_of_an_event(
+    at_end: Page, what: str
+) -> None:
+    # It grows after the frame has begun, and before the list looks where it is.
+    at_end.evaluate(
+        """(what) => {
+          const grown = document.querySelector(what);
+          requestAnimationFrame(() => (grown.style.paddingTop = "150px"));
+          document.querySelector(".room-body .scroller").dispatchEvent(new Event("scroll"));
+        }""",
+        what,
+    )
+    at_end.wait_for_timeout(400)
+    expect(row_of(at_end, "line 59")).to_be_in_viewport()
+    expect(at_end.get_by_test_id("jump")).to_be_hidden()
+
+
+def test_one_leaves_the_end_by_small_steps(at_end: Page) -> None:
+    at_end.evaluate(
+        """async () => {
+          const scroller = document.querySelector(".room-body .scroller");
+          const jump = document.querySelector(".room-body [data-testid=jump]");
+          for (let step = 0; step < 200 && jump.hidden; step += 1) {
+            scroller.scrollTop -= 10;
+            await new Promise(requestAnimationFrame);
+          }
+        }"""
+    )
+    expect(at_end.get_by_test_id("jump")).to_be_visible()
+    at_end.wait_for_timeout(400)
+    expect(at_end.get_by_test_id("jump")).to_be_visible()
