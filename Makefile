@@ -13,7 +13,7 @@ WORKERS := $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 SHARED = --dist loadscope --no-loadscope-reorder
 # The tests that have a target of their own. `make test` runs all others.
 PAGE = tests/page tests/browser
-DOCS = tests/docs tests/backup tests/drill tests/movingin
+DOCS = tests/docs tests/cli tests/backup tests/drill tests/movingin
 FAULTS = tests/faults tests/handover tests/uploads
 DEPLOY = tests/operation
 
@@ -47,7 +47,7 @@ test-page: ## run those of the page, in Chromium and node
 	@# A browser works on several cores: more of them at once only keep each other waiting.
 	.venv/bin/python -m pytest -n 3 $(SHARED) $(PAGE) $(ARGS)
 
-test-docs: ## run every command and example of docs/, and the tests of backups and of moving in
+test-docs: ## run every command and example of docs/, and the tests of commands, backups and moving in
 	@deploy/make-venv test
 	.venv/bin/python -m pytest -n $(WORKERS) $(SHARED) $(DOCS) $(ARGS)
 
