@@ -222,8 +222,9 @@ if (before) {
 }
 try {
   await confirmUser(asked);
-  // The server said with the page that it would be asked: the answer is here before the connection is.
-  if (!worker && store.me) session.showListed(api.rooms()).catch(() => {});
+  // The server said with the page that it would be asked: the answer is here before the connection is. A browser that has
+  // asked complains of an answer that nobody takes.
+  if (store.me) session.showListed(api.rooms()).catch(() => {});
 } catch (error) {
   if (!before) {
     notice = errorText(error);

@@ -66,14 +66,15 @@ export class Following {
   }
 
   /**
-   * Shows the rooms of a page that was asked for over HTTP while the connection was made. Those of the connection come in any
-   * case; they count if they are first, or if the page has not all rooms one is in.
+   * Shows the rooms of a page that was asked for over HTTP while the connection was made, if none are shown yet. Those of the
+   * connection come in any case; they alone count if the page has not all rooms one is in.
    */
   async showListed(asking) {
     const { me } = this.#store;
     const page = await asking;
     const rooms = roomsOf(page);
-    if (this.#store.me === me && !this.#store.isKnown && !goesOn(page)) this.#store.applySnapshot(rooms);
+    const isFirst = this.#store.me === me && !this.#store.isKnown && this.#store.rooms.size === 0;
+    if (isFirst && !goesOn(page)) this.#store.applySnapshot(rooms);
   }
 
   /** All rooms of the user, page by page; of public rooms to join only the first page. */

@@ -27,7 +27,7 @@ SETTINGS = {
 }
 IS_MEMBER = "(room) => document.querySelector('chat-app').store.rooms.get(room)?.joined"
 # The page asks who is signed in; before that somebody is, the browser logs the 401 by itself.
-EXPECTED_CONSOLE = r"401 \(Unauthorized\).*/api/v1/me"
+EXPECTED_CONSOLE = r"401 \(Unauthorized\).*/api/v1/(me|rooms)"
 # What Playwright lets it say where service workers are blocked.
 BLOCKED = "Service Worker registration blocked"
 # What the console says while a server or the network is away, whatever was being loaded at that moment.

@@ -91,6 +91,11 @@ test("rooms that came with the page are shown until the connection says what the
   await two.session.showListed({ rooms: [...listed.rooms, { id: "p", joined: false }], after: "public:p" });
   assert.deepEqual(two.names(), ["early", "p"]);
 
+  const kept = fresh();
+  kept.session.start(ME, { epoch: "e0", rooms: [{ id: "kept", name: "Kept" }], pages: new Map() });
+  await kept.session.showListed(listed); // may be of another epoch
+  assert.deepEqual(kept.names(), ["kept"]);
+
   const three = fresh();
   const asking = three.session.showListed(new Promise((resolve) => setTimeout(resolve, 1, listed)));
   three.session.start({ id: "ben", username: "ben" });

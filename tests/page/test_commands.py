@@ -124,6 +124,7 @@ def test_suggestions_are_chosen_with_the_keyboard(two: tuple[Person, Person]) ->
     expect(ben.page.get_by_test_id("command-usage")).to_be_hidden()
 
     field.press_sequentially("/inv")
+    expect(active(ben)).to_contain_text("/invite")
     field.press("Tab")
     field.press_sequentially(f"@{aya.username}"[:-1])
     expect(options(ben)).to_contain_text(["Aya"])
