@@ -59,6 +59,7 @@ CODES: dict[str, Meaning] = {
     "room.moderators_only": Meaning(
         403, "refresh", "Only those who moderate this room may write in it."
     ),
+    "room.slow_mode": Meaning(429, "later", "In this room you wait between two messages."),
     "room.banned": Meaning(403, "never", "You are banned from this room."),
     "message.not_found": Meaning(404, "refresh", "There is no such message."),
     "action.refused": Meaning(422, "never", "This was refused."),

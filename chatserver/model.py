@@ -51,6 +51,7 @@ class RoomRole(StrEnum):
 
 
 DIRECT_MEMBERS = 10  # of a direct room, at most
+SLOWEST_SECONDS = 21_600  # between two messages of a member, in a room with slow mode
 
 
 class RoomKind(StrEnum):
@@ -240,7 +241,8 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
     """The room's complete description from here on. The first event of every room.
 
     `topic` is a line, `description` a text of several lines that says what the room is about. An `archived` room is
-    kept for reading: nothing is posted, changed, or joined there. `posting` says who may write.
+    kept for reading: nothing is posted, changed, or joined there. `posting` says who may write. With a `slow_mode` a
+    member who does not moderate sends one message in so many seconds.
     A `deleted` room exists for nobody any more, and has lost its contents; such a description is private, archived
     and without a name, so that servers and clients that do not know the field hide the room.
     """
@@ -251,6 +253,7 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
     description: str = ""
     archived: bool = False
     posting: Posting = Posting.EVERYONE
+    slow_mode: int = 0
     deleted: bool = False
 
 

@@ -11,13 +11,14 @@ import msgspec
 from msgspec import Meta
 
 from chatserver.errors import ChatError
-from chatserver.model import Posting, RoomKind, RoomRole
+from chatserver.model import SLOWEST_SECONDS, Posting, RoomKind, RoomRole
 
 VERSION = "chat.v1"
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, Meta(ge=0, le=2**53)]
 Limit = Annotated[int, Meta(ge=1, le=10_000)]
+SlowMode = Annotated[int, Meta(ge=0, le=SLOWEST_SECONDS)]
 Reason = Annotated[str, Meta(max_length=500)]
 BanSeconds = Annotated[int, Meta(ge=1, le=315_360_000)]  # up to ten years
 LookedFor = Annotated[str, Meta(max_length=100)]
@@ -307,9 +308,9 @@ class Create(Op, frozen=True, kw_only=True, tag="create"):
 
 
 class Change(Op, frozen=True, kw_only=True, tag="change"):
-    """Change a room's name, topic or description, who may write there, or its kind; a field that is left out stays the same.
+    """Change a room's name, topic or description, who may write there and how often, or its kind.
 
-    `kind` is `public` or `private`, and for the room's owners alone.
+    A field that is left out stays the same. `slow_mode` is the time in seconds between two messages of a member. `kind` is `public` or `private`, and for the room's owners alone.
     """
 
     room: Id
@@ -317,6 +318,7 @@ class Change(Op, frozen=True, kw_only=True, tag="change"):
     topic: Annotated[str, Meta(max_length=1000)] | None = None
     description: Annotated[str, Meta(max_length=4000)] | None = None
     posting: Posting | None = None
+    slow_mode: SlowMode | None = None
     kind: RoomKind | None = None
 
 

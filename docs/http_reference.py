@@ -95,7 +95,7 @@ CALLS = [
     Call("GET", "/api/v1/rooms", None, 200, RoomList, "The user's rooms with positions, then public ones to join (`joined` false). With `text`, only public ones that have it in their name or topic. `archived=true` lists public ones that are archived, too.", ("after", "limit", "text", "archived")),
     Call("POST", "/api/v1/rooms", api.NewRoom, 201, RoomView, "Make a room. A direct one is made once."),
     Call("GET", _ROOM, None, 200, RoomView, "One room, with its `description`."),
-    Call("PATCH", _ROOM, api.RoomChange, 200, RoomView, "Change name, topic, description, kind, or who may write."),
+    Call("PATCH", _ROOM, api.RoomChange, 200, RoomView, "Change name, topic, description, kind, or who may write and how often."),
     Call(
         "PUT",
         f"{_ROOM}/archived",

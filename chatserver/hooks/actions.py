@@ -113,6 +113,7 @@ class RoomChange(Action, frozen=True, kw_only=True):
     posting: Posting | None = None
     description: str | None = None
     kind: RoomKind | None = None
+    slow_mode: int | None = None
 
 
 class RoomArchive(Action, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@
                                uses of buttons, menus and forms; what these mean to their plugins
     commands/                  commands of plugins, such as `/invite @bob`
     rooms.py, membership.py    rooms; events that change their members and descriptions
-    bans.py                    who is kept out of a room
+    bans.py, slow_mode.py      who is kept out of a room; how long members wait between two messages
     deletion.py                deleting rooms for good, with all that is in them
     invitations.py             limits of memberships
     roomlist.py, public.py     the list of a user's rooms; public rooms

@@ -42,6 +42,7 @@ from chatserver.service.pins import Pins
 from chatserver.service.rewriting import Content, Rewriting
 from chatserver.service.rights import Right, demand, may_read
 from chatserver.service.rooms import RoomService
+from chatserver.service.slow_mode import SlowMode
 from chatserver.service.texts import check_body, check_emoji, mentioned_names
 from chatserver.service.threads import Threads
 
@@ -112,8 +113,10 @@ class Messages:
         pins: Pins,
         threads: Threads,
         mentions: Mentions,
+        slow_mode: SlowMode,
     ) -> None:
         self.pins, self.threads = pins, threads
+        self._slow_mode = slow_mode
         self._store, self._log, self._cache, self._rooms = store, log, cache, rooms
         self._history, self._mentions = history, mentions
         self._hooks, self._limits = hooks, limits
@@ -146,7 +149,7 @@ class Messages:
         message.
         """
         room = self._cache.known(draft.room)
-        if room is None or self._hooks.active.messages_are_checked:
+        if room is None or self._hooks.active.messages_are_checked or self._slow_mode.is_in(room):
             return False
         if draft.data or draft.thread is not None or draft.broadcast:
             return False
@@ -222,6 +225,8 @@ class Messages:
             draft = msgspec.structs.replace(draft, data=self.data.joined(NO_DATA, new))
         prepared = await self._prepare(user, room, draft)
         await self._check_thread(room, prepared.draft)
+        if self._slow_mode.is_in(room):
+            await self._slow_mode.take_turn(user, room, client_id)
         self._submit(user, room, client_id, prepared, done)
 
     async def _prepare(self, user: User, room: Room, draft: Draft) -> Prepared:

@@ -138,6 +138,7 @@ class PublicRooms:
                 joined=False,
                 archived=room.archived,
                 posting=room.posting,
+                slow_mode=room.slow_mode,
             )
             for room in rooms
         ]

@@ -369,10 +369,12 @@ class RoomService:
         posting: Posting | None = None,
         description: str | None = None,
         kind: RoomKind | None = None,
+        *,
+        slow_mode: int | None = None,
     ) -> int:
-        """Change name, topic, description, kind, or who may write; None leaves each as it is. Returns the seq of the change.
+        """Change name, topic, description, kind, or who may write and how often; None leaves each as it is.
 
-        The `kind`, for the room's owners, is public or private. Who is no member can read a room that becomes private no
+        Returns the seq of the change. `slow_mode` in seconds; 0 ends it. The `kind`, for the room's owners, is public or private. Who is no member can read a room that becomes private no
         longer. Raises `ChatError` room.forbidden, room.archived, request.invalid, action.refused.
         """
         right = Right.CHANGE if kind is None else Right.CHANGE_KIND
@@ -390,6 +392,7 @@ class RoomService:
             posting=posting,
             description=description,
             kind=kind,
+            slow_mode=slow_mode,
         )
         wanted = await self._hooks.allow(action, user, clean=_cleaned)
         given = {
@@ -398,10 +401,11 @@ class RoomService:
             "posting": posting,
             "description": wanted.description,
             "kind": kind,
+            "slow_mode": slow_mode,
         }
         changes = {field: value for field, value in given.items() if value is not None}
         seq = await self._redescribe(user, room, right, changes)
-        if posting is not None or kind is not None:
+        if posting is not None or kind is not None or slow_mode is not None:
             await self._tell_nodes(room)
         return seq
 

@@ -71,6 +71,7 @@ from chatserver.service.rights import demand_scope
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
 from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
+from chatserver.service.slow_mode import SlowMode
 from chatserver.service.staff import Staff
 from chatserver.service.statuses import Statuses
 from chatserver.service.switches import Switches
@@ -177,6 +178,7 @@ class Service:
             Pins(store, limits, clock),
             Threads(store, self.history, limits),
             Mentions(self.accounts, self.blocks, hooks, online, limits),
+            SlowMode(store, clock),
         )
         self.plugin_events = PluginEvents(self.log)
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)

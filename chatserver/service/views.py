@@ -16,7 +16,8 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A room as one user sees it. The `name` of a direct room is that of the other user, whose id is `other`;
     of several, those of all `others` (ids).
 
-    An `archived` room can only be read. `posting` says who may write. Lists leave the `description` out, as it is long:
+    An `archived` room can only be read. `posting` says who may write; with a `slow_mode`, who does not moderate sends one
+    message in so many seconds. Lists leave the `description` out, as it is long:
     it is there when the room is asked for by itself, as are the `member_count`, and `may_mention_all`: whether `@room` and
     `@here` of the user reach anybody there.
     """
@@ -34,6 +35,7 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mentions: int | None = None
     archived: bool = False
     posting: Posting = Posting.EVERYONE
+    slow_mode: int = 0
     other: str | None = None
     others: tuple[str, ...] = ()
     member_count: int | None = None
@@ -117,6 +119,7 @@ def view_of(
         mentions=None if unread is None else unread.mentions,
         archived=described.archived,
         posting=described.posting,
+        slow_mode=described.slow_mode,
         other=others[0] if len(others) == 1 else None,
         others=others if len(others) > 1 else (),
     )

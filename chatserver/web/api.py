@@ -11,7 +11,17 @@ from msgspec import Meta
 from chatserver.errors import ChatError
 from chatserver.hooks.login import LoginClient
 from chatserver.model import Posting, RoomKind, RoomRole, ServerRole, User
-from chatserver.protocol import BanSeconds, ClientId, Data, Id, Preferred, Reason, Sent, Values
+from chatserver.protocol import (
+    BanSeconds,
+    ClientId,
+    Data,
+    Id,
+    Preferred,
+    Reason,
+    Sent,
+    SlowMode,
+    Values,
+)
 from chatserver.roomlog.room import NEWEST_PAGE, Room
 from chatserver.service.bans import PAGE as BAN_PAGE
 from chatserver.service.login.flows import FLOW_SECONDS
@@ -56,6 +66,7 @@ class RoomChange(msgspec.Struct, frozen=True):
     topic: Annotated[str, Meta(max_length=1000)] | None = None
     description: Annotated[str, Meta(max_length=4000)] | None = None
     posting: Posting | None = None
+    slow_mode: SlowMode | None = None
     kind: RoomKind | None = None
 
 
@@ -400,6 +411,7 @@ class OneRoom(RoomHandler):
             given.posting,
             given.description,
             given.kind,
+            slow_mode=given.slow_mode,
         )
         self.reply(await self.view(user, found))
 

@@ -44,6 +44,7 @@ class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     archived: bool = False
     deleted: bool = False
     posting: str | None = None  # in a room: who may write, if not everyone
+    slow_mode: int = 0  # of a room, in seconds
     banned: bool = False
     until: str | None = None  # the end of a ban
 
@@ -141,6 +142,7 @@ def event_entry(event: AnyEvent) -> bytes:
             archived=getattr(event, "archived", False),
             deleted=getattr(event, "deleted", False),
             posting=_posting(event),
+            slow_mode=getattr(event, "slow_mode", 0),
             banned=ban is not None,
             until=None if ban is None else ban.until,
         )

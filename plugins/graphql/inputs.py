@@ -6,7 +6,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from chatserver import ChatError, Posting, RoomKind, RoomRole, ServerRole, read_input
+from chatserver import (
+    ChatError,
+    Posting,
+    RoomKind,
+    RoomRole,
+    ServerRole,
+    read_input,
+)
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Token = Annotated[str, Meta(max_length=200)]
@@ -142,6 +149,7 @@ class ChangeRoom(Input, frozen=True, kw_only=True, rename="camel"):
     topic: Topic | None = None
     description: Description | None = None
     posting: Posting | None = None
+    slow_mode: Annotated[int, Meta(ge=0, le=21_600)] | None = None
     kind: RoomKind | None = None
 
 

@@ -1,10 +1,10 @@
 /**
- * The composer, or a line that says why one cannot write; what was being written stays in the composer. Needs `session`,
- * `store`, `composer` and the attribute data-room.
+ * The composer, or a line that says why one cannot write; what was being written stays in the composer. Above it, how
+ * long one waits between two messages, where that is so. Needs `session`, `store`, `composer` and the attribute data-room.
  */
 
 import { enable, h } from "../lib/dom.js";
-import { t } from "../lib/i18n.js";
+import { formatAge, t } from "../lib/i18n.js";
 import { rightsIn } from "../lib/rights.js";
 import { tellError } from "./toasts.js";
 import { View } from "./view.js";
@@ -22,8 +22,11 @@ class ComposerFoot extends View {
   /** @type {"archived" | "blocked" | "moderatorsWrite" | null | undefined} */
   silent = undefined; // why one cannot write; undefined before it is known
 
+  #slow; // the line on waiting
+
   build() {
     this.silent = undefined;
+    this.#slow = h("p", { class: "muted slow-mode", "data-testid": "slow-mode" });
     this.listen(this.store, "change", ({ detail }) => {
       if (detail.room !== null && detail.room !== this.dataset.room) return;
       if (detail.only === null) this.redraw();
@@ -33,12 +36,13 @@ class ComposerFoot extends View {
 
   draw() {
     const room = this.store.room(this.dataset.room);
+    this.#slow.textContent = room && isSlow(this.store, room) ? t("room.slow", { time: formatAge(room.slowMode) }) : "";
     const why = room ? whySilent(this.store, room) : this.silent;
     if (why === this.silent) return;
     this.silent = why;
     const hadFocus = this.contains(document.activeElement);
     const bar = why && silentBar(this, why);
-    this.replaceChildren(bar ?? this.composer);
+    this.replaceChildren(...(bar ? [bar] : [this.#slow, this.composer]));
     if (hadFocus && bar) bar.focus();
     else if (hadFocus) this.composer.focusText();
   }
@@ -49,6 +53,10 @@ function whySilent({ me, blocked }, room) {
   if (blocked.has(room.other)) return "blocked";
   if (rightsIn(me, room).has("post")) return null;
   return room.archived ? "archived" : "moderatorsWrite";
+}
+
+function isSlow({ me }, room) {
+  return room.slowMode > 0 && !rightsIn(me, room).has("moderate");
 }
 
 /** Says why one cannot write, and offers what ends it: to unblock somebody, or to restore an archived room to those who may. */

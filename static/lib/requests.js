@@ -185,7 +185,7 @@ export class Requests extends EventTarget {
     return (await this.about(room)).description ?? "";
   }
 
-  /** Changes `name`, `topic`, `description`, `kind`, and who may write (`posting`); what is left out stays. */
+  /** Changes `name`, `topic`, `description`, `kind`, who may write (`posting`) and how often (`slow_mode`, in seconds); what is left out stays. */
   async change(room, fields) {
     await this.#connection.request("change", { room, ...fields });
   }

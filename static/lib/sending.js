@@ -32,6 +32,8 @@ export class Sending {
     this.#postedAs = (room, clientId) => store.room(room)?.messages.find((message) => isOwn(message, clientId))?.id ?? threads.postedAs(clientId);
     this.outbox = new Outbox({ send: (entry) => this.#post(entry), upload, records, tabs, isSeen, postedAs: this.#postedAs, headOf });
     this.outbox.addEventListener("change", ({ detail }) => this.placeRefused(detail.room));
+    // What waited, as the room was slow, may go by its new settings.
+    store.addEventListener("logged", ({ detail: { event } }) => event.ev === "room.changed" && this.outbox.flush(event.room));
     this.drafts = new Drafts({ records, tabs });
     this.outbox.addEventListener("stored", ({ detail }) => this.drafts.keepAgain(detail.queue));
   }

@@ -22,6 +22,7 @@ export default {
   "room.settings": "Room settings",
   "room.archivedLead": "This room is archived: it can only be read.",
   "room.restore": "Restore room",
+  "room.slow": "Slow mode: one message, then a pause of {time}.",
   "room.moderatorsWrite": "Only owners and admins can write in this room.",
   "rooms": "Rooms",
   "rooms.mine": "Your rooms",

@@ -47,6 +47,7 @@ export default {
   "error.command.unknown": "There is no such command here.",
   "error.command.forbidden": "Your role does not allow this command.",
   "error.command.invalid": "The arguments of the command are not valid.",
+  "error.room.slow_mode": "In this room you wait between two messages.",
   "error.limit.rate": "Too many requests.",
   "error.limit.size": "The text is longer than the server accepts.",
   "error.limit.connections": "A limit of connections is reached.",

@@ -220,6 +220,13 @@ async def test_rooms_are_made_changed_joined_and_left(people: People) -> None:
     limit = "mutation ($input: ChangeRoomInput!) { changeRoom(input: $input) { room { topic posting } } }"
     limited = await ada.ask(limit, input={"roomId": room, "topic": "t", "posting": "MODERATORS"})
     assert limited["changeRoom"]["room"] == {"topic": "t", "posting": "MODERATORS"}
+    slow = "mutation ($input: ChangeRoomInput!) { changeRoom(input: $input) { room { slowMode } } }"
+    slowed = await ada.ask(slow, input={"roomId": room, "slowMode": 30})
+    assert slowed["changeRoom"]["room"] == {"slowMode": 30}
+    paced = "query ($id: ID!) { room(id: $id) { events(after: 0) { ... on RoomChanged { slowMode } } } }"
+    paces = (await ada.ask(paced, id=room))["room"]["events"]
+    assert [event["slowMode"] for event in paces if event][-1] == 30
+    await ada.ask(slow, input={"roomId": room, "slowMode": 0})
     log = """query ($id: ID!) {
         room(id: $id) { posting events(after: 0) { ... on RoomChanged { posting } } }
     }"""

@@ -155,6 +155,7 @@ VALID: dict[str, dict[str, Any]] = {
         "topic": "t",
         "description": "d",
         "posting": "moderators",
+        "slow_mode": 60,
         "kind": "private",
     },
     "archive": {"room": "r", "archived": True},
@@ -189,6 +190,7 @@ NULLABLE = {
     ("change", "description"),
     ("change", "kind"),
     ("change", "posting"),
+    ("change", "slow_mode"),
 }
 NULLABLE |= {("prefer", name) for name in ("favourite", "section", "muted", "unread", "watched")}
 

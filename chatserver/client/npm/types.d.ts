@@ -404,9 +404,10 @@ export interface RoomAdded {
 
 /** The room's complete description from here on. The first event of every room. `topic` is a line, `description` a text
  * of several lines that says what the room is about. An `archived` room is kept for reading: nothing is posted,
- * changed, or joined there. `posting` says who may write. A `deleted` room exists for nobody any more, and has lost its
- * contents; such a description is private, archived and without a name, so that servers and clients that do not know
- * the field hide the room. */
+ * changed, or joined there. `posting` says who may write. With a `slow_mode` a member who does not moderate sends one
+ * message in so many seconds. A `deleted` room exists for nobody any more, and has lost its contents; such a
+ * description is private, archived and without a name, so that servers and clients that do not know the field hide the
+ * room. */
 export interface RoomChanged {
   ev: "room.changed";
   room: string;
@@ -419,6 +420,7 @@ export interface RoomChanged {
   description?: string;
   archived?: boolean;
   posting?: Posting;
+  slow_mode?: number;
   deleted?: boolean;
 }
 
@@ -457,9 +459,10 @@ export interface RoomRemoved {
 export type RoomRole = "admin" | "member" | "owner";
 
 /** A room as one user sees it. The `name` of a direct room is that of the other user, whose id is `other`; of several,
- * those of all `others` (ids). An `archived` room can only be read. `posting` says who may write. Lists leave the
- * `description` out, as it is long: it is there when the room is asked for by itself, as are the `member_count`, and
- * `may_mention_all`: whether `@room` and `@here` of the user reach anybody there. */
+ * those of all `others` (ids). An `archived` room can only be read. `posting` says who may write; with a `slow_mode`,
+ * who does not moderate sends one message in so many seconds. Lists leave the `description` out, as it is long: it is
+ * there when the room is asked for by itself, as are the `member_count`, and `may_mention_all`: whether `@room` and
+ * `@here` of the user reach anybody there. */
 export interface RoomView {
   id: string;
   name: string | null;
@@ -474,6 +477,7 @@ export interface RoomView {
   mentions?: number | null;
   archived?: boolean;
   posting?: Posting;
+  slow_mode?: number;
   other?: string | null;
   others?: string[];
   member_count?: number | null;
@@ -660,6 +664,7 @@ export type ErrorCode =
   | "room.last_owner"
   | "room.archived"
   | "room.moderators_only"
+  | "room.slow_mode"
   | "room.banned"
   | "message.not_found"
   | "action.refused"
@@ -963,8 +968,9 @@ export interface Operations {
     };
     answer: RoomView;
   };
-  /** Change a room's name, topic or description, who may write there, or its kind; a field that is left out stays the
-   * same. `kind` is `public` or `private`, and for the room's owners alone. */
+  /** Change a room's name, topic or description, who may write there and how often, or its kind. A field that is left
+   * out stays the same. `slow_mode` is the time in seconds between two messages of a member. `kind` is `public` or
+   * `private`, and for the room's owners alone. */
   change: {
     fields: {
       room: string;
@@ -972,6 +978,7 @@ export interface Operations {
       topic?: string | null;
       description?: string | null;
       posting?: Posting | null;
+      slow_mode?: number | null;
       kind?: RoomKind | null;
     };
     answer: Changed;

@@ -214,7 +214,14 @@ async def create(client: Client, user: User, op: p.Create) -> None:
 async def change(client: Client, user: User, op: p.Change) -> None:
     room = await client.service.rooms.get(op.room, user)
     seq = await client.service.rooms.change(
-        user, room, op.name, op.topic, op.posting, op.description, op.kind
+        user,
+        room,
+        op.name,
+        op.topic,
+        op.posting,
+        op.description,
+        op.kind,
+        slow_mode=op.slow_mode,
     )
     client.say(op.id, {"seq": seq})
 

@@ -46,6 +46,7 @@ async def change_room(parent: object, info: Any, input: Given) -> RoomPayload:
         given.posting,
         given.description,
         given.kind,
+        slow_mode=given.slow_mode,
     )
     return RoomPayload(describe(asking, room))
 

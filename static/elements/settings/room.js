@@ -4,7 +4,7 @@
  */
 
 import { h } from "../../lib/dom.js";
-import { errorText, t } from "../../lib/i18n.js";
+import { errorText, formatAge, t } from "../../lib/i18n.js";
 import { applies } from "../../lib/places.js";
 import { outranks, rightsIn } from "../../lib/rights.js";
 import { roomTitle } from "../../lib/titles.js";
@@ -24,6 +24,7 @@ import "./room-texts.js";
 
 const ROLES = ["owner", "admin", "member"];
 const POSTING = ["everyone", "moderators"];
+const SLOW_SECONDS = [0, 5, 10, 30, 60, 300, 900, 3600, 21_600];
 
 /**
  * Fills the panel, and again when the room is archived or restored, or of another kind; returns what ends it. `view` is
@@ -68,9 +69,11 @@ function sections(element, view) {
 }
 
 function about({ session, store, room: id }) {
-  const { name, topic, kind, posting } = store.room(id);
+  const { name, topic, kind, posting, slowMode } = store.room(id);
   const options = POSTING.map((each) => h("option", { value: each, selected: each === posting }, t(`posting.${each}`)));
-  let before = posting; // else a new name would undo what another moderator chose meanwhile
+  const paces = [...new Set([...SLOW_SECONDS, slowMode])].sort((a, b) => a - b);
+  const slow = paces.map((each) => h("option", { value: String(each), selected: each === slowMode }, each ? formatAge(each) : t("room.slowOff")));
+  let before = { posting, slow: slowMode }; // else a new name would undo what another moderator chose meanwhile
   const description = h("textarea", { name: "description", rows: "6", maxlength: "4000", dir: "auto", disabled: true, "data-testid": "room-settings-description" });
   const describing = field({ name: "description", label: t("room.description"), hint: t("room.descriptionHint"), input: description });
   let told = null; // the description as the server has it, once that is known
@@ -95,12 +98,15 @@ function about({ session, store, room: id }) {
         field({ name: "topic", label: t("room.topic"), value: topic, maxlength: "1000", "data-testid": "room-settings-topic" }),
         describing,
         field({ name: "posting", label: t("posting"), hint: t("posting.hint"), input: h("select", { name: "posting", "data-testid": "room-settings-posting" }, ...options) }),
+        field({ name: "slow", label: t("room.slowMode"), hint: t("room.slowHint"), input: h("select", { name: "slow", "data-testid": "room-settings-slow" }, ...slow) }),
       ],
-      save: async ({ posting: chosen, description: text, ...values }) => {
-        if (chosen !== before) values.posting = chosen;
+      save: async ({ posting: chosen, slow: pace, description: text, ...values }) => {
+        const now = { posting: chosen, slow: Number(pace) };
+        if (now.posting !== before.posting) values.posting = now.posting;
+        if (now.slow !== before.slow) values.slow_mode = now.slow;
         if (told !== null && text !== told) values.description = text;
         await session.change(id, values);
-        before = chosen;
+        before = now;
         if (told !== null) told = text;
       },
     }),

@@ -24,5 +24,8 @@ export default {
   "posting": "Who may write",
   "posting.everyone": "Everyone",
   "posting.moderators": "Only owners and admins",
+  "room.slowMode": "Slow mode",
+  "room.slowOff": "Off",
+  "room.slowHint": "Members who do not moderate wait so long between two messages.",
   "posting.hint": "All members can read and react.",
 };

@@ -24,5 +24,8 @@ export default {
   "posting": "書き込める人",
   "posting.everyone": "全員",
   "posting.moderators": "オーナーと管理者のみ",
+  "room.slowMode": "低速モード",
+  "room.slowOff": "オフ",
+  "room.slowHint": "モデレーター以外のメンバーは、次のメッセージまでこの時間待ちます。",
   "posting.hint": "閲覧とリアクションはメンバー全員ができます。",
 };
