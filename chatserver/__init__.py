@@ -45,6 +45,7 @@ from chatserver.errors import (
 from chatserver.formatting import body_html, body_links, body_plain, from_mrkdwn
 from chatserver.hooks.actions import (
     ACTIONS,
+    AccountDelete,
     AccountLock,
     Action,
     BotChange,
@@ -276,6 +277,7 @@ __all__ = [
     "ACTIONS",
     "EVERYBODY",
     "AccountChange",
+    "AccountDelete",
     "AccountLock",
     "AccountPreferencesChanged",
     "Action",

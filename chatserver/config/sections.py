@@ -608,6 +608,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "groups",
             "pictures",
             "profiles",
+            "account_deletion",
             "directory",
             "polls",
             "inbox",

@@ -440,6 +440,12 @@ class LinkPreviewRemove(Action, frozen=True, kw_only=True):
     url: str
 
 
+class AccountDelete(Action, frozen=True, kw_only=True):
+    """The user wants their own account (id) to be deleted."""
+
+    account: str
+
+
 class AccountLock(Action, frozen=True, kw_only=True):
     """The user, of the staff, locks an account (id) out, or lets it in again."""
 

@@ -159,6 +159,8 @@ Deed: TypeAlias = Literal[
     "group_removed",
     "group_joined",
     "group_left",
+    "leaving",
+    "staying",
     "deleted",
 ]
 

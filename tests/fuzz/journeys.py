@@ -30,6 +30,7 @@ PLUGINS = (
     *(
         "pictures",
         "profiles",
+        "account_deletion",
         "directory",
         "polls",
         "link_previews",
@@ -152,6 +153,8 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     later = {"client_id": "later", "room": target.room, "body": "b", "at": "2100-01-01T00:00:00Z"}
     await caller.call(rng.choice(("POST", "PATCH")), "/api/v1/scheduled?client_id=later", later)
     await caller.call("DELETE", f"/api/v1/scheduled?client_id={_quoted(rng)}")
+    await caller.call("POST", "/api/v1/me/deletion", {"username": text})
+    await caller.call("DELETE", "/api/v1/me/deletion")
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     reminder = {"message": message, "at": tomorrow, "note": text}
     await caller.call("POST", "/api/v1/reminders", reminder)

@@ -62,6 +62,7 @@ FIELDS = {
     "POST /api/v1/reminders": "Mutation.setReminder",
     "PATCH /api/v1/reminders": "Mutation.changeReminder",
     "DELETE /api/v1/reminders": "Mutation.removeReminder",
+    "DELETE /api/v1/me/deletion": "Mutation.keepMyAccount",
     "drafts.save": "Mutation.saveDraft",
     "drafts.get": "Query.draft",
     "drafts.list": "Query.drafts",

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from chatserver import (
+    AccountDelete,
     AccountLock,
     Action,
     BotChange,
@@ -331,6 +332,12 @@ CASES = {
         mutation=lambda s: ("clearProfileDetails", {"userId": s.outsider.id}),
         needs="staff",
         via="profiles",
+    ),
+    "delete one's account": Case(
+        AccountDelete,
+        http=lambda s: ("POST", "/api/v1/me/deletion", {"username": s.actor.username}),
+        mutation=lambda s: ("deleteMyAccount", {"username": s.actor.username}),
+        via="account_deletion",
     ),
     "make an invitation": Case(
         InviteCreate,
@@ -719,6 +726,7 @@ SETTINGS = {
         "bots",
         "totp",
         "passkeys",
+        "account_deletion",
         "disk_blobs",
         "uploads",
         "webhooks",

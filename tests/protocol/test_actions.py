@@ -55,6 +55,7 @@ OTHER_ROUTES = {
     ("POST", "/api/v1/login/return"),  # leads on to the address above
     ("POST", "/api/v1/oidc/{provider}/logout"),  # by the provider
     ("PATCH", "/api/v1/me/passkeys/{id}"),
+    ("DELETE", "/api/v1/me/deletion"),
     ("DELETE", "/api/v1/me/sessions/{session}"),
     ("POST", "/api/v1/rooms/{room}/commands/suggestions"),
     ("POST", "/api/v1/me/totp/recovery"),
@@ -105,7 +106,7 @@ OTHER_MUTATIONS |= {"seeSettledReports", "blockUser", "unblockUser"}
 OTHER_MUTATIONS |= {"announce", "clearAnnouncement", "seeInbox"}
 OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage", "followThread", "readThread"}
 OTHER_MUTATIONS |= {"setReminder", "changeReminder", "removeReminder"}
-OTHER_MUTATIONS |= {"saveDraft"}
+OTHER_MUTATIONS |= {"saveDraft", "keepMyAccount"}
 OTHER_MUTATIONS |= {"joinCall"}
 OTHER_MUTATIONS |= {"addPushDevice", "removePushDevice", "notePushActive"}
 OTHER_MUTATIONS |= {"retryMailNotifications", "noteMailActive"}

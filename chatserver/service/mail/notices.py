@@ -28,6 +28,7 @@ TOLD: Mapping[Deed, dict[str, Words]] = {
     "unlinked": texts.REMOVED,
     "method_removed": texts.REMOVED,
     "recovery_codes": texts.RECOVERY,
+    "leaving": texts.LEAVING,
 }
 
 

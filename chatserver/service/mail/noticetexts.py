@@ -85,3 +85,15 @@ RECOVERY = _notice(
         "以前のコードは使えません。",
     ),
 )
+LEAVING = _notice(
+    en=(
+        "Your account on {server} is to be deleted",
+        "on {at} it was asked that your account {username} on {server} be deleted. Until that is done you can keep it, "
+        "in the settings, below the ways to sign in.",
+    ),
+    ja=(
+        "{server} のアカウントの削除が申し込まれました",
+        "{server} のアカウント {username} の削除が {at} に申し込まれました。"
+        "削除されるまでは、設定画面のログインの方法の下で取り消せます。",
+    ),
+)

@@ -39,6 +39,7 @@ export default {
   "step.reset.error": "このリンクはもう使えません。新しいリンクを依頼してください。",
   "why.username.form": "ユーザー名は 1～32 文字の文字、数字、ピリオド、ハイフン、アンダースコアで入力してください。",
   "why.username.scripts": "ユーザー名には異なる種類の文字（ラテン文字とキリル文字など）を混ぜられません。",
+  "why.username.other": "これはあなたのユーザー名ではありません。",
   "why.username.similar": "ほかのユーザーとよく似た名前のため、このユーザー名は使えません。",
   "why.password.short": "パスワードは {least} 文字以上で入力してください。",
   "why.password.long": "パスワードが長すぎます。",

@@ -1,0 +1,31 @@
+"""The end of one's own account on the page: asked for with one's name, and taken back."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.people import PersonFactory, Server
+
+pytestmark = pytest.mark.long
+
+
+def test_one_wants_it_and_changes_ones_mind(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya", "Aya")
+    aya.expected.append(r"400 \(Bad Request\).*/api/v1/me/deletion")
+    page = aya.page
+    page.get_by_test_id("account").click()
+    page.get_by_test_id("settings-security").click()
+    page.get_by_test_id("deletion-open").click()
+    name = page.get_by_test_id("deletion-name")
+    expect(name).to_be_focused()
+    name.fill("ben")
+    page.get_by_test_id("deletion-delete").click()
+    expect(page.get_by_test_id("account-error")).to_contain_text("not your user name")
+    name.fill("aya")
+    page.get_by_test_id("deletion-delete").click()
+    coming = page.get_by_test_id("deletion-coming")
+    expect(coming).to_contain_text("will be deleted on")
+    page.reload()
+    expect(coming).to_contain_text("will be deleted on")
+    page.get_by_test_id("deletion-keep").click()
+    expect(page.get_by_test_id("deletion-open")).to_be_visible()
+    expect(coming).to_have_count(0)
