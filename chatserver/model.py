@@ -69,6 +69,14 @@ class Posting(StrEnum):
     MODERATORS = "moderators"
 
 
+class EditHistory(StrEnum):
+    """Who sees what the messages of a room said before they were edited. Authors see their own, unless nobody does."""
+
+    NONE = "none"
+    MODERATORS = "moderators"
+    MEMBERS = "members"  # whoever may read the room
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a user says of themselves for a while: an emoji, a short text, or both. It ends at `until` (RFC 3339)."""
 
@@ -242,7 +250,8 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
 
     `topic` is a line, `description` a text of several lines that says what the room is about. An `archived` room is
     kept for reading: nothing is posted, changed, or joined there. `posting` says who may write. With a `slow_mode` a
-    member who does not moderate sends one message in so many seconds.
+    member who does not moderate sends one message in so many seconds. `edit_history` says who sees earlier texts of
+    messages, as far as they were replaced after the seq `edits_since`, by which that was chosen.
     A `deleted` room exists for nobody any more, and has lost its contents; such a description is private, archived
     and without a name, so that servers and clients that do not know the field hide the room.
     """
@@ -254,6 +263,8 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
     archived: bool = False
     posting: Posting = Posting.EVERYONE
     slow_mode: int = 0
+    edit_history: EditHistory = EditHistory.NONE
+    edits_since: int = 0
     deleted: bool = False
 
 

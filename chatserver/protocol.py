@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from chatserver.errors import ChatError
-from chatserver.model import SLOWEST_SECONDS, Posting, RoomKind, RoomRole
+from chatserver.model import SLOWEST_SECONDS, EditHistory, Posting, RoomKind, RoomRole
 
 VERSION = "chat.v1"
 
@@ -168,6 +168,15 @@ class ReadThread(Op, frozen=True, kw_only=True, tag="thread"):
     limit: Limit = 50
 
 
+class ReadEdits(Op, frozen=True, kw_only=True, tag="edits"):
+    """What a message said before it was edited, the newest first, at most 20 texts at once; see `edit_history`."""
+
+    room: Id
+    message: Id
+    before: Seq | None = None
+    limit: Limit = 20
+
+
 class ListThreads(Op, frozen=True, kw_only=True, tag="threads"):
     """How many replies these messages have in their threads, and the newest of them; messages without any are left out."""
 
@@ -319,6 +328,7 @@ class Change(Op, frozen=True, kw_only=True, tag="change"):
     description: Annotated[str, Meta(max_length=4000)] | None = None
     posting: Posting | None = None
     slow_mode: SlowMode | None = None
+    edit_history: EditHistory | None = None
     kind: RoomKind | None = None
 
 
@@ -463,6 +473,7 @@ AnyOp = (
     | ListPins
     | ReadThread
     | ListThreads
+    | ReadEdits
     | Interact
     | History
     | Events

@@ -23,6 +23,7 @@ from chatserver.protocol import Sent
 from chatserver.service.bans import BanList
 from chatserver.service.blocks import BlockList
 from chatserver.service.commands import CommandOutcome
+from chatserver.service.edits import VersionPage
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
 from chatserver.service.mail.emails import OwnEmail
@@ -133,6 +134,7 @@ CALLS = [
     Call("DELETE", f"{_MESSAGE}/reactions", None, 200, Changed, "Take a reaction back.", ("emoji",)),
     Call("POST", f"{_MESSAGE}/interactions", api.NewInteraction, 200, Interacted, "Use a button, menu or form of a message."),
     Call("GET", f"{_MESSAGE}/thread", None, 200, ThreadPage, "The thread of a message, or the one that it is a reply of: the newest replies before a seq, at most 50 at once.", ("before", "limit")),
+    Call("GET", f"{_MESSAGE}/edits", None, 200, VersionPage, "What a message said before it was edited, the newest first, at most 20 texts at once.", ("before", "limit")),
     Call("GET", f"{_ROOM}/pins", None, 200, PinList, "The pinned messages of a room, the last pinned first, at most 50 at once.", ("after", "limit")),
     Call("GET", f"{_ROOM}/commands", None, 200, CommandList, "The commands that the user may run in the room."),
     Call("POST", f"{_ROOM}/commands", api.NewCommand, 200, CommandOutcome, "Run a command, `/name arguments`."),

@@ -33,6 +33,7 @@ from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
 from chatserver.service.bans import BanList
 from chatserver.service.blocks import BlockList
 from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
+from chatserver.service.edits import VersionPage
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
@@ -142,6 +143,7 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "unban": Changed,
     "bans": BanList,
     "pins": PinList,
+    "edits": VersionPage,
     "thread": ThreadPage,
     "threads": ThreadList,
     "role": Changed,

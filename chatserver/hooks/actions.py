@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from chatserver.blobs.model import Blob
-from chatserver.model import Posting, RoomKind, RoomRole, Scope, ServerRole, Status
+from chatserver.model import EditHistory, Posting, RoomKind, RoomRole, Scope, ServerRole, Status
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +114,7 @@ class RoomChange(Action, frozen=True, kw_only=True):
     description: str | None = None
     kind: RoomKind | None = None
     slow_mode: int | None = None
+    edit_history: EditHistory | None = None
 
 
 class RoomArchive(Action, frozen=True, kw_only=True):

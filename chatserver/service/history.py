@@ -390,9 +390,7 @@ class History:
         return await self._store.changes(by_room)
 
 
-def fitting(
-    items: Sequence[Message | AnyEvent], size: int, *, least: bool = True
-) -> tuple[int, int]:
+def fitting(items: Sequence[msgspec.Struct], size: int, *, least: bool = True) -> tuple[int, int]:
     """Number of items, from the first on, that fit into `size` bytes, and their size in bytes.
 
     Counts at least one item, unless `least` is false.

@@ -35,6 +35,7 @@ from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
 from chatserver.service.blocks import Blocks
 from chatserver.service.contexts import Contexts
+from chatserver.service.edits import Edits
 from chatserver.service.history import History
 from chatserver.service.mentions import Mentions
 from chatserver.service.message_data import MessageDataKinds
@@ -116,6 +117,7 @@ class Messages:
         slow_mode: SlowMode,
     ) -> None:
         self.pins, self.threads = pins, threads
+        self.edits = Edits(store, history, limits)
         self._slow_mode = slow_mode
         self._store, self._log, self._cache, self._rooms = store, log, cache, rooms
         self._history, self._mentions = history, mentions

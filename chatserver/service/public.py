@@ -139,6 +139,7 @@ class PublicRooms:
                 archived=room.archived,
                 posting=room.posting,
                 slow_mode=room.slow_mode,
+                edit_history=room.edit_history,
             )
             for room in rooms
         ]

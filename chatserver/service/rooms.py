@@ -29,6 +29,7 @@ from chatserver.hooks.filters import FoundRoom
 from chatserver.interfaces import Store
 from chatserver.model import (
     DIRECT_MEMBERS,
+    EditHistory,
     MemberChanged,
     Posting,
     RoomChanged,
@@ -371,8 +372,9 @@ class RoomService:
         kind: RoomKind | None = None,
         *,
         slow_mode: int | None = None,
+        edit_history: EditHistory | None = None,
     ) -> int:
-        """Change name, topic, description, kind, or who may write and how often; None leaves each as it is.
+        """Change name, topic, description, kind, who may write and how often, or who sees edits; None leaves each as it is.
 
         Returns the seq of the change. `slow_mode` in seconds; 0 ends it. The `kind`, for the room's owners, is public or private. Who is no member can read a room that becomes private no
         longer. Raises `ChatError` room.forbidden, room.archived, request.invalid, action.refused.
@@ -393,6 +395,7 @@ class RoomService:
             description=description,
             kind=kind,
             slow_mode=slow_mode,
+            edit_history=edit_history,
         )
         wanted = await self._hooks.allow(action, user, clean=_cleaned)
         given = {
@@ -402,10 +405,11 @@ class RoomService:
             "description": wanted.description,
             "kind": kind,
             "slow_mode": slow_mode,
+            "edit_history": edit_history,
         }
         changes = {field: value for field, value in given.items() if value is not None}
         seq = await self._redescribe(user, room, right, changes)
-        if posting is not None or kind is not None or slow_mode is not None:
+        if any(each is not None for each in (posting, kind, slow_mode, edit_history)):
             await self._tell_nodes(room)
         return seq
 
@@ -529,8 +533,12 @@ class RoomService:
         """Write the room's description anew, with these fields changed; returns the seq."""
 
         def changed(**entry: Any) -> RoomChanged:
-            assert room.description is not None
-            return msgspec.structs.replace(room.description, **entry, **changes)
+            before = room.description
+            assert before is not None
+            changed = msgspec.structs.replace(before, **entry, **changes)
+            if changed.edit_history is before.edit_history:
+                return changed
+            return msgspec.structs.replace(changed, edits_since=changed.seq)
 
         seq = await self._membership.append(user, room, right, changed)
         is_public = room.description is not None and room.description.kind is RoomKind.PUBLIC

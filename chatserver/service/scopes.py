@@ -10,7 +10,9 @@ from chatserver.model import Scope
 
 OPERATIONS: Mapping[str, Scope] = {
     **dict.fromkeys(("rooms", "room", "sub", "unsub", "history", "events"), Scope.READ),
-    **dict.fromkeys(("pins", "thread", "threads", "members", "search", "read"), Scope.READ),
+    **dict.fromkeys(
+        ("pins", "thread", "threads", "edits", "members", "search", "read"), Scope.READ
+    ),
     **dict.fromkeys(("presence", "statuses", "commands", "complete"), Scope.READ),
     **dict.fromkeys(("send", "edit", "delete", "react", "unreact", "typing"), Scope.WRITE),
     **dict.fromkeys(("interact", "command", "status"), Scope.WRITE),
@@ -48,4 +50,5 @@ ROUTES: Mapping[str, Mapping[str, Scope]] = {
     f"{_MESSAGE}/reactions": {"post": Scope.WRITE, "delete": Scope.WRITE},
     f"{_MESSAGE}/interactions": {"post": Scope.WRITE},
     f"{_MESSAGE}/thread": {"get": Scope.READ},
+    f"{_MESSAGE}/edits": {"get": Scope.READ},
 }

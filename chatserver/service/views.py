@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from chatserver.interfaces import Unread
-from chatserver.model import Posting, RoomKind, RoomRole, Status, User, UserRef
+from chatserver.model import EditHistory, Posting, RoomKind, RoomRole, Status, User, UserRef
 from chatserver.roomlog.room import Room
 
 MEMBER_PAGE = 1000
@@ -16,10 +16,10 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A room as one user sees it. The `name` of a direct room is that of the other user, whose id is `other`;
     of several, those of all `others` (ids).
 
-    An `archived` room can only be read. `posting` says who may write; with a `slow_mode`, who does not moderate sends one
-    message in so many seconds. Lists leave the `description` out, as it is long:
-    it is there when the room is asked for by itself, as are the `member_count`, and `may_mention_all`: whether `@room` and
-    `@here` of the user reach anybody there.
+    An `archived` room can only be read. `posting` says who may write; with a `slow_mode`, who does not moderate
+    sends one message in so many seconds. `edit_history` says who sees what messages said before they were edited.
+    Lists leave the `description` out, as it is long: it is there when the room is asked for by itself, as are the
+    `member_count`, and `may_mention_all`: whether `@room` and `@here` of the user reach anybody there.
     """
 
     id: str
@@ -36,6 +36,7 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     archived: bool = False
     posting: Posting = Posting.EVERYONE
     slow_mode: int = 0
+    edit_history: EditHistory = EditHistory.NONE
     other: str | None = None
     others: tuple[str, ...] = ()
     member_count: int | None = None
@@ -120,6 +121,7 @@ def view_of(
         archived=described.archived,
         posting=described.posting,
         slow_mode=described.slow_mode,
+        edit_history=described.edit_history,
         other=others[0] if len(others) == 1 else None,
         others=others if len(others) > 1 else (),
     )

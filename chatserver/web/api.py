@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from chatserver.errors import ChatError
 from chatserver.hooks.login import LoginClient
-from chatserver.model import Posting, RoomKind, RoomRole, ServerRole, User
+from chatserver.model import EditHistory, Posting, RoomKind, RoomRole, ServerRole, User
 from chatserver.protocol import (
     BanSeconds,
     ClientId,
@@ -67,6 +67,7 @@ class RoomChange(msgspec.Struct, frozen=True):
     description: Annotated[str, Meta(max_length=4000)] | None = None
     posting: Posting | None = None
     slow_mode: SlowMode | None = None
+    edit_history: EditHistory | None = None
     kind: RoomKind | None = None
 
 
@@ -412,6 +413,7 @@ class OneRoom(RoomHandler):
             given.description,
             given.kind,
             slow_mode=given.slow_mode,
+            edit_history=given.edit_history,
         )
         self.reply(await self.view(user, found))
 

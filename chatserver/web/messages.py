@@ -1,6 +1,6 @@
-"""The HTTP API of single messages, wherever they are, of their threads, and of those that are pinned."""
+"""The HTTP API of single messages, wherever they are, of their threads and earlier texts, and of those that are pinned."""
 
-from chatserver.service import pins, threads
+from chatserver.service import edits, pins, threads
 from chatserver.web.api import RoomHandler, SignedIn
 from chatserver.web.base import BaseHandler
 
@@ -18,6 +18,13 @@ class Thread(RoomHandler):
         self.reply(await self.service.messages.threads.page(user, found, message, before, limit))
 
 
+class EditsOfMessage(RoomHandler):
+    async def get(self, room: str, message: str) -> None:
+        user, found = await self.asked(room)
+        before, limit = self.number("before", None), self.number("limit", edits.PAGE, 1)
+        self.reply(await self.service.messages.edits.page(user, found, message, before, limit))
+
+
 class PinsOfRoom(RoomHandler):
     async def get(self, room: str) -> None:
         user, found = await self.asked(room)
@@ -31,6 +38,11 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
         r"/api/v1/rooms/([^/]+)/messages/([^/]+)/thread",
         Thread,
         "/api/v1/rooms/ID/messages/ID/thread",
+    ),
+    (
+        r"/api/v1/rooms/([^/]+)/messages/([^/]+)/edits",
+        EditsOfMessage,
+        "/api/v1/rooms/ID/messages/ID/edits",
     ),
     (r"/api/v1/rooms/([^/]+)/pins", PinsOfRoom, "/api/v1/rooms/ID/pins"),
 ]

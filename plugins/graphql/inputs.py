@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from chatserver import (
     ChatError,
+    EditHistory,
     Posting,
     RoomKind,
     RoomRole,
@@ -150,6 +151,7 @@ class ChangeRoom(Input, frozen=True, kw_only=True, rename="camel"):
     description: Description | None = None
     posting: Posting | None = None
     slow_mode: Annotated[int, Meta(ge=0, le=21_600)] | None = None
+    edit_history: EditHistory | None = None
     kind: RoomKind | None = None
 
 

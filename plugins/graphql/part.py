@@ -82,6 +82,7 @@ COSTS = {
     "Message.replyToMessage": 5,
     "Message.threadMessage": 5,
     "Message.replies": 2,
+    "Message.edits": 10,
     "Thread.messages": 10,
 }
 SCOPES = {
@@ -127,6 +128,7 @@ LENGTHS = {
     "Reaction.users": 5,
     "Thread.authors": 2,
     "Thread.messages": messages.REPLIES_MOST,
+    "Message.edits": messages.EDITS_MOST,
     "MessageEdited.mentions": 2,
 }
 
@@ -190,6 +192,7 @@ def own_part() -> GraphQLPart:
             "Message.replyToMessage": messages.reply_to_message,
             "Message.threadMessage": messages.thread_message,
             "Message.replies": messages.replies,
+            "Message.edits": messages.edits,
             "Thread.count": messages.thread_count,
             "Thread.seq": messages.thread_seq,
             "Thread.at": messages.thread_at,
@@ -282,6 +285,7 @@ def own_part() -> GraphQLPart:
             "LoginRedirect": chatserver.LoginRedirect,
             "RoomKind": chatserver.RoomKind,
             "Posting": chatserver.Posting,
+            "EditHistory": chatserver.EditHistory,
             "RoomRole": chatserver.RoomRole,
             "CommandArgumentKind": chatserver.ArgumentKind,
             **{kind.__name__: kind for kind in (*LOG_ENTRIES, *USER_EVENTS)},

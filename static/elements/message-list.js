@@ -10,6 +10,7 @@ import { formatDay, t } from "../lib/i18n.js";
 import { seqOf } from "../lib/ids.js";
 import { formatterOf, formatting, hasMarks } from "../lib/late-formatting.js";
 import { reactedBy } from "../lib/changes.js";
+import { rightsIn } from "../lib/rights.js";
 import { Timeline } from "../lib/timeline.js";
 import { covers, nearest } from "../lib/window.js";
 import { ask } from "./dialogs.js";
@@ -51,6 +52,7 @@ class MessageList extends View {
   #sought = null; // the seq that was asked for last
   /** @type {RowFocus} */
   #focus;
+  #editHistory; // as the rows are drawn
   #unfolded = new Set(); // ids of messages of blocked people that are shown all the same
   #midnight = 0;
   #ended;
@@ -118,6 +120,9 @@ class MessageList extends View {
     if (!this.#placed) this.#rows.follows = true;
     else if (room.moreAfter && !this.#loading.has("anew")) this.#rows.follows = false;
     const { me, blocked } = this.store;
+    const { editHistory } = this.store.room(this.flow.room);
+    if (this.#editHistory !== editHistory) this.#rows.remake(({ message }) => Boolean(message?.edited_at));
+    this.#editHistory = editHistory;
     this.#rows.update(this.#timeline.entries(room, this.flow.outgoing, me, { blocked, unfolded: this.#unfolded }, this.flow.summaryOf));
     if (room.loaded && room.wanted !== null) this.#seek(room);
     else if (room.loaded && !this.#placed && !isBare(room)) this.#place(room);
@@ -178,7 +183,7 @@ class MessageList extends View {
     if (entry.kind === "new") return h("div", { class: "new-line", "data-testid": "new-line" }, h("span", {}, t("message.new")));
     if (entry.kind === "note") return noteRow(entry.note);
     if (entry.kind === "replies") return repliesRow(entry.count);
-    return messageRow(entry, { me: this.store.me, session: this.session, places: this.places, isInThread: Boolean(this.flow.thread) });
+    return messageRow(entry, { me: this.store.me, session: this.session, places: this.places, isInThread: Boolean(this.flow.thread), showsEdits: this.#showsEdits(entry.message) });
   }
 
   /** The row of a message that has changed: the focus, the actions and what was typed in it stay. */
@@ -358,6 +363,14 @@ class MessageList extends View {
 
   // -- what buttons do
 
+  /** Whether the reader may see what a message said before it was edited. */
+  #showsEdits({ edited_at: isEdited, author }) {
+    const { me } = this.store;
+    const room = this.store.room(this.flow.room);
+    if (!isEdited || !room || room.editHistory === "none") return false;
+    return room.editHistory === "members" || author.id === me.id || rightsIn(me, room).has("moderate");
+  }
+
   /** What one can do with the message of an entry; null if there is nothing. */
   #bar(entry) {
     const message = answerable(entry);
@@ -390,6 +403,8 @@ class MessageList extends View {
         return done(this.#choose(message));
       case "link":
         return done(loaded(import("./message-links.js")).then((part) => part?.copyLink(message.id)));
+      case "edits":
+        return done(this.#openDialog(key, import("./edits-dialog.js"), (part) => part.showEdits(session, message)));
       case "forward":
         return done(this.#openDialog(key, import("./forward-dialog.js"), (part) => part.showForward(this, message)));
       case "person":

@@ -17,8 +17,11 @@ import { statusMark } from "./status-mark.js";
 const CLOCK = "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4l3 2";
 let made = 0; // ids in the document
 
-/** The first argument is an entry of the timeline. `isInThread`: the list is one of a thread, not of a room. */
-export function messageRow({ message, grouped, folded, quoted, quoteFolded, thread }, { me, session, places, isInThread = false }) {
+/**
+ * The first argument is an entry of the timeline. `isInThread`: the list is one of a thread, not of a room; `showsEdits`:
+ * the reader may see what the message said before.
+ */
+export function messageRow({ message, grouped, folded, quoted, quoteFolded, thread }, { me, session, places, isInThread = false, showsEdits = false }) {
   const { author, state } = message;
   const name = author.name || me.username;
   const shown = folded ? [] : data(message, places);
@@ -49,7 +52,7 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded, thre
         { class: "message-content", id: `${id}-text` },
         message.thread && message.broadcast && origin(isInThread),
         !folded && (message.reply_to || message.reply_to_unsent) && quote(message, quoted ?? (message.quoted && { ...message.quoted, author: me }), quoteFolded, places),
-        folded ? fold() : body(message, shown.length > 0 && repeats(message), places),
+        folded ? fold() : body(message, shown.length > 0 && repeats(message), places, showsEdits),
       ),
       !message.deleted && !folded && lateParts(message, session),
       ...shown,
@@ -120,9 +123,9 @@ function repeats({ body: text, data_text: shown = "" }) {
 }
 
 /** `repeats`: the text says no more than what plugins show below it, as the names of attached files do. */
-function body(message, repeats, places) {
+function body(message, repeats, places, showsEdits) {
   if (message.deleted) return h("p", { class: "message-body deleted" }, t("message.deleted"));
-  const edited = message.edited_at && h("small", { class: "edited" }, t("message.edited"));
+  const edited = message.edited_at && h("small", { class: "edited" }, showsEdits ? h("button", { class: "link", type: "button", title: t("message.edits"), "data-do": "edits", "data-testid": "edited" }, t("message.edited")) : t("message.edited"));
   const pinned = message.pinned && h("small", { class: "edited", "data-testid": "pinned" }, t("message.pinned"));
   if (repeats && !edited && !pinned) return null;
   const node = repeats ? bare([]) : (formatterOf(message.body)?.formatted(message.body, (text) => withPictures(text, places)) ?? bare(linked(message.body, places)));

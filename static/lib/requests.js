@@ -101,6 +101,11 @@ export class Requests extends EventTarget {
     return this.#connection.request("members", { room, after });
   }
 
+  /** Texts of a message that it got before the seq `before` (null: all), the newest first: `{versions, more}`. */
+  edits(room, message, before) {
+    return this.#connection.request("edits", { room, message, before });
+  }
+
   /** Gives a member another role in the room. */
   async appoint(room, user, role) {
     await this.#connection.request("role", { room, user, role });
@@ -185,7 +190,7 @@ export class Requests extends EventTarget {
     return (await this.about(room)).description ?? "";
   }
 
-  /** Changes `name`, `topic`, `description`, `kind`, who may write (`posting`) and how often (`slow_mode`, in seconds); what is left out stays. */
+  /** Changes `name`, `topic`, `description`, `kind`, who may write (`posting`) and how often (`slow_mode`, in seconds), who sees edits (`edit_history`); what is left out stays. */
   async change(room, fields) {
     await this.#connection.request("change", { room, ...fields });
   }

@@ -22,8 +22,8 @@ const LATELY = 50; // messages that an answer or a marker may be older than
 /** The fields of a room that the page uses, from the server's description of it. */
 function described(said) {
   const { id, name = "", kind = "public", topic = "", joined = true, role = null, head = 0, archived = false } = said;
-  const { posting = "everyone", slow_mode: slowMode = 0, other = null, others = [] } = said;
-  return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head, archived, posting, slowMode, other, others };
+  const { posting = "everyone", slow_mode: slowMode = 0, edit_history: editHistory = "none", other = null, others = [] } = said;
+  return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head, archived, posting, slowMode, editHistory, other, others };
 }
 
 function freshRoom() {
@@ -344,7 +344,7 @@ export class RoomsStore extends EventTarget {
       case "member.changed":
         return event.user.id === this.me?.id && Object.assign(room, { role: event.role });
       case "room.changed":
-        return Object.assign(room, { name: event.name ?? room.name, kind: event.kind ?? room.kind, topic: event.topic ?? "", archived: event.archived ?? false, posting: event.posting ?? "everyone", slowMode: event.slow_mode ?? 0 });
+        return Object.assign(room, { name: event.name ?? room.name, kind: event.kind ?? room.kind, topic: event.topic ?? "", archived: event.archived ?? false, posting: event.posting ?? "everyone", slowMode: event.slow_mode ?? 0, editHistory: event.edit_history ?? "none" });
       default:
         return null;
     }

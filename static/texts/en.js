@@ -93,6 +93,7 @@ export default {
   "message.unfold": "Show",
   "message.deleted": "This message was deleted.",
   "message.edited": "edited",
+  "message.edits": "What it said before",
   "message.pending": "Sending…",
   "message.failed": "Not sent: {reason}",
   "message.retry": "Try again",

@@ -89,6 +89,7 @@ export default {
   "message.unfold": "表示",
   "message.deleted": "このメッセージは削除されました。",
   "message.edited": "編集済み",
+  "message.edits": "以前の内容",
   "message.pending": "送信中…",
   "message.failed": "送信できませんでした：{reason}",
   "message.retry": "再送信",

@@ -23,6 +23,7 @@ FIELDS = {
     "prefer_account": "Mutation.setPreferences",
     "bans": "Room.bans",
     "pins": "Room.pins",
+    "edits": "Message.edits",
     "thread": "Thread.messages",
     "threads": "Message.replies",
     "typing": "Mutation.setTyping",

@@ -45,6 +45,7 @@ OTHER_OPS = {
         "pins",
         "thread",
         "threads",
+        "edits",
     ),
     *("read", "preferences", "prefer", "prefer_account", "typing", "presence", "statuses"),
     *("commands", "complete", "block", "unblock", "blocks", "room"),

@@ -156,6 +156,7 @@ VALID: dict[str, dict[str, Any]] = {
         "description": "d",
         "posting": "moderators",
         "slow_mode": 60,
+        "edit_history": "members",
         "kind": "private",
     },
     "archive": {"room": "r", "archived": True},
@@ -169,6 +170,7 @@ VALID: dict[str, dict[str, Any]] = {
     "bans": {"room": "r", "after": "u", "limit": 1},
     "pins": {"room": "r", "after": "r-1", "limit": 1},
     "thread": {"room": "r", "message": "r-1", "before": 9, "limit": 1},
+    "edits": {"room": "r", "message": "r-1", "before": 9, "limit": 1},
     "threads": {"room": "r", "messages": ["r-1"]},
     "role": {"room": "r", "user": "u", "role": "admin"},
     "members": {"room": "r"},
@@ -191,6 +193,8 @@ NULLABLE = {
     ("change", "kind"),
     ("change", "posting"),
     ("change", "slow_mode"),
+    ("change", "edit_history"),
+    ("edits", "before"),
 }
 NULLABLE |= {("prefer", name) for name in ("favourite", "section", "muted", "unread", "watched")}
 

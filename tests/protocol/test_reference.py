@@ -122,6 +122,8 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         for op in ("pin", "unpin", "pin"):
             await a.ok(op, **target)
         await a.ok("pins", **here)
+        await a.ok("change", **here, edit_history="members")
+        await a.ok("edits", **target)
         await b.ok("send", **here, client_id="2", body="reply", thread=sent["id"], broadcast=True)
         await a.ok("thread", **target)
         await a.ok("threads", **here, messages=[sent["id"]])
@@ -323,7 +325,13 @@ def requests(
     yield (
         "PATCH",
         room,
-        {"topic": "tea", "description": "All about tea", "posting": "moderators", "kind": "public"},
+        {
+            "topic": "tea",
+            "description": "All about tea",
+            "posting": "moderators",
+            "kind": "public",
+            "edit_history": "members",
+        },
     )
     yield "PUT", f"{room}/archived", {"archived": True}
     yield "PUT", f"{room}/archived", {"archived": False}
@@ -348,6 +356,7 @@ def requests(
     yield "POST", f"{message}/reactions", {"emoji": "x"}
     yield "GET", f"{room}/messages", None
     yield "DELETE", f"{message}/reactions?emoji=x", None
+    yield "GET", f"{message}/edits?before=9&limit=5", None
     yield "DELETE", message, None
     yield "GET", f"{room}/messages?before=9&limit=5", None
     yield "GET", f"{room}/events?after=0&limit=100", None

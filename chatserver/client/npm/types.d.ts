@@ -87,6 +87,9 @@ export interface CommandView {
   arguments: ArgumentView[];
 }
 
+/** Who sees what the messages of a room said before they were edited. Authors see their own, unless nobody does. */
+export type EditHistory = "members" | "moderators" | "none";
+
 /** An empty answer. */
 export type Empty = Record<string, never>;
 
@@ -405,9 +408,10 @@ export interface RoomAdded {
 /** The room's complete description from here on. The first event of every room. `topic` is a line, `description` a text
  * of several lines that says what the room is about. An `archived` room is kept for reading: nothing is posted,
  * changed, or joined there. `posting` says who may write. With a `slow_mode` a member who does not moderate sends one
- * message in so many seconds. A `deleted` room exists for nobody any more, and has lost its contents; such a
- * description is private, archived and without a name, so that servers and clients that do not know the field hide the
- * room. */
+ * message in so many seconds. `edit_history` says who sees earlier texts of messages, as far as they were replaced
+ * after the seq `edits_since`, by which that was chosen. A `deleted` room exists for nobody any more, and has lost its
+ * contents; such a description is private, archived and without a name, so that servers and clients that do not know
+ * the field hide the room. */
 export interface RoomChanged {
   ev: "room.changed";
   room: string;
@@ -421,6 +425,8 @@ export interface RoomChanged {
   archived?: boolean;
   posting?: Posting;
   slow_mode?: number;
+  edit_history?: EditHistory;
+  edits_since?: number;
   deleted?: boolean;
 }
 
@@ -460,9 +466,9 @@ export type RoomRole = "admin" | "member" | "owner";
 
 /** A room as one user sees it. The `name` of a direct room is that of the other user, whose id is `other`; of several,
  * those of all `others` (ids). An `archived` room can only be read. `posting` says who may write; with a `slow_mode`,
- * who does not moderate sends one message in so many seconds. Lists leave the `description` out, as it is long: it is
- * there when the room is asked for by itself, as are the `member_count`, and `may_mention_all`: whether `@room` and
- * `@here` of the user reach anybody there. */
+ * who does not moderate sends one message in so many seconds. `edit_history` says who sees what messages said before
+ * they were edited. Lists leave the `description` out, as it is long: it is there when the room is asked for by itself,
+ * as are the `member_count`, and `may_mention_all`: whether `@room` and `@here` of the user reach anybody there. */
 export interface RoomView {
   id: string;
   name: string | null;
@@ -478,6 +484,7 @@ export interface RoomView {
   archived?: boolean;
   posting?: Posting;
   slow_mode?: number;
+  edit_history?: EditHistory;
   other?: string | null;
   others?: string[];
   member_count?: number | null;
@@ -596,6 +603,19 @@ export interface UserRef {
   id: string;
   name: string;
   bot?: boolean;
+}
+
+/** A text that a message had from `at` on, by the event `seq` of its room. */
+export interface Version {
+  seq: number;
+  at: string;
+  body: string;
+}
+
+/** Texts of a message, the newest first; `more`: there are older ones. */
+export interface VersionPage {
+  versions: Version[];
+  more?: boolean;
 }
 
 /** An event of a room's log. */
@@ -830,6 +850,16 @@ export interface Operations {
     };
     answer: ThreadList;
   };
+  /** What a message said before it was edited, the newest first, at most 20 texts at once; see `edit_history`. */
+  edits: {
+    fields: {
+      room: string;
+      message: string;
+      before?: number | null;
+      limit?: number;
+    };
+    answer: VersionPage;
+  };
   /** Use a button, menu or form (`part`, its id) of a message. `values` has what was chosen or typed: of a menu under
    * its own id, of a form under the id of each field. */
   interact: {
@@ -979,6 +1009,7 @@ export interface Operations {
       description?: string | null;
       posting?: Posting | null;
       slow_mode?: number | null;
+      edit_history?: EditHistory | null;
       kind?: RoomKind | null;
     };
     answer: Changed;

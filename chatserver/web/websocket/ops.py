@@ -110,6 +110,12 @@ async def thread(client: Client, user: User, op: p.ReadThread) -> None:
     client.say(op.id, await threads.page(user, room, op.message, op.before, op.limit))
 
 
+async def edits(client: Client, user: User, op: p.ReadEdits) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    found = client.service.messages.edits
+    client.say(op.id, await found.page(user, room, op.message, op.before, op.limit))
+
+
 async def threads(client: Client, user: User, op: p.ListThreads) -> None:
     room = await client.service.rooms.get(op.room, user)
     client.say(op.id, await client.service.messages.threads.views(user, room, op.messages))
@@ -222,6 +228,7 @@ async def change(client: Client, user: User, op: p.Change) -> None:
         op.description,
         op.kind,
         slow_mode=op.slow_mode,
+        edit_history=op.edit_history,
     )
     client.say(op.id, {"seq": seq})
 
@@ -326,6 +333,7 @@ RUN: dict[type[p.Op], Run] = {
     p.ListPins: pins,
     p.ReadThread: thread,
     p.ListThreads: threads,
+    p.ReadEdits: edits,
     p.Interact: interact,
     p.History: history,
     p.Events: events,

@@ -22,6 +22,7 @@ HTML_CHARS = 10  # of a body that are parsed in the time of a field
 SHORT_CHARS = 200  # of bodies that are parsed without waiting for a turn of their own
 USERS, USERS_MOST = 20, 100  # of one reaction
 REPLIES, REPLIES_MOST = 20, 50  # of one thread
+EDITS_MOST = 20  # texts of one message
 
 
 class Reaction(NamedTuple):
@@ -60,6 +61,16 @@ async def replies(parent: Message, info: Any) -> Thread | None:
     asking: Asking = info.context
     view = await asking.threads.load(MessageKey(parent.room, parent.id))
     return None if view is None else Thread(parent, view)
+
+
+async def edits(
+    parent: Message, info: Any, first: int | None = None, before: int | None = None
+) -> Sequence[Any]:
+    asking: Asking = info.context
+    count = bounded("first", first, EDITS_MOST, EDITS_MOST)
+    room = await asking.rooms.load(parent.room)
+    found = asking.service.messages.edits
+    return (await found.page(asking.user, room, parent.id, before, count)).versions
 
 
 def thread_count(parent: Thread, info: Any) -> int:

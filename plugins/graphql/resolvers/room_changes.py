@@ -47,6 +47,7 @@ async def change_room(parent: object, info: Any, input: Given) -> RoomPayload:
         given.description,
         given.kind,
         slow_mode=given.slow_mode,
+        edit_history=given.edit_history,
     )
     return RoomPayload(describe(asking, room))
 

@@ -24,6 +24,7 @@ import "./room-texts.js";
 
 const ROLES = ["owner", "admin", "member"];
 const POSTING = ["everyone", "moderators"];
+const EDIT_HISTORY = { none: "edits.none", moderators: "edits.moderators", members: "edits.members" };
 const SLOW_SECONDS = [0, 5, 10, 30, 60, 300, 900, 3600, 21_600];
 
 /**
@@ -69,11 +70,12 @@ function sections(element, view) {
 }
 
 function about({ session, store, room: id }) {
-  const { name, topic, kind, posting, slowMode } = store.room(id);
+  const { name, topic, kind, posting, slowMode, editHistory } = store.room(id);
   const options = POSTING.map((each) => h("option", { value: each, selected: each === posting }, t(`posting.${each}`)));
   const paces = [...new Set([...SLOW_SECONDS, slowMode])].sort((a, b) => a - b);
   const slow = paces.map((each) => h("option", { value: String(each), selected: each === slowMode }, each ? formatAge(each) : t("room.slowOff")));
-  let before = { posting, slow: slowMode }; // else a new name would undo what another moderator chose meanwhile
+  const edits = Object.entries(EDIT_HISTORY).map(([each, text]) => h("option", { value: each, selected: each === editHistory }, t(text)));
+  let before = { posting, slow: slowMode, edits: editHistory }; // else a new name would undo what another moderator chose meanwhile
   const description = h("textarea", { name: "description", rows: "6", maxlength: "4000", dir: "auto", disabled: true, "data-testid": "room-settings-description" });
   const describing = field({ name: "description", label: t("room.description"), hint: t("room.descriptionHint"), input: description });
   let told = null; // the description as the server has it, once that is known
@@ -99,11 +101,13 @@ function about({ session, store, room: id }) {
         describing,
         field({ name: "posting", label: t("posting"), hint: t("posting.hint"), input: h("select", { name: "posting", "data-testid": "room-settings-posting" }, ...options) }),
         field({ name: "slow", label: t("room.slowMode"), hint: t("room.slowHint"), input: h("select", { name: "slow", "data-testid": "room-settings-slow" }, ...slow) }),
+        field({ name: "edits", label: t("edits"), hint: t("edits.hint"), input: h("select", { name: "edits", "data-testid": "room-settings-edits" }, ...edits) }),
       ],
-      save: async ({ posting: chosen, slow: pace, description: text, ...values }) => {
-        const now = { posting: chosen, slow: Number(pace) };
+      save: async ({ posting: chosen, slow: pace, edits: seen, description: text, ...values }) => {
+        const now = { posting: chosen, slow: Number(pace), edits: seen };
         if (now.posting !== before.posting) values.posting = now.posting;
         if (now.slow !== before.slow) values.slow_mode = now.slow;
+        if (now.edits !== before.edits) values.edit_history = now.edits;
         if (told !== null && text !== told) values.description = text;
         await session.change(id, values);
         before = now;

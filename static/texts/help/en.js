@@ -45,6 +45,6 @@ export default {
   "help.away.install": "The browser can install the page like a program, on a phone as well.",
   "help.private": "Who sees what",
   "help.private.rooms": "Public rooms can be read by everybody on this server except guests, private ones by their members, direct ones by those whom they were made with.",
-  "help.private.deleted": "Nobody is shown what you have deleted, or what a text was before you edited it. Those who run the server may have older backups.",
+  "help.private.deleted": "Nobody is shown what you have deleted, nor what a text was before you edited it, unless its room says so in its settings. Those who run the server may have older backups.",
   "help.private.devices": "“Where you are signed in”, in these settings, lists your devices, and ends what should not be there.",
 };

@@ -32,6 +32,8 @@ export default {
   "settings.own": "You",
   "settings.server": "This server",
   "settings.appearance": "Appearance",
+  "edits.title": "Edits of this message",
+  "edits.older": "Older ones",
   "settings.security": "Password and sign-in",
   "settings.blocked": "Blocked people",
   "settings.name": "Display name",

@@ -32,6 +32,8 @@ export default {
   "settings.own": "あなた",
   "settings.server": "このサーバー",
   "settings.appearance": "表示",
+  "edits.title": "このメッセージの編集履歴",
+  "edits.older": "もっと前",
   "settings.security": "パスワードとログイン",
   "settings.blocked": "ブロックした人",
   "settings.name": "表示名",

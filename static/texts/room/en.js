@@ -27,5 +27,10 @@ export default {
   "room.slowMode": "Slow mode",
   "room.slowOff": "Off",
   "room.slowHint": "Members who do not moderate wait so long between two messages.",
+  "edits": "What messages said before an edit",
+  "edits.none": "Nobody sees it",
+  "edits.moderators": "Authors see their own, moderators all",
+  "edits.members": "Everybody in the room sees it",
+  "edits.hint": "For edits from now on.",
   "posting.hint": "All members can read and react.",
 };

@@ -27,5 +27,10 @@ export default {
   "room.slowMode": "低速モード",
   "room.slowOff": "オフ",
   "room.slowHint": "モデレーター以外のメンバーは、次のメッセージまでこの時間待ちます。",
+  "edits": "編集前のメッセージの内容",
+  "edits.none": "だれにも表示しない",
+  "edits.moderators": "本人とモデレーターに表示する",
+  "edits.members": "ルームの全員に表示する",
+  "edits.hint": "これから編集されたものが対象です。",
   "posting.hint": "閲覧とリアクションはメンバー全員ができます。",
 };

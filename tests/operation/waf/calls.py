@@ -359,6 +359,7 @@ async def call_every_address(
     await ask("GET", f"/api/v1/drafts?after={room}/{message}&limit=5", headers=owner)
     for method in ("GET", "DELETE"):
         await ask(method, f"/api/v1/drafts?room={room}&thread={message}", headers=owner)
+    await ask("GET", f"{one}/messages/{message}/edits?before=9&limit=5", headers=owner)
     await ask("GET", f"{one}/pins?after={message}&limit=5", headers=owner)
     reply = {"client_id": "union", "body": "or 1=1", "thread": message, "broadcast": True}
     await ask("POST", messages, json=reply, headers=owner)
