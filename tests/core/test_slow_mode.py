@@ -142,3 +142,17 @@ async def test_changes_of_a_message_are_no_new_message() -> None:
         await scene.nodes[0].messages.react(scene.member, room, message, "👍")
         await scene.nodes[0].messages.delete(scene.member, room, message)
         assert await scene.wait_of("c2") == PACE * 1000
+
+
+async def test_each_member_waits_for_themselves_in_each_room() -> None:
+    async with slow_room() as scene:
+        await scene.say(scene.member, "c1")
+        rooms, messages = scene.nodes[0].rooms, scene.nodes[0].messages
+        other = await add_user(scene.nodes[0], "other")
+        await rooms.join(other, scene.room)
+        await scene.say(other, "c1")
+        second = await rooms.create(
+            scene.owner, RoomKind.PUBLIC, "second", members=[scene.member.id]
+        )
+        await rooms.change(scene.owner, second, None, None, slow_mode=PACE)
+        await messages.post(scene.member, second, "c2", "elsewhere")
