@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.page.people import PersonFactory, Server
 from tests.page.views import Tour, populate, server_with_all
+from tests.page.waiting import until
 
 pytestmark = pytest.mark.long
 
@@ -36,6 +37,8 @@ SIDEWAYS = """() => {
   }
   return found;
 }"""
+
+STYLED = "() => [...document.querySelectorAll('link[rel=stylesheet]')].every(({ sheet }) => sheet)"
 
 # Controls that nobody gets at by scrolling up and down, or that something else stands on.
 OUT_OF_REACH = """() => {
@@ -96,6 +99,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterat
 
 
 def misfits(page: Page) -> list[str]:
+    """What does not fit, once the sheets of what was just opened are there."""
+    until(page, STYLED)
     return [found for check in (SIDEWAYS, OUT_OF_REACH, COVERED) for found in page.evaluate(check)]
 
 
