@@ -275,6 +275,7 @@ def test_a_hanging_observer_loses_only_its_own_events(tmp_path: Path) -> None:
         "plugins__enabled": "memory,password,metrics,broken",
         "plugins__folder": PLUGINS,
         "plugins__observer_queue": 5,
+        "plugins__deadline_seconds": 5.0,
         "plugin__broken__hook": "on_event",
         "plugin__broken__how": "hang",
     }
