@@ -113,6 +113,7 @@ from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.dependencies import from_extra, how_to_install
 from chatserver.hooks.filters import FoundRoom, FoundUser, SearchQuery
 from chatserver.hooks.graphql import Together, read_input
+from chatserver.hooks.listening import Listener
 from chatserver.hooks.login import (
     Identity,
     LoginClient,
@@ -159,6 +160,7 @@ from chatserver.hooks.types import (
     Outcome,
     PagePart,
     PluginSwitch,
+    ReadMark,
     Refusal,
     Reply,
     Request,
@@ -365,6 +367,7 @@ __all__ = [
     "Job",
     "LinkPreviewRemove",
     "LinkedIdentity",
+    "Listener",
     "Localized",
     "LoginAttempt",
     "LoginClient",
@@ -444,6 +447,7 @@ __all__ = [
     "React",
     "ReactionAdded",
     "ReactionRemoved",
+    "ReadMark",
     "ReadMoved",
     "ReceiverBusy",
     "Records",

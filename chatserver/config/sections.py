@@ -601,6 +601,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "saved",
             "reminders",
             "drafts",
+            "receipts",
             "slash_commands",
             "reports",
             "announcements",

@@ -6,6 +6,7 @@ timing.py                        timers, records that expire, the clock, as plug
 actions.py, drafts.py            what users do, as plugins see it before it is done; messages as actions
 filters.py                       what hooks for lists and searches get and return
 door.py                          the door by which the work under way came in
+listening.py                     notices of plugins, and the connection that an operation came from
 login.py, loginmethods.py        ways to sign in: what plugins declare; contained calls of them
 tokens.py                        kinds of tokens that sign bots in; contained calls of them
 targets.py, blobs.py, mail.py    places for backups and for files, and senders of mail, that plugins provide

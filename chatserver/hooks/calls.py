@@ -41,6 +41,7 @@ from chatserver.hooks.types import (
     Look,
     Operation,
     PluginSwitch,
+    ReadMark,
     Refusal,
 )
 from chatserver.interfaces import Tracer
@@ -357,6 +358,11 @@ class HookCalls:
             if call.kinds is not None and kind not in call.kinds:
                 continue
             self.observers.tell("on_event", call, {"event": event}, event.author.id)
+
+    def on_read(self, mark: ReadMark) -> None:
+        for call in self.active.calls["on_read"]:
+            if call.rooms is None or mark.room in call.rooms:
+                self.observers.tell("on_read", call, {"mark": mark}, mark.user)
 
     def on_login(self, attempt: LoginAttempt) -> None:
         # The breaker counts by address: an attacker's failures must not hide the account's own attempts.

@@ -1,6 +1,5 @@
 """The parts of a running server that plugins get."""
 
-import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -8,8 +7,8 @@ from typing import Any, Literal, Protocol, TypeVar
 import msgspec
 
 from chatserver.blobs.plugin import PluginBlobs
-from chatserver.delivery.notices import PluginNotice
 from chatserver.hooks.actions import Action
+from chatserver.hooks.listening import Listener, listener, notice_of
 from chatserver.hooks.telling import Reminder, Why
 from chatserver.hooks.timing import ExpiringRecords, Timers, WallClock
 from chatserver.hooks.types import Actor, Decision, GraphQLPart
@@ -23,8 +22,6 @@ from chatserver.service.service import Service
 
 BOT_NAME_CHARS = 100
 REMINDER_TITLE_CHARS = 60
-NOTICE_BYTES = 4096  # of a notice's payload, as JSON
-_NOTICE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ResultT = TypeVar("ResultT")
 ActionT = TypeVar("ActionT", bound=Action)
 
@@ -138,12 +135,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         client that is away or reads too slowly misses it. So let it say that something has changed, and let
         clients ask for what stands now. `name` has 1 to 64 of `a-z 0-9 _ -`, `payload` at most NOTICE_BYTES as JSON; else `ValueError`.
         """
-        if not _NOTICE_NAME.fullmatch(name):
-            raise ValueError(f"a notice cannot be named {name!r}")
-        size = len(msgspec.json.encode(payload))
-        if size > NOTICE_BYTES:
-            raise ValueError(f"a notice has at most {NOTICE_BYTES} bytes of JSON, not {size}")
-        notice = PluginNotice(plugin=self.plugin, name=name, payload=payload)
+        notice = notice_of(self.plugin, name, payload)
         if room is not None:
             self.service.hub.tell_room(room, notice)
         elif user is None:
@@ -152,6 +144,13 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             self.service.hub.tell_companions(user, notice)
         else:
             self.service.hub.tell_user(user, notice)
+
+    def listener(self) -> Listener | None:
+        """The connection that the operation under way came from, to tell it alone of something later.
+
+        None for work that came by another door than chat.v1.
+        """
+        return listener(self.plugin)
 
     async def bot(self, name: str, shown: str | None = None) -> User:
         """The account of a machine, marked as `bot` wherever it is shown; nobody can sign in to it.

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence, Set
 from types import CoroutineType
 from typing import Any, NamedTuple, NoReturn
 
@@ -43,6 +43,7 @@ class Call(NamedTuple):
     arguments: Sequence[str]
     policy: Policy = Policy()
     kinds: Collection[str] | None = None  # of events, for `on_event`; None means all
+    rooms: Set[str] | None = None  # ids of rooms, for `on_read`; None means all
     actions: Collection[type[Action]] = ()  # for `change_action` and `check_action`
     holds: Sequence[
         Instance

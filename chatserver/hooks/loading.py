@@ -9,7 +9,7 @@ import importlib.machinery
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from importlib.metadata import Distribution, entry_points
 from pathlib import Path
 from types import CodeType
@@ -124,6 +124,7 @@ class Plugins:
                     impl.function,
                     impl.argnames,
                     kinds=self._kinds(impl, hook),
+                    rooms=_rooms(impl, hook),
                     policy=self.policies[impl.plugin_name],
                     actions=getattr(impl.function, ACTIONS_OF, ()),
                     is_plain=not inspect.iscoroutinefunction(impl.function),
@@ -373,6 +374,14 @@ def _check_actions(what: str, hook: str, actions: Collection[Any]) -> None:
         if each not in ACTIONS:
             known = ", ".join(kind.__name__ for kind in ACTIONS)
             raise StartupError(f"{what}: {each!r} is no action; there are {known}")
+
+
+def _rooms(impl: pluggy.HookImpl, hook: str) -> Set[str] | None:
+    """The rooms in which a plugin observes what is read, as it sets them while it runs; None means all."""
+    rooms = getattr(impl.plugin, "read_rooms", None) if hook == "on_read" else None
+    if rooms is not None and not isinstance(rooms, Set):
+        raise StartupError(f"plugin {impl.plugin_name}: read_rooms: expected a set")
+    return rooms
 
 
 def _close_to(hook: str, hooks: list[str]) -> str:

@@ -42,6 +42,7 @@ from chatserver.hooks.types import (
     Operation,
     PagePart,
     PluginSwitch,
+    ReadMark,
     Refusal,
     Route,
 )
@@ -400,6 +401,16 @@ class Hooks:
         each room. The return value is ignored. An error is logged and counted; the event stands.
         Each plugin has its own bounded queue; if it is full, events are dropped and counted. A
         plugin object with an attribute `event_kinds` (such as `{"member.joined"}`) gets only those kinds.
+        """
+
+    @hookspec
+    async def on_read(self, mark: ReadMark) -> None:
+        """Observe that a user has read further in a room.
+
+        Runs after the position was stored, on every node that learns of it: without a bus on the user's alone. The
+        return value is ignored. An error is logged and counted; the position stands. Queue and order are those
+        of `on_event`. A plugin object with an attribute `read_rooms`, a set of ids which it may change at any time, gets
+        only what is read in these rooms: for all others a look into that set is the whole cost.
         """
 
     @hookspec

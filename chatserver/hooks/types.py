@@ -206,6 +206,14 @@ class PluginSwitch(msgspec.Struct, frozen=True, kw_only=True):
     settings: Sequence[str] = ()
 
 
+class ReadMark(msgspec.Struct, frozen=True, kw_only=True):
+    """A user (id) has read a room (id) up to the event `seq`."""
+
+    user: str
+    room: str
+    seq: int
+
+
 Sight: TypeAlias = Literal["rooms", "room", "events", "members", "users", "user", "sessions"]
 
 

@@ -34,12 +34,12 @@ NEWEST_PAGE = 50  # messages kept folded for the newest page
 
 
 class Member:
-    """A user in a room."""
+    """A user in a room. `since` is the seq of their newest event here: they joined, or got another role."""
 
-    __slots__ = ("role", "user")
+    __slots__ = ("role", "since", "user")
 
-    def __init__(self, user: UserRef, role: RoomRole) -> None:
-        self.user, self.role = user, role
+    def __init__(self, user: UserRef, role: RoomRole, since: int) -> None:
+        self.user, self.role, self.since = user, role, since
 
 
 class Advance(NamedTuple):
@@ -222,7 +222,7 @@ class Room:
                 self.bans.pop(event.user.id, None)
         else:
             self.bans.pop(event.user.id, None)
-            self.members[event.user.id] = Member(event.user, event.role)
+            self.members[event.user.id] = Member(event.user, event.role, event.seq)
 
     def _replaced_by(self, event: MessageEdited | MessageDeleted) -> list[tuple[int, int]]:
         """The places (first and last seqs) of the texts that this next event of the room replaces."""

@@ -6,6 +6,8 @@ from chatserver.delivery.hub import Hub
 from chatserver.delivery.notices import ReadMoved
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.types import ReadMark
 from chatserver.interfaces import Store, Unread
 from chatserver.model import User
 from chatserver.roomlog.room import Room
@@ -18,13 +20,19 @@ UNREAD_EVENTS = 1000  # counted at most in one room, as no client shows more tha
 class ReadMarkers:
     """One marker for each user and room in which the user has read something."""
 
-    def __init__(self, store: Store, hub: Hub) -> None:
-        self._store, self._hub = store, hub
+    def __init__(self, store: Store, hub: Hub, hooks: HookCalls) -> None:
+        self._store, self._hub, self._hooks = store, hub, hooks
 
     async def of_rooms(self, user: User, rooms: Sequence[Room]) -> dict[str, int]:
         """The user's seq in each of these rooms; 0 without a marker."""
         found = await self._store.get_many(MARKERS, [_key(user, room) for room in rooms])
         return {room.id: int(found.get(_key(user, room), 0)) for room in rooms}
+
+    async def of_users(self, room: Room, users: Sequence[str]) -> dict[str, int]:
+        """The seqs in the room of those of the users (ids) who have a marker there, in one read."""
+        keys = {f"{user}/{room.id}": user for user in users}
+        found = await self._store.get_many(MARKERS, list(keys))
+        return {keys[key]: int(seq) for key, seq in found.items()}
 
     async def page(self, user: User, after: str, limit: int) -> tuple[dict[str, int], str | None]:
         """The user's seq in rooms with id > `after`, at most `limit`; the last id if there are more."""
@@ -59,7 +67,7 @@ class ReadMarkers:
     async def move(self, user: User, room: Room, seq: int, but: Subscriber | None = None) -> int:
         """Move the marker forward, at most to the head; returns its position afterwards.
 
-        The user's connections are told, except `but`, which knows already. Raises `ChatError` limit.rate if
+        The user's connections are told, except `but`, which knows already, and plugins observe it. Raises `ChatError` limit.rate if
         the user's other devices move it all the time.
         """
         key, seq = _key(user, room), min(seq, room.head)
@@ -74,6 +82,7 @@ class ReadMarkers:
                 moved = await self._store.swap(MARKERS, key, old, new)
             if moved:
                 self._hub.tell_user(user.id, ReadMoved(room=room.id, seq=seq), but=but)
+                self._hooks.on_read(ReadMark(user=user.id, room=room.id, seq=seq))
                 return seq
         raise ChatError("limit.rate", after_ms=1000)
 

@@ -106,7 +106,7 @@ class RoomService:
         self._hooks = hooks
         self._accounts, self._limits = accounts, limits
         self._public = PublicRooms(store)
-        self._markers = ReadMarkers(store, hub)
+        self._markers = ReadMarkers(store, hub, hooks)
         self._lists = RoomLists(store, cache, log, self._markers)
         self._membership = Membership(log, hub, self._markers, self._lists, limits)
         self._invitations = Invitations(store, limits)
@@ -511,6 +511,14 @@ class RoomService:
         """Move the user's marker forward; returns its position afterwards. See `ReadMarkers.move`."""
         demand(user, room, Right.READ)
         return await self._markers.move(user, room, seq, but)
+
+    async def read_marks(self, room: Room, users: Sequence[str]) -> dict[str, int]:
+        """How far (seq) those of the users (ids) have read who have a marker in the room; one read of the store.
+
+        Checks no rights; the caller does. Who joins or leaves has a marker at that event, and is not known to have
+        read what is before it.
+        """
+        return await self._markers.of_users(room, users)
 
     # -- other nodes -----------------------------------------------------------------------------
 

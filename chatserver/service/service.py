@@ -15,13 +15,14 @@ from chatserver.cluster.bus.online import Online
 from chatserver.cluster.installation import bus_key
 from chatserver.config import Config
 from chatserver.delivery.hub import Hub
-from chatserver.delivery.notices import Mentioned
+from chatserver.delivery.notices import Mentioned, ReadMoved
 from chatserver.delivery.outlet import Outlet
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.actions import Action
 from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.mail import Mailer
+from chatserver.hooks.types import ReadMark
 from chatserver.interfaces import Authenticator, Bus, Store, Tracer
 from chatserver.model import EVERYBODY, AnyEvent, MessagePosted, Scope, User
 from chatserver.roomlog.cache import RoomCache
@@ -227,7 +228,11 @@ class Service:
             return None
         recheck = partial(self.changes.recheck, "user")
         hints = Hints(self.store, self.room_cache, self.log, self.hub, recheck)
-        return Exchange(bus, self._announcer, hints, self.room_cache, self.hub, online, measures)
+        exchange = Exchange(
+            bus, self._announcer, hints, self.room_cache, self.hub, online, measures
+        )
+        exchange.watch_reads(self._read_elsewhere)
+        return exchange
 
     async def start(self) -> None:
         """Read the installation's epoch and claims, and begin to compare the heads of followed rooms."""
@@ -334,6 +339,9 @@ class Service:
         if self.hooks.active.events_are_observed:
             for event in events:
                 self.hooks.on_event(event)
+
+    def _read_elsewhere(self, user: str, moved: ReadMoved) -> None:
+        self.hooks.on_read(ReadMark(user=user, room=moved.room, seq=moved.seq))
 
     async def _give_way(self, name: str) -> None:
         if room := self.room_cache.known(name):

@@ -169,6 +169,7 @@ class MessageList extends View {
   /** Actions are there for the row alone that somebody points at or is in. */
   #onPlace(place) {
     if (place === "message.actions/v1") this.#rows.remake((_, node) => this.#focus.has(node));
+    else if (place === "message.last/v1") this.#rows.remake(({ last }) => last);
     else if (place.startsWith("message.")) this.#rows.remake();
   }
 
@@ -183,7 +184,8 @@ class MessageList extends View {
     if (entry.kind === "new") return h("div", { class: "new-line", "data-testid": "new-line" }, h("span", {}, t("message.new")));
     if (entry.kind === "note") return noteRow(entry.note);
     if (entry.kind === "replies") return repliesRow(entry.count);
-    return messageRow(entry, { me: this.store.me, session: this.session, places: this.places, isInThread: Boolean(this.flow.thread), showsEdits: this.#showsEdits(entry.message) });
+    const { store, session, places, flow } = this;
+    return messageRow(entry, { me: store.me, session, places, room: store.room(flow.room), isInThread: Boolean(flow.thread), showsEdits: this.#showsEdits(entry.message) });
   }
 
   /** The row of a message that has changed: the focus, the actions and what was typed in it stay. */

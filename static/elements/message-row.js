@@ -8,6 +8,7 @@ import { pictured } from "../lib/emoji.js";
 import { errorText, formatDay, formatFull, formatTime, t } from "../lib/i18n.js";
 import { formatterOf, plainOf } from "../lib/late-formatting.js";
 import { segments } from "../lib/linkify.js";
+import { applies } from "../lib/places.js";
 import { frozen } from "../lib/plugins.js";
 import { avatar } from "./avatar.js";
 import { botMark } from "./bot-mark.js";
@@ -18,10 +19,10 @@ const CLOCK = "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4l3 2";
 let made = 0; // ids in the document
 
 /**
- * The first argument is an entry of the timeline. `isInThread`: the list is one of a thread, not of a room; `showsEdits`:
- * the reader may see what the message said before.
+ * The first argument is an entry of the timeline, `room` that of the list. `isInThread`: it is one of a thread, not of a
+ * room; `showsEdits`: the reader may see what the message said before.
  */
-export function messageRow({ message, grouped, folded, quoted, quoteFolded, thread }, { me, session, places, isInThread = false, showsEdits = false }) {
+export function messageRow({ message, grouped, folded, quoted, quoteFolded, thread, last = false }, { me, session, places, room = null, isInThread = false, showsEdits = false }) {
   const { author, state } = message;
   const name = author.name || me.username;
   const shown = folded ? [] : data(message, places);
@@ -58,6 +59,7 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded, thre
       ...shown,
       reactions(message, me, places),
       thread && replies(thread),
+      ...(last ? belowLast(message, { places, room, me }) : []),
       delay(message),
       failure(message),
     ),
@@ -195,6 +197,12 @@ function failure({ state, error }) {
     link(t("message.edit"), "rewrite"),
     link(t("message.discard"), "discard"),
   );
+}
+
+/** What plugins put below one's own last message. */
+function belowLast(message, { places, room, me }) {
+  const items = places.in("message.last/v1").filter((item) => applies(item, { message, room, me }));
+  return items.map((item) => h("plugin-place", { item, context: Object.freeze({ message: frozen(message) }) }));
 }
 
 /** What plugins make of the data that the message carries for them. */

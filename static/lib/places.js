@@ -24,6 +24,8 @@ const FIELDS = {
   "message.actions/v1": BUTTON,
   // {message, data}: below the text of messages that carry data named `id`
   "message.data/v1": { id: "string", mount: "function" },
+  // {message}: below the last message of the reader's own in a room, which is here up to its end
+  "message.last/v1": { id: "string", mount: "function" },
   // {}: in place of `:name:` in messages and reactions: the address of the picture for each name
   "message.emoji/v1": { id: "string", pictures: "object" },
   // {room}: in the room's head
@@ -59,7 +61,7 @@ const FIELDS = {
   // {title, body, room, message, plugin}: nowhere: it changes notifications or holds them back
   "notifications/v1": { id: "string", filter: "function" },
 };
-const CONDITIONS = ["own", "data", "lacks", "kinds", "moderates", "archived"]; // of `when`
+const CONDITIONS = ["own", "data", "lacks", "apart", "kinds", "moderates", "archived"]; // of `when`
 
 export const PLACES = Object.keys(FIELDS).sort();
 
@@ -141,7 +143,7 @@ function checked(plugin, place, item) {
 /**
  * Whether an item wants to be shown for a message or a room: `when` has only data, so that every client can tell.
  *
- * @param {{when?: {own?: boolean, data?: string, lacks?: string, kinds?: string[], moderates?: boolean, archived?: boolean}}} item
+ * @param {{when?: {own?: boolean, data?: string, lacks?: string, apart?: boolean, kinds?: string[], moderates?: boolean, archived?: boolean}}} item
  * @param {{message?: any, room?: any, me?: any}} where
  */
 export function applies({ when = {} }, { message, room, me }) {
@@ -149,8 +151,14 @@ export function applies({ when = {} }, { message, room, me }) {
   if (when.own !== undefined && when.own !== (message?.author.id === me.id)) return false;
   if (when.data !== undefined && !Object.hasOwn(message?.data ?? {}, when.data)) return false;
   if (when.lacks !== undefined && Object.hasOwn(message?.data ?? {}, when.lacks)) return false;
+  if (when.apart !== undefined && when.apart !== isApart(message)) return false;
   if (when.moderates !== undefined && when.moderates !== moderates(room, me)) return false;
   return when.kinds === undefined || when.kinds.includes(room?.kind);
+}
+
+/** Whether a message is a reply that stands in its thread alone. */
+function isApart(message) {
+  return Boolean(message?.thread) && !message.broadcast;
 }
 
 function moderates(room, me) {

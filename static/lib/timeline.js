@@ -14,10 +14,10 @@ export class Timeline {
 
   /**
    * `[{kind: "day", key, at} | {kind: "new", key} | {kind: "message", key, message, grouped, folded, quoted, quoteFolded,
-   * thread} | {kind: "replies", key, count} | {kind: "note", key, note}, …]` of a room of the store. `outgoing` are entries
+   * thread, last} | {kind: "replies", key, count} | {kind: "note", key, note}, …]` of a room of the store. `outgoing` are entries
    * of the outbox; a message keeps its key from there into the log. `quoted` is the message that is answered, if it is here.
    * Folded are texts of those who are `blocked` (a set of ids of users), but for the messages that are `unfolded` (a set of
-   * ids). `summaryOf(id)` is what is told of the thread beneath a message, or null. In a thread, `root` is the id of the
+   * ids). `last` is there, and true, for the reader's own last message in the room. `summaryOf(id)` is what is told of the thread beneath a message, or null. In a thread, `root` is the id of the
    * message at its beginning, which the number of replies follows.
    */
   entries(state, outgoing, me, { blocked, unfolded } = NOBODY, summaryOf = NO_THREADS) {
@@ -27,6 +27,7 @@ export class Timeline {
     const shown = merged(messages, outgoing.map((entry) => this.#own(entry, me)), refused, covered, moreAfter);
     const waiting = notes.filter((note) => covered(note.after));
     const found = new Map(messages.map((message) => [message.id, message]));
+    const lastOwn = moreAfter || root !== null ? null : messages.findLast(({ author, deleted }) => author.id === me.id && !deleted);
     const entries = [];
     /** @type {{author: string, day: string} | null} */
     let before = null; // `{author, day}` of the message before
@@ -54,7 +55,7 @@ export class Timeline {
       if (!grouped) head = ms;
       const quoted = message.reply_to ? found.get(message.reply_to) : undefined;
       const thread = message.seq && !message.thread ? summaryOf(message.id) : null;
-      entries.push({ kind: "message", key: keyOf(message), message, grouped, folded: folds(message), quoted, quoteFolded: quoted !== undefined && folds(quoted), thread });
+      entries.push({ kind: "message", key: keyOf(message), message, grouped, folded: folds(message), quoted, quoteFolded: quoted !== undefined && folds(quoted), thread, ...(message === lastOwn && { last: true }) });
       before = { author: message.author.id, day };
       apart = isOfThread || message.id === root;
       if (message.id === root && count) entries.push({ kind: "replies", key: "replies", count });

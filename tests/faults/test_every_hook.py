@@ -110,6 +110,11 @@ async def _remind(chat: Chat, person: Person, room: Room) -> None:
     await chat.service.hooks.on_reminder(reminder)
 
 
+async def _read(chat: Chat, person: Person, room: Room) -> None:
+    await person.post(room, "something to read")
+    await chat.service.rooms.mark_read(person.user, room, room.head)
+
+
 PROVOKED: dict[str, Act] = {
     "change_message": _post,
     "check_message": _post,
@@ -119,6 +124,7 @@ PROVOKED: dict[str, Act] = {
     "filter_users": _members,
     "filter_search": _search,
     "on_event": _post,
+    "on_read": _read,
     "on_login": _login,
     "on_account": _account,
     "on_look": _look,

@@ -24,6 +24,7 @@ PLUGINS = (
         "scheduled",
         "reminders",
         "drafts",
+        "receipts",
         "reports",
     ),
     *("announcements", "emoji", "groups"),
@@ -168,6 +169,9 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("GET", f"/api/v1/drafts?after={_quoted(rng)}&limit={_quoted(rng)}")
     await caller.call("GET", f"/api/v1/drafts?room={target.room}&thread={_quoted(rng)}")
     await caller.call("DELETE", f"/api/v1/drafts?room={_quoted(rng)}")
+    await caller.call("PUT", "/api/v1/receipts", {"shown": rng.choice((True, False, text))})
+    for which in (_quoted_id(message), _quoted(rng)):
+        await caller.call("GET", f"/api/v1/receipts/{which}")
     reported = {"room": target.room, "message": message, "reason": "spam", "text": text}
     await caller.call("POST", "/api/v1/reports", reported)
     await caller.call("GET", f"/api/v1/reports?room={target.room}&after={_quoted(rng)}")

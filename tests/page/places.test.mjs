@@ -55,7 +55,7 @@ for (const [what, place, item, words] of [
   ["no label", "message.actions/v1", action({ label: 5 }), /label has to be a function/],
   ["no run", "message.actions/v1", action({ run: undefined }), /run has to be a function/],
   ["no mount", "room.panels/v1", action(), /mount has to be a function/],
-  ["an unknown condition", "message.actions/v1", action({ when: { mine: true } }), /there is no condition mine; there are own, data, lacks, kinds/],
+  ["an unknown condition", "message.actions/v1", action({ when: { mine: true } }), /there is no condition mine; there are own, data, lacks, apart, kinds/],
   ["nothing", "message.actions/v1", null, /id has to be a string/],
 ])
   test(`${what} is refused with its reason`, () => {
@@ -82,6 +82,10 @@ test("conditions on the message, its data and the room", () => {
   assert.ok(shown({ lacks: "other" }));
   assert.ok(!shown({ data: "poll" }, { message: { author: { id: "x" } } }));
   assert.ok(!shown({ kinds: ["direct"] }));
+  const inThread = { message: { ...message, thread: "r-1" } };
+  const inBoth = { message: { ...inThread.message, broadcast: true } };
+  assert.deepEqual([{}, inThread, inBoth].map((more) => shown({ apart: true }, more)), [false, true, false]);
+  assert.deepEqual([{}, inThread, inBoth].map((more) => shown({ apart: false }, more)), [true, false, true]);
 });
 
 test("in an archived room only those actions of messages are shown that say so", () => {

@@ -87,6 +87,11 @@ def of_a_message(page: Page) -> Locator:
     return page.get_by_test_id("message").filter(has_text="With data")
 
 
+def below_the_last(page: Page) -> Locator:
+    page.get_by_test_id("place-faulty.put").click()
+    return page.get_by_test_id("message").filter(has_text="before message.last/v1")
+
+
 def told(page: Page) -> Locator:
     page.get_by_test_id("place-faulty.tell").click()
     return page.locator("notice-list")
@@ -101,7 +106,7 @@ def in_head(name: str, shown: str) -> Callable[[Page], Locator]:
 
 
 def in_a_thread(page: Page) -> Locator:
-    message = page.get_by_test_id("message").first
+    message = page.get_by_test_id("message").filter(has_text="before thread.actions/v1")
     message.hover()
     message.get_by_test_id("thread-reply").click()
     panel = page.locator(".room-panel")
@@ -149,6 +154,7 @@ USES: dict[str, Callable[[Page], Locator]] = {
     "composer.send/v1": sent_later,
     "message.actions/v1": at_a_message,
     "message.data/v1": of_a_message,
+    "message.last/v1": below_the_last,
     "notifications.parts/v1": in_parts("notifications"),
     "notifications/v1": told,
     "page.lines/v1": lambda page: page.locator(".page-top"),

@@ -183,6 +183,7 @@ def test_the_rarer_actions_are_in_a_menu_with_their_names(
     names = [
         "Save for later",
         "Remind me about this…",
+        "Read by…",
         "Forward…",
         "Copy link",
         "Pin",

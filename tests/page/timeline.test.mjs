@@ -86,3 +86,16 @@ test("the line of new messages is due from where the page begins, though nothing
   const lines = (prev) => told(new Timeline().entries(room({ messages, moreBefore: true, newFrom: 5, prev }), [], me)).filter((each) => each === "new").length;
   assert.deepEqual([lines(4), lines(7)], [1, 0]);
 });
+
+test("the reader's own last message is marked, where the room is here up to its end", () => {
+  const messages = [message(1, me, minute(1)), message(2, me, minute(2)), message(3, ben, minute(3)), message(4, me, minute(4), { deleted: true })];
+  const outgoing = [{ client_id: "out", at: minute(5), body: "", state: "pending" }];
+  const last = (more, timeline = new Timeline()) => timeline.entries(room({ messages, ...more }), outgoing, me).flatMap((each) => (each.last ? [each.message.seq] : []));
+  assert.deepEqual(last({}), [2]); // neither one that was deleted nor one on its way
+  assert.deepEqual(last({ moreAfter: true }), []);
+  assert.deepEqual(last({ root: "r-1" }), []); // a thread
+  assert.deepEqual(last({ messages: [messages[2]] }), []);
+  const timeline = new Timeline();
+  last({}, timeline);
+  assert.deepEqual(last({ messages: [...messages, message(5, me, minute(6))] }, timeline), [5]); // and no more at the second
+});

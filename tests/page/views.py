@@ -35,6 +35,7 @@ PLUGINS = [
         "groups",
         "saved",
         "reminders",
+        "receipts",
         "totp",
         "webhooks",
         "wordfilter",
@@ -472,6 +473,11 @@ class Tour:
         act(theirs, "place-reminders.remind")
         expect(page.locator(".reminders-dialog")).to_be_visible()
         yield "reminder"
+        page.keyboard.press("Escape")
+        theirs.focus()
+        act(theirs, "place-receipts.readers")
+        expect(page.locator(".receipts-dialog p").first).to_be_visible()
+        yield "readers"
         page.keyboard.press("Escape")
         theirs.focus()
         theirs.get_by_test_id("choose").press("Enter")

@@ -36,7 +36,7 @@ def until(page: Page, function: str, argument: Any = None, *, tries: int = 600) 
 
 def until_late_parts(page: Page) -> None:
     """Until the parts of plugins that come seconds after the others are here: rows with actions are made anew then."""
-    until(page, LATE, ["saved.save", "reminders.remind"])
+    until(page, LATE, ["saved.save", "reminders.remind", "receipts.readers"])
 
 
 def until_told(page: Page, condition: Callable[[], object], *, tries: int = 600) -> None:

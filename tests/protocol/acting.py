@@ -709,6 +709,7 @@ SETTINGS = {
         "saved",
         "reminders",
         "drafts",
+        "receipts",
         "invites",
         "reports",
         "announcements",

@@ -67,6 +67,7 @@ OTHER_ROUTES = {
     ("DELETE", "/api/v1/reminders"),
     ("PUT", "/api/v1/drafts"),
     ("DELETE", "/api/v1/drafts"),
+    ("PUT", "/api/v1/receipts"),
     ("POST", "/api/v1/saved"),
     ("DELETE", "/api/v1/saved"),
     ("POST", "/api/v1/reports/own/seen"),
@@ -107,7 +108,7 @@ OTHER_MUTATIONS |= {"seeSettledReports", "blockUser", "unblockUser"}
 OTHER_MUTATIONS |= {"announce", "clearAnnouncement", "seeInbox"}
 OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage", "followThread", "readThread"}
 OTHER_MUTATIONS |= {"setReminder", "changeReminder", "removeReminder"}
-OTHER_MUTATIONS |= {"saveDraft", "keepMyAccount"}
+OTHER_MUTATIONS |= {"saveDraft", "keepMyAccount", "chooseReceipts"}
 OTHER_MUTATIONS |= {"joinCall"}
 OTHER_MUTATIONS |= {"addPushDevice", "removePushDevice", "notePushActive"}
 OTHER_MUTATIONS |= {"retryMailNotifications", "noteMailActive"}
@@ -118,6 +119,7 @@ OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staf
 OTHER_OPERATIONS |= {"saved.save", "saved.drop", "saved.list", "saved.ids"}  # the user's alone
 OTHER_OPERATIONS |= {f"reminders.{each}" for each in ("set", "change", "remove", "ids", "list")}
 OTHER_OPERATIONS |= {"drafts.save", "drafts.get", "drafts.list"}  # seen by nobody else
+OTHER_OPERATIONS |= {f"receipts.{each}" for each in ("get", "choose", "readers", "watch")}
 OTHER_OPERATIONS |= {"reports.seen", "emoji.list", "groups.list", "groups.get"}
 OTHER_OPERATIONS |= {"polls.get", "polls.votes", "link_previews.get"}
 OTHER_OPERATIONS |= {"reports.seen", "pictures.of", "profiles.of", "directory.people"}

@@ -291,6 +291,7 @@ async def test_operations_of_plugins_are_refused_without_their_scope() -> None:
             "saved.ids": {},
             "reminders.ids": {},
             "drafts.list": {},
+            "receipts.get": {},
             "inbox.count": {},
             "push.list": {},
             "reports.own": {},

@@ -27,7 +27,7 @@ from chatserver.cluster.bus.envelopes import (
 from chatserver.cluster.bus.hints import Hints
 from chatserver.cluster.bus.online import Online
 from chatserver.delivery.hub import Hub
-from chatserver.delivery.notices import PluginNotice, TypingNow
+from chatserver.delivery.notices import PluginNotice, ReadMoved, TypingNow
 from chatserver.interfaces import Bus
 from chatserver.roomlog.cache import RoomCache
 from chatserver.runtime.ages import OutageAge
@@ -51,6 +51,7 @@ class Exchange:
         self._cache, self._hub, self._online = cache, hub, online
         self._envelopes: Envelopes | None = None  # while open
         self._on_heads: Callable[[Iterable[str]], None] | None = None
+        self._on_read: Callable[[str, ReadMoved], None] | None = None
         self._received = measures.counter(
             "chatserver_bus_frames_received_total", "Frames received over the bus", ("kind",)
         )
@@ -86,6 +87,10 @@ class Exchange:
         """Call `watcher` with the rooms in which other nodes wrote, followed here or not."""
         self._on_heads = watcher
 
+    def watch_reads(self, watcher: Callable[[str, ReadMoved], None]) -> None:
+        """Call `watcher` with each user (id) who has read further on another node."""
+        self._on_read = watcher
+
     def _receive(self, data: bytes) -> None:
         if self._envelopes is None:
             return
@@ -117,6 +122,8 @@ class Exchange:
                 self._tell_room(room, news)
             case OfUser(user, news) | OfMention(user, news):
                 self._hub.tell_user_here(user, news)
+                if isinstance(news, ReadMoved) and self._on_read is not None:
+                    self._on_read(user, news)
             case OfCompanions(user, news):
                 self._hub.tell_companions_here(user, news)
             case OfEverybody(roles, news):

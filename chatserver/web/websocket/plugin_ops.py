@@ -2,6 +2,7 @@
 
 import msgspec
 
+from chatserver.hooks import listening
 from chatserver.hooks.calls import HookCalls
 from chatserver.model import Scope, User
 from chatserver.protocol import BadRequest
@@ -40,4 +41,6 @@ def parse(frame: bytes, hooks: HookCalls, unknown: BadRequest) -> PluginOp:
 
 async def run(client: Client, user: User, op: PluginOp) -> None:
     """Call the plugin, and say what it returns."""
-    client.say(op.id, await client.service.hooks.run_operation(op.name, user, op.arguments))
+    with listening.entered(client.subscriber):
+        answer = await client.service.hooks.run_operation(op.name, user, op.arguments)
+    client.say(op.id, answer)

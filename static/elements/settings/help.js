@@ -18,7 +18,7 @@ const PARTS = [
   ["help.people", [["help.people.card"], ["help.people.directory", "directory"], ["help.people.profile", "profiles"], ["help.people.status"], ["help.people.block"], ["help.people.report", "reports"], ["help.people.end", "account_deletion"]]],
   ["help.calls", [["help.calls.begin", "calls"]]],
   ["help.away", [["help.away.read"], ["help.away.send"], ["help.away.install"]]],
-  ["help.private", [["help.private.rooms"], ["help.private.deleted"], ["help.private.devices"]]],
+  ["help.private", [["help.private.rooms"], ["help.private.deleted"], ["help.private.receipts", "receipts"], ["help.private.devices"]]],
 ];
 
 /** The page; `places` says which plugins are here. */

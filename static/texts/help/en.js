@@ -46,5 +46,6 @@ export default {
   "help.private": "Who sees what",
   "help.private.rooms": "Public rooms can be read by everybody on this server except guests, private ones by their members, direct ones by those whom they were made with.",
   "help.private.deleted": "Nobody is shown what you have deleted, nor what a text was before you edited it, unless its room says so in its settings. Those who run the server may have older backups.",
+  "help.private.receipts": "“Read by…” at a message says who has read it, in direct messages and small rooms. Whether others see that of you, you choose under “Notifications”; who hides it does not see it of others.",
   "help.private.devices": "“Where you are signed in”, in these settings, lists your devices, and ends what should not be there.",
 };

@@ -87,6 +87,8 @@ def user_of(given: dict[str, Any]) -> str:
         return given["decision"].by.user or ""
     if "concerned" in given:
         return str(given["concerned"].event.author.id)
+    if "mark" in given:
+        return str(given["mark"].user)
     if "reminder" in given:
         return str(given["reminder"].user)
     return str(given["look"].user) if "look" in given else ""

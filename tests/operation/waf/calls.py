@@ -360,6 +360,9 @@ async def call_every_address(
     for method in ("GET", "DELETE"):
         await ask(method, f"/api/v1/drafts?room={room}&thread={message}", headers=owner)
     await ask("GET", f"{one}/messages/{message}/edits?before=9&limit=5", headers=owner)
+    await ask("PUT", "/api/v1/receipts", json={"shown": True}, headers=owner)
+    for path in ("/api/v1/receipts", f"/api/v1/receipts/{message}"):
+        await ask("GET", path, headers=owner)
     await ask("GET", f"{one}/pins?after={message}&limit=5", headers=owner)
     reply = {"client_id": "union", "body": "or 1=1", "thread": message, "broadcast": True}
     await ask("POST", messages, json=reply, headers=owner)

@@ -12,6 +12,7 @@ const KINDS = {
   "composer.send/v1": "button",
   "message.actions/v1": "button",
   "message.data/v1": "part",
+  "message.last/v1": "part",
   "notifications.parts/v1": "part",
   "notifications/v1": "filter",
   "page.lines/v1": "part",
@@ -40,7 +41,10 @@ export default function begin(page) {
     const count = () => {
       throw new Error("broken on purpose");
     };
-    page.place(place, { id, count, label: id, icon: ICON, [FUNCTIONS[kind]]: use });
+    const put = () => void page.place(place, { id, count, label: id, icon: ICON, [FUNCTIONS[kind]]: use });
+    // Every room would begin with this fault.
+    if (place === "message.last/v1") page.place("room.actions/v1", { id: "put", label: "put", icon: ICON, run: put });
+    else put();
   }
   page.place("room.actions/v1", { id: "tell", label: "tell", icon: ICON, run: ({ room }) => page.notify({ title: "Told", body: "by faulty", room }) });
 }
