@@ -42,7 +42,7 @@ from chatserver.errors import (
     StoreUnavailable,
     Undeliverable,
 )
-from chatserver.formatting import body_html, body_links, body_plain, from_mrkdwn
+from chatserver.formatting import BodyPieces, body_html, body_links, body_plain, from_mrkdwn
 from chatserver.hooks.actions import (
     ACTIONS,
     AccountDelete,
@@ -304,6 +304,7 @@ __all__ = [
     "BlobsUnavailable",
     "BlockChanged",
     "BlockedUser",
+    "BodyPieces",
     "BotChange",
     "BotCreate",
     "BotRemove",

@@ -17,6 +17,7 @@ FIELDS = (
     "label",
     "icon",
     "run",
+    "wants",
     "take",
     "mount",
     "list",

@@ -6,6 +6,7 @@ from chatserver.formatting import mrkdwn
 from chatserver.formatting.blocks import parse
 from chatserver.formatting.html import to_html
 from chatserver.formatting.links import links_in
+from chatserver.formatting.pieces import BodyPieces as BodyPieces
 from chatserver.formatting.plain import to_plain
 
 

@@ -115,7 +115,7 @@ function spoiler({ children }, draw) {
 
 /** Shows in a row what was shown in the one whose place it takes, unless the message has other spoilers now. */
 export function keepRevealed(before, after) {
-  const [old, young] = [before, after].map((row) => row.querySelectorAll(".spoiler, .spoiler-cover"));
+  const [old, young] = [before, after].map((row) => row.querySelectorAll(".message-content :is(.spoiler, .spoiler-cover)"));
   if (old.length !== young.length) return;
   for (const [place, cover] of young.entries()) if (old[place].matches(".spoiler")) cover.replaceWith(HIDDEN.get(cover));
 }

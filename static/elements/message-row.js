@@ -6,10 +6,10 @@
 import { h, icon, ICONS } from "../lib/dom.js";
 import { pictured } from "../lib/emoji.js";
 import { errorText, formatDay, formatFull, formatTime, t } from "../lib/i18n.js";
-import { formatterOf, plainOf } from "../lib/late-formatting.js";
+import { formatterOf, plainOf, readyFor } from "../lib/late-formatting.js";
 import { segments } from "../lib/linkify.js";
 import { applies } from "../lib/places.js";
-import { frozen } from "../lib/plugins.js";
+import { complain, frozen } from "../lib/plugins.js";
 import { avatar } from "./avatar.js";
 import { botMark } from "./bot-mark.js";
 import { lateParts } from "./late-parts.js";
@@ -57,6 +57,7 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded, thre
       ),
       !message.deleted && !folded && lateParts(message, session),
       ...shown,
+      ...(folded ? [] : parts(message, places)),
       reactions(message, me, places),
       thread && replies(thread),
       ...(last ? belowLast(message, { places, room, me }) : []),
@@ -130,9 +131,14 @@ function body(message, repeats, places, showsEdits) {
   const edited = message.edited_at && h("small", { class: "edited" }, showsEdits ? h("button", { class: "link", type: "button", title: t("message.edits"), "data-do": "edits", "data-testid": "edited" }, t("message.edited")) : t("message.edited"));
   const pinned = message.pinned && h("small", { class: "edited", "data-testid": "pinned" }, t("message.pinned"));
   if (repeats && !edited && !pinned) return null;
-  const node = repeats ? bare([]) : (formatterOf(message.body)?.formatted(message.body, (text) => withPictures(text, places)) ?? bare(linked(message.body, places)));
+  const node = repeats ? bare([]) : formattedNode(message.body, places);
   node.append(...[edited, pinned].filter(Boolean));
   return node;
+}
+
+/** A text with what its marks mean, as soon as that can be drawn. */
+function formattedNode(text, places) {
+  return formatterOf(text)?.formatted(text, (part) => withPictures(part, places)) ?? bare(linked(text, places));
 }
 
 /** A text without marks, or whose marks are not drawn yet. */
@@ -212,4 +218,28 @@ function data(message, places) {
     .in("message.data/v1")
     .filter(({ id }) => Object.hasOwn(message.data ?? {}, id))
     .map((item) => h("plugin-place", { item, context: Object.freeze({ message: frozen(message), data: frozen(message.data[item.id]) }) }));
+}
+
+/** What plugins show below a message that asks for it by no data of its own. */
+function parts(message, places) {
+  const items = message.deleted || message.state ? [] : places.in("message.parts/v1");
+  if (items.length === 0) return [];
+  const about = Object.freeze({ message: frozen(message) });
+  const formatted = async (text) => {
+    await readyFor(text);
+    const node = formattedNode(text, places);
+    delete node.dataset.testid; // it is not the message's own text
+    return node;
+  };
+  const context = Object.freeze({ ...about, formatted });
+  return items.filter((item) => isWanted(item, about)).map((item) => h("plugin-place", { item, context }));
+}
+
+function isWanted(item, about) {
+  try {
+    return Boolean(item.wants(about));
+  } catch (error) {
+    complain(item.plugin, error);
+    return false;
+  }
 }

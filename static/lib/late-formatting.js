@@ -25,6 +25,12 @@ export function formatterOf(text) {
   return formatter;
 }
 
+/** Resolves once `formatterOf` has what draws the marks of a text, or could not be loaded. */
+export async function readyFor(text) {
+  formatterOf(text);
+  await loading;
+}
+
 /** A text without its marks, for a line that tells of it. */
 export function plainOf(text) {
   return formatterOf(text)?.plain(text) ?? text;

@@ -26,6 +26,8 @@ const FIELDS = {
   "message.data/v1": { id: "string", mount: "function" },
   // {message}: below the last message of the reader's own in a room, which is here up to its end
   "message.last/v1": { id: "string", mount: "function" },
+  // {message, formatted}: below the text of the messages for which `wants({message})` is true
+  "message.parts/v1": { id: "string", wants: "function", mount: "function" },
   // {}: in place of `:name:` in messages and reactions: the address of the picture for each name
   "message.emoji/v1": { id: "string", pictures: "object" },
   // {room}: in the room's head

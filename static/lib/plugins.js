@@ -187,6 +187,8 @@ export class Plugins {
       relabel: () => {
         for (const place of ["settings.page/v1", "admin.page/v1", "message.actions/v1", "thread.actions/v1"]) this.#places.relabel(place);
       },
+      /** Asks the plugin's items in `message.parts/v1` again which messages they want. */
+      redrawMessages: () => this.#places.relabel("message.parts/v1"),
       /** Asks the plugin's items for the pictures of all people again. */
       redrawPictures: () => this.#places.relabel("avatars/v1"),
       /** Calls the plugin's own operation `PLUGIN.name` ([operations](requests.md#operations)). */

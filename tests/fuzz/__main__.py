@@ -24,6 +24,7 @@ PLUGINS = Path(__file__).parent / "plugins"
 SETTINGS = {
     "plugins__folder": str(PLUGINS),
     "plugin__calls__page": "https://calls.example.org",
+    "plugin__translation__url": "http://127.0.0.1:9",
     # Rates are tried elsewhere; here as much as possible is to reach what is behind them.
     "limits__operations_per_second": 100_000,
     "limits__operations_burst": 100_000,

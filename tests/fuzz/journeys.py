@@ -36,6 +36,7 @@ PLUGINS = (
         "polls",
         "link_previews",
         "calls",
+        "translation",
         "inbox",
         "push",
         "bots",
@@ -203,6 +204,8 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("POST", f"{previews}/remove", {"url": text})
     await caller.call("POST", "/api/v1/calls", {"room": target.room, "thread": _quoted(rng)})
     await caller.call("POST", "/api/v1/calls/join", {"message": rng.choice((message, text))})
+    wanted = {"message": rng.choice((message, text)), "language": rng.choice(("en", text))}
+    await caller.call("POST", "/api/v1/translations", wanted)
     said = {"title": text, "pronouns": values.word(rng), "time_zone": values.word(rng)}
     await caller.call("PATCH", "/api/v1/me/profile", said)
     await caller.call("GET", f"/api/v1/profiles?users={_quoted(rng)}")

@@ -95,6 +95,8 @@ FIELDS = {
     "polls.votes": "Query.pollVotes",
     "link_previews.get": "Message.linkPreviews",
     "POST /api/v1/calls/join": "Mutation.joinCall",
+    "translation.translate": "Mutation.translateMessage",
+    "POST /api/v1/translations": "Mutation.translateMessage",
     "inbox.list": "Query.inbox",
     "inbox.count": "Query.inbox",
     "inbox.seen": "Mutation.seeInbox",

@@ -156,7 +156,7 @@ test("a plugin that went has left every place, and notifies nobody", async () =>
   const notices = { notify: async (...all) => told.push(all), tellDone: (...all) => told.push(all) };
   plugins = new Plugins({ places, api: {}, connection: {}, store, styles: { append() {} }, notices });
   let page;
-  const all = { id: "all", label: "All", icon: "M1 1", run() {}, mount() {}, take() {}, filter() {}, list() {}, pictures: {}, picture() {}, find() {} };
+  const all = { id: "all", label: "All", icon: "M1 1", run() {}, mount() {}, take() {}, wants() {}, filter() {}, list() {}, pictures: {}, picture() {}, find() {} };
   const everywhere = { default: (given) => { page = given; for (const place of PLACES) page.place(place, all); } };
   await plugins.load([part("all", "/all.js")], async () => everywhere);
   await page.notify({ title: "Here" });
@@ -328,4 +328,11 @@ test("a plugin has the labels of its pages and actions asked for again", () => {
   places.addEventListener("change", ({ detail }) => asked.push(detail.place));
   plugins.interfaceOf("polls").relabel();
   assert.deepEqual(asked, ["settings.page/v1", "admin.page/v1", "message.actions/v1", "thread.actions/v1"]);
+});
+
+test("a plugin has its parts of messages asked for again", () => {
+  const asked = [];
+  places.addEventListener("change", ({ detail }) => asked.push(detail.place));
+  plugins.interfaceOf("polls").redrawMessages();
+  assert.deepEqual(asked, ["message.parts/v1"]);
 });

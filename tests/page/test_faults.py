@@ -92,6 +92,10 @@ def below_the_last(page: Page) -> Locator:
     return page.get_by_test_id("message").filter(has_text="before message.last/v1")
 
 
+def below_a_message(page: Page) -> Locator:
+    return page.get_by_test_id("message").filter(has_text="before message.parts/v1")
+
+
 def told(page: Page) -> Locator:
     page.get_by_test_id("place-faulty.tell").click()
     return page.locator("notice-list")
@@ -107,6 +111,8 @@ def in_head(name: str, shown: str) -> Callable[[Page], Locator]:
 
 def in_a_thread(page: Page) -> Locator:
     message = page.get_by_test_id("message").filter(has_text="before thread.actions/v1")
+
+    message = page.get_by_test_id("message").last
     message.hover()
     message.get_by_test_id("thread-reply").click()
     panel = page.locator(".room-panel")
@@ -155,6 +161,7 @@ USES: dict[str, Callable[[Page], Locator]] = {
     "message.actions/v1": at_a_message,
     "message.data/v1": of_a_message,
     "message.last/v1": below_the_last,
+    "message.parts/v1": below_a_message,
     "notifications.parts/v1": in_parts("notifications"),
     "notifications/v1": told,
     "page.lines/v1": lambda page: page.locator(".page-top"),

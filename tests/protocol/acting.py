@@ -721,6 +721,7 @@ SETTINGS = {
         "polls",
         "link_previews",
         "calls",
+        "translation",
         "inbox",
         "push",
         "mail_notifications",
@@ -736,6 +737,7 @@ SETTINGS = {
     "server.public_url": "http://localhost",
     "plugin.bots.makers": "members",
     "plugin.calls.page": "https://calls.example.org",
+    "plugin.translation.url": "http://127.0.0.1:9",  # nobody answers there
     "plugin.webhooks.incoming.ci.room": HOOK_ROOM,
     "plugin.webhooks.incoming.ci.name": "CI",
     "plugin.webhooks.incoming.ci.token_sha256": sha256(HOOK_TOKEN.encode()).hexdigest(),

@@ -22,6 +22,7 @@ ELSEWHERE = {
 # What some of them do not start without.
 REQUIRED = {
     "plugin.calls.page": "https://calls.example.org",
+    "plugin.translation.url": "http://127.0.0.1:9",
     "plugin.ldap.servers": ["ldaps://directory.example.org"],
     "plugin.ldap.base": "dc=example,dc=org",
     "plugin.oidc.providers.company.issuer": "https://login.example.org",

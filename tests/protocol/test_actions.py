@@ -62,6 +62,7 @@ OTHER_ROUTES = {
     ("POST", "/api/v1/me/totp/recovery"),
     ("DELETE", "/api/v1/scheduled"),
     ("POST", "/api/v1/calls/join"),
+    ("POST", "/api/v1/translations"),
     ("POST", "/api/v1/reminders"),
     ("PATCH", "/api/v1/reminders"),
     ("DELETE", "/api/v1/reminders"),
@@ -109,7 +110,7 @@ OTHER_MUTATIONS |= {"announce", "clearAnnouncement", "seeInbox"}
 OTHER_MUTATIONS |= {"saveMessage", "unsaveMessage", "followThread", "readThread"}
 OTHER_MUTATIONS |= {"setReminder", "changeReminder", "removeReminder"}
 OTHER_MUTATIONS |= {"saveDraft", "keepMyAccount", "chooseReceipts"}
-OTHER_MUTATIONS |= {"joinCall"}
+OTHER_MUTATIONS |= {"joinCall", "translateMessage"}
 OTHER_MUTATIONS |= {"addPushDevice", "removePushDevice", "notePushActive"}
 OTHER_MUTATIONS |= {"retryMailNotifications", "noteMailActive"}
 OTHER_MUTATIONS |= {"revokeBotToken"}
@@ -123,7 +124,7 @@ OTHER_OPERATIONS |= {f"receipts.{each}" for each in ("get", "choose", "readers",
 OTHER_OPERATIONS |= {"reports.seen", "emoji.list", "groups.list", "groups.get"}
 OTHER_OPERATIONS |= {"polls.get", "polls.votes", "link_previews.get"}
 OTHER_OPERATIONS |= {"reports.seen", "pictures.of", "profiles.of", "directory.people"}
-OTHER_OPERATIONS |= {"calls.join"}  # what one may read anyway
+OTHER_OPERATIONS |= {"calls.join", "translation.translate"}  # what one may read anyway
 OTHER_OPERATIONS |= {"inbox.list", "inbox.count", "inbox.seen"}  # of what others did
 OTHER_OPERATIONS |= {"inbox.follow", "inbox.read"}
 OTHER_OPERATIONS |= {"push.list", "push.remove", "push.active"}  # the user's own devices

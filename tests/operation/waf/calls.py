@@ -242,6 +242,8 @@ async def call_every_address(
     await ask("POST", f"{previews}/remove", json=unwanted, headers=owner)
     await ask("POST", "/api/v1/calls", json={"room": room}, headers=owner)
     await ask("POST", "/api/v1/calls/join", json={"message": f"{room}-1"}, headers=owner)
+    wanted = {"message": f"{room}-1", "language": "zh-Hans"}
+    await ask("POST", "/api/v1/translations", json=wanted, headers=owner)
     said = {
         "title": "<b>SELECT</b> * FROM teams",
         "about": "'; DROP TABLE users --\nhttps://a.test/?a=b",

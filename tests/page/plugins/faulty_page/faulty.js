@@ -13,6 +13,7 @@ const KINDS = {
   "message.actions/v1": "button",
   "message.data/v1": "part",
   "message.last/v1": "part",
+  "message.parts/v1": "part",
   "notifications.parts/v1": "part",
   "notifications/v1": "filter",
   "page.lines/v1": "part",
@@ -45,6 +46,7 @@ export default function begin(page) {
     // Every room would begin with this fault.
     if (place === "message.last/v1") page.place("room.actions/v1", { id: "put", label: "put", icon: ICON, run: put });
     else put();
+    page.place(place, { id, count, label: id, icon: ICON, wants: ({ message }) => message.body.endsWith("message.parts/v1"), [FUNCTIONS[kind]]: use });
   }
   page.place("room.actions/v1", { id: "tell", label: "tell", icon: ICON, run: ({ room }) => page.notify({ title: "Told", body: "by faulty", room }) });
 }
