@@ -7,9 +7,9 @@ PORT ?= 4000
 DATA ?= data
 ARGS ?=
 IMAGE ?= chatserver
-# Several processes share the tests, by module or class; what takes long begins first. They wait a third of their
-# time, for disks and processes that start, so there is one process more than processors.
-WORKERS := $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
+# Several processes share the tests, by module or class; what takes long begins first. They wait half of their
+# time, for disks and processes that start, so there are twice as many processes as processors.
+WORKERS := $(shell expr `getconf _NPROCESSORS_ONLN` \* 2)
 SHARED = --dist loadscope --no-loadscope-reorder
 # The tests that have a target of their own. `make test` runs all others.
 PAGE = tests/page tests/browser
