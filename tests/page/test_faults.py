@@ -111,8 +111,6 @@ def in_head(name: str, shown: str) -> Callable[[Page], Locator]:
 
 def in_a_thread(page: Page) -> Locator:
     message = page.get_by_test_id("message").filter(has_text="before thread.actions/v1")
-
-    message = page.get_by_test_id("message").last
     message.hover()
     message.get_by_test_id("thread-reply").click()
     panel = page.locator(".room-panel")

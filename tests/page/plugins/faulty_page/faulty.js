@@ -42,11 +42,11 @@ export default function begin(page) {
     const count = () => {
       throw new Error("broken on purpose");
     };
-    const put = () => void page.place(place, { id, count, label: id, icon: ICON, [FUNCTIONS[kind]]: use });
+    const wants = ({ message }) => message.body.endsWith("message.parts/v1");
+    const put = () => void page.place(place, { id, count, wants, label: id, icon: ICON, [FUNCTIONS[kind]]: use });
     // Every room would begin with this fault.
     if (place === "message.last/v1") page.place("room.actions/v1", { id: "put", label: "put", icon: ICON, run: put });
     else put();
-    page.place(place, { id, count, label: id, icon: ICON, wants: ({ message }) => message.body.endsWith("message.parts/v1"), [FUNCTIONS[kind]]: use });
   }
   page.place("room.actions/v1", { id: "tell", label: "tell", icon: ICON, run: ({ room }) => page.notify({ title: "Told", body: "by faulty", room }) });
 }
