@@ -610,6 +610,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "pictures",
             "profiles",
             "account_deletion",
+            "join_requests",
             "directory",
             "polls",
             "inbox",

@@ -441,6 +441,23 @@ class LinkPreviewRemove(Action, frozen=True, kw_only=True):
     url: str
 
 
+class JoinAsk(Action, frozen=True, kw_only=True):
+    """The user asks to be let into a private room (id), with a note to those who run it."""
+
+    changeable = ("note",)
+
+    room: str
+    note: str
+
+
+class JoinAnswer(Action, frozen=True, kw_only=True):
+    """The user lets another (id), who asked for it, into a private room (id), or refuses that."""
+
+    room: str
+    user: str
+    accepted: bool
+
+
 class AccountDelete(Action, frozen=True, kw_only=True):
     """The user wants their own account (id) to be deleted."""
 

@@ -5,10 +5,11 @@ import { errorText, t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import { show } from "./dialogs.js";
 import { PagedList } from "./paged-list.js";
+import { pluginParts } from "./settings/plugin-parts.js";
 import "./later-texts.js";
 
-/** `open(id)` is called with the room that the person joined; `text` is looked for at first. */
-export function showDirectory({ session, open, text = "" }) {
+/** `open(id)` is called with the room that the person joined; `text` is looked for at first. Plugins add what `places` has. */
+export function showDirectory({ session, places, open, text = "" }) {
   const error = h("p", { class: "form-error", role: "alert" });
   const close = h(
     "button",
@@ -25,7 +26,7 @@ export function showDirectory({ session, open, text = "" }) {
   const dialog = h(
     "dialog",
     { class: "dialog", "aria-labelledby": "directory-title", "data-testid": "directory-dialog" },
-    h("div", { class: "stack" }, h("div", { class: "dialog-head" }, h("h2", { id: "directory-title" }, t("directory")), close), error, rooms.node),
+    h("div", { class: "stack" }, h("div", { class: "dialog-head" }, h("h2", { id: "directory-title" }, t("directory")), close), error, rooms.node, pluginParts(places, "directory.parts/v1", {})),
   );
 
   function row(room) {

@@ -392,7 +392,7 @@ class RoomList extends View {
   }
 
   async #browse(text = "") {
-    (await loaded(import("./finding.js")))?.FINDING.showDirectory({ session: this.session, text, open: (room) => this.#choose(room) });
+    (await loaded(import("./finding.js")))?.FINDING.showDirectory({ session: this.session, places: this.places, text, open: (room) => this.#choose(room) });
   }
 
   async #showEverybody(text = "") {

@@ -38,6 +38,8 @@ const FIELDS = {
   "room.settings/v1": PART,
   // {id}: upon the initials of the user `id`, if it gives an address, now or later
   "avatars/v1": { id: "string", picture: "function" },
+  // {}: below the public rooms that one can join
+  "directory.parts/v1": PART,
   // {user}: in the profile of the user's own settings
   "profile.parts/v1": PART,
   // {user}: as a page of the user's own settings

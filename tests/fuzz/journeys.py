@@ -25,6 +25,7 @@ PLUGINS = (
         "reminders",
         "drafts",
         "receipts",
+        "join_requests",
         "reports",
     ),
     *("announcements", "emoji", "groups"),
@@ -170,6 +171,14 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("GET", f"/api/v1/drafts?after={_quoted(rng)}&limit={_quoted(rng)}")
     await caller.call("GET", f"/api/v1/drafts?room={target.room}&thread={_quoted(rng)}")
     await caller.call("DELETE", f"/api/v1/drafts?room={_quoted(rng)}")
+    await caller.call("POST", "/api/v1/join-requests", {"room": target.room, "note": text})
+    opening = {"room": target.room, "open": rng.choice((True, text))}
+    await caller.call("PUT", "/api/v1/join-requests/rooms", opening)
+    answer = {"room": target.room, "user": text, "accept": rng.choice((True, False))}
+    await caller.call("POST", "/api/v1/join-requests/answers", answer)
+    await caller.call("GET", f"/api/v1/join-requests?room={target.room}&after={_quoted(rng)}")
+    await caller.call("GET", f"/api/v1/join-requests/rooms?after={_quoted(rng)}")
+    await caller.call("DELETE", f"/api/v1/join-requests?room={_quoted(rng)}")
     await caller.call("PUT", "/api/v1/receipts", {"shown": rng.choice((True, False, text))})
     for which in (_quoted_id(message), _quoted(rng)):
         await caller.call("GET", f"/api/v1/receipts/{which}")

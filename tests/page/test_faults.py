@@ -127,6 +127,11 @@ def in_parts(name: str) -> Callable[[Page], Locator]:
     return use
 
 
+def in_the_directory(page: Page) -> Locator:
+    page.get_by_test_id("directory").click()
+    return page.get_by_test_id("directory-dialog")
+
+
 def of_an_account(page: Page) -> Locator:
     shown = in_parts("users")(page)
     page.get_by_test_id("user-more").locator("summary").first.click()
@@ -156,6 +161,7 @@ USES: dict[str, Callable[[Page], Locator]] = {
     "composer.names/v1": named,
     "composer.files/v1": dropped,
     "composer.send/v1": sent_later,
+    "directory.parts/v1": in_the_directory,
     "message.actions/v1": at_a_message,
     "message.data/v1": of_a_message,
     "message.last/v1": below_the_last,

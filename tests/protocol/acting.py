@@ -25,6 +25,8 @@ from chatserver import (
     Interact,
     InviteCreate,
     InviteRemove,
+    JoinAnswer,
+    JoinAsk,
     LinkPreviewRemove,
     LoginMethodAdd,
     LoginMethodRemove,
@@ -71,6 +73,7 @@ from chatserver_plugins.bots.book import Bot
 from chatserver_plugins.emoji.book import PREFIX, Entry
 from chatserver_plugins.groups.book import PREFIX as GROUPS
 from chatserver_plugins.groups.book import Group
+from chatserver_plugins.join_requests.book import Kept as Asked
 from chatserver_plugins.polls.poll import Poll
 from tests.plugins.samples import png
 from tests.protocol.running import PASSWORD, Person, Running
@@ -112,6 +115,7 @@ class Scene(NamedTuple):
     theirs: str = "-"  # a message of the member's
     report: str = "-"  # the outsider's report of it
     poll: str = "-"  # a message with a poll
+    hidden: str = "-"  # a private room of the outsider's that takes requests to join
 
 
 Http = tuple[str, str, Any] | tuple[str, str, Any, dict[str, Any]]
@@ -338,6 +342,21 @@ CASES = {
         http=lambda s: ("POST", "/api/v1/me/deletion", {"username": s.actor.username}),
         mutation=lambda s: ("deleteMyAccount", {"username": s.actor.username}),
         via="account_deletion",
+    ),
+    "ask to join a private room": Case(
+        JoinAsk,
+        op=lambda s: ("join_requests.ask", {"room": s.hidden}),
+        http=lambda s: ("POST", "/api/v1/join-requests", {"room": s.hidden}),
+        mutation=lambda s: ("askToJoin", {"roomId": s.hidden}),
+        via="join_requests",
+    ),
+    "let somebody in who asks": Case(
+        JoinAnswer,
+        op=lambda s: ("join_requests.answer", answer_of(s, "room", "user")),
+        http=lambda s: ("POST", "/api/v1/join-requests/answers", answer_of(s, "room", "user")),
+        mutation=lambda s: ("answerJoinRequest", answer_of(s, "roomId", "userId")),
+        needs="moderator",
+        via="join_requests",
     ),
     "make an invitation": Case(
         InviteCreate,
@@ -729,6 +748,7 @@ SETTINGS = {
         "totp",
         "passkeys",
         "account_deletion",
+        "join_requests",
         "disk_blobs",
         "uploads",
         "webhooks",
@@ -775,6 +795,7 @@ async def built(judged: Running, actor: Actor) -> Scene:
         if actor != "member":
             await rooms.appoint(await get(host.id), room, acting.id, RoomRole.OWNER)
         elsewhere = await rooms.create(await get(outsider.id), RoomKind.PUBLIC, "elsewhere")
+        hidden = await rooms.create(await get(outsider.id), RoomKind.PRIVATE, "hidden")
         message, _ = await messages.post(user, room, f"message {room.id}", "message")
         poll, _ = await messages.post(
             user, room, f"poll {room.id}", "poll", data={"polls": POLL}, plugin="polls"
@@ -788,7 +809,7 @@ async def built(judged: Running, actor: Actor) -> Scene:
         (linked,) = await service.accounts.identities.of(user.id)
         return Scene(
             acting, member, outsider, room.id, elsewhere.id, message.id, pinned.id, "", "",
-            linked.id, theirs.id, poll=poll.id,
+            linked.id, theirs.id, poll=poll.id, hidden=hidden.id,
         )  # fmt: skip
 
     scene: Scene = await judged.run(made)
@@ -811,6 +832,15 @@ async def built(judged: Running, actor: Actor) -> Scene:
             "plugin/groups", f"{GROUPS}{group_of(acting)}", msgspec.json.encode(group)
         )
     )
+    for key, record in (
+        (f"open/{scene.hidden}", b""),
+        (f"room/{scene.room}/{outsider.id}", msgspec.json.encode(Asked(at=0.0))),
+    ):
+        await judged.run(
+            lambda server, key=key, record=record: server.service.store.put(
+                "plugin/join_requests", key, record
+            )
+        )
     # The member stands for a bot of the actor's: nothing is done to either, as everything is refused.
     bots = Bot(id=member.id, owner=acting.id)
     await judged.run(
@@ -825,6 +855,11 @@ async def built(judged: Running, actor: Actor) -> Scene:
         upload = await acting.http("POST", "/api/v1/uploads", headers=headers)
         scene = scene._replace(upload=upload.headers["Location"])
     return scene
+
+
+def answer_of(scene: Scene, room: str, user: str) -> dict[str, Any]:
+    """The answer to the outsider's request to join, with these names of fields."""
+    return {room: scene.room, user: scene.outsider.id, "accept": True}
 
 
 def group_of(actor: Person) -> str:
@@ -852,7 +887,7 @@ def stub_scene() -> Scene:
     person: Any = _Stub()
     return Scene(
         person, person, person, "{room}", "{room}", "{message}", "{message}", "{message}",
-        "/api/v1/uploads/{upload}", "{identity}", "{message}", "{report}", poll="{message}",
+        "/api/v1/uploads/{upload}", "{identity}", "{message}", "{report}", poll="{message}", hidden="{room}",
     )  # fmt: skip
 
 

@@ -57,6 +57,8 @@ OTHER_ROUTES = {
     ("POST", "/api/v1/oidc/{provider}/logout"),  # by the provider
     ("PATCH", "/api/v1/me/passkeys/{id}"),
     ("DELETE", "/api/v1/me/deletion"),
+    ("DELETE", "/api/v1/join-requests"),
+    ("PUT", "/api/v1/join-requests/rooms"),
     ("DELETE", "/api/v1/me/sessions/{session}"),
     ("POST", "/api/v1/rooms/{room}/commands/suggestions"),
     ("POST", "/api/v1/me/totp/recovery"),
@@ -113,13 +115,16 @@ OTHER_MUTATIONS |= {"saveDraft", "keepMyAccount", "chooseReceipts"}
 OTHER_MUTATIONS |= {"joinCall", "translateMessage"}
 OTHER_MUTATIONS |= {"addPushDevice", "removePushDevice", "notePushActive"}
 OTHER_MUTATIONS |= {"retryMailNotifications", "noteMailActive"}
-OTHER_MUTATIONS |= {"revokeBotToken"}
+OTHER_MUTATIONS |= {"revokeBotToken", "withdrawJoinRequest", "openJoinRequests"}
 OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports.own"}  # of plugins
 OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
 OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
 OTHER_OPERATIONS |= {"saved.save", "saved.drop", "saved.list", "saved.ids"}  # the user's alone
 OTHER_OPERATIONS |= {f"reminders.{each}" for each in ("set", "change", "remove", "ids", "list")}
 OTHER_OPERATIONS |= {"drafts.save", "drafts.get", "drafts.list"}  # seen by nobody else
+OTHER_OPERATIONS |= {
+    f"join_requests.{each}" for each in ("rooms", "withdraw", "list", "all", "open")
+}
 OTHER_OPERATIONS |= {f"receipts.{each}" for each in ("get", "choose", "readers", "watch")}
 OTHER_OPERATIONS |= {"reports.seen", "emoji.list", "groups.list", "groups.get"}
 OTHER_OPERATIONS |= {"polls.get", "polls.votes", "link_previews.get"}

@@ -292,6 +292,7 @@ async def test_operations_of_plugins_are_refused_without_their_scope() -> None:
             "reminders.ids": {},
             "drafts.list": {},
             "receipts.get": {},
+            "join_requests.all": {},
             "inbox.count": {},
             "push.list": {},
             "reports.own": {},

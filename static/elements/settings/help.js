@@ -15,7 +15,7 @@ const PARTS = [
   ["help.messages", [["help.messages.actions"], ["help.messages.thread"], ["help.messages.link"], ["help.messages.forward"], ["help.messages.saved", "saved"], ["help.messages.reminders", "reminders"]]],
   ["help.files", [["help.files.attach", "attachments"], ["help.files.describe", "attachments"]]],
   ["help.told", [["help.told.here"], ["help.told.inbox", "inbox"], ["help.told.push", "push"], ["help.told.quiet"], ["help.told.room"]]],
-  ["help.people", [["help.people.card"], ["help.people.directory", "directory"], ["help.people.profile", "profiles"], ["help.people.status"], ["help.people.block"], ["help.people.report", "reports"], ["help.people.end", "account_deletion"]]],
+  ["help.people", [["help.people.card"], ["help.people.directory", "directory"], ["help.people.profile", "profiles"], ["help.people.status"], ["help.people.block"], ["help.people.report", "reports"], ["help.people.joining", "join_requests"], ["help.people.end", "account_deletion"]]],
   ["help.calls", [["help.calls.begin", "calls"]]],
   ["help.away", [["help.away.read"], ["help.away.send"], ["help.away.install"]]],
   ["help.private", [["help.private.rooms"], ["help.private.deleted"], ["help.private.receipts", "receipts"], ["help.private.devices"]]],

@@ -35,6 +35,7 @@ export default {
   "help.people.profile": "Under “Profile” you say what you do, how to speak of you, and what time it is where you are.",
   "help.people.status": "Your name below the rooms sets a status, such as “in a meeting”, for as long as you want.",
   "help.people.block": "Somebody whom you block cannot write to you alone, and what they say elsewhere is folded. They are not told.",
+  "help.people.joining": "Private rooms that take requests stand in the directory below the public ones: ask to join, and those who run the room answer.",
   "help.people.end": "Under “Password and sign-in” you can have your account deleted, and change your mind for a few days.",
   "help.people.report": "“Report message” tells those who look after this server. The author does not learn who did.",
   "help.calls": "Calls",

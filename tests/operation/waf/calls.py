@@ -362,6 +362,16 @@ async def call_every_address(
     for method in ("GET", "DELETE"):
         await ask(method, f"/api/v1/drafts?room={room}&thread={message}", headers=owner)
     await ask("GET", f"{one}/messages/{message}/edits?before=9&limit=5", headers=owner)
+    joining = {"room": room, "note": "' or 1=1; drop table users --"}
+    await ask("POST", "/api/v1/join-requests", json=joining, headers=owner)
+    answer = {"room": room, "user": "nobody", "accept": True}
+    await ask("POST", "/api/v1/join-requests/answers", json=answer, headers=owner)
+    await ask(
+        "PUT", "/api/v1/join-requests/rooms", json={"room": room, "open": True}, headers=owner
+    )
+    for path in ("", f"?room={room}&after=a&limit=5", "/rooms?after=a&limit=5"):
+        await ask("GET", f"/api/v1/join-requests{path}", headers=owner)
+    await ask("DELETE", f"/api/v1/join-requests?room={room}", headers=owner)
     await ask("PUT", "/api/v1/receipts", json={"shown": True}, headers=owner)
     for path in ("/api/v1/receipts", f"/api/v1/receipts/{message}"):
         await ask("GET", path, headers=owner)

@@ -10,6 +10,7 @@ const KINDS = {
   "composer.files/v1": "files",
   "composer.names/v1": "names",
   "composer.send/v1": "button",
+  "directory.parts/v1": "part",
   "message.actions/v1": "button",
   "message.data/v1": "part",
   "message.last/v1": "part",
