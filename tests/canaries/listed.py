@@ -98,7 +98,10 @@ LISTED: dict[type | ModuleType, dict[str, tuple[str, ...]]] = {
     logging.FileHandler: {"_open": (WRITER,)},
 }
 # Private names of the project itself that are used on another object than `self`.
-OWN = {("chatserver/web/plugin_request.py", "_user")}
+OWN = {
+    ("chatserver/hooks/listening.py", "_subscriber"),
+    ("chatserver/web/plugin_request.py", "_user"),
+}
 
 # Libraries with names above, or with parts that test_graphql.py relies on; as the package index has them.
 DISTRIBUTIONS = {

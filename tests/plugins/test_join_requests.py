@@ -304,3 +304,67 @@ async def test_over_chat_v1_and_graphql() -> None:
         await scene.ada.call("join_requests.answer", room=room, user=scene.dan.id, accept=False)
         withdraw = "mutation ($r: ID!) { withdrawJoinRequest(input: {roomId: $r}) { roomId } }"
         await graphql(scene.dan, withdraw, r=room)
+
+
+async def records_of(chat: Chat, prefix: str) -> list[str]:
+    rows = await chat.service.store.scan(f"plugin/{NAME}", prefix)
+    return [key for key, _ in rows]
+
+
+async def test_who_never_asked_is_not_let_in_by_an_answer() -> None:
+    async with serving() as chat:
+        scene = await scene_in(chat)
+        assert (await scene.answer(scene.ada, scene.dan, accept=True)).status == 200
+        assert scene.room.role(scene.dan.id) is None
+        assert (await scene.answer(scene.ada, scene.dan, accept=False)).status == 200
+        assert (await scene.ask(scene.dan)).status == 201  # nor refused
+
+
+async def test_an_answer_leaves_no_request_and_is_told() -> None:
+    async with serving() as chat:
+        scene = await scene_in(chat)
+        await scene.ask(scene.bob)
+        await scene.ask(scene.dan)
+        told: list[str] = []
+        hub = chat.service.hub
+        before = hub.tell_user
+
+        def tell(user: str, notice: object, **more: Any) -> None:
+            if getattr(notice, "plugin", "") == NAME:
+                told.append(user)
+            before(user, notice, **more)  # type: ignore[arg-type]
+
+        hub.tell_user = tell  # type: ignore[method-assign]
+        await scene.answer(scene.ada, scene.bob, accept=True)
+        await scene.answer(scene.ada, scene.dan, accept=False)
+        assert {scene.bob.id, scene.dan.id} <= set(told)
+        assert await records_of(chat, "room/") == await records_of(chat, "user/") == []
+
+
+async def test_who_is_locked_out_waits_unseen() -> None:
+    async with serving() as chat:
+        scene = await scene_in(chat)
+        await scene.ask(scene.bob)
+        await chat.service.accounts.set_disabled(scene.ada.user, "bob", True)
+        assert await scene.askers() == []
+        await chat.service.accounts.set_disabled(scene.ada.user, "bob", False)
+        assert await scene.askers() == ["bob"]
+
+
+async def test_a_room_that_became_public_has_no_requests() -> None:
+    async with serving() as chat:
+        scene = await scene_in(chat)
+        await scene.ask(scene.bob)
+        await chat.service.rooms.change(
+            scene.ada.user, scene.room, None, None, kind=RoomKind.PUBLIC
+        )
+        assert (await scene.ada.http("GET", PATH)).json["requests"] == []
+
+
+async def test_what_a_crash_left_of_a_request_does_not_count() -> None:
+    async with serving(per_user=1) as chat:
+        scene = await scene_in(chat)
+        left = f"user/{scene.bob.id}/gone"
+        await chat.service.store.put(f"plugin/{NAME}", left, b"")
+        assert (await scene.ask(scene.bob)).status == 201
+        assert left not in await records_of(chat, "user/")
