@@ -344,10 +344,11 @@ async def test_a_browser_gets_a_long_list_in_fewer_bytes(server: Running) -> Non
     anna = await server.person("anna")
     browser = {"Cookie": f"chat_session={anna.token}"}
 
-    async def listed(**headers: str) -> httpx.Response:
-        return await server.http("GET", "/api/v1/rooms", headers=headers)
+    async def listed(place: str = "", **headers: str) -> httpx.Response:
+        return await server.http("GET", f"/api/v1/rooms{place}", headers=headers)
 
-    assert "content-encoding" not in (await listed(**browser)).headers  # short
+    short = await listed("?limit=1", **browser)  # whatever rooms other tests have left
+    assert "content-encoding" not in short.headers
     for number in range(40):
         await room_of(anna, name=f"Room {number}", kind="private")
     packed = await listed(**browser)
