@@ -67,13 +67,21 @@ class Book:
         mine, theirs = await self.rooms_of(user), await self.count(room, self._per_room + 1)
         if len(mine) > self._per_user or theirs > self._per_room:
             await self.remove(room, user)
-            what, most = (
-                ("requests", self._per_user)
-                if len(mine) > self._per_user
-                else ("room", self._per_room)
-            )
-            raise ChatError("limit.count", detail={"field": what, "reason": "count", "most": most})
+            raise self._too_many(mine=len(mine) > self._per_user)
         return kept, False
+
+    def _too_many(self, *, mine: bool) -> ChatError:
+        if mine:
+            return ChatError(
+                "limit.count",
+                f"You wait for {self._per_user} rooms; there can be no more.",
+                detail={"field": "requests", "reason": "count", "most": self._per_user},
+            )
+        return ChatError(
+            "limit.count",
+            "Too many people wait for this room.",
+            detail={"field": "requests", "reason": "room", "most": self._per_room},
+        )
 
     async def get(self, room: str, user: str) -> Kept | None:
         record = await self._records.get(_of(room, user))

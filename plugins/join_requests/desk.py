@@ -126,7 +126,7 @@ class Desk:
             raise ChatError(
                 "request.invalid",
                 "Only a private room takes requests.",
-                detail={"field": "room", "reason": "kind"},
+                detail={"field": "room", "reason": "not_private"},
             )
         await (self._book.open if given.open else self._book.close)(room.id)
         return given

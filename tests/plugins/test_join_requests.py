@@ -208,7 +208,7 @@ async def test_what_one_person_asks_is_bounded() -> None:
         other = await chat.user("eve")
         full = await scene.ask(other)
         assert error(full) == (409, "limit.count")
-        assert full.json["error"]["detail"]["field"] == "room"
+        assert full.json["error"]["detail"]["reason"] == "room"
         assert len(await scene.askers()) == 2
 
 
