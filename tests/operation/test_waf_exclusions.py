@@ -88,8 +88,17 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         ],
     ),
     "9590291": (
-        [field("note", "/api/v1/reminders"), field("note", "/api/v1/reminders", "PATCH")],
-        [field("at", "/api/v1/reminders"), field("note", "/api/v1/saved")],
+        [
+            field("note", "/api/v1/reminders"),
+            field("note", "/api/v1/reminders", "PATCH"),
+            field("note", "/api/v1/join-requests"),
+        ],
+        [
+            field("at", "/api/v1/reminders"),
+            field("room", "/api/v1/join-requests"),
+            field("note", "/api/v1/join-requests/answers"),
+            field("note", "/api/v1/saved"),
+        ],
     ),
     "9590292": (
         [field("url", "/api/v1/link-previews/06h1-1/remove")],
