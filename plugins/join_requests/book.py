@@ -45,6 +45,11 @@ class Book:
     async def is_open(self, room: str) -> bool:
         return await self._records.get(_open(room)) is not None
 
+    async def open_among(self, rooms: Sequence[str]) -> Sequence[str]:
+        """Those of the rooms (ids) that take requests, in one read."""
+        found = await self._records.get_many([_open(room) for room in rooms])
+        return [room for room in rooms if _open(room) in found]
+
     async def open_rooms(self, after: str, limit: int) -> Sequence[str]:
         """Rooms that take requests, by ascending id > `after`."""
         rows = await self._records.scan(_open(""), _open(after), limit)

@@ -81,8 +81,8 @@ async def test_a_member_waits_on_every_node() -> None:
 
 async def test_who_moderates_does_not_wait() -> None:
     async with slow_room() as scene:
-        await scene.say(scene.owner, "c1")
-        await scene.say(scene.owner, "c2")
+        first = await scene.say(scene.owner, "c1")
+        assert await scene.say(scene.owner, "c2") == first + 1
         await scene.nodes[0].rooms.appoint(scene.owner, scene.room, scene.member.id, RoomRole.ADMIN)
         await scene.say(scene.member, "c3")
         await scene.say(scene.member, "c4")
@@ -155,4 +155,5 @@ async def test_each_member_waits_for_themselves_in_each_room() -> None:
             scene.owner, RoomKind.PUBLIC, "second", members=[scene.member.id]
         )
         await rooms.change(scene.owner, second, None, None, slow_mode=PACE)
-        await messages.post(scene.member, second, "c2", "elsewhere")
+        posted, _ = await messages.post(scene.member, second, "c2", "elsewhere")
+        assert posted.room == second.id

@@ -351,6 +351,17 @@ async def test_who_is_locked_out_waits_unseen() -> None:
         assert await scene.askers() == ["bob"]
 
 
+async def test_the_list_over_all_rooms_has_those_that_take_requests() -> None:
+    async with serving() as chat:
+        scene = await scene_in(chat)
+        await scene.ask(scene.bob)
+        await scene.set_open(scene.ada, to=False)
+        assert (await scene.ada.http("GET", PATH)).json["requests"] == []
+        assert await scene.askers() == ["bob"]  # in the room's own list it stands
+        await scene.set_open(scene.ada, to=True)
+        assert len((await scene.ada.http("GET", PATH)).json["requests"]) == 1
+
+
 async def test_a_room_that_became_public_has_no_requests() -> None:
     async with serving() as chat:
         scene = await scene_in(chat)

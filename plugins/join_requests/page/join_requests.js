@@ -13,7 +13,7 @@ export default function begin(page) {
 
 /** Counts what waits for the reader, and offers a list of it at the head of the side bar from the first one on. */
 function follow(page) {
-  let waiting = 0;
+  let waiting = null; // number of requests, once it is known
   let count = null; // shows the number at the button
   let asked = 0; // an answer to anything but the last question comes too late
 
@@ -24,11 +24,14 @@ function follow(page) {
     if (requests.length && !count) {
       const showCount = (show) => {
         count = show;
-        show(waiting);
+        show(waiting ?? 0);
       };
       page.place("side.panels/v1", { id: "all", label: () => page.t("requests"), icon: DOOR, count: showCount, mount: async (element) => (await import("./answering.js")).showAll(page, element) });
     }
-    if (requests.length > waiting) page.notify({ title: page.t("oneAsks"), body: `${requests.at(-1).user.name}: ${requests.at(-1).room_name}` });
+    if (waiting !== null && requests.length > waiting) {
+      const { user, room_name: room } = requests.reduce((newest, each) => (each.at > newest.at ? each : newest));
+      page.notify({ title: page.t("oneAsks"), body: `${user.name}: ${room}` });
+    }
     waiting = requests.length;
     count?.(waiting);
   }
