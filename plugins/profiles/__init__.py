@@ -45,7 +45,7 @@ class ProfilesPlugin:
 
     @hookimpl
     def register_page(self) -> PagePart:
-        return PagePart(folder=Path(__file__).parent / "page", modules=("profiles.js",))
+        return PagePart(folder=Path(__file__).parent / "page", late_modules=("profiles.js",))
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:

@@ -72,7 +72,7 @@ class ScheduledPlugin:
     @hookimpl
     def register_page(self) -> PagePart:
         folder = Path(__file__).parent / "page"
-        return PagePart(folder=folder, modules=("scheduled.js",))
+        return PagePart(folder=folder, late_modules=("scheduled.js",))
 
     @hookimpl
     def register_graphql(self) -> Sequence[GraphQLPart]:

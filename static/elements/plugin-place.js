@@ -104,9 +104,11 @@ class PluginPlace extends HTMLElement {
     else this.#call(unmount);
   }
 
+  /** What the server refuses to an element that is gone concerns nobody, as of a room that was deleted meanwhile. */
   #failed(inside, error) {
-    complain(this.item.plugin, error);
-    if (inside.parentNode !== this) return;
+    const isGone = inside.parentNode !== this || !this.isConnected;
+    if (!isGone || !error?.code) complain(this.item.plugin, error);
+    if (isGone) return;
     this.replaceChildren(faultLine(this.item, error, () => this.#mount()));
   }
 

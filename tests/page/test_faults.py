@@ -239,6 +239,25 @@ def test_a_fault_stays_in_its_place_and_can_be_tried_again(
     owner.sees(f"after {place}")
 
 
+def test_what_is_refused_to_an_element_that_is_gone_is_no_fault(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-gone", "Aya")
+    mounted = """(code) => {
+      const place = document.createElement("plugin-place");
+      let refuse;
+      place.item = { plugin: "late", key: "late", mount: () => new Promise((_, reject) => (refuse = reject)) };
+      document.body.append(place);
+      place.remove();
+      refuse(Object.assign(new Error(code ?? "a fault"), { code }));
+    }"""
+    with aya.page.expect_console_message(lambda told: "plugin late:" in told.text) as said:
+        aya.page.evaluate(mounted, "room.not_found")
+        aya.page.evaluate(mounted)
+    aya.expected += ["plugin faulty:", "plugin late: Error: a fault"]  # anything else would be a complaint
+    assert "a fault" in said.value.text
+
+
 def test_notifications_are_shown_in_spite_of_a_broken_filter(
     person: PersonFactory, server: Server
 ) -> None:

@@ -14,7 +14,12 @@ export async function showRoom(page, element, room) {
     return found.requests;
   });
   open.addEventListener("change", () => void list.attempt(() => page.call("open", { room, open: open.checked }).catch((refusal) => ((open.checked = !open.checked), Promise.reject(refusal)))));
-  await list.draw();
+  try {
+    await list.draw();
+  } catch (refusal) {
+    if (refusal.code === "room.not_found") return undefined; // deleted in this moment: its settings are about to close
+    throw refusal;
+  }
   element.replaceChildren(choice, lead, ...list.nodes);
   return page.hear("changed", ({ missed, payload }) => (missed || payload.room === room) && list.again());
 }
