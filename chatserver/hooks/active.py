@@ -40,6 +40,7 @@ class Active:
     checking_actions: ByAction
     filters: Mapping[str, Chain]  # by hook
     messages_are_checked: bool
+    plain_sends_are_checked: bool  # new messages without data
     events_are_observed: bool
     rooms_are_filtered: bool
     users_are_filtered: bool
@@ -47,8 +48,14 @@ class Active:
     def with_absent(self, absent: Absent) -> "Active":
         """The same set, which refuses what absent plugins claim."""
         drafts = (*self.changing_drafts.values(), *self.checking_drafts.values())
-        checked = any(drafts) or not MESSAGES.isdisjoint(absent)
-        return replace(self, absent=absent, messages_are_checked=checked)
+        sends = (*self.changing_drafts[MessageSend], *self.checking_drafts[MessageSend])
+        claimed = not MESSAGES.isdisjoint(absent)
+        return replace(
+            self,
+            absent=absent,
+            messages_are_checked=claimed or any(drafts),
+            plain_sends_are_checked=claimed or any(asked.data is None for asked in sends),
+        )
 
     def with_operations(self, operations: Sequence[tuple[str, Operation]]) -> "Active":
         """The same set with these operations, each with its plugin's name."""
@@ -76,6 +83,7 @@ def compiled(
         checking_actions=_by_action(calls, "check_action"),
         filters={hook: tuple(asked(hook, hook, call) for call in calls[hook]) for hook in FILTERS},
         messages_are_checked=False,
+        plain_sends_are_checked=False,
         events_are_observed=bool(calls["on_event"]),
         rooms_are_filtered=bool(calls["filter_rooms"]),
         users_are_filtered=bool(calls["filter_users"]),

@@ -3,7 +3,7 @@
 `calls.py` asks them; those that are plain functions by `plain.py`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -29,6 +29,11 @@ class Asked:
     pick: Callable[[Given], Sequence[Any]]  # its arguments
     labels: tuple[str, str]  # of its measures
     tally: Tally | None = None  # of its short calls, from the first one on
+    data: Set[str] | None = None  # namespaces: it wants only messages that have data in one of them
+
+    def passes(self, given: Given) -> bool:
+        """Whether a message concerns the plugin not at all."""
+        return self.data is not None and self.data.isdisjoint(given[SUBJECT].data)
 
     def arguments(self, given: Given) -> Sequence[Any]:
         return (given[self.only],) if self.only >= 0 else self.pick(given)
@@ -51,6 +56,7 @@ def asked(hook: str, name: str, call: Call, *, of_action: bool = False) -> Asked
         only=places[0] if len(places) == 1 else -1,
         pick=itemgetter(*places) if len(places) > 1 else _none,
         labels=(call.plugin, hook),
+        data=call.data,
     )
 
 

@@ -26,13 +26,14 @@ from chatserver.hooks.active import FILTERS
 from chatserver.hooks.guard import Call
 from chatserver.hooks.policy import Policy, policy_of, with_policy
 from chatserver.hooks.powers import Declared, Powers, powers_of
-from chatserver.hooks.specs import ACTIONS_OF, PROJECT, Hooks
+from chatserver.hooks.specs import ACTIONS_OF, DATA_OF, PROJECT, Hooks
 from chatserver.hooks.types import EVENT_KINDS, Settings
 from chatserver.version import __version__
 
 GROUP = "chatserver.plugins"
 ACTION_HOOKS = ("change_action", "check_action")
-JUDGING_HOOKS = ("change_message", "check_message", *ACTION_HOOKS, *FILTERS)
+MESSAGE_HOOKS = ("change_message", "check_message")
+JUDGING_HOOKS = (*MESSAGE_HOOKS, *ACTION_HOOKS, *FILTERS)
 
 
 class Source(NamedTuple):
@@ -127,6 +128,7 @@ class Plugins:
                     rooms=_rooms(impl, hook),
                     policy=self.policies[impl.plugin_name],
                     actions=getattr(impl.function, ACTIONS_OF, ()),
+                    data=frozenset(getattr(impl.function, DATA_OF, ())) or None,
                     is_plain=not inspect.iscoroutinefunction(impl.function),
                 )
                 for impl in sorted(
@@ -354,6 +356,8 @@ def _check_hooks(name: str, kind: type[Any]) -> None:
             raise StartupError(f"plugin {name}: {hook}: wrappers are not supported")
         _check_colour(f"plugin {name}: {hook}", hook, method)
         _check_actions(f"plugin {name}: {hook}", hook, getattr(method, ACTIONS_OF, ()))
+        if hook not in MESSAGE_HOOKS and hasattr(method, DATA_OF):
+            raise StartupError(f"plugin {name}: {hook} must have no data: it gets no message")
 
 
 def _check_colour(what: str, hook: str, method: Any) -> None:

@@ -46,6 +46,8 @@ class PlainCalls:
         for asked in chain[start:] if start else chain:
             if not asked.is_plain:
                 return chain.index(asked), None
+            if asked.data is not None and asked.passes(given):
+                continue
             if troubled and not self._is_admitted(asked, by):
                 continue
             try:
@@ -150,6 +152,8 @@ class TracedPlainCalls(PlainCalls):
         for place, asked in enumerate(chain[start:], start):
             if not asked.is_plain:
                 return place, None
+            if asked.passes(given):
+                continue
             with around(self._tracer, f"hook {asked.hook}", plugin=asked.call.plugin):
                 _, answer = super().ask(chain[: place + 1], place, given, by, is_answer)
             if answer is not None:

@@ -56,25 +56,35 @@ F = TypeVar("F", bound=Callable[..., Any])
 ACTIONS_OF = (
     "chatserver_actions"  # the attribute of a hook's function that says which actions it wants
 )
+DATA_OF = "chatserver_data"  # as ACTIONS_OF: the namespaces of data whose messages it wants
 
 
 @overload
 def hookimpl(function: F) -> F: ...
 @overload
-def hookimpl(*, actions: Sequence[type[Action]] = (), **options: Any) -> Callable[[F], F]: ...
 def hookimpl(
-    function: F | None = None, *, actions: Sequence[type[Action]] = (), **options: Any
+    *, actions: Sequence[type[Action]] = (), data: Sequence[str] = (), **options: Any
+) -> Callable[[F], F]: ...
+def hookimpl(
+    function: F | None = None,
+    *,
+    actions: Sequence[type[Action]] = (),
+    data: Sequence[str] = (),
+    **options: Any,
 ) -> F | Callable[[F], F]:
     """Marks a method of a plugin as a hook: `@hookimpl`, or `@hookimpl(actions=(RoomJoin, Pin))`.
 
-    `actions` are the kinds of actions that `change_action` or `check_action` is called for. Other options are
-    pluggy's.
+    `actions` are the kinds of actions that `change_action` or `check_action` is called for; `data` are namespaces
+    of message data: `change_message` or `check_message` is then called only for messages that have one of them, and
+    all others keep the short way to the log. Other options are pluggy's.
     """
 
     def mark(function: F) -> F:
         marked: F = _mark(function, **options)
         if actions:
             setattr(marked, ACTIONS_OF, tuple(actions))
+        if data:
+            setattr(marked, DATA_OF, tuple(data))
         return marked
 
     return mark if function is None else mark(function)
@@ -306,14 +316,16 @@ class Hooks:
         another draft, or None to leave it unchanged; only its text counts, and its data in namespaces of the
         plugin. `via` is the door: `websocket`, `http`, or the name of the plugin that serves the request. An
         error refuses the message (plugin.failed), unless the plugin's section says `on_failure = "pass"`. Each
-        plugin gets what the one before it returned.
+        plugin gets what the one before it returned. `@hookimpl(data=("attachments",))` is called only for messages
+        that have data in one of these namespaces when its turn comes, given by their author or by plugins before it.
         """
 
     @hookspec
     async def check_message(self, draft: Draft, user: User, via: str) -> Refusal | None:
         """Refuse a message.
 
-        Runs for each new and each edited message, after all changes; `via` is the door, as in `change_message`.
+        Runs for each new and each edited message, after all changes; `via` is the door, as in `change_message`, and
+        `@hookimpl(data=…)` means the same.
         Return a refusal, whose reason the author sees, or None if it may pass. An error refuses the message
         (plugin.failed), unless the plugin's section says `on_failure = "pass"`. The first refusal
         stops; later plugins are not asked.

@@ -151,7 +151,9 @@ class Messages:
         message.
         """
         room = self._cache.known(draft.room)
-        if room is None or self._hooks.active.messages_are_checked or self._slow_mode.is_in(room):
+        if room is None or self._hooks.active.plain_sends_are_checked:
+            return False
+        if self._slow_mode.is_in(room):
             return False
         if draft.data or draft.thread is not None or draft.broadcast:
             return False

@@ -120,7 +120,7 @@ class AttachmentsPlugin:
             )
         ]
 
-    @hookimpl
+    @hookimpl(data=(NAME,))
     async def change_message(self, draft: Draft, user: User) -> Draft | None:
         given = _read(draft.data)
         if not given:

@@ -141,7 +141,7 @@ class ThumbnailsPlugin:
             Route(path=PATH, get=self._show, deadline=WAIT_SECONDS + 5, scopes={"get": Scope.READ})
         ]
 
-    @hookimpl
+    @hookimpl(data=(FILES, NAME))
     async def change_message(self, draft: Draft) -> Draft | None:
         """Say which sizes there are, whether or not they are made yet."""
         sizes = {

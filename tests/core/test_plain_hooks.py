@@ -15,13 +15,16 @@ from chatserver import (
     Draft,
     FoundRoom,
     FoundUser,
+    MessageEdit,
     MessageSend,
     Refusal,
     RoomCreate,
     SearchQuery,
 )
+from chatserver.config import load
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.guard import Call, PluginFailed
+from chatserver.hooks.loading import Plugins
 from chatserver.hooks.policy import Policy
 from chatserver.model import RoomKind, User
 from chatserver.process.watchdog import Watchdog
@@ -390,3 +393,68 @@ async def test_one_that_blocks_the_loop_is_named_and_counted(
         assert blocked.values == {("blocks_plainly",): 1}
         assert errors(server.hooks) == {("blocks_plainly", "check_message", "timeout"): 1}
     assert any("plugin blocks_plainly blocks the event loop at" in line for line in logged)
+
+
+# -- only for messages with data -------------------------------------------------------------------
+
+
+def with_data(**data: object) -> Draft:
+    return msgspec.structs.replace(DRAFT, data=data)
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+async def test_a_plugin_is_asked_about_messages_with_its_data_alone(is_plain: bool) -> None:
+    asked = []
+
+    def judge(draft: Draft) -> None:
+        asked.append(sorted(draft.data))
+
+    async def awaited(draft: Draft) -> None:
+        judge(draft)
+
+    function = judge if is_plain else awaited
+    call = Call("p", function, ("draft",), is_plain=is_plain, data={"tasks", "games"})
+    hooks, measures = calling(("check_message", call), ("change_message", call))
+    assert hooks.active.messages_are_checked and not hooks.active.plain_sends_are_checked
+    for draft in (DRAFT, with_data(polls=1), with_data(polls=1, games=2)):
+        await hooks.change_message(draft, USER)
+        await hooks.check_message(draft, USER)
+    assert asked == [["games", "polls"]] * 2
+    assert {labels: count for labels, (count, _) in seconds(measures).items()} == {
+        ("p", "change_message"): 1,
+        ("p", "check_message"): 1,
+    }
+
+
+async def test_data_that_an_earlier_plugin_gives_counts() -> None:
+    def give(draft: Draft) -> Draft:
+        return msgspec.structs.replace(draft, data={**draft.data, "first": 1})
+
+    async def take(draft: Draft) -> Draft:
+        return msgspec.structs.replace(draft, body=f"{draft.body}!")
+
+    def never(draft: Draft) -> Draft:
+        raise AssertionError(draft)
+
+    wants = {"data": {"first"}}
+    hooks, _ = calling(
+        plain("change_message", never, "draft", plugin="zero", **wants),
+        plain("change_message", give, "draft", plugin="first"),
+        ("change_message", Call("second", take, ("draft",), **wants)),  # type: ignore[arg-type]
+    )
+    assert hooks.active.plain_sends_are_checked  # one of them wants all
+    changed = await hooks.change_message(DRAFT, USER)
+    assert changed.body == "hello!" and changed.data == {"first": 1}
+
+
+def test_who_looks_at_edits_alone_leaves_new_messages_their_short_way() -> None:
+    hooks, _ = calling(plain("check_action", lambda action: None, "action", actions=(MessageEdit,)))
+    assert hooks.active.messages_are_checked and not hooks.active.plain_sends_are_checked
+
+
+def test_plain_messages_need_no_plugin_of_those_that_are_on_by_default(tmp_path: Path) -> None:
+    """Else each of them would cost ten times as much."""
+    settings = load(environ={}, overrides={"server.data": str(tmp_path)}).config
+    calls = Plugins(settings, tmp_path).calls()
+    assert calls["change_message"]  # of files, which have data
+    assert not hook_calls(settings, Measures(), calls).active.plain_sends_are_checked

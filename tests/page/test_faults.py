@@ -254,7 +254,10 @@ def test_what_is_refused_to_an_element_that_is_gone_is_no_fault(
     with aya.page.expect_console_message(lambda told: "plugin late:" in told.text) as said:
         aya.page.evaluate(mounted, "room.not_found")
         aya.page.evaluate(mounted)
-    aya.expected += ["plugin faulty:", "plugin late: Error: a fault"]  # anything else would be a complaint
+    aya.expected += [
+        "plugin faulty:",
+        "plugin late: Error: a fault",
+    ]  # anything else would be a complaint
     assert "a fault" in said.value.text
 
 
