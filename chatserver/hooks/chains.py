@@ -33,7 +33,8 @@ class Asked:
 
     def passes(self, given: Given) -> bool:
         """Whether a message concerns the plugin not at all."""
-        return self.data is not None and self.data.isdisjoint(given[SUBJECT].data)
+        draft: Any = given[SUBJECT]
+        return self.data is not None and self.data.isdisjoint(draft.data)
 
     def arguments(self, given: Given) -> Sequence[Any]:
         return (given[self.only],) if self.only >= 0 else self.pick(given)
