@@ -141,6 +141,10 @@ class Store(Protocol):
     every few seconds for metrics; None: it has no replicas, or its account may not see them. It raises
     `StoreUnavailable` as the other methods do.
 
+    A store may also have a method `async def put_many(self, space: str, values: Mapping[str, bytes]) -> None`, which
+    sets values as `put` does, but together: each is durable, or it raises `StoreUnavailable` and some may be. Consumers
+    write their positions by it; without it they take one `put` for each room in which something was said.
+
     A store may also have a method `async def facts(self) -> StoreFacts`, for `chatserver status` and
     `upgrade-check`. Like `plan` it is called instead of `open`, also beside a running server, and changes
     nothing; it also works on a schema that is not up to date. Raises `StartupError`.

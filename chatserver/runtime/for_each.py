@@ -14,6 +14,8 @@ async def for_each(items: Collection[T], do: Callable[[T], Awaitable[None]]) -> 
 
     Raises the first error; what is under way then is cancelled, and the rest does not begin.
     """
+    if not items:
+        return
     rest = iter(items)
 
     async def work() -> None:

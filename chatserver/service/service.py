@@ -205,7 +205,7 @@ class Service:
         self._processed = measures.counter(
             "messages_processed_total", "Events that became durable", ("type",)
         )
-        self._on_news: Callable[[Iterable[str]], None] | None = None
+        self._on_news: Callable[[Sequence[AnyEvent]], None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def _new_log(self, measures: Measures, tracer: Tracer | None, clock: Clock) -> Log:
@@ -315,11 +315,13 @@ class Service:
             return action
         return await self.hooks.allow(action, await self.accounts.get(user), clean=clean)
 
-    def watch_news(self, watcher: Callable[[Iterable[str]], None]) -> None:
-        """Call `watcher` with the rooms in which this node wrote or, by the bus, another node did."""
-        self._on_news = watcher
+    def watch_news(
+        self, here: Callable[[Sequence[AnyEvent]], None], elsewhere: Callable[[Iterable[str]], None]
+    ) -> None:
+        """Call `here` with the events that this node wrote, and `elsewhere` with rooms in which another did, by the bus."""
+        self._on_news = here
         if self.exchange is not None:
-            self.exchange.watch_heads(watcher)
+            self.exchange.watch_heads(elsewhere)
 
     @property
     def epoch(self) -> str:
@@ -335,7 +337,7 @@ class Service:
             if isinstance(event, MessagePosted) and event.mentions:
                 self._tell_mentioned(event)
         if self._on_news is not None:
-            self._on_news({event.room for event in events})
+            self._on_news(events)
         if self.hooks.active.events_are_observed:
             for event in events:
                 self.hooks.on_event(event)

@@ -26,6 +26,21 @@ class RecordsContract:
         assert await store.get_many("s", ["none"]) == {}
         assert await store.get_many("s", []) == {}
 
+    async def test_put_many_at_once(self, store: Store) -> None:
+        """For stores that can."""
+        put_many = getattr(store, "put_many", None)
+        if put_many is None:
+            return
+        await store.put("s", "k1", b"before")
+        await store.put("other", "k2", b"another")
+        values = {f"k{number}": b"%d" % number for number in range(1500)}
+        await put_many("s", values)
+        await put_many("s", {})
+        assert await store.get_many("s", [*values]) == values
+        assert await store.scan("s", "k", limit=2000) == sorted(values.items())
+        assert await store.scan("other", "") == [("k2", b"another")]
+        assert await store.add("s", "new", b"") and not await store.add("s", "k7", b"")
+
     async def test_add_only_once(self, store: Store) -> None:
         assert await store.add("s", "k", b"1")
         assert not await store.add("s", "k", b"2")

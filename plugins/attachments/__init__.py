@@ -115,6 +115,7 @@ class AttachmentsPlugin:
                 name=f"{NAME}.references",
                 handle=keeper.handle,
                 kinds=("message.posted", "message.edited", "message.deleted", "room.changed"),
+                wants=_changes_references,
                 start="beginning",
                 attempts=None,  # a reference that is not made loses a file
             )
@@ -237,6 +238,16 @@ class Keeper:
 
 def _read(data: Mapping[str, Any]) -> tuple[File, ...]:
     return msgspec.convert(data[NAME], Attachments).files if NAME in data else ()
+
+
+def _changes_references(event: AnyEvent) -> bool:
+    match event:
+        case MessagePosted():
+            return NAME in event.data
+        case RoomChanged():
+            return event.deleted
+        case _:
+            return True  # of an edited or deleted message
 
 
 def _ids(of: Message | MessagePosted | MessageEdited) -> list[str]:

@@ -21,7 +21,7 @@ from chatserver import (
     translation,
 )
 from chatserver_plugins.inbox.book import Book
-from chatserver_plugins.inbox.collecting import KINDS, Collecting
+from chatserver_plugins.inbox.collecting import KINDS, Collecting, concerns
 from chatserver_plugins.inbox.desk import Desk
 from chatserver_plugins.inbox.following import Following
 from chatserver_plugins.inbox.graphql import part
@@ -76,6 +76,7 @@ class InboxPlugin:
                 name="inbox.entries",
                 handle=collecting.handle,
                 kinds=KINDS,
+                wants=concerns,
                 batch=20,
                 deadline=120.0,
             )

@@ -33,15 +33,10 @@ class Collecting:
         self._context, self._book, self._following = context, book, following
 
     async def handle(self, events: Sequence[AnyEvent]) -> None:
-        concerning = [
-            event for event in events if _answers(event) or _mentions(event) or _thread(event)
-        ]
-        if not concerning:
-            return
         service = self._context.service
-        since = {event.room: event.seq for event in concerning}  # the last of each room
+        since = {event.room: event.seq for event in events}  # the last of each room
         rooms = await service.rooms.get_many(list(since), since)
-        there = [event for event in concerning if event.room in rooms]
+        there = [event for event in events if event.room in rooms]
         wanted = [
             (rooms[event.room], id)
             for event in there
@@ -97,6 +92,11 @@ class Collecting:
         entry = _entry(Kind.THREAD, event)
         followers = await self._following.followers(thread, MOST_FOLLOWERS)
         return dict.fromkeys(followers, entry), begun
+
+
+def concerns(event: AnyEvent) -> bool:
+    """Whether somebody may get an entry of the event."""
+    return bool(_answers(event) or _mentions(event) or _thread(event))
 
 
 def _thread(event: AnyEvent) -> str | None:

@@ -327,6 +327,10 @@ class MemoryStore:
     async def put(self, space: str, key: str, value: bytes) -> None:
         self._records[space][key] = value
 
+    async def put_many(self, space: str, values: Mapping[str, bytes]) -> None:
+        for key, value in values.items():
+            self._records[space][key] = value
+
     async def add(self, space: str, key: str, value: bytes) -> bool:
         if key in self._records[space]:
             return False

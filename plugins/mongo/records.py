@@ -4,10 +4,11 @@ The `_id` is `{s: space, k: key}`. MongoDB compares such ids field by field, and
 which is the order of code points, so the keys with one prefix are one range of the index.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from chatserver_plugins.mongo.driver import Database, Document
@@ -49,6 +50,14 @@ class MongoRecords:
             await self._database.run(update())
         except DuplicateKeyError:  # another node has just made it
             await self._database.run(update())
+
+    async def put_many(self, space: str, values: Mapping[str, bytes]) -> None:
+        changes = [
+            UpdateOne({"_id": record_id(space, key)}, {"$set": {"value": value}}, upsert=True)
+            for key, value in values.items()
+        ]
+        if changes:
+            await self._database.run(self._records.bulk_write(changes, ordered=False))
 
     async def add(self, space: str, key: str, value: bytes) -> bool:
         record = {"_id": record_id(space, key), "value": value}

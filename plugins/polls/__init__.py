@@ -111,6 +111,7 @@ class PollsPlugin:
                 name=f"{NAME}.records",
                 handle=handle,
                 kinds=("message.deleted", "room.changed"),
+                wants=lambda event: not isinstance(event, RoomChanged) or event.deleted,
                 attempts=None,  # what is deleted does not stay
             )
         ]

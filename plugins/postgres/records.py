@@ -1,6 +1,6 @@
 """Small values under (space, key), in the table `records`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chatserver_plugins.postgres.driver import Database
 
@@ -8,6 +8,12 @@ GET = "SELECT value FROM records WHERE space = $1 AND key = $2"
 GET_MANY = "SELECT key, value FROM records WHERE space = $1 AND key = ANY ($2::bytea[])"
 PUT = """
 INSERT INTO records (space, key, value) VALUES ($1, $2, $3)
+ON CONFLICT (space, key) DO UPDATE SET value = excluded.value
+"""
+# The values in the order of their keys, so that two calls never wait for each other's rows.
+PUT_MANY = """
+INSERT INTO records (space, key, value)
+SELECT $1, key, value FROM unnest($2::bytea[], $3::bytea[]) AS given (key, value)
 ON CONFLICT (space, key) DO UPDATE SET value = excluded.value
 """
 ADD = """
@@ -56,6 +62,11 @@ class PostgresRecords:
 
     async def put(self, space: str, key: str, value: bytes) -> None:
         await self._database.fetch(PUT, space.encode(), key.encode(), value)
+
+    async def put_many(self, space: str, values: Mapping[str, bytes]) -> None:
+        pairs = sorted((key.encode(), value) for key, value in values.items())
+        keys, contents = [key for key, _ in pairs], [value for _, value in pairs]
+        await self._database.fetch(PUT_MANY, space.encode(), keys, contents)
 
     async def add(self, space: str, key: str, value: bytes) -> bool:
         return bool(await self._database.fetch(ADD, space.encode(), key.encode(), value))

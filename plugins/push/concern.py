@@ -55,6 +55,8 @@ class Concern:
         )  # fmt: skip
 
     async def handle(self, events: Sequence[AnyEvent]) -> None:
+        if await self._roster.is_empty():
+            return
         since = self._clock.now() - LONGEST_SECONDS
         posted = [each for each in events if isinstance(each, MessagePosted) and _at(each) > since]
         if not posted:

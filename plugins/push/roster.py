@@ -7,7 +7,10 @@ from chatserver import Context
 RELOAD_SECONDS = (
     3600.0  # all are read anew, so that those who have no device any more are forgotten
 )
-NEWS_SECONDS = 2 * RELOAD_SECONDS  # news of the other nodes are kept
+NEWS_SECONDS = 2 * RELOAD_SECONDS  # news of the other nodes are kept …
+LOOK_SECONDS = (
+    1.0  # … and looked for: a device is told of what is written a moment after it was added
+)
 SKEW_SECONDS = 60.0  # by which clocks of nodes may differ
 PAGE = 1000
 
@@ -23,20 +26,35 @@ class Roster:
 
     async def note(self, user: str) -> None:
         """Tell all nodes that the user (id) has a device."""
+        self._users.add(user)
         await self._news.put(f"new/{_time(self._clock.now())}-{user}", b"", NEWS_SECONDS)
 
     async def among(self, users: Iterable[str]) -> list[str]:
         """Those of the users (ids) who have devices, or had some not long ago."""
+        await self._catch_up()
+        return [user for user in users if user in self._users] if self._users else []
+
+    async def is_empty(self) -> bool:
+        """Whether nobody has a device."""
+        await self._catch_up()
+        return not self._users
+
+    async def _catch_up(self) -> None:
         now = self._clock.now()
         if now - self._loaded_at > RELOAD_SECONDS:
             await self._load()
             self._loaded_at = self._read_at = now
+            await self._look(now)
+        elif not 0 <= now - self._read_at < LOOK_SECONDS:
+            await self._look(now)
+
+    async def _look(self, now: float) -> None:
+        """Take in whom other nodes, or this one, told of since the last time."""
         after = f"new/{_time(self._read_at - SKEW_SECONDS)}"
         while rows := await self._news.scan("new/", after, PAGE):
             self._users |= {key.partition("-")[2] for key, _ in rows}
             after = rows[-1][0]
         self._read_at = now
-        return [user for user in users if user in self._users]
 
     async def _load(self) -> None:
         users: set[str] = set()

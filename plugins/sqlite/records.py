@@ -1,7 +1,7 @@
 """Small values under (space, key), in the table `records`."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chatserver_plugins.sqlite import queries
 from chatserver_plugins.sqlite.database import Database
@@ -67,6 +67,14 @@ class SqliteRecords:
 
     async def put(self, space: str, key: str, value: bytes) -> None:
         await self._change(PUT, space, key, value)
+
+    async def put_many(self, space: str, values: Mapping[str, bytes]) -> None:
+        rows = [(space, key, value) for key, value in values.items()]
+
+        def run(connection: sqlite3.Connection) -> None:
+            connection.executemany(PUT, rows)
+
+        await self._database.write(run)
 
     async def add(self, space: str, key: str, value: bytes) -> bool:
         return await self._change(ADD, space, key, value)

@@ -116,8 +116,8 @@ class Chatserver(Program):
         port = free_port()
         settings = self.settings | store
         if graphql:
-            enabled = settings.get("plugins.enabled", "mongo,password,metrics")
-            settings["plugins.enabled"] = f"{enabled},graphql"
+            enabled = settings.get("plugins.enabled")
+            settings["plugins.enabled"] = f"{enabled},graphql" if enabled else "+graphql"
         command = [
             sys.executable,
             "-m",

@@ -84,7 +84,7 @@ class Node:
         return total
 
 
-async def nothing(*_: object) -> None: ...
+async def nothing(*_: object, **__: object) -> None: ...
 
 
 @asynccontextmanager
@@ -94,5 +94,7 @@ async def node(store: Any, sink: Sink, **options: Any) -> AsyncIterator[Node]:
     await made.stop()
 
 
-async def write(store: Any, room: str, first: int, last: int) -> None:
-    await store.append([posted(room, seq, "ada") for seq in range(first, last + 1)])
+async def write(store: Any, room: str, first: int, last: int) -> list[AnyEvent]:
+    events: list[AnyEvent] = [posted(room, seq, "ada") for seq in range(first, last + 1)]
+    await store.append(events)
+    return events

@@ -1,6 +1,7 @@
 """Consumers: durable readers of the log for plugins. One node at a time runs each; none misses an event.
 
 reader.py   runs a consumer; due.py: the queue of rooms; pause.py: a pause that its receiver asked for
+recent.py   what this node has just written, so that nobody reads it again
 records.py  its records in the store
 """
 
@@ -13,6 +14,7 @@ import msgspec
 from loguru import logger
 
 from chatserver.cluster.consumers.reader import Figures, Reader
+from chatserver.cluster.consumers.recent import Recent
 from chatserver.cluster.consumers.records import Ask, DeadLetter
 from chatserver.cluster.leasedtasks import LeasedTasks, Work
 from chatserver.cluster.leases import Leases
@@ -20,6 +22,7 @@ from chatserver.errors import ChatError
 from chatserver.hooks.guard import Guard
 from chatserver.hooks.types import Consumer
 from chatserver.interfaces import Store
+from chatserver.model import AnyEvent
 from chatserver.runtime.measure import Measures
 
 RESTART_SECONDS = 5.0  # before a reader is restarted after an unexpected error
@@ -47,6 +50,7 @@ class Consumers:
     ) -> None:
         self._leases, self._store = leases, store
         self._guard, self._figures = guard, Figures(measures)
+        self._recent = Recent()
         self._readers: dict[str, Reader] = {}
         self._tasks = LeasedTasks(leases)
         self.register(consumers)
@@ -68,7 +72,7 @@ class Consumers:
         before = {id(reader.consumer): reader for reader in self._readers.values()}
         self._readers = {
             consumer.name: before.get(id(consumer))
-            or Reader(plugin, consumer, self._store, self._guard, self._figures)
+            or Reader(plugin, consumer, self._store, self._guard, self._figures, self._recent)
             for plugin, consumer in consumers
         }
 
@@ -93,8 +97,23 @@ class Consumers:
             for name, reader in self._readers.items()
         }
 
+    def heard(self, events: Sequence[AnyEvent]) -> None:
+        """Tell the consumers of events that this node has written, each room's in their order."""
+        running = [reader for reader in self._readers.values() if reader.is_running]
+        if not running:
+            return
+        written: dict[str, list[AnyEvent]] = {}
+        for event in events:
+            written.setdefault(event.room, []).append(event)
+        self._recent.heard(written)
+        for reader in running:
+            reader.heard(written)
+
     def wake(self, rooms: Iterable[str]) -> None:
-        """Tell the consumers of new events in these rooms."""
+        """Tell the consumers of new events in these rooms, which other nodes have written."""
+        rooms = list(rooms)
+        for room in rooms:
+            self._recent.forget(room)
         for reader in self._readers.values():
             reader.wake(rooms)
 

@@ -5,12 +5,13 @@ later ones until it is handled or becomes a dead letter.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from loguru import logger
 
 from chatserver.cluster.consumers.due import DueRooms
 from chatserver.cluster.consumers.pause import Pause
+from chatserver.cluster.consumers.recent import Recent
 from chatserver.cluster.consumers.records import Ask, ConsumerRecords, DeadLetter, Positions
 from chatserver.errors import ChatError, ReceiverBusy, StoreUnavailable, Undeliverable
 from chatserver.hooks.guard import Call, Guard, PluginFailed
@@ -25,7 +26,8 @@ PAGE = 1000  # rooms compared with three queries
 SWEEP_SECONDS = 5.0  # between two sweeps of all rooms, which find other nodes' events …
 SWEEP_SHARE = 10  # … and which take at most a tenth of the time
 OLDEST_ROOMS = 100  # whose next events are read for the age of the oldest, once in a sweep
-FLUSH_SECONDS = 1.0  # after a crash, the last second's events are handled again
+FLUSH_SECONDS = 1.0  # after a crash, the last second's events are handled again …
+FLUSHES = 5  # … and those that the consumer did not want are passed again for this many seconds
 RETRY_FAILURES = 3  # in a row end a retry of dead letters: the receiver seems to accept none
 STORE_SECONDS = 1.0  # before the next try, if the store did not answer
 
@@ -59,14 +61,20 @@ class Reader:
     """Runs one consumer. `run` is called while this node has the lease."""
 
     def __init__(
-        self, plugin: str, consumer: Consumer, store: Store, guard: Guard, figures: Figures
+        self,
+        plugin: str,
+        consumer: Consumer,
+        store: Store,
+        guard: Guard,
+        figures: Figures,
+        recent: Recent,
     ) -> None:
         self.name = consumer.name
         self.records = ConsumerRecords(store, consumer.name)
         self.lag: int | None = None  # found by the last sweep; None if another node runs it
         self.oldest: float | None = None  # Unix time of the oldest unhandled event, found likewise
         self.consumer, self._store, self._guard = consumer, store, guard
-        self._figures = figures
+        self._figures, self._recent = figures, recent
         self._call = Call(plugin, consumer.handle, ("events",))
         self._kinds, self._rooms = frozenset(consumer.kinds), frozenset(consumer.rooms)
         self._due: DueRooms | None = None
@@ -74,7 +82,26 @@ class Reader:
         self._troubles: dict[str, Trouble] = {}
         self._rest = Pause()
 
+    @property
+    def is_running(self) -> bool:
+        return self._due is not None
+
+    def heard(self, written: Mapping[str, Sequence[AnyEvent]]) -> None:
+        """Take in what this node has written, by room: rooms without an event for the consumer do not wake it."""
+        if (due := self._due) is None:
+            return
+        for room, events in written.items():
+            if not self.reads(room):
+                continue
+            at, last = self._positions.known(room), events[-1].seq
+            have_no_hole = at == events[0].seq - 1 and last - at == len(events)
+            if have_no_hole and not due.has(room) and not self._wanted(events):
+                self._positions.pass_by(room, last)
+            else:
+                due.add(room)
+
     def wake(self, rooms: Iterable[str]) -> None:
+        """Look for events in these rooms, of other nodes."""
         if self._due is not None:
             for room in rooms:
                 if self.reads(room):
@@ -168,6 +195,7 @@ class Reader:
         at = await self._positions.get(list(heads))
         behind = {room: head - at[room] for room, head in heads.items() if head > at[room]}
         for room in behind:
+            self._recent.forget(room)  # another node may have written there
             due.add(room)
         return behind
 
@@ -190,10 +218,12 @@ class Reader:
             after = rooms[-1]
 
     async def _keep_positions(self, due: DueRooms) -> None:
+        flushes = 0
         while not due.is_closed:
             await asyncio.sleep(FLUSH_SECONDS)
+            flushes += 1
             try:
-                await self._positions.flush()
+                await self._positions.flush(passed=flushes % FLUSHES == 0)
             except StoreUnavailable:
                 logger.warning("consumer {}: the store does not answer", self.name)
 
@@ -216,7 +246,7 @@ class Reader:
         after = (await self._positions.get([room]))[room]
         trouble = self._troubles.get(room)
         limit = 1 if trouble else self.consumer.batch
-        events = await self._shown(room, after, limit)
+        events = self._recent.after(room, after, limit) or await self._shown(room, after, limit)
         if not events:
             return
         last = events[-1].seq
@@ -232,17 +262,29 @@ class Reader:
             trouble.attempts = 0
             if last >= trouble.until:
                 del self._troubles[room]
-        self._positions.note(room, last)
-        due.add(room)  # there may be more events
+        if wanted:
+            self._positions.note(room, last)
+        else:
+            self._positions.pass_by(room, last)
+        if len(events) == limit:
+            due.add(room)  # there may be more events
 
     async def _shown(self, room: str, after: int, limit: int) -> list[AnyEvent]:
         (found,) = await self._store.shown([(room, after)], limit)
         return found
 
     def _wanted(self, events: Sequence[AnyEvent]) -> list[AnyEvent]:
-        if not self._kinds:
-            return list(events)
-        return [event for event in events if event.__struct_config__.tag in self._kinds]
+        return [event for event in events if self._wants(event)]
+
+    def _wants(self, event: AnyEvent) -> bool:
+        if self._kinds and event.__struct_config__.tag not in self._kinds:
+            return False
+        if self.consumer.wants is None:
+            return True
+        try:
+            return self.consumer.wants(event)
+        except Exception:
+            return True  # `handle` gets it, and fails in its turn if it must
 
     async def _handle(self, events: Sequence[AnyEvent]) -> ChatError | None:
         """Pass events to the plugin; returns its error, or None if it succeeded."""

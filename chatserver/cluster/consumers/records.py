@@ -82,13 +82,16 @@ class ConsumerRecords:
 
     async def write_positions(self, positions: Mapping[str, int], *, new: bool = False) -> None:
         """Write positions; with `new`, only those of rooms that have none."""
+        values = [(f"at/{room}", b"%d" % seq) for room, seq in positions.items()]
+        together = getattr(self._store, "put_many", None)
+        if together is not None and not new:
+            for start in range(0, len(values), PAGE):
+                await together(self._space, dict(values[start : start + PAGE]))
+            return
         write = self._store.add if new else self._store.put
-        items = list(positions.items())
-        for start in range(0, len(items), WRITES):
-            part = items[start : start + WRITES]
-            await asyncio.gather(
-                *(write(self._space, f"at/{room}", b"%d" % seq) for room, seq in part)
-            )
+        for start in range(0, len(values), WRITES):
+            part = values[start : start + WRITES]
+            await asyncio.gather(*(write(self._space, key, value) for key, value in part))
 
     def _position(self, room: str, record: bytes) -> int:
         """Parse a position. An unreadable one is 0: repeated events do less harm than skipped ones."""
@@ -144,12 +147,19 @@ class ConsumerRecords:
 
 
 class Positions:
-    """A running consumer's positions. `flush` writes the noted ones."""
+    """A running consumer's positions. `flush` writes the noted ones, and now and then those of events passed by."""
 
     def __init__(self, records: ConsumerRecords) -> None:
         self._records = records
         self._known: OrderedDict[str, int] = OrderedDict()
         self._unwritten: dict[str, int] = {}
+        self._passed: dict[
+            str, int
+        ] = {}  # of rooms with no event for the consumer since the last flush of these
+
+    def known(self, room: str) -> int | None:
+        """The position in a room, if it is in memory."""
+        return self._known.get(room)
 
     async def get(self, rooms: Sequence[str]) -> dict[str, int]:
         unknown = [room for room in rooms if room not in self._known]
@@ -162,23 +172,34 @@ class Positions:
         return found
 
     def note(self, room: str, seq: int) -> None:
+        """Events of the room are handled up to this seq."""
+        self._passed.pop(room, None)
         self._unwritten[room] = seq
         self._keep(room, seq)
 
-    async def flush(self) -> None:
+    def pass_by(self, room: str, seq: int) -> None:
+        """None of the events up to this seq is for the consumer: after a crash they are soon passed again."""
+        if room in self._unwritten:
+            self._unwritten[room] = seq
+        else:
+            self._passed[room] = seq
+        self._keep(room, seq)
+
+    async def flush(self, *, passed: bool = True) -> None:
         """Write the noted positions. Raises `StoreUnavailable` and then keeps them for the next flush."""
-        written = dict(self._unwritten)
-        await self._records.write_positions(written)
-        for room, seq in written.items():
-            if self._unwritten.get(room) == seq:
-                del self._unwritten[room]
+        for waiting in (self._unwritten, self._passed) if passed else (self._unwritten,):
+            written = dict(waiting)
+            await self._records.write_positions(written)
+            for room, seq in written.items():
+                if waiting.get(room) == seq:
+                    del waiting[room]
 
     def _keep(self, room: str, seq: int) -> None:
         self._known[room] = seq
         self._known.move_to_end(room)
         if len(self._known) > KNOWN_ROOMS:
             oldest = next(iter(self._known))
-            if oldest not in self._unwritten:
+            if oldest not in self._unwritten and oldest not in self._passed:
                 del self._known[oldest]
 
 
