@@ -79,7 +79,8 @@ class MessageData(msgspec.Struct, frozen=True, kw_only=True):
     `schema` is the type of a value: a struct, or another type that msgspec can read and write. A value has at
     most `max_bytes` as JSON. With `from_clients`, clients may send it with their messages; otherwise only the
     plugin gives it. `text` makes the text of a value by which search finds the message. `interact` is called
-    with each use of the buttons, menus and forms of messages whose `Parts.of` is this namespace.
+    with each use of the buttons, menus and forms of messages whose `Parts.of` is this namespace. `has` is
+    what a search may call it besides its name, as in `has:file`, in lower case.
     """
 
     name: str
@@ -88,6 +89,7 @@ class MessageData(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = 4096
     text: Callable[[Any], str] | None = None
     interact: InteractionHandler | None = None
+    has: str = ""
 
 
 class EventKind(msgspec.Struct, frozen=True, kw_only=True):

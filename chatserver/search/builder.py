@@ -7,6 +7,7 @@ from zlib import crc32
 
 from chatserver.model import AnyEvent, MessageEdited, MessagePosted, message_seq
 from chatserver.search.analyser import said, tokens
+from chatserver.search.marks import mark_token, marks
 from chatserver.search.pages import encoded
 from chatserver.search.segments import NEVER, TIMES, Segment, author_token, seconds, slot_in
 
@@ -25,7 +26,7 @@ class Builder:
     def add(self, event: AnyEvent) -> None:
         if isinstance(event, MessagePosted):
             offset = event.seq - self._segment.first - 1
-            for token in (*tokens(said(event)), author_token(event.author.id)):
+            for token in _tokens(event):
                 offsets = self._posted.get(token)
                 if offsets is None:
                     self._posted[token] = array("H", (offset,))
@@ -37,7 +38,7 @@ class Builder:
         elif isinstance(event, MessageEdited):
             message = message_seq(event.room, event.message)
             if message is not None:
-                for token in (*tokens(said(event)), author_token(event.author.id)):
+                for token in _tokens(event):
                     self._edited[token].append(message)
 
     def times(self) -> tuple[int, int]:
@@ -62,3 +63,9 @@ class Builder:
         for slot in sorted(self._on_page.keys() | edited.keys()):
             posted = {token: self._posted[token] for token in sorted(self._on_page.get(slot, ()))}
             yield slot, encoded(posted, edited.get(slot, {}))
+
+
+def _tokens(event: MessagePosted | MessageEdited) -> Iterator[str]:
+    yield from tokens(said(event))
+    yield author_token(event.author.id)
+    yield from map(mark_token, marks(event))

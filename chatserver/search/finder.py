@@ -6,13 +6,14 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from chatserver.interfaces import Store
-from chatserver.model import AnyEvent, MessageEdited, MessagePosted, message_seq
+from chatserver.model import AnyEvent, Message, MessageEdited, MessagePosted, message_seq
 from chatserver.roomlog.room import Room
 from chatserver.search import directory, segments
 from chatserver.search.analyser import said
 from chatserver.search.candidates import Candidates, Span
 from chatserver.search.effort import Effort
 from chatserver.search.lookup import Lookup
+from chatserver.search.marks import mark_token, marks
 from chatserver.search.page_cache import PageCache
 from chatserver.search.query import Query
 from chatserver.search.reading import Groups
@@ -26,11 +27,15 @@ READ_EVENTS = 400  # events of tails in one read: some 12 MB at the most
 
 
 class Wanted(NamedTuple):
-    """A search without its rooms: the query, ids of authors (empty: all), a span of time."""
+    """A search without its rooms: the query, ids of authors (empty: all), a span of time.
+
+    A message has one of the marks of each group in `having`.
+    """
 
     query: Query
     authors: Collection[str] = ()
     span: Span | None = None
+    having: Sequence[frozenset[str]] = ()
 
     def groups(self, rooms: int) -> Groups:
         """Groups of tokens to look up in that many rooms. Every answer has a token of each group."""
@@ -39,11 +44,19 @@ class Wanted(NamedTuple):
         groups: list[Sequence[str]] = [(token,) for token in list(tokens)[:most]]
         if self.authors and (not groups or len(groups) + len(self.authors) <= most):
             groups.append([segments.author_token(author) for author in self.authors])
+        for wanted in self.having:
+            if not groups or len(groups) + len(wanted) <= most:
+                groups.append([mark_token(mark) for mark in sorted(wanted)])
         return groups
 
-    def matches(self, event: MessagePosted | MessageEdited) -> bool:
+    def matches(self, event: MessagePosted | MessageEdited | Message) -> bool:
+        """Whether it is by one of the authors, has what is wanted, and says all words."""
         if self.authors and event.author.id not in self.authors:
             return False
+        if self.having:
+            found = {*marks(event)}
+            if any(found.isdisjoint(wanted) for wanted in self.having):
+                return False
         return self.query.matches(said(event))
 
 

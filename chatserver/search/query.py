@@ -16,17 +16,19 @@ from chatserver.search.normalisation import nfkc
 QUERY_CHARS = 200
 FOLDED_CHARS = 2 * QUERY_CHARS  # some characters are folded to eighteen
 TERMS = 30  # used of a query; further ones are ignored
+KINDS = 5  # of what a message has, likewise
 
-_ITEM = re.compile(r'(?:(from|in|before|after):)?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
+_ITEM = re.compile(r'(?:(from|in|before|after|has):)?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
 _QUOTES = str.maketrans("“”„«»", '"""""')
 _HALF = re.compile("[\ud800-\udfff]")  # half a surrogate pair: no store takes it in a name
+_KIND = re.compile(r"[a-z][a-z0-9_.-]*", re.IGNORECASE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\dZ)?")
 
 
 class Query(NamedTuple):
     """A parsed query. All terms must match, and any one of `authors` (user names) and of `rooms` (names).
 
-    Empty `authors` or `rooms` mean all. Messages are at or after `since` and before `until`; both
+    A message has each of `has`, such as `file`. Empty `authors` or `rooms` mean all. Messages are at or after `since` and before `until`; both
     are written like `Message.at`.
     """
 
@@ -35,6 +37,7 @@ class Query(NamedTuple):
     rooms: tuple[str, ...] = ()
     since: str | None = None
     until: str | None = None
+    has: tuple[str, ...] = ()
 
     def matches(self, folded: str) -> bool:
         """Whether a text returned by `analyser.analysed` contains all terms."""
@@ -61,7 +64,7 @@ def parse(text: str) -> Query:
             detail={"field": "text", "reason": "form"},
         )
     terms: list[Term] = []
-    conditions: dict[str, list[str]] = {"from": [], "in": [], "before": [], "after": []}
+    conditions: dict[str, list[str]] = {key: [] for key in ("from", "in", "before", "after", "has")}
     typed = nfkc(text).translate(_QUOTES)
     if len(fold(typed)) > FOLDED_CHARS:
         raise ChatError(
@@ -82,6 +85,7 @@ def parse(text: str) -> Query:
         tuple(dict.fromkeys(conditions["in"])),
         max(map(_written, conditions["after"]), default=None),
         min(map(_written, conditions["before"]), default=None),
+        tuple(dict.fromkeys(map(str.casefold, conditions["has"])))[:KINDS],
     )
     if query == Query(()):
         return Query((_signs(typed),))
@@ -106,6 +110,8 @@ def _signs(text: str) -> Term:
 def _is_value(key: str, value: str) -> bool:
     if key in ("from", "in"):
         return bool(value.removeprefix("@"))
+    if key == "has":
+        return bool(_KIND.fullmatch(value))
     if not _TIME.fullmatch(value):
         return False
     try:

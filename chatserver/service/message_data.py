@@ -43,6 +43,11 @@ class MessageDataKinds:
         """The namespace of this name; None if its plugin is off."""
         return self._kinds.get(name)
 
+    def called(self, kind: str) -> frozenset[str]:
+        """The namespaces that searches call so, as in `has:file`; none if there is no such kind."""
+        named = (name for name, (_, data) in self._kinds.items() if kind in (name, data.has))
+        return frozenset(named)
+
     def from_client(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a client sends, in canonical form; None removes a namespace from an edited message.
 

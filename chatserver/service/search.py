@@ -10,15 +10,17 @@ from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.filters import SearchQuery
 from chatserver.model import Message, User
 from chatserver.roomlog.room import Room
-from chatserver.search.analyser import fold, said
+from chatserver.search.analyser import fold
 from chatserver.search.candidates import Span
 from chatserver.search.effort import Effort, Turns
 from chatserver.search.finder import Finder, Wanted
+from chatserver.search.marks import LINK
 from chatserver.search.merge import Merge, Place
 from chatserver.search.query import Query, parse
 from chatserver.search.segments import NEVER, seconds
 from chatserver.service.accounts import Accounts
 from chatserver.service.history import History, fitting
+from chatserver.service.message_data import MessageDataKinds
 from chatserver.service.rights import Right, demand, may_read
 from chatserver.service.rooms import RoomService
 
@@ -48,10 +50,11 @@ class Search:
         accounts: Accounts,
         limits: LimitsConfig,
         hooks: HookCalls,
+        data: MessageDataKinds,
     ) -> None:
         self._finder, self._rooms, self._history = finder, rooms, history
         self._accounts, self._limits = accounts, limits
-        self._hooks, self._turns = hooks, Turns()
+        self._hooks, self._data, self._turns = hooks, data, Turns()
 
     async def find(
         self,
@@ -70,9 +73,10 @@ class Search:
         place = _place(before, room)
         rooms = await self._rooms.shown(user, await self._looked_in(user, query, room))
         authors = await self._authors(query)
-        if not rooms or (query.authors and not authors):
+        having = [self._marks(kind) for kind in query.has]
+        if not rooms or (query.authors and not authors) or not all(having):
             return Found([])
-        wanted = Wanted(query, authors, _span(query, place if room is None else None))
+        wanted = Wanted(query, authors, _span(query, place if room is None else None), having)
         seq = place.seq if place is not None and room is not None else None
         effort = Effort(self._turns)
         located = await self._finder.locate(rooms, wanted, seq, effort)
@@ -133,6 +137,11 @@ class Search:
         found = [await self._accounts.by_name(name) for name in query.authors[:AUTHORS]]
         return [user.id for user in found if user is not None]
 
+    def _marks(self, kind: str) -> frozenset[str]:
+        """The marks of messages that have something of this kind; none of an unknown kind."""
+        names = self._data.called(kind)
+        return names | {LINK} if kind == "link" else names
+
 
 def cursor(place: Place) -> str:
     """The cursor of a place, for clients; `Search.find` takes it as `before`."""
@@ -169,9 +178,4 @@ def _span(query: Query, place: Place | None) -> Span | None:
 
 
 def _is_wanted(message: Message, wanted: Wanted) -> bool:
-    query = wanted.query
-    if message.deleted or not query.covers(message.at):
-        return False
-    if wanted.authors and message.author.id not in wanted.authors:
-        return False
-    return query.matches(said(message))
+    return not message.deleted and wanted.query.covers(message.at) and wanted.matches(message)

@@ -189,7 +189,15 @@ class Service:
         self.removal = Removal(
             store, self.accounts, self.rooms, self.emails, self.preferences, self.blocks
         )
-        self.search = Search(Finder(store), self.rooms, self.history, self.accounts, limits, hooks)
+        self.search = Search(
+            Finder(store),
+            self.rooms,
+            self.history,
+            self.accounts,
+            limits,
+            hooks,
+            self.messages.data,
+        )
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
         self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)
         self.typing = Typing(self.hub)

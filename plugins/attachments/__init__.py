@@ -91,6 +91,7 @@ class AttachmentsPlugin:
                 from_clients=True,
                 max_bytes=16_384,
                 text=_text,
+                has="file",
             )
         ]
 

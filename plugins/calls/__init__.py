@@ -53,7 +53,7 @@ class CallsPlugin:
 
     @hookimpl
     def register_message_data(self) -> Sequence[MessageData]:
-        return [MessageData(name="calls", schema=Call, text=lambda call: TEXT)]
+        return [MessageData(name="calls", schema=Call, text=lambda call: TEXT, has="call")]
 
     @hookimpl
     def register_commands(self) -> Sequence[Command]:

@@ -81,7 +81,7 @@ class PollsPlugin:
 
     @hookimpl
     def register_message_data(self) -> Sequence[MessageData]:
-        return [MessageData(name=NAME, schema=Poll, max_bytes=8192, text=text_of)]
+        return [MessageData(name=NAME, schema=Poll, max_bytes=8192, text=text_of, has="poll")]
 
     @hookimpl(actions=(MessageEdit,))
     def check_action(self, action: MessageEdit) -> Refusal | None:

@@ -131,7 +131,7 @@ class ThumbnailsPlugin:
 
     @hookimpl
     def register_message_data(self) -> Sequence[MessageData]:
-        return [MessageData(name=NAME, schema=Thumbnails)]
+        return [MessageData(name=NAME, schema=Thumbnails, has="picture")]
 
     @hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:

@@ -1,4 +1,4 @@
-/** The filters of a search: chips with a room, an author and days, each of which is empty or set. */
+/** The filters of a search: chips with a room, an author, what messages have, and days, each of which is empty or set. */
 
 import { h } from "../lib/dom.js";
 import { currentLanguage, t } from "../lib/i18n.js";
@@ -7,9 +7,12 @@ import { suggestPeople } from "./people-suggestions.js";
 import "./later-texts.js";
 import "./search-sheet.js";
 
+const KINDS = { file: "search.hasFile", picture: "search.hasPicture", link: "search.hasLink", poll: "search.hasPoll" };
+
 export class SearchFilters {
   #room;
   #author;
+  #has;
   #since;
   #until;
   #clear;
@@ -19,6 +22,8 @@ export class SearchFilters {
     const rooms = roomsOf(store).map(({ id, title }) => h("option", { value: id, dir: "auto" }, title));
     this.#room = h("select", { "data-testid": "search-room" }, h("option", { value: "" }, t("search.anywhere")), ...rooms);
     this.#author = h("input", { type: "text", size: "12", maxlength: "64", dir: "auto", autocomplete: "off", autocapitalize: "none", placeholder: t("search.anybody"), "data-testid": "search-author" });
+    const kinds = Object.entries(KINDS).map(([value, text]) => h("option", { value }, t(text)));
+    this.#has = h("select", { "data-testid": "search-has" }, h("option", { value: "" }, t("search.hasAny")), ...kinds);
     this.#since = h("input", { type: "date", max: "9999-12-31", "data-testid": "search-since" });
     this.#until = h("input", { type: "date", max: "9999-12-31", "data-testid": "search-until" });
     this.#clear = h("button", { class: "quiet", type: "button", hidden: true, "data-testid": "search-clear", onclick: () => this.#empty(onChange) }, t("search.clear"));
@@ -27,6 +32,7 @@ export class SearchFilters {
       { class: "search-filters", role: "group", "aria-label": t("search.filters"), onchange: () => this.#changed(onChange) },
       chip(t("search.in"), this.#room),
       chip(t("search.from"), this.#author),
+      chip(t("search.has"), this.#has),
       chip(t("search.since"), this.#since),
       chip(t("search.until"), this.#until),
       this.#clear,
@@ -34,13 +40,13 @@ export class SearchFilters {
     suggestPeople(this.#author, places);
   }
 
-  /** What is set: `{room, author, since, until}`, empty texts for what is not; `room` is an id. */
+  /** What is set: `{room, author, has, since, until}`, empty texts for what is not; `room` is an id. */
   get value() {
-    return { room: this.#room.value, author: this.#author.value.trim(), since: this.#since.value, until: this.#until.value };
+    return { room: this.#room.value, author: this.#author.value.trim(), has: this.#has.value, since: this.#since.value, until: this.#until.value };
   }
 
   #fields() {
-    return [this.#room, this.#author, this.#since, this.#until];
+    return [this.#room, this.#author, this.#has, this.#since, this.#until];
   }
 
   #changed(onChange) {

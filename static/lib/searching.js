@@ -1,14 +1,17 @@
 /** What a search asks for, and where in a text it was found. No DOM. */
 
-const ITEM = /(?:(from|in|before|after):)?(?:"([^"]*)"?|([^\s"]+))/giu;
+const ITEM = /(?:(from|in|before|after|has):)?(?:"([^"]*)"?|([^\s"]+))/giu;
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const BEFORE_CHARS = 60; // of a long text, before what was found
 const FAR_CHARS = 120; // what is found within these is shown from the beginning of the text
 
-/** The text of a search with its filters: the name of an author, the first and the last day ("2026-01-31", this device's). */
-export function searchText({ text, author = "", since = "", until = "" }) {
+/**
+ * The text of a search with its filters: the name of an author, what the message has (such as "file"), the first and the last
+ * day ("2026-01-31", this device's).
+ */
+export function searchText({ text, author = "", has = "", since = "", until = "" }) {
   const name = author.trim().replace(/^[@＠]/u, "").replaceAll('"', "");
-  const conditions = [name && `from:"${name}"`, since && `after:${minuteOf(since)}`, until && `before:${minuteOf(until, 1)}`];
+  const conditions = [name && `from:"${name}"`, has && `has:${has}`, since && `after:${minuteOf(since)}`, until && `before:${minuteOf(until, 1)}`];
   return [text.trim(), ...conditions].filter(Boolean).join(" ");
 }
 

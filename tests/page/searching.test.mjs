@@ -8,6 +8,7 @@ const utc = (...given) => `${new Date(...given).toISOString().slice(0, 16)}Z`;
 test("filters become conditions, and days those of this device", () => {
   assert.equal(searchText({ text: " tea " }), "tea");
   assert.equal(searchText({ text: "tea", author: " @ada " }), 'tea from:"ada"');
+  assert.equal(searchText({ text: "", author: "ada", has: "file" }), 'from:"ada" has:file');
   assert.equal(searchText({ text: "", author: '＠エ"イダ' }), 'from:"エイダ"');
   assert.equal(searchText({ text: "tea", since: "2026-01-31" }), `tea after:${utc(2026, 0, 31)}`);
   assert.equal(searchText({ text: "", until: "2026-12-31" }), `before:${utc(2027, 0, 1)}`);

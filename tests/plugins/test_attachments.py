@@ -79,6 +79,34 @@ async def test_the_server_says_what_a_file_is_and_search_finds_its_name(tmp_path
         assert [message.id for message in found.messages] == [event.id]
 
 
+async def test_messages_are_found_by_what_they_have(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+
+        async def found(text: str) -> list[str]:
+            answer = await s.service.search.find(s.bob, text, s.room)
+            assert answer.cursor is None
+            return [message.id for message in answer.messages]
+
+        async def is_indexed() -> bool:
+            indexed = await s.service.store.indexed([s.room.id])
+            return indexed.get(s.room.id, 0) > gone.seq + 1
+
+        file = await s.post(await s.file(s.ada, name="minutes.txt"))
+        link = await s.service.messages.post(s.ada, s.room, "link", "Look at https://example.org")
+        gone = await s.post(await s.file(s.ada))
+        await s.service.messages.edit(s.ada, s.room, gone.id, "Gone", data={"attachments": None})
+        for where in ("log", "index"):
+            assert await found("has:file") == await found("HAS:attachments") == [file.id], where
+            assert await found("has:link") == [link[0].id]
+            assert await found("look has:file") == [file.id]
+            assert await found("tea has:file") == await found("has:file has:link") == []
+            assert await found("has:nothing") == await found("from:bob has:file") == []
+            assert await found("from:ada has:file") == [file.id]
+            for number in range(64):
+                await s.service.messages.post(s.ada, s.room, f"{where} {number}", "tea")
+            await until(is_indexed)
+
+
 async def test_a_description_is_kept_found_and_changed_by_edits(tmp_path: Path) -> None:
     async with scene(tmp_path) as s:
         blob, other = await s.file(s.ada, name="1.png"), await s.file(s.ada, name="2.png")

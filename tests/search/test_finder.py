@@ -3,8 +3,10 @@
 import pytest
 
 from chatserver.search.finder import Wanted
+from chatserver.search.marks import LINK, marks
 from chatserver.search.query import parse
 from chatserver.search.segments import author_token
+from chatserver.testing.samples import posted
 
 LONG = " ".join(f"word{number}" for number in range(20))
 
@@ -25,6 +27,35 @@ def test_in_many_rooms_fewer_tokens_are_looked_up(
 ) -> None:
     groups = Wanted(parse(text), authors).groups(rooms)
     assert [list(group) for group in groups] == looked_up
+
+
+def test_what_messages_have_is_looked_up_beside_words() -> None:
+    file, link = frozenset({"attachments", "thumbnails"}), frozenset({LINK})
+    having = [["\0has attachments", "\0has thumbnails"], ["\0has ://"]]
+    for text, looked_up in (("has:x", having), ("tea", [["tea"], *having])):
+        groups = Wanted(parse(text), having=[file, link]).groups(1)
+        assert [list(group) for group in groups] == looked_up
+    assert [*Wanted(parse("tea"), having=[file]).groups(500)] == [("tea",)]
+
+
+@pytest.mark.parametrize(
+    ("body", "data", "found"),
+    [
+        ("see https://example.org", {}, {LINK}),
+        ("see HTTP://x", {}, {LINK}),
+        ("http:// and xhttp://y, ftp://z", {}, set()),
+        ("file", {"attachments": {}, "thumbnails": {}}, {"attachments", "thumbnails"}),
+    ],
+)
+def test_marks_are_links_and_data(body: str, data: dict[str, object], found: set[str]) -> None:
+    event = posted("r", 1, body=body, data=data)
+    assert {*marks(event)} == found
+    for wanted in (frozenset({LINK}), frozenset({"attachments", "polls"})):
+        is_found = Wanted(parse("has:x"), having=[wanted]).matches(event)
+        assert is_found == bool(found & wanted)
+    assert not Wanted(parse("has:x"), having=[frozenset({LINK}), frozenset({"polls"})]).matches(
+        event
+    )
 
 
 @pytest.mark.parametrize("rooms", [1, 100, 1000, 100_000])

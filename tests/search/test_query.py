@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chatserver.errors import ChatError
 from chatserver.search.analyser import analysed, tokens
-from chatserver.search.query import QUERY_CHARS, TERMS, parse
+from chatserver.search.query import KINDS, QUERY_CHARS, TERMS, parse
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,7 @@ def test_matching_texts(query: str, text: str, matches: bool) -> None:
         ('from:a in:"my room" from:b from:a x', ("a", "b"), ("my room",)),
         ("ｉｎ：雑談 会議", (), ("雑談",)),
         ("from: x", (), ()),
+        ("has:link", (), ()),
         ('x in:""', (), ()),
         ("from:@ x", (), ()),
     ],
@@ -120,6 +121,14 @@ def test_an_empty_query_is_refused(text: str) -> None:
     with pytest.raises(ChatError) as refused:
         parse(text)
     assert refused.value.code == "request.invalid"
+
+
+def test_what_messages_have_is_a_condition() -> None:
+    found = parse('tea has:File HAS:link has:"file" has:a.b-c')
+    assert found.has == ("file", "link", "a.b-c") and len(found.terms) == 1
+    assert len(parse(" ".join(f"has:k{number}" for number in range(9))).has) == KINDS
+    for text in ("has:", "has:東京", "has:-", 'has:"a b"', "has:1"):
+        assert parse(f"tea {text}").has == () and parse(f"tea {text}").terms
 
 
 @pytest.mark.parametrize("text", ["\ud800", "from:\ud800 x", "in:\udfff x"], ids=ascii)
