@@ -5,6 +5,7 @@
     query.py, matching.py           a query's terms, and whether a text contains them
     segments.py, directory.py       the parts of a room's index, and what the room knows of them
     pages.py, page_cache.py         pages of postings; those read last, in memory
+    marks.py                        what a message has besides its words
     builder.py, indexer.py          makes the index, in the background
     lookup.py, reading.py           looks tokens up, segment by segment
     candidates.py, merge.py         candidates of one room, and of many rooms in order

@@ -23,7 +23,7 @@ from chatserver.cluster.bus.hints import FETCH_EVENTS
 from chatserver.cluster.installation import bus_key
 from chatserver.delivery.notices import PluginNotice, RoomRemoved, TypingNow
 from chatserver.interfaces import BUS_FRAME_BYTES
-from chatserver.model import ServerRole, UserRef
+from chatserver.model import AnyEvent, ServerRole, UserRef
 from chatserver.runtime.measure import Counter
 from chatserver.service.service import Service
 from tests.core.buses import Wire
@@ -98,13 +98,15 @@ async def test_what_a_plugin_tells_reaches_the_other_nodes() -> None:
 
 async def test_readers_of_the_log_are_told_of_all_rooms_on_all_nodes() -> None:
     async with scene(Wire()) as built:
+        written: list[AnyEvent] = []
         told: list[str] = []
-        built.first.watch_news(told.extend)
+        built.first.watch_news(written.extend, told.extend)
         await built.post(1)
-        await soon(lambda: told == [built.room.id])
+        await soon(lambda: [event.room for event in written] == [built.room.id])
+        assert told == []
         await built.post(1, on=built.second)  # nobody follows the room on the first node
-        await soon(lambda: len(told) > 1)
-        assert set(told) == {built.room.id}
+        await soon(lambda: bool(told))
+        assert set(told) == {built.room.id} and len(written) == 1
 
 
 async def test_many_messages_are_few_frames() -> None:
