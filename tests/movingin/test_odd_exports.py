@@ -25,6 +25,7 @@ from tests.movingin.packing import PNG, as_bytes, foldered, lines, zipped
 from tests.movingin.slack_export import ANNA, BEN, CHANNELS, said, user
 
 DAY = "general/2024-01-01.json"
+DIGITS = b"1" * 5000  # more than Python reads as a number
 
 
 def slack(folder: Path, day: Any, name: str = "archive.jsonl", **files: Any) -> Converted:
@@ -42,9 +43,10 @@ def slack(folder: Path, day: Any, name: str = "archive.jsonl", **files: Any) -> 
         (b'[\n"\xff\xfe"]', f"{DAY}: line 2: the file is not in UTF-8"),
         (b"", f"{DAY}: line 1: broken JSON"),
         (b"[" * 100_000, f"{DAY}: line 1: broken JSON: it is nested too deeply"),
+        (b'[{"ts": %s}]' % DIGITS, f"{DAY}: line 1: broken JSON: Exceeds the limit"),
         (b"{}", f"{DAY}: expected a list"),
     ],
-    ids=["comma", "truncated", "latin", "empty", "deep", "object"],
+    ids=["comma", "truncated", "latin", "empty", "deep", "digits", "object"],
 )
 def test_broken_json_is_named_with_its_file_and_line(
     day: bytes, expected: str, tmp_path: Path
@@ -320,8 +322,9 @@ def test_a_truncated_dump_is_refused(cut: int, tmp_path: Path) -> None:
         (lambda text: text[:-50], "line 1: broken JSON"),
         (lambda text: text.replace(b'"messages"', b'"mess"'), "there is no list messages"),
         (lambda text: text.replace(b"below it", b"\xff"), "the file is not in UTF-8"),
+        (lambda text: text.replace(b'"below it"', DIGITS), "line 1: broken JSON: Exceeds"),
     ],
-    ids=["truncated", "no messages", "latin"],
+    ids=["truncated", "no messages", "latin", "digits"],
 )
 def test_a_channel_of_discord_that_is_broken(change: Any, expected: str, tmp_path: Path) -> None:
     broken = change(json.dumps(discord_export.BEGUN).encode())

@@ -51,6 +51,8 @@ def decoded(raw: bytes, pack: Pack, name: str, line: int = 1) -> Any:
         broken(pack, name, f"line {line + error.lineno - 1}: broken JSON: {error.msg}")
     except RecursionError:
         broken(pack, name, f"line {line}: broken JSON: it is nested too deeply")
+    except ValueError as error:  # more digits than Python reads
+        broken(pack, name, f"line {line}: broken JSON: {error}")
 
 
 def shaped(found: Any, kind: type[T], report: Report, what: str, where: str) -> T | None:
@@ -144,6 +146,8 @@ class _Text:
                     self.fail(f"broken JSON: {error.msg}")
             except RecursionError:
                 self.fail("broken JSON: it is nested too deeply")
+            except ValueError as error:  # more digits than Python reads
+                self.fail(f"broken JSON: {error}")
             else:
                 return found
 
