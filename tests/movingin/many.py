@@ -12,11 +12,13 @@ from typing import Any
 
 from tests.movingin import (
     discord_export,
+    discord_package,
     mattermost_export,
     rocketchat_export,
     slack_export,
     zulip_export,
 )
+from tests.movingin.packing import foldered
 
 A_FILE = 1000  # messages
 TEXT = "A message of some length, number {}, with a :tada: and a word for everybody who reads it."
@@ -100,6 +102,25 @@ def discord(path: Path, messages: int) -> None:
         file.write(f"]{end}")
 
 
+def discord_packages(path: Path, messages: int) -> None:
+    """Two packages, of which one has JSON and the other CSV."""
+    for name, files in (("anna", discord_package.anna()), ("ben", discord_package.ben())):
+        kept = ("user.json", "500/channel.json")
+        foldered(path / name, {key: each for key, each in files.items() if key.endswith(kept)})
+    each = [
+        discord_package.said(
+            discord_package.snowflake(number),
+            discord_package.time_text(number),
+            TEXT.format(number),
+        )
+        for number in range(messages, 0, -1)
+    ]
+    newer, older = each[: messages // 2], each[messages // 2 :]
+    as_json = json.dumps(newer, indent=2).encode()
+    (path / "anna/Nachrichten/c500/messages.json").write_bytes(as_json)
+    (path / "ben/messages/500/messages.csv").write_bytes(discord_package.table(*older))
+
+
 def _files(messages: int) -> Iterator[range]:
     for start in range(0, messages, A_FILE):
         yield range(start, min(start + A_FILE, messages))
@@ -111,6 +132,7 @@ MADE: dict[str, Callable[[Path, int], None]] = {
     "zulip": zulip,
     "rocketchat": rocketchat,
     "discord": discord,
+    "discord-packages": discord_packages,
 }
 
 if __name__ == "__main__":

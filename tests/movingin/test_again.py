@@ -15,6 +15,7 @@ from chatserver.model import AnyEvent
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.movingin import (
     discord_export,
+    discord_package,
     mattermost_export,
     rocketchat_export,
     slack_export,
@@ -37,6 +38,7 @@ def made(folder: Path) -> Store:
         ("zulip", zulip_export.export()),
         ("rocketchat", rocketchat_export.dumped()),
         ("discord", discord_export.export()),
+        ("discord", discord_package.both()),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -262,7 +262,7 @@ def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
         ("mattermost", "a .jsonl is missing: this is no export of Mattermost"),
         ("zulip", "realm.json is missing: this is no export of Zulip"),
         ("rocketchat", "users.bson is missing: this is no dump of Rocket.Chat"),
-        ("discord", "no .json: this is no export of DiscordChatExporter"),
+        ("discord", "this is no export of DiscordChatExporter .* there are readme.txt"),
     ],
 )
 def test_an_export_of_something_else_is_refused(form: str, missing: str, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chatserver.copies.foreign.discord import Discord
+from chatserver.copies.foreign import discord
 from chatserver.copies.foreign.mattermost import Mattermost
 from chatserver.copies.foreign.reading import Format
 from chatserver.copies.foreign.rocketchat import RocketChat
@@ -16,6 +16,6 @@ FORMATS: Mapping[str, Format] = {
         Format("mattermost", Mattermost),
         Format("zulip", Zulip),
         Format("rocketchat", RocketChat),
-        Format("discord", Discord),
+        Format("discord", discord.reader),
     )
 }

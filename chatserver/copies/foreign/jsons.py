@@ -19,7 +19,7 @@ from chatserver.copies.foreign.packs import (
 from chatserver.copies.foreign.report import Report
 
 T = TypeVar("T")
-_BETWEEN = re.compile(r"[\s,]*")
+_BLANK, _BETWEEN = re.compile(r"\s*"), re.compile(r"[\s,]*")
 ITEM_CHARS = 64 << 20  # of one item of a list that is read piece by piece
 
 
@@ -81,8 +81,18 @@ def items(pack: Pack, name: str, field: str) -> Iterator[Any]:
     with opened_text(pack, name) as file:
         text = _Text(file, pack, name)
         text.find_list(field)
-        while text.next_but(_BETWEEN) != "]":
-            yield _whole(text.item())
+        yield from text.items()
+
+
+def listed(pack: Pack, name: str) -> Iterator[Any]:
+    """The items of a file that is a list, one at a time, as the file may be larger than memory.
+
+    Raises `ArchiveError`.
+    """
+    with opened_text(pack, name) as file:
+        text = _Text(file, pack, name)
+        text.begin_list()
+        yield from text.items()
 
 
 class _Text:
@@ -103,6 +113,17 @@ class _Text:
                 self.fail(f"there is no list {field}")
         self.at = found.end()
         return found.start()
+
+    def begin_list(self) -> None:
+        """Go on behind the bracket with which the file begins."""
+        if self.next_but(_BLANK) != "[":
+            self.fail("expected a list")
+        self.at += 1
+
+    def items(self) -> Iterator[Any]:
+        """The items of the list that has begun."""
+        while self.next_but(_BETWEEN) != "]":
+            yield _whole(self.item())
 
     def more(self) -> bool:
         """Read on; False at the end."""

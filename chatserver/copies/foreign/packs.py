@@ -131,6 +131,15 @@ def opened_text(pack: Pack, name: str) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, unpacked)
 
 
+def head(pack: Pack, name: str, size: int) -> bytes:
+    """At most so many bytes from the beginning of a file. Raises `ArchiveError` if it is damaged."""
+    try:
+        with opened_text(pack, name) as file:
+            return file.read(size)
+    except READ_ERRORS as error:
+        broken(pack, name, str(error))
+
+
 def document(pack: Pack, name: str) -> bytes:
     """A file as a whole. Raises `ArchiveError` if it is too large for that, or damaged."""
     size = pack.size(name)
