@@ -13,8 +13,8 @@ const NARROW = "(pointer: coarse), (max-width: 460px)"; // where the rarer actio
 const FEW = 4; // actions that need no menu
 
 /**
- * Null if there is nothing to do with the message. In a room that `isClosed` one forwards it, copies its link and takes back what one
- * wrote, moderators delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by
+ * Null if there is nothing to do with the message. In a room that `isClosed` one forwards it, chooses it, copies its link and takes back
+ * what one wrote, moderators delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by
  * `data-do`, for the one listener of the list, and all that can be done by `data-can` of the bar. In a list of replies none leads to
  * the thread.
  */
@@ -29,11 +29,12 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, is
     .filter((item) => applies(item, { message, room, me }) && (!isClosed || item.when?.archived))
     .map((item) => ({ item, label: labelOf(item, about), about }));
   const forward = { label: t("message.forward"), icon: ICONS.forward, does: "forward", keys: "f" };
+  const select = { label: t("message.select"), icon: ICONS.check, does: "select", keys: "x" };
   const link = { label: t("message.copyLink"), icon: ICONS.link, does: "link" };
   const remove = may.has(own ? "delete" : "moderate") && { label: t("message.delete"), icon: ICONS.trash, does: "delete", danger: true };
   const isNarrow = matchMedia(NARROW).matches;
   if (isClosed) {
-    const all = [...ofPlugins, forward, link, remove];
+    const all = [...ofPlugins, forward, select, link, remove];
     return isNarrow ? folded([], [], all) : unfolded([], all);
   }
   const more = hasEmoji(places) && { label: t("message.reactMore"), icon: ICONS.face, does: "choose" };
@@ -43,6 +44,7 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, is
   ];
   const rest = [
     forward,
+    select,
     link,
     mayPin && { label: t(message.pinned ? "message.unpin" : "message.pin"), icon: ICONS.pin, does: "pin" },
     own && may.has("edit") && !places.isFixed(message) && { label: t("message.edit"), icon: ICONS.edit, does: "edit" },

@@ -56,6 +56,7 @@ class MessageList extends View {
   #unfolded = new Set(); // ids of messages of blocked people that are shown all the same
   #midnight = 0;
   #ended;
+  #selecting = null; // while several messages are chosen (selecting.js)
 
   /** The room, or the thread, as far as it is here. */
   get #state() {
@@ -100,6 +101,7 @@ class MessageList extends View {
   teardown() {
     const first = this.#placed && !this.#rows.follows ? this.#messageFrom(this.#rows.top) : null;
     this.flow.leave(first && { seq: first.message.seq, offset: this.#rows.offsetOf(first) });
+    this.#selecting?.end();
     this.#ended.abort();
     clearTimeout(this.#midnight);
   }
@@ -136,7 +138,7 @@ class MessageList extends View {
 
   /** The message in a row, if it can be answered; else null. */
   answerable(row) {
-    return answerable(this.#rows.entryOf(row));
+    return this.#selecting ? null : answerable(this.#rows.entryOf(row));
   }
 
   /** Whether one of these people wrote a message that is here. */
@@ -175,6 +177,7 @@ class MessageList extends View {
 
   #make(entry) {
     const node = this.#row(entry);
+    this.#selecting?.dress(node, entry);
     openRow(node, false);
     return node;
   }
@@ -376,7 +379,7 @@ class MessageList extends View {
   /** What one can do with the message of an entry; null if there is nothing. */
   #bar(entry) {
     const message = answerable(entry);
-    if (!message) return null;
+    if (!message || this.#selecting) return null;
     const { store, places } = this;
     const room = store.room(this.flow.room);
     return messageActions({ message, me: store.me, mayPin: store.mayPin(room.id), places, room, isClosed: room.archived || store.blocked.has(room.other), isInThread: Boolean(this.flow.thread) });
@@ -408,7 +411,9 @@ class MessageList extends View {
       case "edits":
         return done(this.#openDialog(key, import("./edits-dialog.js"), (part) => part.showEdits(session, message)));
       case "forward":
-        return done(this.#openDialog(key, import("./forward-dialog.js"), (part) => part.showForward(this, message)));
+        return done(this.#openDialog(key, import("./forward-dialog.js"), (part) => part.showForward(this, [message])));
+      case "select":
+        return done(this.#select(key));
       case "person":
         return done(this.#showPerson(message.author, key));
       case "pin":
@@ -428,6 +433,19 @@ class MessageList extends View {
   async #choose({ room, id }) {
     const emoji = await (await loaded(import("./emoji-choice.js")))?.chooseEmoji(this.places, this);
     if (emoji) await this.session.react(room, id, emoji, true);
+  }
+
+  /** Chooses several messages, of which this is the first. */
+  async #select(key) {
+    const part = await loaded(import("./selecting.js"));
+    if (!part || !this.isConnected) return;
+    const over = () => {
+      this.#selecting = null;
+      this.#rows.remake();
+    };
+    this.#selecting ??= new part.Selecting(this, { feed: this.#list, rows: this.#rows, over });
+    this.#rows.remake();
+    this.#selecting.toggle(this.#rows.entries[this.#rows.placeOf(key)]);
   }
 
   #showPerson(author, key) {

@@ -5,7 +5,7 @@
 import { firstControl, makeTabStop, openRow, twinOf } from "./row-controls.js";
 
 const REST_MS = 150; // under a pointer that rests, until a row has actions
-const KEYS = { t: "thread", p: "person", f: "forward" }; // what a key does in a row, as a button of its actions or the name of its author
+const KEYS = { t: "thread", p: "person", f: "forward", x: "select" }; // what a key does in a row, as a button of its actions or the name of its author
 
 export class RowFocus {
   #list;

@@ -25,6 +25,8 @@ const KEYS = [
     ["keys.thread", ["T"]],
     ["keys.person", ["P"]],
     ["keys.forward", ["F"]],
+    ["keys.select", ["X"]],
+    ["keys.range", ["Shift", "↑", "↓"]],
   ]],
   ["keys.writing", [
     ["keys.send", ["Enter"]],

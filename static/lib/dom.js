@@ -83,6 +83,7 @@ export const ICONS = {
   back: "M15 5l-7 7 7 7",
   plus: "M12 5v14M5 12h14",
   send: "M4 12l16-8-6 16-3-7z",
+  check: "M5 12l5 5 9-10",
   close: "M6 6l12 12M18 6L6 18",
   down: "M12 5v14M6 13l6 6 6-6",
   lock: "M7 11V8a5 5 0 0 1 10 0v3M6 11h12v9H6z",

@@ -65,6 +65,7 @@ const FIELDS = {
   // {title, body, room, message, plugin}: nowhere: it changes notifications or holds them back
   "notifications/v1": { id: "string", filter: "function" },
 };
+const EACH = { label: "function", run: "function" }; // of `each`, with which an item is for several messages, too
 const CONDITIONS = ["own", "data", "lacks", "apart", "kinds", "moderates", "archived"]; // of `when`
 
 export const PLACES = Object.keys(FIELDS).sort();
@@ -139,6 +140,8 @@ function checked(plugin, place, item) {
   const given = { ...item, label: typeof item?.label === "string" ? () => item.label : item?.label };
   for (const [name, kind] of Object.entries(fields))
     if (typeof given[name] !== kind || !given[name]) throw new TypeError(`${place}: ${name} has to be a ${kind}`);
+  for (const [name, kind] of Object.entries(given.each ? EACH : {}))
+    if (typeof given.each[name] !== kind) throw new TypeError(`${place}: each.${name} has to be a ${kind}`);
   for (const name of Object.keys(given.when ?? {}))
     if (!CONDITIONS.includes(name)) throw new TypeError(`${place}: there is no condition ${name}; there are ${CONDITIONS.join(", ")}`);
   return Object.freeze({ ...given, plugin, key: `${plugin}.${given.id}` });

@@ -114,6 +114,7 @@ export default {
   "thread.new": "New replies",
   "room.pins": "Pinned messages",
   "message.forward": "Forward…",
+  "message.select": "Select",
   "message.copyLink": "Copy link",
   "message.pin": "Pin",
   "message.unpin": "Unpin",

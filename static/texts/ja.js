@@ -104,6 +104,7 @@ export default {
   "message.deleteConfirm": "このメッセージを削除しますか？",
   "room.pins": "ピン留めされたメッセージ",
   "message.forward": "転送…",
+  "message.select": "選択",
   "message.copyLink": "リンクをコピー",
   "thread": "スレッド",
   "thread.reply": "スレッドで返信",

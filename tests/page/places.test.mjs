@@ -55,6 +55,8 @@ for (const [what, place, item, words] of [
   ["no label", "message.actions/v1", action({ label: 5 }), /label has to be a function/],
   ["no run", "message.actions/v1", action({ run: undefined }), /run has to be a function/],
   ["no mount", "room.panels/v1", action(), /mount has to be a function/],
+  ["no label for several messages", "message.actions/v1", action({ each: { run() {} } }), /each.label has to be a function/],
+  ["nothing to do with each of several", "message.actions/v1", action({ each: { label: () => "Save" } }), /each.run has to be a function/],
   ["an unknown condition", "message.actions/v1", action({ when: { mine: true } }), /there is no condition mine; there are own, data, lacks, apart, kinds/],
   ["nothing", "message.actions/v1", null, /id has to be a string/],
 ])

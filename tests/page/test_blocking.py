@@ -239,11 +239,11 @@ def test_a_direct_room_with_somebody_blocked_offers_to_unblock_instead_of_writin
     expect(messages(page).first).to_contain_text(FOLDED)
     own = page.locator(".actions button:not([data-testid^=place-])")  # some of plugins come later
     messages(page).first.focus()
-    expect(own).to_have_count(2)  # to forward it, and the link
+    expect(own).to_have_count(3)  # to forward it, to select it, and the link
     expect(page.get_by_role("button", name="Report message")).to_be_visible()
     expect(page.get_by_role("button", name="Copy link")).to_be_visible()
     messages(page).last.focus()
-    expect(own).to_have_count(3)  # one's own can be deleted
+    expect(own).to_have_count(4)  # one's own can be deleted
     expect(page.get_by_role("button", name="Delete")).to_be_visible()
     page.get_by_test_id("room-menu").click()
     expect(page.get_by_test_id("unblock")).to_be_visible()

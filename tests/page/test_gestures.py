@@ -185,6 +185,7 @@ def test_the_rarer_actions_are_in_a_menu_with_their_names(
         "Remind me about this…",
         "Read by…",
         "Forward…",
+        "Select",
         "Copy link",
         "Pin",
         "Edit",

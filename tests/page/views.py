@@ -384,6 +384,11 @@ class Tour:
             expect(own.get_by_test_id("forward")).to_be_visible()
             yield "room-actions-menu"
             page.keyboard.press("Escape")
+        own.focus()
+        own.press("x")
+        expect(page.get_by_test_id("select-bar")).to_be_visible()
+        yield "selecting"
+        page.keyboard.press("Escape")
         own.get_by_test_id("reply").click()
         yield "room-reply"
         page.keyboard.press("Escape")

@@ -1,4 +1,4 @@
-/** The action of a message that saves it, or removes it from those that are saved. */
+/** The action of a message that saves it, or removes it from those that are saved; of several messages it saves all. */
 
 const SAVE = { en: "Save for later", ja: "あとで見るために保存" };
 const DROP = { en: "Remove from saved", ja: "保存を取り消す" };
@@ -15,6 +15,7 @@ export function offer(page, lists) {
     label: ({ message }) => page.said(saved.has(message.id) ? DROP : SAVE),
     icon: RIBBON,
     when: { archived: true },
+    each: { label: () => page.said(SAVE), run: ({ message }) => page.call("save", { message: message.id }) },
     run: async ({ message }) => {
       const isSaved = saved.has(message.id);
       await page.call(isSaved ? "drop" : "save", { message: message.id });

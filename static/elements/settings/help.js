@@ -12,7 +12,7 @@ import "./help-texts.js";
 const PARTS = [
   ["help.rooms", [["help.rooms.list"], ["help.rooms.find"], ["help.rooms.make"], ["help.rooms.menu"]]],
   ["help.writing", [["help.writing.send"], ["help.writing.marks"], ["help.writing.names"], ["help.writing.groups", "groups"], ["help.writing.later", "scheduled"], ["help.writing.poll", "polls"], ["help.writing.drafts"]]],
-  ["help.messages", [["help.messages.actions"], ["help.messages.thread"], ["help.messages.link"], ["help.messages.forward"], ["help.messages.saved", "saved"], ["help.messages.reminders", "reminders"]]],
+  ["help.messages", [["help.messages.actions"], ["help.messages.thread"], ["help.messages.link"], ["help.messages.forward"], ["help.messages.select"], ["help.messages.saved", "saved"], ["help.messages.reminders", "reminders"]]],
   ["help.files", [["help.files.attach", "attachments"], ["help.files.describe", "attachments"]]],
   ["help.told", [["help.told.here"], ["help.told.inbox", "inbox"], ["help.told.push", "push"], ["help.told.quiet"], ["help.told.room"]]],
   ["help.people", [["help.people.card"], ["help.people.directory", "directory"], ["help.people.profile", "profiles"], ["help.people.status"], ["help.people.block"], ["help.people.report", "reports"], ["help.people.joining", "join_requests"], ["help.people.end", "account_deletion"]]],

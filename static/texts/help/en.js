@@ -18,6 +18,7 @@ export default {
   "help.messages.thread": "“Reply in thread” keeps a subject together: its replies stand beside the room. Who writes in a thread is told of new replies.",
   "help.messages.link": "“Copy link” gives you an address that leads to the message, for those who may read it.",
   "help.messages.forward": "“Forward…” sends a message on to a room or a person, as a quote with its link and your comment.",
+  "help.messages.select": "“Select” begins to choose several messages of a room; Shift chooses all up to the one you click. The bar below forwards, copies or deletes them together.",
   "help.messages.saved": "“Save for later” puts a message on a list that only you see.",
   "help.messages.reminders": "“Remind me about this” brings a message back at a time that you choose. What is due is listed until you mark it as done or put it off.",
   "help.files": "Files and pictures",

@@ -1,4 +1,7 @@
-"""A plugin that refuses messages in two languages, lets Hugo leave no room, and whose operation fails with any code one asks for."""
+"""A plugin that refuses messages in two languages, and whose operation fails with any code one asks for.
+
+It lets Hugo leave no room, and delete no message of others.
+"""
 
 import chatserver
 from chatserver.errors import CODES
@@ -14,11 +17,15 @@ class Plugin:
             return chatserver.Refusal({"en": "It is night.", "ja": "夜です。"})
         return chatserver.Refusal("Say please.") if draft.body == "rude" else None
 
-    @chatserver.hookimpl(actions=(chatserver.RoomLeave,))
+    @chatserver.hookimpl(actions=(chatserver.RoomLeave, chatserver.MessageDelete))
     def check_action(
         self, action: chatserver.Action, user: chatserver.User
     ) -> chatserver.Refusal | None:
-        return chatserver.Refusal("Say goodbye first.") if user.name == "Hugo" else None
+        if user.name != "Hugo":
+            return None
+        if isinstance(action, chatserver.MessageDelete):
+            return chatserver.Refusal("Ask them first.") if action.author != user.id else None
+        return chatserver.Refusal("Say goodbye first.")
 
     @chatserver.hookimpl
     def register_operations(self, context: chatserver.Context) -> list[chatserver.Operation]:
