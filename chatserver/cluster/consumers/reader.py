@@ -246,7 +246,8 @@ class Reader:
         after = (await self._positions.get([room]))[room]
         trouble = self._troubles.get(room)
         limit = 1 if trouble else self.consumer.batch
-        events = self._recent.after(room, after, limit) or await self._shown(room, after, limit)
+        recent = self._recent.after(room, after, limit)
+        events = recent or await self._shown(room, after, limit)
         if not events:
             return
         last = events[-1].seq
@@ -266,7 +267,7 @@ class Reader:
             self._positions.note(room, last)
         else:
             self._positions.pass_by(room, last)
-        if len(events) == limit:
+        if not recent or len(events) == limit:
             due.add(room)  # there may be more events
 
     async def _shown(self, room: str, after: int, limit: int) -> list[AnyEvent]:
