@@ -46,6 +46,7 @@ export class SelectBar {
     const own = h("div", { class: "select-actions" }, this.#forward, this.#copy, this.#delete);
     this.node = h("div", { class: "select-bar", role: "group", "aria-label": t("select.bar"), "data-faults": true, "data-testid": "select-bar" }, this.#cancel, this.#said, this.#added, own);
   }
+
   draw() {
     const { count, messages } = this.#chosen;
     const isIdle = count > 0 && !this.#running;
