@@ -7,7 +7,7 @@ import { avatar } from "./avatar.js";
 import { blockItem } from "./block-item.js";
 import { botMark } from "./bot-mark.js";
 import { show } from "./dialogs.js";
-import { labelOf } from "./plugin-place.js";
+import { PlacedParts } from "./placed-parts.js";
 import { statusLabel, statusMark } from "./status-mark.js";
 import "./later-texts.js";
 
@@ -71,12 +71,8 @@ export function showPerson({ session, store, places, open }, { id, name, bot = f
     status.replaceChildren(...(said ? [statusMark(said), " ", said.text ? statusLabel(said) : ""] : []));
   }
 
-  function drawParts() {
-    const user = frozen({ id, name, bot });
-    parts.replaceChildren(
-      ...places.in("person.parts/v1").map((item) => h("section", { "aria-label": labelOf(item) }, h("plugin-place", { item, context: Object.freeze({ user }) }))),
-    );
-  }
+  const placed = new PlacedParts(parts, { user: frozen({ id, name, bot }) }, { headings: false });
+  const drawParts = () => placed.show(places.in("person.parts/v1"));
 
   const end = new AbortController();
   session.statuses.addEventListener("change", ({ detail }) => detail.users.has(id) && drawStatus(), end);

@@ -125,6 +125,46 @@ def test_an_emoji_is_looked_for_and_written(adding: Server, person: PersonFactor
     expect(composer).to_be_focused()
 
 
+PUT = """([place, id, label]) => {
+  const mount = (element) => void element.append(Object.assign(document.createElement("input"), { id: `typed-${id}` }));
+  const { places } = document.querySelector("chat-app");
+  const text = { label };
+  const take = places.put("typed", place, { id, label: () => text.label, mount });
+  window.typed = { ...window.typed, [id]: { take, rename: (other) => ((text.label = other), places.relabel(place)) } };
+}"""
+
+
+@pytest.mark.parametrize("place", ["profile.parts/v1", "room.settings/v1", "person.parts/v1"])
+def test_what_is_typed_into_a_part_stays_when_others_come_and_go(
+    adding: Server, person: PersonFactory, place: str
+) -> None:
+    aya = person(adding).sign_up(f"typing-{place.partition('.')[0]}", "Aya")
+    aya.expected += ["plugin broken:", "/plugins/broken/"]
+    aya.create_room("Typing")
+    page = aya.page
+    aya.say("hello")
+    page.evaluate(PUT, [place, "first", "First"])
+    if place == "profile.parts/v1":
+        page.goto(f"{adding.url}/#settings=profile")
+    elif place == "room.settings/v1":
+        page.get_by_test_id("place-room-settings").click()
+    else:
+        page.get_by_test_id("message").get_by_role("button", name="Aya").first.click()
+    first, second = page.locator("#typed-first"), page.locator("#typed-second")
+    first.fill("half a sen")
+    page.evaluate(PUT, [place, "second", "Second"])
+    expect(second).to_be_visible()
+    expect(first).to_have_value("half a sen")
+    expect(first).to_be_focused()
+    page.evaluate("typed.first.rename('Another')")
+    expect(page.locator("section[aria-label=Another] #typed-first")).to_have_value("half a sen")
+    page.evaluate("typed.second.take()")
+    expect(second).to_have_count(0)
+    expect(first).to_have_value("half a sen")
+    page.evaluate("typed.first.take()")
+    expect(first).to_have_count(0)
+
+
 def test_labels_are_in_the_readers_language(adding: Server, person: PersonFactory) -> None:
     aya = person(adding, locale="ja-JP").sign_up("aya-ja", "彩")
     aya.expected += ["plugin broken:", "/plugins/broken/"]

@@ -1,26 +1,23 @@
 /** What plugins add to a page of the settings: the items of `place`. Needs `places`, and the `context` that they get. */
 
 import { h } from "../../lib/dom.js";
-import { labelOf } from "../plugin-place.js";
+import { PlacedParts } from "../placed-parts.js";
 import { View } from "../view.js";
 
 class PluginParts extends View {
   places;
   context;
+  #parts;
 
   build() {
+    this.#parts = new PlacedParts(this, this.context);
     this.listen(this.places, "change", ({ detail }) => detail.place === this.dataset.place && this.draw());
   }
 
   draw() {
     const items = this.places.in(this.dataset.place);
     this.hidden = items.length === 0;
-    this.replaceChildren(
-      ...items.map((item) => {
-        const label = labelOf(item);
-        return h("section", { class: "stack", "aria-label": label }, h("h3", { dir: "auto" }, label), h("plugin-place", { item, context: this.context }));
-      }),
-    );
+    this.#parts.show(items);
   }
 }
 
@@ -28,5 +25,5 @@ customElements.define("plugin-parts", PluginParts);
 
 /** The items of a place; `context` is what they get. */
 export function pluginParts(places, place, context) {
-  return h("plugin-parts", { class: "stack", places, context: Object.freeze(context), "data-place": place });
+  return h("plugin-parts", { class: "stack", places, context, "data-place": place });
 }

@@ -15,7 +15,7 @@ import { askDeletion } from "../delete-room-dialog.js";
 import { ask } from "../dialogs.js";
 import "../later-texts.js";
 import { leaveRoom } from "../leave-room.js";
-import { labelOf } from "../plugin-place.js";
+import { PlacedParts } from "../placed-parts.js";
 import "../settings-sheet.js";
 import { bans } from "./bans.js";
 import { field, form } from "./form.js";
@@ -60,7 +60,8 @@ function sections(element, view) {
   const { places, store } = view;
   const may = rightsIn(store.me, store.room(view.room));
   const parts = h("div", { class: "stack" });
-  const draw = () => parts.replaceChildren(...added(view));
+  const placed = new PlacedParts(parts, { room: view.room });
+  const draw = () => placed.show(added(view));
   const onChange = ({ detail }) => detail.place === "room.settings/v1" && draw();
   places.addEventListener("change", onChange);
   draw();
@@ -261,11 +262,5 @@ function leave(view) {
 
 function added({ store, places, room: id }) {
   const about = { room: store.room(id), me: store.me };
-  return places
-    .in("room.settings/v1")
-    .filter((item) => applies(item, about))
-    .map((item) => {
-      const label = labelOf(item);
-      return h("section", { "aria-label": label }, h("h3", { dir: "auto" }, label), h("plugin-place", { item, context: Object.freeze({ room: id }) }));
-    });
+  return places.in("room.settings/v1").filter((item) => applies(item, about));
 }
