@@ -168,9 +168,9 @@ class MessageList extends View {
     };
   }
 
-  /** Actions are there for the row alone that somebody points at or is in. */
+  /** Actions are there for the row alone that somebody points at or is in. An open menu stays as it is. */
   #onPlace(place) {
-    if (place === "message.actions/v1") this.#rows.remake((_, node) => this.#focus.has(node));
+    if (place === "message.actions/v1") this.#rows.remake((_, node) => this.#focus.has(node) && !node.querySelector("menu-button")?.isOpen);
     else if (place === "message.last/v1") this.#rows.remake(({ last }) => last);
     else if (place.startsWith("message.")) this.#rows.remake();
   }

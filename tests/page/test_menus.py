@@ -192,6 +192,32 @@ def test_a_button_keeps_the_focus_when_a_plugin_adds_another(
     expect(page.get_by_test_id(button)).to_be_focused()
 
 
+def test_the_menu_of_a_message_stays_open_when_a_plugin_adds_an_action(
+    person: PersonFactory, server: Server
+) -> None:
+    ben = person(server, has_touch=True, is_mobile=True).sign_up(fresh("ben"), "Ben")
+    ben.create_room(fresh("Menus "))
+    page = ben.page
+    ben.post_over_http(["one", "two"])
+    until_late_parts(page)
+    one, two = (page.get_by_test_id("message").filter(has_text=text) for text in ("one", "two"))
+    one.tap()
+    one.get_by_test_id("message-more").tap()
+    page.evaluate(
+        """() => {
+          const item = { id: "added", label: "Added", icon: "M1 1", run() {} };
+          document.querySelector("chat-app").places.put("other", "message.actions/v1", item);
+        }"""
+    )
+    expect(one.get_by_role("menuitem", name="Copy link")).to_be_visible()
+    expect(one.get_by_role("menuitem", name="Added")).to_have_count(0)
+    page.keyboard.press("Escape")
+    two.tap()
+    one.tap()
+    one.get_by_test_id("message-more").tap()
+    expect(one.get_by_role("menuitem", name="Added")).to_be_visible()
+
+
 def test_whoever_joins_on_a_phone_stays_in_the_room(
     aya: Person, person: PersonFactory, server: Server
 ) -> None:
