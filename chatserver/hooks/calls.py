@@ -328,7 +328,7 @@ class HookCalls:
                 if answer is not None:
                     return place, answer
                 continue
-            if not asked.passes(given):
+            if not asked.skips(given):
                 answer = await self._await(asked, given, by, is_answer)
                 if answer is not None:
                     return place, answer

@@ -31,8 +31,8 @@ class Asked:
     tally: Tally | None = None  # of its short calls, from the first one on
     data: Set[str] | None = None  # namespaces: it wants only messages that have data in one of them
 
-    def passes(self, given: Given) -> bool:
-        """Whether a message concerns the plugin not at all."""
+    def skips(self, given: Given) -> bool:
+        """Whether the plugin is not asked: the message has none of the data that it looks at."""
         draft: Any = given[SUBJECT]
         return self.data is not None and self.data.isdisjoint(draft.data)
 

@@ -45,9 +45,7 @@ class Call(NamedTuple):
     kinds: Collection[str] | None = None  # of events, for `on_event`; None means all
     rooms: Set[str] | None = None  # ids of rooms, for `on_read`; None means all
     actions: Collection[type[Action]] = ()  # for `change_action` and `check_action`
-    data: Set[str] | None = (
-        None  # namespaces, for `change_message` and `check_message`; None means all messages
-    )
+    data: Set[str] | None = None  # namespaces of messages' data; None means all messages
     holds: Sequence[
         Instance
     ] = ()  # the instances of plugins that may not end while this call waits

@@ -46,7 +46,7 @@ class PlainCalls:
         for asked in chain[start:] if start else chain:
             if not asked.is_plain:
                 return chain.index(asked), None
-            if asked.data is not None and asked.passes(given):
+            if asked.data is not None and asked.skips(given):
                 continue
             if troubled and not self._is_admitted(asked, by):
                 continue
@@ -152,7 +152,7 @@ class TracedPlainCalls(PlainCalls):
         for place, asked in enumerate(chain[start:], start):
             if not asked.is_plain:
                 return place, None
-            if asked.passes(given):
+            if asked.skips(given):
                 continue
             with around(self._tracer, f"hook {asked.hook}", plugin=asked.call.plugin):
                 _, answer = super().ask(chain[: place + 1], place, given, by, is_answer)

@@ -76,8 +76,11 @@ def hookimpl(
 
     `actions` are the kinds of actions that `change_action` or `check_action` is called for; `data` are namespaces
     of message data: `change_message` or `check_message` is then called only for messages that have one of them, and
-    all others keep the short way to the log. Other options are pluggy's.
+    all others keep the short way to the log. Other options are pluggy's. Raises `TypeError` for a text as `data`.
     """
+
+    if isinstance(data, str):  # its letters would be taken for namespaces
+        raise TypeError(f"hookimpl: data is a sequence of namespaces, such as ({data!r},)")
 
     def mark(function: F) -> F:
         marked: F = _mark(function, **options)

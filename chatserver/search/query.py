@@ -28,8 +28,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\dZ)?")
 class Query(NamedTuple):
     """A parsed query. All terms must match, and any one of `authors` (user names) and of `rooms` (names).
 
-    A message has each of `has`, such as `file`. Empty `authors` or `rooms` mean all. Messages are at or after `since` and before `until`; both
-    are written like `Message.at`.
+    A message has each of `has`, such as `file`. Empty `authors` or `rooms` mean all. Messages are at or after
+    `since` and before `until`; both are written like `Message.at`.
     """
 
     terms: tuple[Term, ...]

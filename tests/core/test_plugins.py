@@ -63,6 +63,7 @@ REFUSED = {
     "wrapper": "check_message: wrappers are not supported",
     "no_actions": "check_action must say which: @hookimpl(actions=(RoomJoin, …))",
     "stray_actions": "check_message must have no actions",
+    "one_namespace": "data is a sequence of namespaces, such as ('tasks',)",
     "stray_data": "on_event must have no data: it gets no message",
     "unknown_action": "check_action: <class 'chatserver.hooks.types.Draft'> is no action",
     "missing_decorator": "decorate it with @hookimpl",

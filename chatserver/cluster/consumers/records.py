@@ -153,9 +153,7 @@ class Positions:
         self._records = records
         self._known: OrderedDict[str, int] = OrderedDict()
         self._unwritten: dict[str, int] = {}
-        self._passed: dict[
-            str, int
-        ] = {}  # of rooms with no event for the consumer since the last flush of these
+        self._passed: dict[str, int] = {}  # likewise, behind events that are not for the consumer
 
     def known(self, room: str) -> int | None:
         """The position in a room, if it is in memory."""
