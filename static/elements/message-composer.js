@@ -39,7 +39,6 @@ class MessageComposer extends View {
   #unkept;
   #suggestions = null; // once somebody types
   #suggesting = null; // that they are loaded
-  #isRunning = false;
   #asks = false; // whether many are to be told is being asked
   #taken = null; // the refused message that is being taken back
 
@@ -399,26 +398,25 @@ class MessageComposer extends View {
     this.dispatchEvent(new CustomEvent("sent"));
   }
 
-  /** A command that is refused stays, to be changed. */
+  /** Empties the composer for what comes next. A command that is refused comes back, to be changed. */
   async #run(body) {
     if (this.flow.thread) {
       this.#error.textContent = t("thread.noCommands"); // they act in the room
       return;
     }
-    if (this.#isRunning) return;
-    this.#isRunning = true;
     this.#error.textContent = "";
+    this.#write("");
+    this.#suggest();
     const suggestions = await this.#withSuggestions();
     const refusal = suggestions ? await suggestions.run(body) : errorText({ code: "connection.lost", message: "" });
-    this.#isRunning = false;
+    if (refusal) this.#write([body, this.#draft.text].filter(Boolean).join("\n"));
+    else this.dispatchEvent(new CustomEvent("sent"));
     this.#error.textContent = refusal;
-    if (refusal) return;
-    if (this.#draft.text.trim() === body) {
-      void this.#keep({ text: "" });
-      this.#showDraft();
-      this.#suggest();
-    }
-    this.dispatchEvent(new CustomEvent("sent"));
+  }
+
+  #write(text) {
+    void this.#keep({ text });
+    this.#showDraft();
   }
 
   #closeSuggestions() {

@@ -87,6 +87,30 @@ def test_a_refused_command_stays_to_be_changed(two: tuple[Person, Person]) -> No
     expect(composer(ben)).to_have_value("")
 
 
+RUN_AND_TYPE = """(field, next) => {
+  const enter = new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true });
+  field.dispatchEvent(enter);
+  field.value += next;
+  field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+}"""
+
+
+def test_what_is_typed_while_a_command_runs_comes_after_it(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    composer(ben).fill("/shrug one")
+    composer(ben).evaluate(RUN_AND_TYPE, "two")
+    aya.sees("one ¯\\_(ツ)_/¯")
+    expect(ben.page.get_by_test_id("command-usage")).to_be_hidden()
+    expect(composer(ben)).to_have_value("two")
+    composer(ben).press("Enter")
+    aya.sees("two")
+
+    composer(ben).fill("/nothing")
+    composer(ben).evaluate(RUN_AND_TYPE, "three")
+    expect(composer(ben)).to_have_value("/nothing\nthree")
+    expect(ben.page.locator("message-composer .form-error")).to_contain_text("There is no command")
+
+
 def test_two_slashes_are_a_message_with_one(two: tuple[Person, Person]) -> None:
     aya, ben = two
     ben.say("//etc/hosts is a file")
@@ -157,6 +181,8 @@ def test_suggestions_are_chosen_by_touch_in_the_readers_language(
     field.tap()
     field.press_sequentially("/to")
     option = options(kai).filter(has_text="/topic")
+    expect(active(kai)).to_contain_text("/topic")
+    expect(options(kai)).to_have_count(1)
     box = option.bounding_box()
     assert box is not None and box["height"] >= 44
     option.tap()

@@ -19,6 +19,12 @@ class PluginParts extends View {
     this.hidden = items.length === 0;
     this.#parts.show(items);
   }
+
+  /** Has all parts made anew, as what they show has changed. */
+  renew() {
+    this.#parts.show([]);
+    this.draw();
+  }
 }
 
 customElements.define("plugin-parts", PluginParts);

@@ -53,7 +53,7 @@ export function securityPage({ api, store, places }) {
     const link = async () => {
       const progress = await api.loginBegin({ method: name, purpose: "link" });
       const added = async () => {
-        parts.draw();
+        parts.renew();
         await draw();
       };
       attempts.follow(progress, label, () => void attempts.run(added, t("account.added", { name: label })));
