@@ -146,6 +146,7 @@ class Server:
             *blob_jobs(self.service.blobs),
             (EXPIRED, Sweep(self.store, clock).job()),
             ("rooms", self.service.rooms.deletion.job()),
+            ("rooms", self.service.preferences.watchers.job()),
         ]
         guard = self.hooks.guard
         self.jobs = Jobs(jobs, self.store, guard, self._leases, self.measures, clock)

@@ -44,6 +44,7 @@
     statuses.py                what users say of themselves for a while
     preferences.py, account_preferences.py
                                what users prefer of their rooms, and of their clients
+    watchers.py                who watches which rooms: an index of what they prefer
     notifying/                 who is to be told of what while they look elsewhere
     following.py, markers.py, presence.py, typing_now.py
                                following rooms, read markers, online users, typing notices

@@ -11,8 +11,9 @@ from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
 from chatserver.interfaces import BUS_FRAME_BYTES, Store
 from chatserver.model import User
+from chatserver.service.watchers import ACCOUNT_PREFERENCES as SPACE
+from chatserver.service.watchers import WORDS, Watchers
 
-SPACE = "accountprefs"  # record space: user id -> texts by key, as JSON
 KEY_CHARS, VALUE_CHARS = 64, 500
 MOST, MOST_BYTES = 200, 32_768  # of one account; bytes as they are kept
 # Of the values in one notice, which has to fit into a frame of the bus.
@@ -23,8 +24,8 @@ TRIES = 10  # each lost try means that another device of the user changed them
 class AccountPreferences:
     """The preferences of each account, on all its devices. Of two changes of a key, the later to arrive counts."""
 
-    def __init__(self, store: Store, hub: Hub) -> None:
-        self._store, self._hub = store, hub
+    def __init__(self, store: Store, hub: Hub, watchers: Watchers) -> None:
+        self._store, self._hub, self._watchers = store, hub, watchers
 
     async def of(self, user: User) -> dict[str, str]:
         """The texts by key; the key that was changed last is the last."""
@@ -55,7 +56,12 @@ class AccountPreferences:
                 return before
             after = {key: text for key, text in before.items() if key not in changed}
             after |= {key: text for key, text in changed.items() if text is not None}
-            if await self._write(user.id, old, _encoded(after)):
+            encoded, begins = _encoded(after), bool(changed.get(WORDS))
+            if begins:
+                await self._watchers.want_words(user.id)
+            if await self._write(user.id, old, encoded):
+                if begins:
+                    await self._watchers.want_words(user.id)
                 for part in _in_parts(changed):
                     told = AccountPreferencesChanged(values=part)
                     self._hub.tell_user(user.id, told, but=but)
@@ -69,6 +75,7 @@ class AccountPreferences:
 
     async def forget(self, user: str) -> None:
         """Remove all of a user who is gone."""
+        await self._watchers.forget(user)
         await self._store.delete(SPACE, user)
 
 

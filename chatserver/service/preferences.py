@@ -15,8 +15,9 @@ from chatserver.roomlog.room import Room
 from chatserver.service.account_preferences import AccountPreferences
 from chatserver.service.rights import Right, demand
 from chatserver.service.texts import clean_section
+from chatserver.service.watchers import ROOM_PREFERENCES as SPACE
+from chatserver.service.watchers import Watchers
 
-SPACE = "roomprefs"  # record space: "user/room" -> RoomPreferences as JSON
 PAGE, MOST = 500, 1000  # rooms on a page: usual, and at most
 TRIES = 10  # each lost try means that another device of the user changed them
 NONE = RoomPreferences()
@@ -49,7 +50,8 @@ class Preferences:
 
     def __init__(self, store: Store, hub: Hub) -> None:
         self._store, self._hub = store, hub
-        self.account = AccountPreferences(store, hub)
+        self.watchers = Watchers(store)
+        self.account = AccountPreferences(store, hub, self.watchers)
 
     async def page(self, user: User, after: str = "", limit: int = PAGE) -> PreferencesPage:
         """The user's preferences of rooms with id > `after`, of at most `limit` rooms.
@@ -101,7 +103,12 @@ class Preferences:
             after = msgspec.structs.replace(before, **changed)
             if after == before:
                 return after
+            begins = after.watched and not before.watched
+            if begins:
+                await self.watchers.watch(user.id, room.id)
             if await self._write(key, old, after):
+                if begins:
+                    await self.watchers.watch(user.id, room.id)
                 told = PreferencesChanged(room=room.id, preferences=after)
                 self._hub.tell_user(user.id, told, but=but)
                 return after
@@ -118,6 +125,7 @@ class Preferences:
         await self.account.forget(user)
         while rows := await self._store.scan(SPACE, f"{user}/", limit=MOST):
             for key, _ in rows:
+                await self.watchers.forget(user, key.removeprefix(f"{user}/"))
                 await self._store.delete(SPACE, key)
 
 

@@ -7,9 +7,10 @@ from chatserver.hooks.telling import Concerned, Why
 from chatserver.model import EVERYBODY, MessagePosted, RoomKind
 from chatserver.roomlog.room import Room
 from chatserver.service.history import History
-from chatserver.service.notifying.wishes import WORDS, folded, pattern_of
+from chatserver.service.notifying.wishes import folded, pattern_of
 from chatserver.service.preferences import Preferences
 from chatserver.service.rooms import RoomService
+from chatserver.service.watchers import WORDS
 
 MOST_MENTIONED = 100  # users who are told of one message that mentions them by name
 MOST_OF_EVERYBODY = 10_000  # members of a room in which each is told of a mention of everybody
@@ -17,6 +18,7 @@ MATCHED_AT_ONCE = (
     20  # users whose words are looked for; then other tasks get their turn of the loop
 )
 ASKED_AT_ONCE = 500  # users whose preferences are read in one query
+ALL_ASKED = 500  # members of a room all of whom are asked; of a larger one those whom the index of watchers names
 
 Among = Callable[[Iterable[str]], Awaitable[Sequence[str]]]
 Having = Callable[[Sequence[str]], Awaitable[set[str]]]
@@ -72,7 +74,7 @@ class Concerning:
         found: dict[int, dict[Why, list[str]]] = {
             event.seq: {Why.WATCHED: [], Why.WORD: []} for event in events
         }
-        members = [] if _kind(room) is RoomKind.DIRECT else await among(room.members)
+        members = [] if _kind(room) is RoomKind.DIRECT else await among(await self._askable(room))
         texts = {event.seq: folded(event.body) for event in events}
         for start in range(0, len(members), ASKED_AT_ONCE):
             some = members[start : start + ASKED_AT_ONCE]
@@ -88,6 +90,14 @@ class Concerning:
                 if pattern is not None and count % MATCHED_AT_ONCE == 0:
                     await asyncio.sleep(0)
         return found
+
+    async def _askable(self, room: Room) -> Iterable[str]:
+        """The members who may watch the room, or want to be told of words; more if these are not known."""
+        watchers = self._preferences.watchers
+        if len(room.members) <= ALL_ASKED or not await watchers.is_whole():
+            return room.members
+        wanted = await watchers.of_room(room.id) | await watchers.with_words()
+        return [user for user in wanted if room.role(user) is not None]
 
 
 def mentioned_in(event: MessagePosted, room: Room) -> Sequence[str]:

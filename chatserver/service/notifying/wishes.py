@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-SCHEDULE, UNTIL, WORDS = "page.notify.schedule", "page.notify.until", "page.notify.words"
+SCHEDULE, UNTIL = "page.notify.schedule", "page.notify.until"
 MOST_WORDS = 50
 MOST_DAYS = 9  # in which hours of a week without notices end, if they ever do
 _SCHEDULE = re.compile(r"([1-7]{1,7}) (\d\d):(\d\d) (\d\d):(\d\d) (\S{1,64})")
