@@ -52,9 +52,15 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """If several processes share the tests, `long` ones begin first."""
+    """If several processes share the tests, `long` ones begin first, the longest of all before the others."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.get_closest_marker("long") is None)
+        items.sort(key=minutes, reverse=True)
+
+
+def minutes(item: pytest.Item) -> int:
+    """How long its module takes: 0 for those that take seconds."""
+    found = item.get_closest_marker("long")
+    return 0 if found is None else int(found.kwargs.get("minutes", 1))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -9,7 +9,7 @@ from tests.page.people import Server
 from tests.page.tools import axe_script
 from tests.page.views import Tour, populate, server_with_all
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(minutes=4)
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 360, "height": 740}}

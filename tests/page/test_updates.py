@@ -16,7 +16,7 @@ from tests.page.people import Person, PersonFactory, Server
 from tests.page.waiting import until
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(minutes=6)
 
 STATIC = Path(__file__).parents[2] / "static"
 AWAY = r"ERR_|Failed to fetch|WebSocket|connection\.lost|could not be reached|503|service worker|fetching the script"
