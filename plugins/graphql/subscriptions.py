@@ -1,8 +1,7 @@
 """The fields of `Subscription`: opens the source of a valid operation."""
 
 import asyncio
-from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +16,7 @@ from chatserver_plugins.graphql.execution import Execution, Ready
 from chatserver_plugins.graphql.groups import Groups, RoomStream
 from chatserver_plugins.graphql.inputs import position
 from chatserver_plugins.graphql.many import ManyRooms, ManyStream, RoomPosition, StreamGap
+from chatserver_plugins.graphql.notices import NoticeStream, RoomNotices, UserNotices, Waiting
 from chatserver_plugins.graphql.operations import Operation
 from chatserver_plugins.graphql.selections import Selection, Selections
 from chatserver_plugins.graphql.sources import Sources
@@ -59,6 +59,8 @@ class Subscriptions:
                 await self._rooms_events(operation, selection, executor, **arguments)
             case "typing":
                 await self._typing(operation, executor, **arguments)
+            case "roomNotices":
+                await self._room_notices(operation, executor, **arguments)
             case "userEvents":
                 self._user_events(operation, executor)
             case "presence":
@@ -77,9 +79,7 @@ class Subscriptions:
             raise Refused("graphql.variables", errors=[error]) from error
 
     def _user_events(self, operation: Operation, executor: EventExecutor) -> None:
-        teller = Teller(self._execution, self._service, executor, operation)
-        gap = StreamGap(None, self._service.epoch, "")
-        source = UserEvents(teller, operation, gap, self._execution.config.queue)
+        source = UserNotices(self._waiting(operation, executor), operation)
         operation.source = source
         operation.listener.user_sources.add(source)
 
@@ -148,38 +148,32 @@ class Subscriptions:
         await many.follow(positions, epoch)
 
     async def _typing(self, operation: Operation, executor: EventExecutor, *, room_id: str) -> None:
-        def feed(room: Room) -> Feed:
+        def stream(room: Room) -> NoticeStream:
             teller = Teller(self._execution, self._service, executor, operation)
-            stream = TypingStream(self._service, room, teller, operation)
-            operation.source = stream
-            return stream
+            return TypingStream(self._service, room, teller, operation)
+
+        await self._follow(operation, room_id, stream)
+
+    async def _room_notices(
+        self, operation: Operation, executor: EventExecutor, *, room_id: str
+    ) -> None:
+        def stream(room: Room) -> NoticeStream:
+            waiting = self._waiting(operation, executor, room.id)
+            return RoomNotices(self._service, room, waiting, operation)
+
+        await self._follow(operation, room_id, stream)
+
+    async def _follow(
+        self, operation: Operation, room_id: str, stream: Callable[[Room], NoticeStream]
+    ) -> None:
+        def feed(room: Room) -> Feed:
+            operation.source = made = stream(room)
+            return made
 
         following = self._service.following
         await following.follow_feed(operation.listener, room_id, None, None, feed)
 
-
-class UserEvents:
-    """The user's notices for one subscription, delivered one by one, as resolvers may await."""
-
-    def __init__(self, teller: Teller, operation: Operation, gap: StreamGap, bound: int) -> None:
-        """If more than `bound` notices wait, they are dropped, and `gap` is sent instead."""
-        self._teller, self._operation = teller, operation
-        self._gap, self._bound = gap, bound
-        self._waiting: deque[object] = deque()
-
-    def take(self, event: object) -> None:
-        self._waiting.append(event)
-        if len(self._waiting) > self._bound and self._teller.is_busy:
-            self._waiting.clear()
-            self._waiting.append(self._gap)
-        self._teller.tell(self._next)
-
-    def skip(self) -> None:
-        self.take(self._gap)
-
-    def leave(self) -> None:
-        self._operation.listener.user_sources.discard(self)
-        self._teller.leave()
-
-    def _next(self) -> object | None:
-        return self._waiting.popleft() if self._waiting else None
+    def _waiting(self, operation: Operation, executor: EventExecutor, room: str = "") -> Waiting:
+        teller = Teller(self._execution, self._service, executor, operation)
+        gap = StreamGap(None, self._service.epoch, room)
+        return Waiting(teller, gap, self._execution.config.queue)

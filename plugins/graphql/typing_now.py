@@ -1,21 +1,19 @@
 """One subscription to the typing notices of a room, which are not in the log."""
 
-from collections.abc import Sequence
-
-from chatserver import AnyEvent, ChatError, News, Room, Service, Stream, TypingNow
+from chatserver import News, Room, Service, TypingNow
+from chatserver_plugins.graphql.notices import NoticeStream
 from chatserver_plugins.graphql.operations import Operation
 from chatserver_plugins.graphql.telling import Teller
 
 
-class TypingStream(Stream):
-    """Follows the room to notice its loss; sends none of its events."""
+class TypingStream(NoticeStream):
+    """Who is typing, of each user once."""
 
-    __slots__ = ("_due", "_teller", "operation")
+    __slots__ = ("_due", "_teller")
 
     def __init__(self, service: Service, room: Room, teller: Teller, operation: Operation) -> None:
-        group = service.connections.group(room, TypingStream, _nothing)
-        super().__init__(group, operation.listener)
-        self._teller, self.operation = teller, operation
+        super().__init__(service, room, teller, operation)
+        self._teller = teller
         self._due: dict[str, TypingNow] = {}  # at most one notice of each user
 
     def hear(self, news: News) -> None:
@@ -24,22 +22,5 @@ class TypingStream(Stream):
             self._due[now.user.id] = now
             self._teller.tell(self._next)
 
-    def wrap(self, payloads: Sequence[bytes], last: int) -> bytes:
-        return b""
-
-    def on_error(self, error: Exception) -> None:
-        self.operation.fail(error)
-
-    def lose(self, error: ChatError) -> None:
-        self.operation.refuse(error)
-
-    def leave(self) -> None:
-        self._teller.leave()
-        self.subscriber.unfollow(self)
-
     def _next(self) -> TypingNow | None:
         return self._due.pop(next(iter(self._due))) if self._due else None
-
-
-def _nothing(events: Sequence[AnyEvent]) -> list[bytes]:
-    return [b""] * len(events)

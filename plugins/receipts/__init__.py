@@ -102,7 +102,7 @@ class ReceiptsPlugin:
 
     @hookimpl
     def register_graphql(self) -> Sequence[GraphQLPart]:
-        return [part(self._opened)]
+        return [part(self._opened, self._watched)]
 
     @hookimpl
     def register_page(self) -> PagePart:

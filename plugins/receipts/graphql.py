@@ -1,12 +1,14 @@
 """Receipts in the GraphQL schema."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
 
-from chatserver import GraphQLPart, read_input
-from chatserver_plugins.receipts.desk import MOST_MEMBERS, Desk, Reader, Readers, Terms
+from chatserver import GraphQLPart, GraphQLSource, User, read_input
+from chatserver_plugins.receipts.desk import MOST_MEMBERS, Count, Desk, Reader, Readers, Terms
+from chatserver_plugins.receipts.watching import Watching
 
 SDL = """
 extend type Query {
@@ -17,6 +19,14 @@ extend type Query {
   ): MessageReaders
   "Whether others see what the user reads, and which rooms have receipts."
   receiptTerms: ReceiptTerms
+}
+
+extend type Subscription {
+  "How many have read a message: now, and whenever that changes, at most once a second. Refused as `Query.messageReaders`."
+  messageReadCount(
+    "The message."
+    messageId: ID!
+  ): MessageReadCount!
 }
 
 extend type Mutation {
@@ -34,6 +44,16 @@ type MessageReaders {
   ofCount: Int!
   "Those who have read it, by name; at most 200."
   readers: [MessageReader!]!
+}
+
+"How many have read a message."
+type MessageReadCount {
+  "The message."
+  messageId: ID!
+  "Number of members who have read it."
+  readCount: Int!
+  "As in `MessageReaders`."
+  ofCount: Int!
 }
 
 "A member who has read a message."
@@ -76,6 +96,26 @@ type ChooseReceiptsPayload {
 """
 
 
+class Subscriber:
+    """A subscription, as a connection that is told how many have read its message."""
+
+    def __init__(self, user: User) -> None:
+        self.user, self.is_gone = user, False
+        self._told: Count | None = None
+        self._news = asyncio.Event()
+
+    def tell(self, name: str, count: Count) -> bool:
+        self._told = count
+        self._news.set()
+        return True
+
+    async def next(self) -> Count | None:
+        """The newest count, once it is another one."""
+        await self._news.wait()
+        self._news.clear()
+        return self._told
+
+
 class Chosen(msgspec.Struct, frozen=True):
     shown: bool
 
@@ -86,8 +126,8 @@ class Choice(msgspec.Struct, frozen=True):
     terms: Terms
 
 
-def part(desk: Callable[[], Desk]) -> GraphQLPart:
-    """The part, for a desk that exists once requests come."""
+def part(desk: Callable[[], Desk], watching: Callable[[], Watching]) -> GraphQLPart:
+    """The part, for a desk and watches that exist once requests come."""
 
     async def readers(parent: object, info: Any, message_id: str) -> Readers:
         return await desk().readers(info.context.user, message_id)
@@ -99,6 +139,15 @@ def part(desk: Callable[[], Desk]) -> GraphQLPart:
         given = read_input(input, Chosen)
         return Choice(await desk().choose(info.context.user, shown=given.shown))
 
+    async def counts(context: Any, message_id: str) -> AsyncIterator[Count | None]:
+        subscriber = Subscriber(context.user)
+        try:
+            yield await watching().watch(subscriber, context.user, message_id)
+            while True:
+                yield await subscriber.next()
+        finally:
+            subscriber.is_gone = True
+
     return GraphQLPart(
         name="receipts",
         sdl=SDL,
@@ -106,13 +155,25 @@ def part(desk: Callable[[], Desk]) -> GraphQLPart:
             "Query.messageReaders": readers,
             "Query.receiptTerms": terms,
             "Mutation.chooseReceipts": choose,
-            "MessageReaders.messageId": lambda found, info: found.message,
-            "MessageReaders.readCount": lambda found, info: found.read,
-            "MessageReaders.ofCount": lambda found, info: found.of,
+            **_counts("MessageReaders"),
+            **_counts("MessageReadCount"),
             "MessageReaders.readers": lambda found, info: found.users,
             "ReceiptTerms.rooms": lambda found, info: found.rooms.upper(),
         },
         kinds={"MessageReaders": Readers, "MessageReader": Reader, "ReceiptTerms": Terms},
-        costs={"Query.messageReaders": 20, "Query.receiptTerms": 2},
+        costs={
+            "Query.messageReaders": 20,
+            "Subscription.messageReadCount": 20,
+            "Query.receiptTerms": 2,
+        },
         lengths={"MessageReaders.readers": MOST_MEMBERS},
+        sources={"Subscription.messageReadCount": GraphQLSource(open=counts)},
     )
+
+
+def _counts(kind: str) -> dict[str, Callable[[Count, Any], object]]:
+    return {
+        f"{kind}.messageId": lambda found, info: found.message,
+        f"{kind}.readCount": lambda found, info: found.read,
+        f"{kind}.ofCount": lambda found, info: found.of,
+    }

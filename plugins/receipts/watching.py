@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import OrderedDict
+from typing import Protocol
 
-from chatserver import ChatError, Listener, Room, User
+from chatserver import ChatError, Room, User
 from chatserver_plugins.receipts.desk import Asked, Count, Desk, Standing, count_of
 
 READ = "read"  # the notice to a connection that watches
@@ -12,6 +13,20 @@ AGAIN_SECONDS = 5.0  # after the store was away
 WATCHED_ROOMS = 20  # of one connection, with one message each; the oldest goes for a new one
 TOLD_AT_ONCE = 10  # connections; then other tasks get their turn of the loop
 SWEEP = 1000  # rooms that are watched, at which those are looked for that nobody watches any more
+
+
+class Connection(Protocol):
+    """What is told: a `Listener`, or a subscription. Those of the same connection are equal."""
+
+    @property
+    def user(self) -> User | None:
+        """The user; None once the connection is signed in no longer."""
+
+    @property
+    def is_gone(self) -> bool: ...
+
+    def tell(self, name: str, count: Count, /) -> bool:
+        """Whether it was told."""
 
 
 class Watch:
@@ -29,14 +44,14 @@ class Watching:
     def __init__(self, desk: Desk, rooms: set[str]) -> None:
         """`rooms` is kept up to date: the ids of the rooms that are watched."""
         self._desk, self._rooms = desk, rooms
-        self._watches: dict[str, dict[Listener, Watch]] = {}  # by room
-        self._of: dict[Listener, OrderedDict[str, None]] = {}  # its rooms, the oldest first
+        self._watches: dict[str, dict[Connection, Watch]] = {}  # by room
+        self._of: dict[Connection, OrderedDict[str, None]] = {}  # its rooms, the oldest first
         self._due: set[str] = set()  # rooms that are to be looked at
         self._looking: set[str] = set()  # rooms with a task
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_at = SWEEP
 
-    async def watch(self, listener: Listener, user: User, message: str) -> Count:
+    async def watch(self, listener: Connection, user: User, message: str) -> Count:
         """Tell the connection of who reads the message from now on, in place of what it watched in that room.
 
         Returns how many have read it. Raises as `Desk.readers`.
@@ -67,7 +82,7 @@ class Watching:
 
     # -- watches -----------------------------------------------------------------------------------
 
-    def _add(self, room: str, listener: Listener, watch: Watch) -> None:
+    def _add(self, room: str, listener: Connection, watch: Watch) -> None:
         if listener.is_gone:
             return
         if len(self._watches) >= self._sweep_at:
@@ -82,7 +97,7 @@ class Watching:
         if len(mine) > WATCHED_ROOMS:
             self._drop(next(iter(mine)), listener)
 
-    def _drop(self, room: str, listener: Listener) -> None:
+    def _drop(self, room: str, listener: Connection) -> None:
         """The connection does not watch this room any more."""
         mine = self._of.get(listener, OrderedDict[str, None]())
         watches = self._watches.get(room, {})
@@ -94,7 +109,7 @@ class Watching:
             self._watches.pop(room, None)
             self._rooms.discard(room)
 
-    def _forget(self, listener: Listener) -> None:
+    def _forget(self, listener: Connection) -> None:
         for room in list(self._of.get(listener, ())):
             self._drop(room, listener)
 
@@ -134,7 +149,9 @@ class Watching:
                 await asyncio.sleep(0)
         return all_told
 
-    async def _tell(self, room: Room, standing: Standing, listener: Listener, watch: Watch) -> bool:
+    async def _tell(
+        self, room: Room, standing: Standing, listener: Connection, watch: Watch
+    ) -> bool:
         """Tell a connection what is new to it, unless it may not know that any more; False if that failed."""
         if (user := listener.user) is None:
             self._drop(room.id, listener)

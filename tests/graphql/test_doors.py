@@ -72,7 +72,7 @@ FIELDS = {
     "receipts.get": "Query.receiptTerms",
     "receipts.choose": "Mutation.chooseReceipts",
     "receipts.readers": "Query.messageReaders",
-    "receipts.watch": "Query.messageReaders",
+    "receipts.watch": "Subscription.messageReadCount",
     "PUT /api/v1/receipts": "Mutation.chooseReceipts",
     "join_requests.rooms": "Query.joinableRooms",
     "join_requests.list": "Query.joinRequests",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from chatserver import PluginNotice, ServerRole, StoreUnavailable
 from chatserver.app import Server
+from chatserver_plugins.graphql.many import StreamGap
+from chatserver_plugins.graphql.notices import Waiting
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import PLUGINS, People, Start
 from tests.graphql.speaker import EVENTS, Speaker
@@ -478,6 +481,59 @@ async def test_the_user_is_told(server: Running, people: People) -> None:
         speaker.complete("1")
         await ada.make_room("Cellar", "PRIVATE", bob.id)
         await speaker.silent("1")
+
+
+async def test_the_notices_of_plugins_for_a_room_reach_those_who_follow_it(
+    server: Running, people: People
+) -> None:
+    ada, bob, cora = await people("ada", "bob", "cora")
+    room = await ada.make_room("Attic", "PRIVATE", bob.id)
+    other = await ada.make_room("Cellar", "PRIVATE", bob.id)
+    text = """subscription ($room: ID!) { roomNotices(roomId: $room) {
+      __typename ... on PluginNotice { plugin name payload } ... on StreamGap { roomId head } } }"""
+
+    def tossed(side: int) -> PluginNotice:
+        return PluginNotice(plugin="coin", name="tossed", payload={"side": side})
+
+    async def tell(server: Server) -> None:
+        rooms, hub = server.service.rooms, server.service.hub
+        hub.tell_room(await rooms.get(other), tossed(9))
+        hub.tell_user(bob.id, tossed(9))
+        for side in range(50):
+            hub.tell_room(await rooms.get(room), tossed(side))
+
+    async with Speaker(server.port) as speaker, Speaker(server.port) as stranger:
+        await stranger.init(token(cora))
+        stranger.subscribe("1", text, room=room)
+        assert await stranger.error_code("1") == "room.not_found"
+        await speaker.init(token(bob))
+        speaker.subscribe("1", text, room=room)
+        await speaker.run("{ __typename }")
+        await ada.post(room, "Among us")  # an event is no notice
+        await server.run(tell)
+        for side in range(50):
+            said = {"plugin": "coin", "name": "tossed", "payload": {"side": side}}
+            told = (await speaker.data("1"))["roomNotices"]
+            assert told == {"__typename": "PluginNotice", **said}
+        await remove(ada, room, bob)
+        assert await speaker.error_code("1") == "room.forbidden"
+
+
+def test_notices_that_wait_too_long_are_left_out_and_that_is_told() -> None:
+    class BusyTeller:
+        is_busy = True
+
+        def tell(self, next: Callable[[], object | None]) -> None:
+            self.next = next
+
+    teller, gap = BusyTeller(), StreamGap(None, "epoch", "room")
+    waiting = Waiting(teller, gap, 3)  # type: ignore[arg-type]
+    for number in range(3):
+        waiting.take(number)
+    assert [teller.next() for _ in range(4)] == [0, 1, 2, None]
+    for number in range(5):
+        waiting.take(number)
+    assert [teller.next() for _ in range(3)] == [gap, 4, None]
 
 
 async def test_those_who_follow_a_deleted_room_see_its_end(server: Running, people: People) -> None:

@@ -25,6 +25,7 @@ from chatserver.testing.running import Answer, Chat, Person, running
 from chatserver_plugins.polls.book import Book
 from chatserver_plugins.polls.desk import BURST
 from chatserver_plugins.polls.tallies import Tallies
+from tests.graphql.speaker import Speaker
 from tests.plugins.nodes import two_nodes
 from tests.plugins.test_bots import acting, made
 from tests.waiting import until
@@ -118,6 +119,20 @@ async def test_a_poll_is_a_message_that_says_it_in_words_too() -> None:
         assert message.data["polls"] == {"question": "What to drink?", "options": OPTIONS}
         found = await scene.chat.service.search.find(scene.ben.user, "coffee")
         assert [each.id for each in found.messages] == [poll["message"]]
+
+
+async def test_a_subscription_tells_how_the_polls_of_a_room_stand() -> None:
+    text = "subscription ($room: ID!) { roomNotices(roomId: $room) { ... on PluginNotice { plugin name payload } } }"
+    async with built("graphql") as scene, Speaker(scene.chat.port) as speaker:
+        poll = await scene.ask(scene.ada)
+        await speaker.init(scene.ben.token)
+        speaker.subscribe("1", text, room=scene.room.id)
+        await speaker.run("{ __typename }")
+        await vote(scene.ada, poll, 1)
+        told = (await speaker.data("1"))["roomNotices"]
+        assert (told["plugin"], told["name"]) == ("polls", "counted")
+        assert (told["payload"]["message"], told["payload"]["voters"]) == (poll["message"], 1)
+        assert told["payload"]["counts"] == [0, 1, 0]
 
 
 async def test_one_vote_counts_once_and_is_changed_and_withdrawn_at_every_door() -> None:

@@ -15,6 +15,7 @@ from chatserver import Actor, ChatError, RoomKind
 from chatserver.model import RoomRole
 from chatserver.testing.running import Answer, Chat, Person, running
 from chatserver_plugins.receipts import watching
+from tests.graphql.speaker import Speaker
 from tests.plugins.devices import device
 from tests.waiting import until
 
@@ -557,3 +558,33 @@ async def test_over_graphql() -> None:
         assert refused["errors"][0]["extensions"]["code"] == "receipts.hidden"
         missing = await ask(asking, id="nothing")
         assert missing["errors"][0]["extensions"]["code"] == "message.not_found"
+
+
+async def test_a_subscription_tells_how_many_have_read_and_ends_with_its_connection() -> None:
+    text = "subscription ($id: ID!) { messageReadCount(messageId: $id) { messageId readCount ofCount } }"
+    async with running("receipts", "graphql") as chat:
+        ada, bob, cat, dan = [await chat.user(name) for name in ("ada", "bob", "cat", "dan")]
+        lounge = await ada.create_room("Lounge", kind=RoomKind.PRIVATE, members=[bob, cat])
+        said = (await ada.post(lounge, "said")).id
+        async with Speaker(chat.port) as speaker:
+            await speaker.init(ada.token)
+            speaker.subscribe("1", text, id=said)
+            speaker.subscribe("2", text, id=said)
+
+            async def told(name: str) -> Any:
+                return (await speaker.data(name))["messageReadCount"]
+
+            count = {"messageId": said, "readCount": 0, "ofCount": 2}
+            assert [await told("1"), await told("2")] == [count, count]
+            await read(bob, said)
+            assert [await told("1"), await told("2")] == [{**count, "readCount": 1}] * 2
+            speaker.complete("2")
+            await read(cat, said)
+            assert await told("1") == {**count, "readCount": 2}
+            await speaker.silent("2")
+        async with Speaker(chat.port) as speaker:
+            await speaker.init(dan.token)
+            speaker.subscribe("1", text, id=said)
+            assert await speaker.error_code("1") == "message.not_found"
+        await read(bob, (await ada.post(lounge, "more")).id)
+        await until(lambda: not plugin_of(chat).read_rooms)  # nobody watches any more
