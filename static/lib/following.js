@@ -57,9 +57,10 @@ export class Following {
 
   /** Positions come before state: what happens after the snapshot's heads arrives by subscription. */
   async refreshRooms() {
+    const { moves } = this.#store;
     const rooms = await this.#allRooms();
     const before = new Set(this.#store.joined().map(({ id }) => id));
-    this.#store.applySnapshot(rooms);
+    this.#store.applySnapshot(rooms, moves);
     const fresh = this.#store.joined().filter(({ id, lastSeq }) => !before.has(id) || lastSeq === null);
     const positions = this.#store.positions();
     await this.#subscribe(Object.fromEntries(fresh.map(({ id }) => [id, positions[id]])));
@@ -110,6 +111,7 @@ export class Following {
     if (!(await this.#isMine())) return;
     const preferring = this.#preferences.load(); // asked before the rooms, so that they are drawn once
     preferring.catch(() => {}); // until it is awaited
+    const { moves } = this.#store;
     const [rooms] = await Promise.all([this.#allRooms(), this.#blocks.load()]);
     // Another epoch is another log: the same seq would name another event there.
     const changed = this.epoch !== null && this.epoch !== epoch;
@@ -117,7 +119,7 @@ export class Following {
     const stale = before.filter(({ loaded }) => loaded);
     for (const { id } of before) this.#store.forgetMessages(id);
     this.epoch = epoch;
-    this.#store.applySnapshot(rooms);
+    this.#store.applySnapshot(rooms, changed ? undefined : moves);
     // A page loaded anew is as good as what was kept, and costs less than all that came since.
     const behind = this.#store.restored().filter(({ head, lastSeq }) => head - lastSeq > PAGE);
     for (const { id } of behind) this.#store.forgetMessages(id);

@@ -50,7 +50,9 @@ export class Requests extends EventTarget {
     setTimeout(() => {
       const later = this.#reading.get(id);
       this.#reading.delete(id);
-      if (later !== null) this.#tellRead(id, later);
+      if (later === null) return;
+      this.#store.readTo(id, later); // a list of rooms may have come meanwhile
+      this.#tellRead(id, later);
     }, READ_EVERY_MS);
   }
 

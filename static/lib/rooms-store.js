@@ -29,6 +29,7 @@ function described(said) {
 function freshRoom() {
   return {
     read: 0,
+    movedAt: 0, // the number of the move of `read`
     readAtFirst: null, // the marker as it stood when the room came
     unread: 0,
     mentions: 0,
@@ -60,6 +61,7 @@ export class RoomsStore extends EventTarget {
   isKnown = false; // whether the server has told the rooms
   blocked = new Set(); // ids of those whom I block
   #lastNote = 0;
+  #moves = 0; // of markers
   #preferences = new Map(); // by room, those of rooms that are not here too
   #visited = new Map(); // by id, as the server described them: rooms that I look at, and that are on no list of mine
   #left = []; // ids of rooms, in the order in which they were left
@@ -106,13 +108,18 @@ export class RoomsStore extends EventTarget {
     return !room?.archived && (room?.kind === "direct" || [room?.role, this.me?.role].some((role) => STEWARDS.has(role)));
   }
 
-  /** The answer of the `rooms` operation: rooms it leaves out are gone. */
-  applySnapshot(list) {
+  /** How often something has been read here. A snapshot that is asked for now knows of no more. */
+  get moves() {
+    return this.#moves;
+  }
+
+  /** The answer of the `rooms` operation: rooms it leaves out are gone. `moves` are those of when it was asked for. */
+  applySnapshot(list, moves = this.#moves) {
     for (const { id } of list) this.#visited.delete(id);
     const all = [...list, ...this.#visited.values()];
     const names = new Set(all.map(({ id }) => id));
     for (const id of [...this.rooms.keys()]) if (!names.has(id)) this.#forget(id);
-    for (const said of all) this.#describe(said);
+    for (const said of all) this.#describe(said, moves);
     this.isKnown = true;
     this.#changed(null);
   }
@@ -163,14 +170,16 @@ export class RoomsStore extends EventTarget {
     this.dispatchEvent(new CustomEvent("forgotten", { detail: { room: id } }));
   }
 
-  #describe(said) {
+  #describe(said, moves = this.#moves) {
     const known = this.rooms.get(said.id);
     const room = Object.assign(known ?? freshRoom(), described(said));
-    room.read = said.read ?? room.read;
+    const isAhead = room.movedAt > moves && room.read > (said.read ?? 0); // read while the server counted
+    if (!isAhead) room.read = said.read ?? room.read;
     room.readAtFirst ??= room.read;
+    const most = isAhead ? Math.max(0, room.head - room.read) : Infinity;
     const later = this.#counted(room, Math.max(room.head, room.read)); // they came while the server counted
-    room.unread = (said.unread ?? 0) + later.length;
-    room.mentions = (said.mentions ?? 0) + later.filter(({ isMention }) => isMention).length;
+    room.unread = Math.min(said.unread ?? 0, most) + later.length;
+    room.mentions = Math.min(said.mentions ?? 0, most) + later.filter(({ isMention }) => isMention).length;
     room.countedTo = room.head;
     room.prefers = this.prefers(room.id);
     if (!room.joined) Object.assign(room, { lastSeq: null, unread: 0, mentions: 0, leaving: false });
@@ -385,9 +394,18 @@ export class RoomsStore extends EventTarget {
     return seq;
   }
 
+  /** It is read up to a seq, as the server is told only now. */
+  readTo(id, seq) {
+    const room = this.rooms.get(id);
+    if (!room) return;
+    this.#readTo(room, seq);
+    this.#changed(id, "read");
+  }
+
   #readTo(room, seq) {
     if (seq < room.read) return;
     room.read = seq;
+    room.movedAt = ++this.#moves;
     const here = room.messages.filter((message) => message.seq > seq && !this.#isIgnored(message.author));
     const later = Math.max(here.length, this.#counted(room, seq).length); // of a room that was not opened, none is here
     room.unread = seq >= room.head ? 0 : Math.min(room.unread, later);

@@ -167,6 +167,25 @@ test("reading on another device counts down here", () => {
   assert.equal(store.room("r").lastSeq, 10);
 });
 
+test("what was read while the server counted stays read", () => {
+  store.applyEvent(posted(11));
+  const { moves } = store;
+  store.applyEvent(posted(12));
+  assert.equal(store.markRead("r"), 12);
+  store.applyEvent(posted(13, "@aya", BEN, { mentions: ["me"] }));
+  store.applySnapshot([listed({ head: 11, read: 8, unread: 3, mentions: 1 })], moves);
+  const now = () => [store.room("r").read, store.room("r").unread, store.room("r").mentions];
+  assert.deepEqual(now(), [12, 1, 1]);
+  store.applySnapshot([listed({ head: 13, read: 8, unread: 5, mentions: 2 })], moves);
+  assert.deepEqual(now(), [12, 1, 1]);
+  store.applySnapshot([listed({ head: 13, read: 12, unread: 1, mentions: 1 })], moves);
+  assert.deepEqual(now(), [12, 1, 1]);
+  store.applySnapshot([listed({ head: 13, read: 8, unread: 5, mentions: 2 })]); // asked for later: the server was not told
+  assert.deepEqual(now(), [8, 5, 2]);
+  store.readTo("r", 13);
+  assert.deepEqual(now(), [13, 0, 0]);
+});
+
 test("what came after a marker, or while the server counted, stays unread, in a room that was never opened too", () => {
   store.applyEvent(posted(11, "@aya", BEN, { mentions: ["me"] }));
   store.applyEvent(posted(12));

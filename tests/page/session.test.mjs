@@ -359,6 +359,39 @@ test("reading on and on is told at once and then at most twice a second", async 
   assert.deepEqual(connection.of("read").map(({ seq }) => seq), [11, 13]);
 });
 
+test("what is read while the server says what is unread stays read, told by then or half a second later", async (context) => {
+  const { connection, store, session } = await opened();
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const answer = (head, read) => ({ rooms: [{ id: "r", name: "Room", kind: "public", head, read, unread: head - read, mentions: 0 }] });
+  for (const isFirst of [true, false]) {
+    const seq = isFirst ? 11 : 12;
+    connection.answers.rooms = () => {
+      connection.says("event", posted(seq));
+      session.markRead("r");
+      return answer(seq, seq - 1);
+    };
+    if (isFirst) void session.refreshRooms();
+    else connection.says("hello", { epoch: "e1" });
+    await settled();
+    assert.equal(store.room("r").unread, 0);
+  }
+  connection.answers.rooms = () => answer(12, 11); // 12 waits to be told
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.equal(store.room("r").unread, 1);
+  context.mock.timers.tick(500);
+  assert.equal(store.room("r").unread, 0);
+  assert.deepEqual(connection.of("read").map(({ seq }) => seq), [11, 12]);
+  connection.answers.rooms = () => {
+    connection.says("event", posted(13));
+    session.markRead("r");
+    return answer(5, 3);
+  };
+  connection.says("hello", { epoch: "e2" }); // of another log
+  await settled();
+  assert.deepEqual([store.room("r").read, store.room("r").unread], [3, 2]);
+});
+
 test("typing is told at most every three seconds, and again after a message", async () => {
   const { connection, session } = await opened();
   session.typing("r", 10_000);
