@@ -22,6 +22,7 @@ SlowMode = Annotated[int, Meta(ge=0, le=SLOWEST_SECONDS)]
 Reason = Annotated[str, Meta(max_length=500)]
 BanSeconds = Annotated[int, Meta(ge=1, le=315_360_000)]  # up to ten years
 LookedFor = Annotated[str, Meta(max_length=100)]
+SEARCH_CHARS = 200
 StatusEmoji = Annotated[str, Meta(max_length=64)]
 StatusText = Annotated[str, Meta(max_length=500)]
 Until = Annotated[str, Meta(max_length=64, description="A time as RFC 3339 has it.")]
@@ -423,7 +424,7 @@ class Search(Op, frozen=True, kw_only=True, tag="search"):
     time (`at`) in all rooms.
     """
 
-    text: Annotated[str, Meta(min_length=1, max_length=200)]
+    text: Annotated[str, Meta(min_length=1, max_length=SEARCH_CHARS)]
     room: Id | None = None
     before: Seq | Annotated[str, Meta(max_length=120)] | None = None
     limit: Limit = 50

@@ -32,10 +32,11 @@ from chatserver.service.passwords import ResetLink
 from chatserver.service.pins import PinList
 from chatserver.service.preferences import PreferencesChange, PreferencesPage
 from chatserver.service.rooms import RoomView
+from chatserver.service.search import Found
 from chatserver.service.switches import SettingsOf, Switched
 from chatserver.service.threads import ThreadPage
 from chatserver.version import __version__
-from chatserver.web import administration, api, login, people
+from chatserver.web import administration, api, login, messages, people
 from chatserver.web.base import ErrorReply
 
 
@@ -128,6 +129,7 @@ CALLS = [
     Call("GET", f"{_ROOM}/messages", None, 200, Page, "Messages by ascending seq: the newest page, or the page before, around or after a seq.", ("before", "around", "after", "limit")),
     Call("POST", f"{_ROOM}/messages", api.NewMessage, 201, Sent, "Post a message. The same `client_id` again: 200 and the first answer."),
     Call("GET", "/api/v1/messages/ID", None, 200, Message, "One message as it stands, of any room that the user may read; else `message.not_found`."),
+    Call("GET", "/api/v1/search", None, 200, Found, "Messages that match, newest first, of one `room` or of all that the user is in; `before` is the `cursor` of the page before.", ("text", "room", "before", "limit")),
     Call("PATCH", _MESSAGE, api.NewBody, 200, Changed, "Change the text of one of the user's own messages."),
     Call("DELETE", _MESSAGE, None, 200, Changed, "Delete a message."),
     Call("POST", f"{_MESSAGE}/reactions", api.Emoji, 200, Changed, "Add a reaction."),
@@ -135,6 +137,9 @@ CALLS = [
     Call("POST", f"{_MESSAGE}/interactions", api.NewInteraction, 200, Interacted, "Use a button, menu or form of a message."),
     Call("GET", f"{_MESSAGE}/thread", None, 200, ThreadPage, "The thread of a message, or the one that it is a reply of: the newest replies before a seq, at most 50 at once.", ("before", "limit")),
     Call("GET", f"{_MESSAGE}/edits", None, 200, VersionPage, "What a message said before it was edited, the newest first, at most 20 texts at once.", ("before", "limit")),
+    Call("PUT", f"{_MESSAGE}/pin", None, 200, Changed, "Pin a message. For those who moderate the room, and both in a direct one."),
+    Call("DELETE", f"{_MESSAGE}/pin", None, 200, Changed, "Take a pin away."),
+    Call("PUT", f"{_ROOM}/read", messages.Read, 200, Changed, "Say that the room is read up to a seq; the marker only moves forward, and the answer says where it is."),
     Call("GET", f"{_ROOM}/pins", None, 200, PinList, "The pinned messages of a room, the last pinned first, at most 50 at once.", ("after", "limit")),
     Call("GET", f"{_ROOM}/commands", None, 200, CommandList, "The commands that the user may run in the room."),
     Call("POST", f"{_ROOM}/commands", api.NewCommand, 200, CommandOutcome, "Run a command, `/name arguments`."),

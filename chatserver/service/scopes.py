@@ -32,6 +32,7 @@ ROUTES: Mapping[str, Mapping[str, Scope]] = {
     "/api/v1/me/status": {"put": Scope.WRITE, "delete": Scope.WRITE},
     "/api/v1/users/NAME": {"get": Scope.READ},
     "/api/v1/messages/ID": {"get": Scope.READ},
+    "/api/v1/search": {"get": Scope.READ},
     "/api/v1/rooms": {"get": Scope.READ, "post": Scope.ROOMS},
     _ROOM: {"get": Scope.READ, "patch": Scope.ROOMS, "delete": Scope.ROOMS},
     f"{_ROOM}/archived": {"put": Scope.ROOMS},
@@ -42,6 +43,7 @@ ROUTES: Mapping[str, Mapping[str, Scope]] = {
     f"{_ROOM}/bans": {"get": Scope.MODERATE},
     f"{_ROOM}/bans/ID": {"put": Scope.MODERATE, "delete": Scope.MODERATE},
     f"{_ROOM}/pins": {"get": Scope.READ},
+    f"{_ROOM}/read": {"put": Scope.READ},
     f"{_ROOM}/commands": {"get": Scope.READ, "post": Scope.WRITE},
     f"{_ROOM}/commands/suggestions": {"post": Scope.READ},
     f"{_ROOM}/events": {"get": Scope.READ},
@@ -51,4 +53,5 @@ ROUTES: Mapping[str, Mapping[str, Scope]] = {
     f"{_MESSAGE}/interactions": {"post": Scope.WRITE},
     f"{_MESSAGE}/thread": {"get": Scope.READ},
     f"{_MESSAGE}/edits": {"get": Scope.READ},
+    f"{_MESSAGE}/pin": {"put": Scope.MODERATE, "delete": Scope.MODERATE},
 }

@@ -276,13 +276,11 @@ class BaseHandler(RequestHandler):
             raise ChatError("request.invalid", f"{name}: expected a whole number from {low} on.")
         return int(text[:17])
 
-    def looked_for(self) -> str:
-        """The text of the query string that is looked for, "" without one."""
+    def looked_for(self, most: int = LOOKED_FOR_CHARS) -> str:
+        """The text of the query string that is looked for, of at most so many characters; "" without one."""
         text = self.get_query_argument("text", "")
-        if len(text) > LOOKED_FOR_CHARS:
-            raise ChatError(
-                "request.invalid", f"text: expected at most {LOOKED_FOR_CHARS} characters."
-            )
+        if len(text) > most:
+            raise ChatError("request.invalid", f"text: expected at most {most} characters.")
         return text
 
     def reply(self, answer: object, status: int = 200) -> None:

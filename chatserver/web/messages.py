@@ -1,14 +1,32 @@
-"""The HTTP API of single messages, wherever they are, of their threads and earlier texts, and of those that are pinned."""
+"""The HTTP API of messages wherever they are, also by search, of their threads and earlier texts, of pins and read markers."""
 
+import msgspec
+
+from chatserver.protocol import SEARCH_CHARS, Seq
 from chatserver.service import edits, pins, threads
 from chatserver.web.api import RoomHandler, SignedIn
 from chatserver.web.base import BaseHandler
+
+SEARCH_PAGE = 50  # messages
 
 
 class MessageById(SignedIn):
     async def get(self, message: str) -> None:
         user = await self.user()
         self.reply(await self.service.messages.by_id(user, message))
+
+
+class Search(SignedIn):
+    async def get(self) -> None:
+        user, room = await self.user(), self.get_query_argument("room", None)
+        within = None if room is None else await self.service.rooms.get(room, user)
+        before, limit = (
+            self.get_query_argument("before", None),
+            self.number("limit", SEARCH_PAGE, 1),
+        )
+        place = int(before[:17]) if before and before.isascii() and before.isdigit() else before
+        text = self.looked_for(SEARCH_CHARS)
+        self.reply(await self.service.search.find(user, text, within, place, limit))
 
 
 class Thread(RoomHandler):
@@ -25,6 +43,18 @@ class EditsOfMessage(RoomHandler):
         self.reply(await self.service.messages.edits.page(user, found, message, before, limit))
 
 
+class PinOfMessage(RoomHandler):
+    async def put(self, room: str, message: str) -> None:
+        await self._set(room, message, True)
+
+    async def delete(self, room: str, message: str) -> None:
+        await self._set(room, message, False)
+
+    async def _set(self, room: str, message: str, pinned: bool) -> None:
+        user, found = await self.asked(room)
+        self.reply({"seq": await self.service.messages.pin(user, found, message, pinned)})
+
+
 class PinsOfRoom(RoomHandler):
     async def get(self, room: str) -> None:
         user, found = await self.asked(room)
@@ -32,7 +62,18 @@ class PinsOfRoom(RoomHandler):
         self.reply(await self.service.messages.pins.page(user, found, after, limit))
 
 
+class Read(msgspec.Struct, frozen=True):
+    seq: Seq
+
+
+class ReadMarker(RoomHandler):
+    async def put(self, room: str) -> None:
+        (user, found), given = await self.asked(room), self.body(Read)
+        self.reply({"seq": await self.service.rooms.mark_read(user, found, given.seq)})
+
+
 ROUTES: list[tuple[str, type[BaseHandler], str]] = [
+    (r"/api/v1/search", Search, "/api/v1/search"),
     (r"/api/v1/messages/([^/]+)", MessageById, "/api/v1/messages/ID"),
     (
         r"/api/v1/rooms/([^/]+)/messages/([^/]+)/thread",
@@ -44,5 +85,11 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
         EditsOfMessage,
         "/api/v1/rooms/ID/messages/ID/edits",
     ),
+    (
+        r"/api/v1/rooms/([^/]+)/messages/([^/]+)/pin",
+        PinOfMessage,
+        "/api/v1/rooms/ID/messages/ID/pin",
+    ),
     (r"/api/v1/rooms/([^/]+)/pins", PinsOfRoom, "/api/v1/rooms/ID/pins"),
+    (r"/api/v1/rooms/([^/]+)/read", ReadMarker, "/api/v1/rooms/ID/read"),
 ]

@@ -221,6 +221,7 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     looked_for = f"text={_quoted(rng)}&after={_quoted(rng)}&limit={_quoted(rng)}"
     await caller.call("GET", f"/api/v1/directory?{looked_for}")
     await caller.call("GET", f"/api/v1/directory?text={_quoted(rng)}")
+    await caller.call("GET", f"/api/v1/search?text={_quoted(rng)}&before={_quoted(rng)}")
     await caller.call("DELETE", f"/api/v1/users/{_quoted(rng)}/profile")
     await caller.call("GET", f"/api/v1/inbox?after={_quoted(rng)}&limit={_quoted(rng)}")
     await caller.call("POST", "/api/v1/inbox/seen")

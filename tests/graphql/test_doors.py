@@ -43,6 +43,7 @@ FIELDS = {
     "PUT /api/v1/me/blocks/{block}": "Mutation.blockUser",
     "DELETE /api/v1/me/blocks/{block}": "Mutation.unblockUser",
     "POST /api/v1/email/confirm": "Mutation.confirmEmail",
+    "PUT /api/v1/rooms/{room}/read": "Mutation.markRead",
     "POST /api/v1/rooms/{room}/commands/suggestions": "Query.commandSuggestions",
     "PATCH /api/v1/rooms/{room}/preferences": "Mutation.setRoomPreferences",
     "PATCH /api/v1/me/preferences": "Mutation.setPreferences",

@@ -199,6 +199,7 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
             looking_for("/api/v1/rooms"),
             looking_for(f"{ROOM}/members"),
             looking_for("/api/v1/directory"),
+            looking_for("/api/v1/search"),
             looking_for("/api/v1/admin/users"),
             looking_for("/api/v1/admin/rooms"),
         ],

@@ -652,6 +652,7 @@ CASES = {
     "pin": Case(
         Pin,
         op=lambda s: ("pin", {"room": s.room, "message": s.message}),
+        http=lambda s: ("PUT", f"/api/v1/rooms/{s.room}/messages/{s.message}/pin", None),
         mutation=lambda s: ("pinMessage", {"roomId": s.room, "messageId": s.message}),
         inside=in_room(
             lambda s, service, user, room: service.messages.pin(user, room, s.message, True)
@@ -661,6 +662,7 @@ CASES = {
     "unpin": Case(
         Pin,
         op=lambda s: ("unpin", {"room": s.room, "message": s.pinned}),
+        http=lambda s: ("DELETE", f"/api/v1/rooms/{s.room}/messages/{s.pinned}/pin", None),
         mutation=lambda s: ("unpinMessage", {"roomId": s.room, "messageId": s.pinned}),
         inside=in_room(
             lambda s, service, user, room: service.messages.pin(user, room, s.pinned, False)

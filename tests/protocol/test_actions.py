@@ -61,6 +61,7 @@ OTHER_ROUTES = {
     ("PUT", "/api/v1/join-requests/rooms"),
     ("DELETE", "/api/v1/me/sessions/{session}"),
     ("POST", "/api/v1/rooms/{room}/commands/suggestions"),
+    ("PUT", "/api/v1/rooms/{room}/read"),
     ("POST", "/api/v1/me/totp/recovery"),
     ("DELETE", "/api/v1/scheduled"),
     ("POST", "/api/v1/calls/join"),

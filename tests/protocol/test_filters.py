@@ -71,6 +71,10 @@ async def _ws_search(scene: Scene) -> Any:
         return await client.ok("search", text="tea")
 
 
+async def _http_search(scene: Scene) -> Any:
+    return (await scene.ada.http("GET", "/api/v1/search?text=tea")).json()
+
+
 async def _ws_search_in_all(scene: Scene) -> Any:
     async with scene.ada.connect() as client:
         return [await client.ok("search", text="tea", room=room) for room in scene.hidden[:1]]
@@ -115,6 +119,7 @@ LISTS: dict[str, tuple[Callable[[Scene], Awaitable[Any]], str]] = {
 }
 SEARCHES: dict[str, tuple[Callable[[Scene], Awaitable[Any]], str]] = {
     "search over WebSocket": (_ws_search, "websocket"),
+    "search over HTTP": (_http_search, "http"),
     "search of GraphQL": (_graphql_search, "graphql"),
 }
 

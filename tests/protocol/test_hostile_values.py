@@ -64,6 +64,10 @@ HTTP: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/api/v1/rooms/{room}/commands", {"text": "/shrug x", "client_id": "x"}),
     ("GET", "/api/v1/rooms/{text}/commands", {}),
     ("POST", "/api/v1/rooms/{room}/commands/suggestions", {"text": "/help x"}),
+    ("GET", "/api/v1/search?text={text}&room={text}&before={text}", {}),
+    ("GET", "/api/v1/search?text={text}&before={text}&limit={text}", {}),
+    ("PUT", "/api/v1/rooms/{room}/messages/{text}/pin", {}),
+    ("PUT", "/api/v1/rooms/{room}/read", {"seq": 1}),
     ("GET", "/static/{text}", {}),
 ]
 RELAXED = settings(

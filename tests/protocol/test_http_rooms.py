@@ -22,6 +22,48 @@ async def post(person: Person, room: str, number: int, **fields: object) -> http
     return await person.http("POST", f"/api/v1/rooms/{room}/messages", body)
 
 
+async def test_searching_page_by_page_in_a_room_and_in_all(server: Running) -> None:
+    anna, ben = await server.people("anna", "ben")
+    room = await room_of(anna, kind="private")
+    word = f"word{anna.id}"
+    for number in range(5):
+        await post(anna, room, number, body=f"{word} {number}")
+    for where in ("", f"&room={room}"):
+        seen, before = list[str](), ""
+        while before is not None:
+            path = f"/api/v1/search?text={word}&limit=2{where}" + (before and f"&before={before}")
+            page = (await anna.http("GET", path)).json()
+            seen += [message["client_id"] for message in page["messages"]]
+            before = page.get("cursor")
+        assert seen == ["c4", "c3", "c2", "c1", "c0"]
+    found = (await anna.http("GET", f"/api/v1/search?text={word}&room={room}&before=5")).json()
+    assert [message["client_id"] for message in found["messages"]] == ["c1", "c0"]
+    assert (await ben.http("GET", f"/api/v1/search?text={word}")).json() == {"messages": []}
+    for wrong in ("", "?text=", f"?text={'x' * 201}", "?text=x&limit=x", "?text=x&before=x"):
+        assert code(await ben.http("GET", f"/api/v1/search{wrong}")) == (400, "request.invalid")
+    refused = await ben.http("GET", f"/api/v1/search?text=x&room={room}")
+    assert code(refused) == (404, "room.not_found")
+    assert code(await server.http("GET", "/api/v1/search?text=x")) == (401, "auth.required")
+
+
+async def test_a_room_is_read_up_to_a_message_and_never_less(server: Running) -> None:
+    anna, ben = await server.people("anna", "ben")
+    room = await room_of(anna, members=[ben.id])
+    path = f"/api/v1/rooms/{room}"
+    for number in range(3):
+        await post(ben, room, number)
+    async with anna.connect() as other:
+        await other.ok("sub", rooms={room: 6})
+        for seq, now in ((5, 5), (4, 5), (99, 6)):
+            assert (await anna.http("PUT", f"{path}/read", {"seq": seq})).json() == {"seq": now}
+        told = [await other.event() for _ in range(2)]
+        assert [(event["ev"], event["seq"]) for event in told] == [("read", 5), ("read", 6)]
+    assert (await anna.http("GET", path)).json()["read"] == 6
+    for wrong in ({}, {"seq": -1}, {"seq": "x"}):
+        refused = await anna.http("PUT", f"{path}/read", wrong)
+        assert code(refused) == (400, "request.invalid")
+
+
 async def test_making_listing_and_showing_rooms(server: Running) -> None:
     anna, ben = await server.people("anna", "ben")
     made = await anna.http(

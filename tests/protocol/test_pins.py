@@ -45,6 +45,23 @@ async def test_the_last_pinned_comes_first_as_it_stands_and_who_pinned_it(server
     assert [pin["message"]["id"] for pin in over_http["pins"]] == [one, three]
 
 
+async def test_pinning_over_http(server: Running) -> None:
+    anna, ben = await server.people("anna", "ben")
+    room = await room_of(anna, members=[ben.id])
+    async with anna.connect() as owner:
+        one, two = await posted(owner, room, 2)
+        for message in (one, two):
+            path = f"/api/v1/rooms/{room}/messages/{message}/pin"
+            assert code(await ben.http("PUT", path)) == (403, "room.forbidden")
+            seq = (await anna.http("PUT", path)).json()["seq"]
+            assert (await anna.http("PUT", path)).json() == {"seq": seq}  # it is pinned
+        assert await listed(owner, room) == [two, one]
+        assert (await anna.http("DELETE", path)).json() == {"seq": seq + 1}
+        assert await listed(owner, room) == [one]
+        missing = f"/api/v1/rooms/{room}/messages/{room}-99/pin"
+        assert code(await anna.http("PUT", missing)) == (404, "message.not_found")
+
+
 async def test_pages_follow_each_other_past_what_is_not_pinned_any_more(server: Running) -> None:
     anna = await server.person("anna")
     room = await room_of(anna)

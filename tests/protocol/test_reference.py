@@ -354,12 +354,16 @@ def requests(
     yield "GET", f"/api/v1/messages/{message.rpartition('/')[2]}", None
     yield "GET", f"{message}/thread?before=9&limit=5", None
     yield "POST", f"{message}/reactions", {"emoji": "x"}
+    yield "PUT", f"{message}/pin", None
+    yield "DELETE", f"{message}/pin", None
     yield "GET", f"{room}/messages", None
     yield "DELETE", f"{message}/reactions?emoji=x", None
     yield "GET", f"{message}/edits?before=9&limit=5", None
     yield "DELETE", message, None
     yield "GET", f"{room}/messages?before=9&limit=5", None
     yield "GET", f"{room}/events?after=0&limit=100", None
+    yield "PUT", f"{room}/read", {"seq": 2}
+    yield "GET", f"/api/v1/search?text={ben.username}&limit=5", None
     yield "GET", f"{room}/pins", None
     yield "GET", f"{room}/commands", None
     yield "POST", f"{room}/commands/suggestions", {"text": "/sh"}

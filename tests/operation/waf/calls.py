@@ -376,6 +376,11 @@ async def call_every_address(
     for path in ("/api/v1/receipts", f"/api/v1/receipts/{message}"):
         await ask("GET", path, headers=owner)
     await ask("GET", f"{one}/pins?after={message}&limit=5", headers=owner)
+    for method in ("PUT", "DELETE"):
+        await ask(method, f"{messages}/{message}/pin", headers=owner)
+    await ask("PUT", f"{one}/read", json={"seq": 3}, headers=owner)
+    asked = {"text": "' union select 1; -- <b>", "room": room, "before": "9", "limit": 5}
+    await ask("GET", "/api/v1/search", params=asked, headers=owner)
     reply = {"client_id": "union", "body": "or 1=1", "thread": message, "broadcast": True}
     await ask("POST", messages, json=reply, headers=owner)
     await ask("GET", f"{messages}/{message}/thread?before=9&limit=5", headers=owner)
