@@ -77,6 +77,8 @@ def test_others_see_each_mark_as_what_it_means(two: tuple[Person, Person]) -> No
     expect(body.locator("blockquote blockquote")).to_have_text("before")
     expect(body.get_by_role("heading", level=2)).to_have_text("Head")
     expect(body.locator("ol")).to_have_attribute("start", "3")
+    expect(body.locator("ol > li")).to_have_css("display", "list-item")
+    expect(body.locator("ol > li")).to_have_css("list-style-type", "decimal")
     expect(body.get_by_role("img", name="Done:")).to_have_text("☑")
     expect(body.locator("pre")).to_contain_text("**no** https://example.org :x:")
     expect(body.locator("pre a, pre strong")).to_have_count(0)
@@ -94,6 +96,16 @@ def test_others_see_each_mark_as_what_it_means(two: tuple[Person, Person]) -> No
     expect(guide).to_have_attribute("rel", "noopener noreferrer nofollow")
     expect(body).to_contain_text("example.com (https://example.org/)")
     expect(body).to_contain_text("[x](javascript:alert(1))")
+
+
+def test_items_have_bullets_and_tasks_their_boxes_alone(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    aya.post_over_http(["- beans\n- [ ] peas"])
+    items = last(ben.page).locator("ul > li")
+    expect(items).to_have_text(["beans", "☐peas"])
+    expect(items.first).to_have_css("display", "list-item")
+    expect(items.first).to_have_css("list-style-type", "disc")
+    expect(items.last).to_have_css("display", "flex")
 
 
 def test_a_spoiler_is_opened_by_the_keyboard_and_stays_open(two: tuple[Person, Person]) -> None:
