@@ -9,16 +9,17 @@ import { rightsIn } from "../lib/rights.js";
 import { attempt, labelOf, placeButton } from "./plugin-place.js";
 
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
-const NARROW = "(pointer: coarse), (max-width: 460px)"; // where the rarer actions are in a menu, with their names
+const FINGERS = "(pointer: coarse)"; // with them, and in a narrow list, the rarer actions are in a menu, with their names
+const NARROW_PX = 720; // all of them in a row would stand on the author's name
 const FEW = 4; // actions that need no menu
 
 /**
  * Null if there is nothing to do with the message. In a room that `isClosed` one forwards it, chooses it, copies its link and takes back
  * what one wrote, moderators delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by
  * `data-do`, for the one listener of the list, and all that can be done by `data-can` of the bar. In a list of replies none leads to
- * the thread.
+ * the thread. `width` is that of the list, in CSS pixels.
  */
-export function messageActions({ message, me, mayPin, places, room, isClosed, isInThread = false }) {
+export function messageActions({ message, me, mayPin, places, room, isClosed, width, isInThread = false }) {
   const own = message.author.id === me.id;
   const may = rightsIn(me, room);
   const reply = { label: t("message.reply"), icon: ICONS.reply, does: "reply" };
@@ -32,7 +33,7 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, is
   const select = { label: t("message.select"), icon: ICONS.check, does: "select", keys: "x" };
   const link = { label: t("message.copyLink"), icon: ICONS.link, does: "link" };
   const remove = may.has(own ? "delete" : "moderate") && { label: t("message.delete"), icon: ICONS.trash, does: "delete", danger: true };
-  const isNarrow = matchMedia(NARROW).matches;
+  const isNarrow = width < NARROW_PX || matchMedia(FINGERS).matches;
   if (isClosed) {
     const all = [...ofPlugins, forward, select, link, remove];
     return isNarrow ? folded([], [], all) : unfolded([], all);

@@ -382,7 +382,7 @@ class MessageList extends View {
     if (!message || this.#selecting) return null;
     const { store, places } = this;
     const room = store.room(this.flow.room);
-    return messageActions({ message, me: store.me, mayPin: store.mayPin(room.id), places, room, isClosed: room.archived || store.blocked.has(room.other), isInThread: Boolean(this.flow.thread) });
+    return messageActions({ message, me: store.me, mayPin: store.mayPin(room.id), places, room, isClosed: room.archived || store.blocked.has(room.other), width: this.clientWidth, isInThread: Boolean(this.flow.thread) });
   }
 
   #onClick({ target }) {

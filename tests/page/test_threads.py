@@ -94,8 +94,8 @@ def test_two_people_talk_in_a_thread_beside_the_room_and_on_a_phone(
         expect(row_of(within, "No, we do")).to_contain_text("edited")
     assert findings(aya.page, axe_script()) == []
     assert findings(ben.page, axe_script()) == []
-    row_of(mine, "I could").hover()
-    row_of(mine, "I could").get_by_test_id("delete").click()
+    row_of(mine, "I could").focus()
+    act(row_of(mine, "I could"), "delete")
     aya.page.get_by_test_id("ask").get_by_role("button", name="Delete").click()
     expect(theirs.get_by_text("This message was deleted.")).to_be_visible()
 
@@ -107,6 +107,26 @@ def test_two_people_talk_in_a_thread_beside_the_room_and_on_a_phone(
     expect(ben.page.get_by_test_id("thread-replies")).to_contain_text("2 replies")
     row_of(ben, "No, we do").get_by_role("button", name="In a thread").click()
     expect(row_of(thread_of(ben), "Who waters today?")).to_be_visible()
+
+
+def test_actions_leave_the_name_in_reach_beside_a_thread(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-beside", "Aya")
+    aya.create_room("Beside")
+    aya.say("Look here")
+    row = row_of(aya, "Look here").first
+    row.hover()
+    expect(row.get_by_test_id("delete")).to_be_visible()  # there is room for all of them
+    row.get_by_test_id("thread-reply").click()
+    for place in (row, row_of(thread_of(aya), "Look here")):
+        place.hover()
+        expect(place.get_by_test_id("message-more")).to_be_visible()
+        expect(place.get_by_test_id("delete")).to_have_count(0)
+        place.get_by_test_id("author").click()
+        expect(aya.page.get_by_test_id("person-card")).to_be_visible()
+        aya.page.keyboard.press("Escape")
+        expect(aya.page.get_by_test_id("person-card")).to_have_count(0)
 
 
 def test_a_thread_by_keyboard_alone_is_kept_while_one_is_elsewhere(
