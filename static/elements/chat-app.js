@@ -60,7 +60,7 @@ class ChatApp extends View {
     this.listen(this, "message-chosen", ({ detail }) => this.#goTo(detail));
     this.listen(this, "click", (event) => this.#onLink(event));
     this.listen(this, "settings-closed", () => this.#go(this.#room));
-    this.listen(window, "hashchange", () => this.#route());
+    this.listen(window, "hashchange", () => this.#onMoved());
     this.listen(document, "keydown", (event) => this.#onKey(event));
     this.listen(store, "change", () => (this.#titled ??= setTimeout(() => this.#title(), TITLE_MS)));
     this.listen(session, "ready", () => this.#route());
@@ -158,6 +158,12 @@ class ChatApp extends View {
   /** The page of the settings that the address names; null if it names none. */
   #settingsPage() {
     return new URLSearchParams(location.hash.slice(1)).get("settings");
+  }
+
+  /** The browser's way back leads on beneath an open dialog, which belongs to where it was opened. */
+  #onMoved() {
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+    this.#route();
   }
 
   #route() {

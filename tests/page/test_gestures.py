@@ -261,6 +261,17 @@ def test_the_systems_way_back_leads_to_the_list(person: PersonFactory, server: S
     expect(one.page.get_by_test_id("room-title")).to_be_hidden()
 
 
+def test_the_systems_way_back_leaves_no_dialog_in_front_of_the_list(
+    person: PersonFactory, server: Server
+) -> None:
+    one = in_a_room(person, server)
+    one.page.get_by_test_id("people").tap()
+    expect(one.page.get_by_test_id("people-dialog")).to_be_visible()
+    one.page.go_back()
+    expect(one.page.get_by_test_id("room-list")).to_be_visible()
+    expect(one.page.get_by_test_id("people-dialog")).to_have_count(0)
+
+
 def test_the_systems_way_back_leads_to_the_list_from_a_room_that_a_link_opened(
     person: PersonFactory, server: Server
 ) -> None:
