@@ -61,6 +61,7 @@ class ChatApp extends View {
     this.listen(this, "click", (event) => this.#onLink(event));
     this.listen(this, "settings-closed", () => this.#go(this.#room));
     this.listen(window, "hashchange", () => this.#onMoved());
+    for (const type of ["dragover", "drop"]) this.listen(window, type, keepPage);
     this.listen(document, "keydown", (event) => this.#onKey(event));
     this.listen(store, "change", () => (this.#titled ??= setTimeout(() => this.#title(), TITLE_MS)));
     this.listen(session, "ready", () => this.#route());
@@ -282,6 +283,13 @@ class ChatApp extends View {
     const next = at < 0 ? (step > 0 ? 0 : order.length - 1) : (at + step + order.length) % order.length;
     this.#go(order[next]);
   }
+}
+
+/** A file that is dropped where nothing takes it would be opened in place of the page. */
+function keepPage(event) {
+  if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files") || event.target.matches?.("[type=file]")) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "none";
 }
 
 /** Whether keys write there. */

@@ -228,6 +228,9 @@ def test_files_are_dropped_and_pasted_and_taken_away(person: PersonFactory, serv
     expect(page.locator("message-composer.dropping")).to_be_visible()
     assert page.evaluate(give, ["drop", "message-list", "a.txt"])
     assert page.evaluate(give, ["paste", "message-composer textarea", "b.txt"])
+    # Elsewhere the browser would open a file in place of the page.
+    for kind in ("dragover", "drop"):
+        assert page.evaluate(give, [kind, "room-list", "lost.txt"])
     chips = page.get_by_test_id("chip")
     expect(chips).to_have_count(2)
     for number in range(2):
