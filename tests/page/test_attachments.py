@@ -84,6 +84,28 @@ def send_files(person: Person, *files: FilePayload) -> None:
     expect(chips).to_have_count(0)
 
 
+def test_names_of_files_have_a_line_each_and_pictures_stand_side_by_side(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-lines", "Aya")
+    aya.create_room("Lines")
+    plain = ("a.txt", "b.txt")
+    texts = [FilePayload(name=name, mimeType="text/plain", buffer=b"x") for name in plain]
+    pictures = [
+        FilePayload(name=name, mimeType="image/png", buffer=png(30, 30)) for name in ("c", "d")
+    ]
+    send_files(aya, texts[0], *pictures, texts[1])
+    links = aya.page.locator("a.attachment")
+    expect(links).to_have_count(4)
+    expect(links.nth(2).locator("img")).to_be_visible()
+    first, left, right, last = (links.nth(index).bounding_box() for index in range(4))
+    assert first and left and right and last
+    assert first["y"] + first["height"] <= left["y"] == right["y"]
+    assert left["x"] < right["x"]
+    assert right["y"] + right["height"] <= last["y"]
+    assert first["x"] == left["x"] == last["x"]
+
+
 def test_pictures_have_their_place_before_they_are_there_and_are_enlarged(
     person: PersonFactory, server: Server
 ) -> None:

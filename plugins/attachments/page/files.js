@@ -4,6 +4,7 @@ import { sizeText } from "./attachments.js";
 
 // Set by themselves: a sheet would cost everybody a request.
 const LINK = { display: "inline-block", margin: "4px 0", marginInlineEnd: "8px" };
+const OWN_LINE = { display: "block", width: "fit-content" }; // pictures stand side by side, names do not
 const WIDEST = 320; // pixels, and the highest
 const HIGHEST = 240;
 export const PICTURES = /^image\/(png|jpeg|gif|webp|avif)$/;
@@ -28,6 +29,7 @@ function shown(page, file, files) {
   const link = Object.assign(document.createElement("a"), { href, target: "_blank", rel: "noopener", className: "attachment" });
   Object.assign(link.style, LINK);
   if (!PICTURES.test(kind)) {
+    Object.assign(link.style, OWN_LINE);
     link.textContent = `${name || blob} (${sizeText(page, size)})`;
     return /^(audio|video)\//.test(kind) ? withPlayer(link, file) : link;
   }
