@@ -8,6 +8,7 @@ import { pictured } from "../lib/emoji.js";
 import { errorText, formatDay, formatFull, formatTime, t } from "../lib/i18n.js";
 import { formatterOf, plainOf, readyFor } from "../lib/late-formatting.js";
 import { segments } from "../lib/linkify.js";
+import { isMentioned, namesIn } from "../lib/mentions.js";
 import { applies } from "../lib/places.js";
 import { complain, frozen } from "../lib/plugins.js";
 import { avatar } from "./avatar.js";
@@ -31,7 +32,7 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded, thre
   return h(
     "article",
     {
-      class: ["message", grouped && "grouped", author.id === me.id && "own", state].filter(Boolean).join(" "),
+      class: ["message", grouped && "grouped", author.id === me.id ? "own" : !folded && isMentioned(message, me.id) && "mentioned", state].filter(Boolean).join(" "),
       tabindex: "-1",
       "aria-labelledby": head.id,
       "aria-describedby": `${id}-text`,
@@ -131,14 +132,14 @@ function body(message, repeats, places, showsEdits) {
   const edited = message.edited_at && h("small", { class: "edited" }, showsEdits ? h("button", { class: "link", type: "button", title: t("message.edits"), "data-do": "edits", "data-testid": "edited" }, t("message.edited")) : t("message.edited"));
   const pinned = message.pinned && h("small", { class: "edited", "data-testid": "pinned" }, t("message.pinned"));
   if (repeats && !edited && !pinned) return null;
-  const node = repeats ? bare([]) : formattedNode(message.body, places);
+  const node = repeats ? bare([]) : formattedNode(message.body, (part) => withNames(part, message, places));
   node.append(...[edited, pinned].filter(Boolean));
   return node;
 }
 
-/** A text with what its marks mean, as soon as that can be drawn. */
-function formattedNode(text, places) {
-  return formatterOf(text)?.formatted(text, (part) => withPictures(part, places)) ?? bare(linked(text, places));
+/** A text with what its marks mean, as soon as that can be drawn. `draw` makes nodes of a part without marks and links. */
+function formattedNode(text, draw) {
+  return formatterOf(text)?.formatted(text, draw) ?? bare(linked(text, draw));
 }
 
 /** A text without marks, or whose marks are not drawn yet. */
@@ -146,10 +147,16 @@ function bare(parts) {
   return h("p", { class: "message-body", dir: "auto", "data-testid": "message-body" }, ...parts);
 }
 
-function linked(body, places) {
+function linked(body, draw) {
   return segments(body).flatMap(({ text, href }) =>
-    href ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text) : withPictures(text, places),
+    href ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text) : draw(text),
   );
+}
+
+/** A text as nodes, in which the names are marked, if its message mentions anybody. */
+function withNames(text, { mentions = [] }, places) {
+  if (mentions.length === 0) return withPictures(text, places);
+  return namesIn(text).flatMap(({ text: part, isName }) => (isName ? h("span", { class: "mention" }, part) : withPictures(part, places)));
 }
 
 /** A text as nodes: emoji of plugins are pictures in it. */
@@ -227,7 +234,7 @@ function parts(message, places) {
   const about = Object.freeze({ message: frozen(message) });
   const formatted = async (text) => {
     await readyFor(text);
-    const node = formattedNode(text, places);
+    const node = formattedNode(text, (part) => withPictures(part, places));
     delete node.dataset.testid; // it is not the message's own text
     return node;
   };

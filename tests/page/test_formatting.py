@@ -1,5 +1,6 @@
 """Marks in messages, in two browsers: what others see, and how one sets them."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -106,6 +107,21 @@ def test_items_have_bullets_and_tasks_their_boxes_alone(two: tuple[Person, Perso
     expect(items.first).to_have_css("display", "list-item")
     expect(items.first).to_have_css("list-style-type", "disc")
     expect(items.last).to_have_css("display", "flex")
+
+
+def test_names_stand_out_where_somebody_is_mentioned(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    aya.post_over_http(["write to aya@ben.example, @ben-x"])  # nobody has this name
+    expect(last(ben.page)).to_have_text("write to aya@ben.example, @ben-x")
+    expect(last(ben.page).locator(".mention")).to_have_count(0)
+    for text in ("Ask @ben, not aya@ben.example: `@ben`", "Ask @ben, not aya@ben.example"):
+        aya.post_over_http([text])
+        expect(last(ben.page)).to_have_text(text.replace("`", ""))
+        expect(last(ben.page).locator(".mention")).to_have_text(["@ben"])
+        rows = [each.page.get_by_test_id("message").last for each in (aya, ben)]
+        expect(rows[0].locator(".mention")).to_have_text(["@ben"])
+        expect(rows[1]).to_have_class(re.compile(r"\bmentioned\b"))
+        expect(rows[0]).not_to_have_class(re.compile(r"\bmentioned\b"))
 
 
 def test_a_spoiler_is_opened_by_the_keyboard_and_stays_open(two: tuple[Person, Person]) -> None:
