@@ -3,6 +3,7 @@
 import { h } from "../lib/dom.js";
 import { errorText, formatDay, formatFull, formatTime, t } from "../lib/i18n.js";
 import { seqOf } from "../lib/ids.js";
+import { plainOf, readyFor } from "../lib/late-formatting.js";
 import "./later-texts.js";
 import { oneStop } from "./one-stop.js";
 import { tellError } from "./toasts.js";
@@ -31,6 +32,7 @@ export function fill(element, { session, store, room }) {
       do {
         const page = await session.pins(room, place ?? "");
         found.push(...page.items);
+        await Promise.all(page.items.map(({ message }) => readyFor(message.body)));
         place = page.after;
       } while (place && found.length <= count);
       if (question !== asked || ended.signal.aborted) return;
@@ -56,7 +58,7 @@ export function fill(element, { session, store, room }) {
 
   function row({ message, by, at }) {
     const date = new Date(message.at);
-    const text = store.blocked.has(message.author.id) ? t("message.folded") : message.body || message.data_text;
+    const text = store.blocked.has(message.author.id) ? t("message.folded") : plainOf(message.body) || message.data_text;
     const choose = () => element.dispatchEvent(new CustomEvent("message-chosen", { bubbles: true, detail: { room, seq: message.seq } }));
     const unpin = () => void session.pin(room, message.id, false).catch(tellError); // once more does nothing
     return h(

@@ -1,6 +1,7 @@
 /** Loads the modules of plugins, and gives each the interface by which it works in the page. */
 
 import { currentLanguage, errorText, locale, said } from "./i18n.js";
+import { plainOf, readyFor } from "./late-formatting.js";
 import { isStaff } from "./rights.js";
 
 const VERSION = 1;
@@ -239,6 +240,11 @@ export class Plugins {
       locale: () => locale(),
       /** Why `call` or `request` was refused, in the reader's language. */
       errorText: (error) => errorText(error),
+      /** Resolves with a message's text without its marks, and with `▒▒▒` in place of spoilers: for a line that tells of it. */
+      plain: async (text) => {
+        await readyFor(text);
+        return plainOf(text);
+      },
       /** Resolves with `{program, system}` of a `User-Agent`, as people know them; either may be "". */
       describeAgent: async (agent) => (await import("./user-agent.js")).describeAgent(agent),
       /** Resolves with people whom a plugin finds by a text (`people.find/v1`), `[{id, username, name}, …]`; with nobody if none does. */

@@ -22,6 +22,7 @@ function begun() {
     locale: () => "en",
     notify: async (notice) => void notices.push(notice),
     place: (place, item) => (places[place] = item),
+    plain: async (text) => text.replaceAll("*", ""),
     relabel() {},
     room: (id) => (id === "r" ? { id } : null),
     t: (key, values = {}) => [key, ...Object.values(values)].join(" "),
@@ -32,7 +33,7 @@ function begun() {
 }
 
 const due = (id, at) => ({ id, at, state: "due" });
-const message = (room = "r") => ({ author: { name: "Ben" }, body: "tea", room, seq: 7 });
+const message = (room = "r") => ({ author: { name: "Ben" }, body: "**tea**", room, seq: 7 });
 
 test("what came due while nobody was here is told once in this browser, and counted", async () => {
   known = [due("r-1", "2026-01-01T09:00:00.000Z"), { id: "r-2", at: "2026-01-01T10:00:00.000Z", state: "waiting" }];

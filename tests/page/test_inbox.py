@@ -94,7 +94,7 @@ def test_replies_in_a_thread_that_one_follows_are_listed_until_they_are_read_the
     thread = noa.page.get_by_test_id("thread")
     follow = noa.page.get_by_test_id("place-inbox.follow")
     expect(follow).to_have_attribute("aria-label", "Follow this thread")
-    thread.get_by_test_id("composer").fill("Beans")
+    thread.get_by_test_id("composer").fill("**Beans**, or ||peas||")
     thread.get_by_test_id("composer").press("Enter")
     expect(follow).to_have_attribute("aria-label", "Stop following this thread")
     # Mia began it, and is told of the reply; the list leads into the thread, where it is read.
@@ -103,6 +103,7 @@ def test_replies_in_a_thread_that_one_follows_are_listed_until_they_are_read_the
     button.click()
     entry = mia.page.get_by_test_id("side-panel").get_by_role("listitem")
     expect(entry).to_contain_text("Noa replied in a thread")
+    expect(entry.locator(".inbox-body")).to_have_text("Beans, or ▒▒▒")
     mia.page.keyboard.press("Enter")
     reply = mia.page.get_by_test_id("thread").get_by_test_id("message").filter(has_text="Beans")
     expect(reply).to_be_focused()

@@ -34,6 +34,15 @@ def said(author: Person, text: str) -> tuple[Locator, str]:
     return found, str(found.get_attribute("data-id"))
 
 
+def posted(author: Person, text: str) -> str:
+    """The id of a message of any text in the open room, which its author sends over HTTP."""
+    room = author.page.locator("room-view").get_attribute("data-room")
+    message = {"client_id": text[:60], "body": text}
+    answer = author.context.request.post(f"{author.rooms}/{room}/messages", data=message)
+    assert answer.status == 201, answer.text()
+    return str(answer.json()["id"])
+
+
 def landed(found: Locator) -> None:
     expect(found).to_be_focused()
     expect(found).to_be_in_viewport()

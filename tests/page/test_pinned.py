@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.page.people import PersonFactory, Server
 from tests.page.test_accessibility import findings
-from tests.page.test_links import said
+from tests.page.test_links import posted, said
 from tests.page.tools import axe_script
 
 pytestmark = pytest.mark.long
@@ -18,7 +18,8 @@ def test_the_list_of_pins_follows_what_is_pinned_in_two_browsers(
     ben = person(server).sign_up("ben-pins", "Ben")
     aya.create_room("Pins")
     ben.join_room("Pins")
-    ids = [said(aya, text)[1] for text in ("the rules", "the menu", "the weather")]
+    ids = [posted(aya, "the rules, **all** ||five||")]
+    ids += [said(aya, text)[1] for text in ("the menu", "the weather")]
     aya.post_over_http([f"line {number}" for number in range(60)])
     ben.page.get_by_role("button", name="Pinned messages").click()
     panel = ben.page.get_by_test_id("room-panel")
@@ -34,6 +35,7 @@ def test_the_list_of_pins_follows_what_is_pinned_in_two_browsers(
         row.get_by_role("button", name="Pin", exact=True).click()
         expect(pins.first).to_contain_text(text)
     expect(pins).to_have_count(2)
+    expect(pins.last).to_contain_text("the rules, all ▒▒▒")
     expect(pins.last).to_contain_text("Pinned by Aya")
     expect(pins.get_by_test_id("pin-remove")).to_have_count(0)
     assert findings(ben.page, axe_script()) == []

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.page.people import PASSWORD, Person, PersonFactory, Server
 from tests.page.test_accessibility import findings
-from tests.page.test_links import said
+from tests.page.test_links import posted, said
 from tests.page.tools import axe_script
 from tests.page.waiting import NOTE_TEXT, until
 from tests.waiting import wait_until
@@ -55,7 +55,7 @@ def test_a_reminder_is_set_by_the_keyboard_changed_and_removed(
     aya = person(server, timezone_id="America/New_York").sign_up("aya", "Aya")
     aya.expected.append("400 .Bad Request.*/api/v1/reminders")
     aya.create_room("Lounge")
-    message = said(aya, "the recipe")[1]
+    message = posted(aya, "**the** recipe: ||yeast||")
     page = aya.page
     remind = action(page, message, "Remind me about this…")
     remind.press("Enter")
@@ -91,7 +91,7 @@ def test_a_reminder_is_set_by_the_keyboard_changed_and_removed(
 
     page.goto(f"{server.url}/#settings=reminders.list")
     row = page.locator(".reminders-list > li")
-    expect(row).to_contain_text("the recipe")
+    expect(row).to_contain_text("the recipe: ▒▒▒")
     expect(row).to_contain_text("Aya · Lounge")
     expect(row).to_contain_text("for Sunday")
     expect(row).to_contain_text(f"{later.day} {later:%B} {later.year} at 18:30")
@@ -106,7 +106,7 @@ def test_what_is_due_is_told_counted_on_all_devices_and_listed_until_it_is_done(
 ) -> None:
     ben = person(server).sign_up("ben", "Ben")
     ben.create_room("Kitchen")
-    message = said(ben, "the cake")[1]
+    message = posted(ben, "**the** cake")
     phone = person(server, locale="ja-JP", viewport={"width": 390, "height": 800})
     account = {"username": "ben", "password": PASSWORD}
     phone.context.request.post(f"{server.url}/api/v1/login", data=account)

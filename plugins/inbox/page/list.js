@@ -19,7 +19,7 @@ export async function show(page, element, close) {
 
   async function add(after) {
     const first = await next(page, after);
-    list.append(...first.entries.map((entry) => row(page, entry, close)));
+    list.append(...(await Promise.all(first.entries.map((entry) => row(page, entry, close)))));
     if (!list.querySelector("[tabindex='0']")) stopAt(list, list.querySelector("button"));
     more.hidden = !first.next;
     more.onclick = () => void addMore(first.next);
@@ -51,7 +51,7 @@ async function next(page, after = "") {
   }
 }
 
-function row(page, { kind, at, by, message, unread, emoji }, close) {
+async function row(page, { kind, at, by, message, unread, emoji }, close) {
   const choose = () => {
     close();
     page.show(message.room, message.seq);
@@ -61,7 +61,7 @@ function row(page, { kind, at, by, message, unread, emoji }, close) {
   const room = make("span", { textContent: page.room(message.room)?.name ?? "", dir: "auto" });
   const fresh = unread ? [make("span", { className: "inbox-new", textContent: page.t("unread") })] : [];
   const head = make("span", { className: "inbox-head muted" }, what, ...fresh, room, time);
-  const body = make("span", { className: "inbox-body", textContent: message.body || message.data_text || page.t("file"), dir: "auto" });
+  const body = make("span", { className: "inbox-body", textContent: (await page.plain(message.body)) || message.data_text || page.t("file"), dir: "auto" });
   return make("li", {}, make("button", { type: "button", className: "inbox-entry", tabIndex: -1, onclick: choose }, head, body));
 }
 

@@ -82,7 +82,7 @@ async function tell(page, ids) {
   const found = reminders.find(({ id }) => id === ids[0]);
   if (!found) return undefined; // dealt with on another device
   const { message, note: noted } = found;
-  const said = message ? `${message.author.name}: ${message.body || message.data_text || ""}` : page.t("gone");
+  const said = message ? `${message.author.name}: ${(await page.plain(message.body)) || message.data_text || ""}` : page.t("gone");
   const place = message && page.room(message.room) ? { room: message.room, seq: message.seq } : {};
   return page.notify({ title: noted ? `${page.t("dueOne")}: ${noted}` : page.t("dueOne"), body: said, ...place });
 }

@@ -21,7 +21,7 @@ export async function show(page, element, lists, close = () => {}) {
     let after = "";
     do {
       const part = await page.call("list", { after });
-      found.push(...part.reminders);
+      found.push(...(await Promise.all(part.reminders.map((each) => withText(page, each)))));
       after = part.after;
     } while (after && found.length < least);
     if (question !== asked) return;
@@ -56,11 +56,17 @@ function group(page, state, reminders, attempt, close) {
   return make("section", {}, make("h3", { textContent: page.t(state) }), list);
 }
 
-function row(page, reminder, attempt, close) {
+/** The reminder with what its message says, as `said`. */
+async function withText(page, reminder) {
+  const { message } = reminder;
+  return { ...reminder, said: message && ((await page.plain(message.body)) || message.data_text) };
+}
+
+function row(page, { said: text, ...reminder }, attempt, close) {
   const { id, at, state, note, message, room_name: room } = reminder;
   const time = make("time", { dateTime: at, textContent: timeText(page, new Date(at)), id: `reminder-${state}-${id}` });
   const head = message && make("small", { className: "muted", dir: "auto", textContent: [message.author.name, room].filter(Boolean).join(" · ") });
-  const said = message ? make("p", { textContent: message.body || message.data_text, dir: "auto" }) : make("p", { className: "muted", textContent: page.t("gone") });
+  const said = message ? make("p", { textContent: text, dir: "auto" }) : make("p", { className: "muted", textContent: page.t("gone") });
   const noted = note && make("p", { className: "reminders-note", textContent: note, dir: "auto" });
   const open = message && make("a", { href: `/m/${id}`, textContent: page.t("show"), onclick: close }); // the page leads there
   const button = (name, action) => make("button", { type: "button", className: "quiet", textContent: page.t(name), onclick: () => void attempt(action) });

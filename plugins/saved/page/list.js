@@ -44,14 +44,14 @@ export async function show(page, element, lists) {
     let after = "";
     do {
       const found = await page.call("list", { after });
-      rows.push(...found.saved);
+      rows.push(...(await Promise.all(found.saved.map((each) => row(page, each, attempt)))));
       after = found.after;
     } while (after && rows.length < least);
     if (question !== asked) return;
     count = rows.length;
     more.hidden = !after;
     const place = [...list.children].indexOf(document.activeElement?.closest?.(".saved-list > li"));
-    list.replaceChildren(...(count ? rows.map((each) => row(page, each, attempt)) : [make("li", { className: "muted", textContent: page.t("none"), tabIndex: -1 })]));
+    list.replaceChildren(...(count ? rows : [make("li", { className: "muted", textContent: page.t("none"), tabIndex: -1 })]));
     if (place < 0) return;
     const near = list.children[Math.min(place, list.childElementCount - 1)];
     (near.querySelector("button") ?? near).focus();
@@ -72,7 +72,7 @@ export async function show(page, element, lists) {
   return () => lists.delete(again);
 }
 
-function row(page, { id, message, room_name: room }, attempt) {
+async function row(page, { id, message, room_name: room }, attempt) {
   const remove = make("button", { type: "button", className: "quiet", textContent: page.t("remove") });
   remove.setAttribute("aria-label", message ? page.t("removeOf", { name: message.author.name }) : page.t("removeGone"));
   remove.addEventListener("click", () => void attempt(() => page.call("drop", { message: id })));
@@ -83,7 +83,7 @@ function row(page, { id, message, room_name: room }, attempt) {
   if (deleted) return make("li", {}, head, make("p", { className: "muted", textContent: page.t("deleted") }), buttons(remove));
   const open = make("a", { href: `/m/${id}`, textContent: page.t("show") }); // the page leads there
   open.setAttribute("aria-label", page.t("showOf", { name: author.name }));
-  return make("li", {}, head, make("p", { textContent: body || other, dir: "auto" }), buttons(open, remove));
+  return make("li", {}, head, make("p", { textContent: (await page.plain(body)) || other, dir: "auto" }), buttons(open, remove));
 }
 
 function buttons(...nodes) {
