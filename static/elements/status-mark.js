@@ -1,7 +1,7 @@
 /** Somebody's status beside their name: the emoji; what it says is its title. */
 
 import { h } from "../lib/dom.js";
-import { formatFull, t } from "../lib/i18n.js";
+import { formatDay, formatTime, t } from "../lib/i18n.js";
 
 const SAYS = "💬"; // of a status without an emoji
 
@@ -24,5 +24,9 @@ export function showStatus(name, status) {
 /** All that a status says, in one line. */
 export function statusLabel({ emoji = "", text = "", until = null }) {
   const said = text || emoji;
-  return until ? t("status.until", { text: said, time: formatFull(new Date(until)) }) : said;
+  return until ? t("status.until", { text: said, time: endText(new Date(until)) }) : said;
+}
+
+function endText(at, now = new Date()) {
+  return at.toDateString() === now.toDateString() ? formatTime(at) : `${formatDay(at, now)} ${formatTime(at)}`;
 }

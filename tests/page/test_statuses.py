@@ -1,5 +1,7 @@
 """A status is set in one's own menu, and shown beside the name wherever others see it, until its time is over."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -39,6 +41,8 @@ def test_a_status_is_shown_until_its_time_is_over(two: tuple[Person, Person]) ->
     expect(aya.page.locator(".side-foot").get_by_test_id("status")).to_have_text("🍜")
     mark = ben.page.locator(".message-head").get_by_test_id("status")
     expect(mark).to_have_text("🍜")
+    # It ends today, or, half an hour before midnight, tomorrow: the time is enough, without its seconds.
+    expect(mark).to_have_attribute("title", re.compile(r"garden \(until ([^:)]* )?\d\d:\d\d\)$"))
     ben.page.get_by_test_id("people").click()
     line = ben.page.get_by_test_id("person-status").filter(has_text="in a <b>tea</b> garden")
     expect(line).to_be_visible()
