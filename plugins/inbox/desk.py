@@ -26,7 +26,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An entry. `message` is the one that mentions or answers the reader, or the reader's own that got a reaction.
 
     `id` names the entry. An `unread` one came after the reader last looked, and its message is not read where it stands.
-    Of a thread that the reader follows, a page has the newest reply alone.
+    Of a thread that the reader follows, a page has the newest reply alone, which is unread if any of them is.
     """
 
     id: str
@@ -132,8 +132,8 @@ class Desk:
         seen = await self._book.seen(user.id)
         in_threads = any(message.thread for message in messages.values())
         read = await self._following.read(user.id) if in_threads else {}
-        threads: set[str] = set()
-        found = []
+        newest: dict[str, int] = {}  # by thread, where in `found`
+        found: list[Shown] = []
         for place, entry in rows:
             message, by = messages.get((entry.room, entry.message)), people.get(entry.by)
             if (
@@ -143,10 +143,15 @@ class Desk:
                 or not _stands(entry, message, user)
             ):
                 continue
-            if entry.kind is Kind.THREAD and message.thread is not None:
-                if message.thread in threads:
-                    continue
-                threads.add(message.thread)
+            unread = entry.at > seen and _is_unread(entry, message, views[entry.room], read)
+            thread = message.thread if entry.kind is Kind.THREAD else None
+            if thread in newest:
+                if unread:
+                    newer = found[newest[thread]]
+                    found[newest[thread]] = msgspec.structs.replace(newer, unread=True)
+                continue
+            if thread is not None:
+                newest[thread] = len(found)
             found.append(
                 Shown(
                     id=place,
@@ -154,7 +159,7 @@ class Desk:
                     at=time_text(entry.at / 1000),
                     by=By(by.id, by.name, by.username),
                     message=message,
-                    unread=entry.at > seen and _is_unread(entry, message, views[entry.room], read),
+                    unread=unread,
                     emoji=entry.emoji,
                 )
             )

@@ -346,6 +346,22 @@ async def test_replies_are_read_with_their_thread_and_not_with_the_room() -> Non
         assert (await kinds(ada))[0] == ("thread", "In the room, too", False)
 
 
+async def test_a_reply_that_is_read_in_the_room_leaves_the_others_of_its_thread_unread() -> None:
+    async with running("inbox") as chat:
+        ada, ben = await chat.user("ada"), await chat.user("ben")
+        room = await ada.create_room("Lounge", members=[ben])
+        root = await ada.post(room, "Root")
+        await reply(chat, ben, room, "In the thread alone", root)
+        last = await reply(chat, ben, room, "In the room, too", root, broadcast=True)
+        await until(lambda: _newest(ada, "In the room, too"))
+        await chat.service.rooms.mark_read(ada.user, room, room.head)
+        assert await kinds(ada) == [("thread", "In the room, too", True)]
+        assert (await ada.call("inbox.count"))["unread"] == 1
+        await ada.call("inbox.read", thread=root.id, seq=last.seq)
+        assert await kinds(ada) == [("thread", "In the room, too", False)]
+        assert (await ada.call("inbox.count"))["unread"] == 0
+
+
 async def test_whoever_leaves_a_thread_hears_no_more_of_it_until_they_write_there() -> None:
     async with running("inbox") as chat:
         ada, ben = await chat.user("ada"), await chat.user("ben")
