@@ -78,7 +78,7 @@ export default {
   "close": "Close",
   "cancel": "Cancel",
   "back": "Back to the rooms",
-  "message.write": "Write a message",
+  "message.write": "Message",
   "message.writeIn": "Message {name}",
   "message.send": "Send",
   "message.list": "Messages",

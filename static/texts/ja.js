@@ -74,7 +74,7 @@ export default {
   "close": "閉じる",
   "cancel": "キャンセル",
   "back": "ルーム一覧に戻る",
-  "message.write": "メッセージを入力",
+  "message.write": "メッセージ",
   "message.writeIn": "{name} へのメッセージ",
   "message.send": "送信",
   "message.list": "メッセージ",

@@ -164,3 +164,26 @@ def test_texts_of_people_go_their_own_way(
         expect(node).to_have_css("direction", "rtl")
         expect(node).to_have_css("text-align", "start")
     expect(bodies.last).to_have_css("direction", "ltr")
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+def test_the_empty_composer_says_what_it_is_for_in_full_on_a_phone(
+    person: PersonFactory, server: Server, locale: str
+) -> None:
+    phone = person(
+        server,
+        locale=locale,
+        viewport={"width": 360, "height": 640},
+        has_touch=True,
+        is_mobile=True,
+    )
+    phone.sign_up(f"small-{locale[:2]}", "Ria")
+    phone.create_room(f"Small {locale}")
+    expect(phone.page.get_by_test_id("send-menu")).to_be_visible()  # the last that takes room
+    room, wanted = phone.page.get_by_test_id("composer").evaluate("""(field) => {
+      const { font, paddingLeft, paddingRight } = getComputedStyle(field);
+      const text = Object.assign(document.createElement("canvas").getContext("2d"), { font });
+      const inside = field.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+      return [inside, text.measureText(field.placeholder).width];
+    }""")
+    assert 0 < wanted <= room
