@@ -140,7 +140,7 @@ export class RoomsStore extends EventTarget {
       const page = pages.get(said.id);
       if (page?.epoch !== epoch) continue; // of another log
       const { messages, complete, seq } = page;
-      const here = { ...noMessages(), messages, moreBefore: !complete, prev: messages[0]?.seq ?? seq + 1, next: seq };
+      const here = { ...noMessages(), messages, moreBefore: !complete, prev: messages[0]?.seq ?? seq + 1, next: seq, repliesFrom: seq };
       Object.assign(this.rooms.get(said.id), here, { lastSeq: seq, loaded: true, restored: true });
     }
     this.#changed(null);

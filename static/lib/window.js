@@ -2,19 +2,20 @@
  * The messages of a room that are here: a run by ascending seq, which may reach neither the beginning of the room nor
  * its head. A message that changes is replaced by another object. Replies that are in a thread alone are no part of it;
  * of those within the run it is known to which thread they belong. These functions change a room of the store
- * (`messages`, `loaded`, `moreBefore`, `moreAfter`, `prev`, `next`, `threadOf`). No DOM.
+ * (`messages`, `loaded`, `moreBefore`, `moreAfter`, `prev`, `next`, `threadOf`, `repliesFrom`). No DOM.
  */
 
 export const MOST_MESSAGES = 400; // here at once of one room; the others load again
 export const KEPT_MESSAGES = 300; // when a room that is read at its end has grown to more than that
 const BEFORE_READER = 150; // kept above somebody who reads further up
+const NONE = new Map();
 
 /**
  * A room without messages. `prev` is the seq before which a page backwards ends, `next` that after which one forwards
- * begins; `threadOf` has the root's id by the seq of a reply.
+ * begins; `threadOf` has the root's id by the seq of a reply, of all that are here after `repliesFrom`.
  */
 export function noMessages() {
-  return { messages: [], loaded: false, moreBefore: false, moreAfter: false, prev: null, next: null, threadOf: new Map() };
+  return { messages: [], loaded: false, moreBefore: false, moreAfter: false, prev: null, next: null, threadOf: new Map(), repliesFrom: 0 };
 }
 
 /** Whether a message stands among those of the room: it is no reply in a thread, or one that its author sent to the room, too. */
@@ -25,7 +26,7 @@ export function isInRoom({ thread, broadcast }) {
 /** A page takes the place of what is here. What came after the page was read is still to be loaded. */
 export function replaceWith(room, page) {
   const prev = page.messages[0]?.seq ?? page.head + 1;
-  Object.assign(room, { messages: page.messages.filter(isInRoom), loaded: true, moreBefore: Boolean(page.more_before), prev, threadOf: new Map() });
+  Object.assign(room, { messages: page.messages.filter(isInRoom), loaded: true, moreBefore: Boolean(page.more_before), prev, threadOf: new Map(), repliesFrom: 0 });
   noteReplies(room, page.messages);
   reach(room, page);
 }
@@ -86,9 +87,10 @@ export function shrink(room, most, around) {
   cutStart(room, most);
 }
 
-/** Whether the place of this seq is among those here, or they end before it where the room does. */
-export function covers({ moreBefore, moreAfter, loaded, prev, next }, seq) {
-  return loaded && (!moreBefore || prev <= seq) && (!moreAfter || seq <= next);
+/** Whether the place of this seq is among those here, and it is known what it is; or they end before it where the room does. */
+export function covers({ messages, moreBefore, moreAfter, loaded, prev, next, threadOf = NONE, repliesFrom = 0 }, seq) {
+  if (!loaded || (moreBefore && prev > seq) || (moreAfter && seq > next)) return false;
+  return seq > repliesFrom || threadOf.has(seq) || messages.some((message) => message.seq === seq);
 }
 
 /** The message of this seq, or the nearest one; of two, the later one. undefined if there are none. */

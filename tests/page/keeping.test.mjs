@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Keeping, listed, pageOf } from "../../static/lib/keeping.js";
 import { Kept } from "../../static/lib/kept.js";
 import { RoomsStore } from "../../static/lib/rooms-store.js";
+import { covers } from "../../static/lib/window.js";
 
 const ME = { id: "me", name: "Me" };
 const message = (seq, body = `m${seq}`) => ({ id: `x-${seq}`, seq, at: "2020-01-01T00:00:00Z", author: { id: "o" }, body });
@@ -34,6 +35,22 @@ test("what is kept is shown again as it was", () => {
   assert.equal(later.room("new").loaded, false);
   assert.equal(later.applyEvent({ ev: "message.posted", room: "r", ...message(4) }), "applied");
   assert.equal(later.room("r").messages.length, 4);
+});
+
+test("of what is kept it is not known where replies in threads are, until a page tells", () => {
+  const store = filled(3);
+  const reply = { ...message(4), thread: "x-1" };
+  store.applyEvent({ ev: "message.posted", room: "r", ...reply });
+  assert.ok(covers(store.room("r"), 4));
+  const later = new RoomsStore();
+  later.reset(ME);
+  later.restore({ epoch: "e", rooms: listed(store), pages: new Map([["r", pageOf(store.room("r"), "e")]]) });
+  const room = later.room("r");
+  assert.deepEqual([1, 2, 3, 4].map((seq) => covers(room, seq)), [true, true, true, false]);
+  later.applyEvent({ ev: "message.posted", room: "r", ...message(5), thread: "x-1" });
+  assert.deepEqual([covers(room, 5), room.threadOf.get(5)], [true, "x-1"]);
+  later.applyPage("r", { messages: [...store.room("r").messages, reply], head: 5, more_before: false });
+  assert.deepEqual([covers(room, 4), room.threadOf.get(4)], [true, "x-1"]);
 });
 
 test("messages of another log are not shown", () => {

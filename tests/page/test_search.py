@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.page.people import Person, PersonFactory, Server
 from tests.page.test_accessibility import findings
 from tests.page.test_browser import fresh
+from tests.page.test_offline import written
 from tests.page.tools import axe_script
 
 pytestmark = pytest.mark.long
@@ -90,3 +91,41 @@ def test_an_author_alone_is_a_search_in_the_language_of_the_reader(
     filters.get_by_label("終了日").fill(today)
     expect(aya.page.get_by_test_id("search-status")).to_have_text(re.compile("1件"))
     expect(found).to_have_count(1)
+
+
+def test_what_is_found_shows_no_marks_and_no_spoilers(aya: Person) -> None:
+    page, word = aya.page, fresh("needle")
+    aya.create_room(fresh("Attic "))
+    aya.post_over_http([f"the **{word}** is ||in the hay||"])
+    page.get_by_test_id("search").click()
+    page.get_by_test_id("search-text").fill(word)
+    page.get_by_test_id("search-text").press("Enter")
+    found = page.get_by_test_id("found-message")
+    expect(found.locator(".found-body")).to_have_text(f"the {word} is ▒▒▒")
+    expect(found.locator("mark")).to_have_text([word])
+
+
+def test_a_reply_is_found_in_its_thread_after_a_reload_as_before(aya: Person) -> None:
+    """After a reload the room is drawn from what the browser has kept, which has no replies."""
+    page = aya.page
+    word, after = fresh("reply"), fresh("after")
+    aya.create_room(fresh("Attic "))
+    aya.say("root")
+    aya.sees("root")
+    root = page.get_by_test_id("message").get_attribute("data-id")
+    room = page.locator("room-view").get_attribute("data-room")
+    for body, thread in ((word, root), (after, None)):
+        message = {"client_id": body, "body": body, "thread": thread}
+        posted = aya.context.request.post(f"{aya.rooms}/{room}/messages", data=message)
+        assert posted.status == 201, posted.text()
+    aya.sees(after)
+    written(page, after)
+    page.reload()
+    aya.connected()
+    aya.sees(after)
+    page.get_by_test_id("search").click()
+    page.get_by_test_id("search-text").fill(word)
+    page.get_by_test_id("search-text").press("Enter")
+    page.get_by_test_id("found-message").click()
+    thread = page.get_by_test_id("thread")
+    expect(thread.get_by_test_id("message").filter(has_text=word)).to_be_focused()
