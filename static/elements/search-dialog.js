@@ -2,6 +2,7 @@
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, formatDay, formatFull, formatTime, t } from "../lib/i18n.js";
+import { plainOf, readyFor } from "../lib/late-formatting.js";
 import { foundParts, searchText } from "../lib/searching.js";
 import { roomTitle } from "../lib/titles.js";
 import { show } from "./dialogs.js";
@@ -69,6 +70,7 @@ export function showSearch({ session, store, places, open }) {
     more.hidden = true;
     try {
       const found = await session.search(wanted.text, { before, room: wanted.room });
+      await Promise.all(found.messages.map(({ body }) => readyFor(body)));
       if (question === asked) add(wanted, found);
     } catch (refusal) {
       if (question !== asked) return;
@@ -115,9 +117,9 @@ export function showSearch({ session, store, places, open }) {
   field.focus();
 }
 
-/** The text with the words that were looked for. */
+/** The text without its marks, so that spoilers stay hidden, with the words that were looked for. */
 function marked(body, words) {
-  return foundParts(body, words).map(({ text, found }) => (found ? h("mark", {}, text) : text));
+  return foundParts(plainOf(body), words).map(({ text, found }) => (found ? h("mark", {}, text) : text));
 }
 
 /** What a screen reader is told of the rows that are shown. With a `cursor` there may be more. */
