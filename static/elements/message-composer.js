@@ -37,6 +37,8 @@ class MessageComposer extends View {
   #context;
   #error;
   #unkept;
+  #width = 0; // of the text when its height was measured
+  #sizes = new ResizeObserver(() => requestAnimationFrame(() => this.#text.clientWidth !== this.#width && this.#grow()));
   #suggestions = null; // once somebody types
   #suggesting = null; // that they are loaded
   #asks = false; // whether many are to be told is being asked
@@ -101,9 +103,14 @@ class MessageComposer extends View {
     this.listen(this.flow.source, "change", ({ detail }) => detail.room === this.flow.key && this.#forgetDeleted());
     this.listen(this.session.drafts, "refused", ({ detail }) => detail.room === this.flow.key && this.#showUnkept());
     this.#takeFiles();
+    this.#sizes.observe(this.#text);
     const attend = () => void import("./composer-marks.js").then((marks) => marks.attend(this.#text), () => {});
     for (const type of ["keydown", "pointerdown"]) this.#text.addEventListener(type, attend, { once: true });
     if (!hasTouchKeyboard() && !this.hasAttribute("data-rests")) this.focusText();
+  }
+
+  teardown() {
+    this.#sizes.disconnect();
   }
 
   draw() {
@@ -432,9 +439,11 @@ class MessageComposer extends View {
     }
   }
 
+  /** As high as its lines, also once buttons beside it, a panel or a turned phone have made it wider or narrower. */
   #grow() {
     this.#text.style.height = "auto";
     this.#text.style.height = `${Math.min(this.#text.scrollHeight, TALLEST_PX)}px`;
+    this.#width = this.#text.clientWidth;
   }
 }
 

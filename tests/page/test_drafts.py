@@ -45,6 +45,23 @@ def test_text_and_reply_outlast_a_reload_and_another_room(
     expect(page.get_by_test_id("composer-context")).to_be_hidden()
 
 
+def test_a_draft_of_several_lines_is_shown_whole_when_its_place_gets_narrower(
+    person: PersonFactory, server: Server
+) -> None:
+    """Buttons of plugins come beside the text after it was measured, and so do panels beside the room."""
+    aya = person(server).sign_up("aya-narrow", "Aya")
+    page = aya.page
+    aya.create_room("Narrow")
+    composer = page.get_by_test_id("composer")
+    composer.fill("as wide as a line, or nearly, and narrower than two of them. " * 2)
+    wide = composer.evaluate("(text) => text.clientHeight")
+    page.set_viewport_size({"width": 400, "height": 700})
+    until(page, "(text) => text.clientHeight === text.scrollHeight", composer.element_handle())
+    assert composer.evaluate("(text) => text.clientHeight") > wide
+    page.set_viewport_size({"width": 1280, "height": 720})
+    until(page, "([text, wide]) => text.clientHeight === wide", [composer.element_handle(), wide])
+
+
 def test_a_reply_keeps_no_text_of_a_message_that_was_deleted(
     person: PersonFactory, server: Server
 ) -> None:
