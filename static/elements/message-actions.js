@@ -9,15 +9,16 @@ import { rightsIn } from "../lib/rights.js";
 import { attempt, labelOf, placeButton } from "./plugin-place.js";
 
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
-const FINGERS = "(pointer: coarse)"; // with them, and in a narrow list, the rarer actions are in a menu, with their names
-const NARROW_PX = 720; // all of them in a row would stand on the author's name
+const TOUCHED = "(pointer: coarse)"; // where the rarer actions are in a menu, with their names
+const BUTTON_PX = 36; // .actions > button
+const WIDEST = 0.7; // of the list: a wider bar hides the message that it belongs to, and has the menu as well
 const FEW = 4; // actions that need no menu
 
 /**
  * Null if there is nothing to do with the message. In a room that `isClosed` one forwards it, chooses it, copies its link and takes back
  * what one wrote, moderators delete what others wrote, and there is what plugins say is for archived rooms. What the buttons do is named by
  * `data-do`, for the one listener of the list, and all that can be done by `data-can` of the bar. In a list of replies none leads to
- * the thread. `width` is that of the list, in CSS pixels.
+ * the thread. `width` is that of the list, in pixels.
  */
 export function messageActions({ message, me, mayPin, places, room, isClosed, width, isInThread = false }) {
   const own = message.author.id === me.id;
@@ -33,10 +34,10 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, wi
   const select = { label: t("message.select"), icon: ICONS.check, does: "select", keys: "x" };
   const link = { label: t("message.copyLink"), icon: ICONS.link, does: "link" };
   const remove = may.has(own ? "delete" : "moderate") && { label: t("message.delete"), icon: ICONS.trash, does: "delete", danger: true };
-  const isNarrow = width < NARROW_PX || matchMedia(FINGERS).matches;
+  const isNarrow = (buttons) => matchMedia(TOUCHED).matches || buttons.filter(Boolean).length * BUTTON_PX > width * WIDEST;
   if (isClosed) {
     const all = [...ofPlugins, forward, select, link, remove];
-    return isNarrow ? folded([], [], all) : unfolded([], all);
+    return isNarrow(all) ? folded([], [], all) : unfolded([], all);
   }
   const more = hasEmoji(places) && { label: t("message.reactMore"), icon: ICONS.face, does: "choose" };
   const first = [
@@ -52,8 +53,9 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, wi
     remove,
   ];
   const quick = QUICK_REACTIONS.map(quickReaction);
-  if (isNarrow) return folded(more ? [] : quick.slice(0, 2), [more, ...first], [...ofPlugins, ...rest]);
-  return unfolded(quick, [more, ...ofPlugins, ...first, ...rest]);
+  const all = [more, ...ofPlugins, ...first, ...rest];
+  if (isNarrow([...quick, ...all])) return folded(more ? [] : quick.slice(0, 2), [more, ...first], [...ofPlugins, ...rest]);
+  return unfolded(quick, all);
 }
 
 function bar(nodes, actions) {

@@ -280,3 +280,22 @@ def test_what_a_plugin_puts_into_the_head_of_a_thread_hears_how_far_it_is_read(
     room, _, seq = reply.rpartition("-")
     until(ben.page, "window.told.length === 2")
     assert ben.page.evaluate("window.told") == [f"{root} {seq}", f"run {room} {root}"]
+
+
+def test_the_buttons_of_a_reply_leave_it_readable(person: PersonFactory, server: Server) -> None:
+    """As many as there are would fill two lines of the panel, over the reply that they belong to."""
+    aya = person(server).sign_up("aya-buttons", "Aya")
+    aya.create_room("Buttons")
+    (root,) = post(aya, [("Root", None)])
+    post(aya, [("Reply", root)])
+    row = row_of(aya, "Root")
+    row.hover()
+    expect(row.get_by_test_id("message-more")).to_have_count(0)  # the room is wide enough
+    aya.page.get_by_test_id("thread-replies").click()
+    reply = row_of(thread_of(aya), "Reply")
+    reply.hover()
+    reply.get_by_test_id("message-more").click()
+    expect(reply.get_by_role("menuitem", name="Copy link")).to_be_visible()
+    over = "(bar) => [bar.offsetWidth, bar.closest('message-list').clientWidth]"
+    bar, panel = reply.locator(".actions").evaluate(over)
+    assert bar < panel * 0.7
