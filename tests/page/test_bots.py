@@ -142,6 +142,51 @@ def test_staff_stops_the_bots_of_others_and_takes_them_over(
     expect(found.locator("summary")).to_contain_text("Foreman")
 
 
+def test_what_is_sent_twice_makes_one(server: Server, owner: Person, person: PersonFactory) -> None:
+    page = person(server).sign_up("ivo", "Ivo").page
+    to_bots(page, "own")
+    form = page.locator("form").filter(has=page.get_by_role("button", name="Make a bot"))
+    form.get_by_label("User name", exact=True).fill("twin")
+    sent_twice(page, "**/api/v1/bots", form.get_by_role("button", name="Make a bot"))
+    expect(page.get_by_text("twin is made. Now give it a token.")).to_be_visible()
+    expect(page.get_by_text("taken")).to_have_count(0)
+    row = page.locator(".bots-list > li").filter(has_text="@twin")
+    lead = row.get_by_text("It has no token yet")
+    expect(lead).to_be_visible()
+    row.get_by_label("Where the token will be used").fill("here")
+    sent_twice(page, "**/tokens", row.get_by_role("button", name="Make a token"))
+    expect(row.get_by_label(SECRET)).to_be_visible()
+    expect(row.get_by_role("list", name="Tokens of twin").get_by_role("listitem")).to_have_count(1)
+    expect(lead).to_be_hidden()
+    # The next token is asked for with the same choices as the first one.
+    expect(row.get_by_label("Read", exact=False)).to_be_checked()
+    expect(row.get_by_label("Write", exact=False)).to_be_checked()
+    expect(row.get_by_label("How long it lasts")).to_have_value("90")
+    tokens = page.request.get(f"{server.url}/api/v1/bots?whose=own").json()["bots"][0]["tokens"]
+    assert len(tokens) == 1
+    del owner
+
+
+def sent_twice(page: Page, address: str, button: Locator) -> None:
+    """Press a button twice before the server has answered."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(address, hold)
+    button.press("Enter")
+    button.press("Enter")
+    until_told(page, lambda: held)
+    page.wait_for_timeout(300)  # for the second one, which should not come
+    for route in held:
+        route.continue_()
+    page.unroute(address)
+
+
 def test_what_is_refused_is_said(server: Server, owner: Person, person: PersonFactory) -> None:
     ida = person(server).sign_up("ida", "Ida")
     ida.expected.append(REFUSED)

@@ -1,7 +1,7 @@
 /** A form that makes a bot, and the list of bots: one's own, or all. */
 
 import { row } from "./bot.js";
-import { button, field, make, styled } from "./make.js";
+import { button, field, make, once, styled } from "./make.js";
 import { TEXTS } from "./texts.js";
 
 const ADDRESS = "/api/v1/bots";
@@ -20,15 +20,14 @@ export function show(page, element, whose) {
   const more = button(page.t("more"), () => read(next), { hidden: true });
   const form = make(
     "form",
-    { className: "bots-form", hidden: true, onsubmit: (event) => void add(event) },
+    { className: "bots-form", hidden: true, onsubmit: once(add) },
     field(page.t("username"), input("username", { required: true, maxLength: 32, autocapitalize: "off", spellcheck: false })),
     field(page.t("name"), input("name", { maxLength: 200 }), page.t("nameHint")),
     field(page.t("description"), input("description", { maxLength: 500 })),
     make("div", {}, make("button", { className: "primary", textContent: page.t("make") })),
   );
 
-  async function add(event) {
-    event.preventDefault();
+  async function add() {
     const given = new FormData(form);
     await attempt(async () => {
       const made = await page.request("POST", ADDRESS, { username: given.get("username"), name: given.get("name") || null, description: given.get("description") });

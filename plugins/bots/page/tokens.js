@@ -1,12 +1,13 @@
 /** The tokens of a bot: a list, and a form that makes one, which is shown this once. */
 
-import { button, confirmed, field, make } from "./make.js";
+import { button, confirmed, field, make, once } from "./make.js";
 
 const SCOPES = ["read", "write", "rooms", "moderate"];
 const DAYS = [30, 90, 365, 0]; // 0: for good
 
 export function tokens(page, bot, { address, attempt, changed, left }) {
   const made = make("div", { className: "bots-made" });
+  const none = make("p", { className: "muted", textContent: page.t("noTokens"), hidden: bot.tokens.length > 0 });
   const list = make("ul", { className: "bots-tokens" }, ...bot.tokens.map(item));
   list.setAttribute("aria-label", page.t("tokensOf", { name: bot.name }));
 
@@ -29,10 +30,10 @@ export function tokens(page, bot, { address, attempt, changed, left }) {
     });
   }
 
-  const scopes = SCOPES.map((scope) => make("input", { type: "checkbox", name: "scopes", value: scope, checked: scope === "read" || scope === "write" }));
+  const scopes = SCOPES.map((scope) => make("input", { type: "checkbox", name: "scopes", value: scope, defaultChecked: scope === "read" || scope === "write" }));
   const check = () => scopes[0].setCustomValidity(scopes.some((box) => box.checked) ? "" : page.t("noScope"));
   for (const box of scopes) box.onchange = check;
-  const days = make("select", { name: "days" }, ...DAYS.map((count) => make("option", { value: String(count), selected: count === 90, textContent: count ? page.t("days", { count }) : page.t("forGood") })));
+  const days = make("select", { name: "days" }, ...DAYS.map((count) => make("option", { value: String(count), defaultSelected: count === 90, textContent: count ? page.t("days", { count }) : page.t("forGood") })));
   const label = make("input", { name: "label", required: true, maxLength: 100, autocomplete: "off", dir: "auto" });
   const choice = make(
     "fieldset",
@@ -40,16 +41,16 @@ export function tokens(page, bot, { address, attempt, changed, left }) {
     make("legend", { textContent: page.t("scopes") }),
     ...scopes.map((box) => make("label", { className: "check" }, box, make("span", { textContent: page.t(`scope.${box.value}`) }), make("small", { className: "muted", textContent: page.t(`scopeHint.${box.value}`) }))),
   );
-  const form = make("form", { className: "bots-form", onsubmit: (event) => void give(event) }, field(page.t("label"), label, page.t("labelHint")), choice, field(page.t("lasts"), days), make("div", {}, make("button", { className: "quiet", textContent: page.t("makeToken") })));
+  const form = make("form", { className: "bots-form", onsubmit: once(give) }, field(page.t("label"), label, page.t("labelHint")), choice, field(page.t("lasts"), days), make("div", {}, make("button", { className: "quiet", textContent: page.t("makeToken") })));
 
-  async function give(event) {
-    event.preventDefault();
+  async function give() {
     const wanted = { label: label.value, scopes: scopes.filter((box) => box.checked).map((box) => box.value), days: Number(days.value) || null };
     await attempt(async () => {
       const { token, secret } = await page.request("POST", address, wanted);
       form.reset();
       check();
       list.append(item(token));
+      none.remove();
       show(secret);
       return page.t("tokenMade");
     });
@@ -75,5 +76,5 @@ export function tokens(page, bot, { address, attempt, changed, left }) {
     return new Intl.DateTimeFormat(page.locale(), { dateStyle: "medium" }).format(new Date(at));
   }
 
-  return make("div", {}, make("h4", { textContent: page.t("tokens") }), bot.tokens.length === 0 && make("p", { className: "muted", textContent: page.t("noTokens") }), list, made, form);
+  return make("div", {}, make("h4", { textContent: page.t("tokens") }), none, list, made, form);
 }
