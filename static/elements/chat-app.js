@@ -6,7 +6,7 @@
 
 import { h, LOGO } from "../lib/dom.js";
 import { drawSoon } from "../lib/drawing.js";
-import { t } from "../lib/i18n.js";
+import { errorText, t } from "../lib/i18n.js";
 import { plainOf } from "../lib/late-formatting.js";
 import { linkedMessage } from "../lib/links.js";
 import { frozen } from "../lib/plugins.js";
@@ -18,7 +18,7 @@ import { loaded, showShortcuts } from "./loaded.js";
 import "./notice-list.js";
 import "./room-list.js";
 import "./room-view.js";
-import { tellError } from "./toasts.js";
+import { tell, tellError } from "./toasts.js";
 import { View } from "./view.js";
 
 const TITLE_MS = 100; // a message in the open room is read by then
@@ -232,9 +232,10 @@ class ChatApp extends View {
   }
 
   /** A ban says more than that one is in the room no longer, which may have been said before. */
-  #onBanned(detail) {
-    this.#notices.forget(`removed ${detail.room}`);
-    tellError({ code: "room.banned", detail });
+  #onBanned({ room, name, ban }) {
+    this.#notices.forget(`removed ${room}`);
+    const which = name && t("room.removed", { name }); // the reader may look at another one
+    tell([which, errorText({ code: "room.banned", message: "", detail: { ban } })].filter(Boolean).join(" "), "room.banned");
   }
 
   #say(room, text) {

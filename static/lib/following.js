@@ -217,7 +217,7 @@ export class Following {
     const room = this.#store.room(id);
     const isNew = room?.joined && !room.leaving;
     if (room) room.leaving = true;
-    if (ban) this.#fire("banned", { room: id, ban });
+    if (ban) this.#fire("banned", { room: id, name: room ? roomTitle(room) : null, ban });
     else if (isNew) this.#fire("removed", { room: id, name: roomTitle(room) });
   }
 

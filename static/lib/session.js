@@ -4,7 +4,7 @@
  *
  * Fires "status" ({status, code}), "ready" ({}: the store is up to date), "signed-out" ({reason, redirect}), "message"
  * ({room, message}: new, from others whom one does not block), "noted" ({event}: a plugin's), "missed" ({room}: events
- * of it were lost), "heard" ({notice}: a plugin's), "banned" ({room, ban}: the reader), "deleted" ({room, name}: for
+ * of it were lost), "heard" ({notice}: a plugin's), "banned" ({room, name, ban}: the reader), "deleted" ({room, name}: for
  * everybody), "removed" ({room, name}: the reader, by others), "plugins" ({}: commands and parts of the page may have
  * come or gone), and what Requests fires.
  */
