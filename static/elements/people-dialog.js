@@ -1,6 +1,6 @@
 /**
- * What a room is about, and its members, page by page and by a part of their name, each with a link to a direct talk
- * and a menu, and the user's contacts to invite.
+ * What a room is about, and its members with their roles, page by page and by a part of their name, each with a link to a
+ * direct talk and a menu, and the user's contacts to invite.
  */
 
 import { enable, h, icon, ICONS } from "../lib/dom.js";
@@ -38,10 +38,11 @@ export async function showPeople({ session, store, places, room, open }) {
     { class: "round", type: "button", title: t("close"), "aria-label": t("close"), onclick: () => dialog.close() },
     icon(ICONS.close),
   );
+  const topic = room.topic ? h("p", { class: "message-body", dir: "auto", "data-testid": "people-topic" }, room.topic) : null; // the head of the room cuts it off
   const dialog = h(
     "dialog",
     { class: "dialog", "aria-labelledby": "people-title", "data-testid": "people-dialog" },
-    h("div", { class: "stack" }, h("div", { class: "dialog-head" }, h("h2", { id: "people-title" }, t("people")), close), roomAbout(session, room.id), error, lists),
+    h("div", { class: "stack" }, h("div", { class: "dialog-head" }, h("h2", { id: "people-title" }, t("people")), close), topic, roomAbout(session, room.id), error, lists),
   );
 
   const refused = (refusal) => {
@@ -82,7 +83,7 @@ export async function showPeople({ session, store, places, room, open }) {
   }
 
   function member({ id, name, username, role, bot }) {
-    if (id === me.id) return person(all, { id, name, username }, h("span", { class: "muted" }, t("people.you")));
+    if (id === me.id) return person(all, { id, name, username, role }, h("span", { class: "muted" }, t("people.you")));
     const talk = async () => {
       const direct = await session.direct(id);
       dialog.close();
@@ -97,7 +98,7 @@ export async function showPeople({ session, store, places, room, open }) {
     const mayBan = may.has("moderate") && outranks(me.role, room.role, role);
     return person(
       all,
-      { id, name, username, bot },
+      { id, name, username, role, bot },
       action(t("message.privately", { name }), ICONS.person, "talk", attempt(talk)),
       h("menu-button", {
         "data-label": label,

@@ -7,15 +7,18 @@ import { botMark } from "./bot-mark.js";
 import { statusMark } from "./status-mark.js";
 import "./later-texts.js";
 
-/** What is drawn of a person, to stand in a row. */
-export function personParts({ id, name, username, bot = false }) {
+const LEADING = new Set(["owner", "admin"]); // roles in a room that others look for
+
+/** What is drawn of a person, to stand in a row; with the role in a room, if it is a leading one. */
+export function personParts({ id, name, username, role = "member", bot = false }) {
+  const about = [username && `@${username}`, LEADING.has(role) && t(`role.${role}`)].filter(Boolean).join(" · ");
   return [
     avatar({ id, name }),
     h(
       "span",
       { class: "person-name" },
       h("span", { dir: "auto" }, name),
-      username && h("small", { class: "muted", dir: "auto" }, `@${username}`),
+      about && h("small", { class: "muted", dir: "auto" }, about),
       h("small", { class: "person-status", dir: "auto", "data-testid": "person-status" }),
     ),
     botMark({ bot }),

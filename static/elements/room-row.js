@@ -37,6 +37,7 @@ export function updateRoomRow(row, { title, room, hasDraft }, isActive) {
   const button = row.firstChild;
   const { isBold, unread, mentions, isMarked } = signsOf(room);
   say(button.querySelector(".room-name"), title);
+  showKind(button, room);
   button.classList.toggle("has-unread", isBold);
   button.classList.toggle("not-joined", !room.joined);
   button.classList.toggle("is-muted", room.prefers.muted);
@@ -49,6 +50,13 @@ export function updateRoomRow(row, { title, room, hasDraft }, isActive) {
   sign(button, "marked", isMarked, () => named("rooms.marked", h("span", { class: "dot" })));
   count(button, "unread", unread, () => unreadMark(room.kind === "direct"));
   count(button, "mentions", mentions, mentionMark);
+}
+
+/** A public room may become a private one, and the other way round. */
+function showKind(button, room) {
+  const kind = room.archived ? "archived" : room.kind;
+  if (button.dataset.kind && button.dataset.kind !== kind && !room.other) button.firstChild.replaceWith(icon(iconOf(room)));
+  button.dataset.kind = kind;
 }
 
 /** A row of something to do, or a page to open. */

@@ -281,6 +281,12 @@ def test_those_who_may_change_a_rooms_name_and_topic(person: PersonFactory, serv
     for each in (aya, ben):
         expect(each.page.get_by_test_id("room-title")).to_have_text("Afterwards")
         expect(each.page.locator(".room-topic")).to_have_text("Tea")
+    # In the head a long topic is cut off.
+    ben.page.get_by_test_id("people").click()
+    expect(ben.page.get_by_test_id("people-topic")).to_have_text("Tea")
+    members = ben.page.get_by_test_id("people-dialog").locator(".person")
+    expect(members.filter(has_text="Aya")).to_contain_text("@aya-room · Owner")
+    expect(members.filter(has_text="Ben").locator("small").first).to_have_text("@ben-room")
 
 
 def test_a_rooms_description_is_written_in_its_settings_and_read_by_all(
@@ -326,6 +332,8 @@ def test_an_owner_makes_a_room_private_and_public_again(
     page = aya.page
     page.get_by_role("button", name="Room settings").click()
     button = page.get_by_test_id("room-kind")
+    drawn = page.get_by_test_id("room").filter(has_text="Rehearsal").locator("svg path").first
+    public = str(drawn.get_attribute("d"))
     for text, kind in (("Make private", "private"), ("Make public", "public")):
         expect(button).to_have_text(text)
         button.click()
@@ -333,7 +341,10 @@ def test_an_owner_makes_a_room_private_and_public_again(
         page.get_by_test_id("ask-yes").click()
         expect(button).not_to_have_text(text)
         has_focus(page, "room-kind")
-        if kind == "private":
+        if kind == "public":
+            expect(drawn).to_have_attribute("d", public)
+        else:
+            expect(drawn).not_to_have_attribute("d", public)
             ben.page.get_by_test_id("join-room").click()
             expect(ben.page.get_by_role("alert").filter(has_text="room")).to_be_visible()
             ben.page.reload()
