@@ -290,6 +290,7 @@ def test_an_owner_adds_a_webhook_at_which_others_post_at_once(
     token = table.get_by_test_id("setting-made").input_value()
     found.get_by_test_id("settings-save").click()
     expect(found.get_by_test_id("settings-done")).to_contain_text("In use now")
+    expect(found.get_by_test_id("settings-done")).to_be_in_viewport()
     post = Request(f"{server.url}/hooks/builds", json.dumps({"body": "Build 7 is green"}).encode())
     post.add_header("Authorization", f"Bearer {token}")
     with urlopen(post) as answer:

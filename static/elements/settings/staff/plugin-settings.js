@@ -82,6 +82,7 @@ export function pluginSettings({ api, name, attempts }) {
     draw(await api.pluginSettings(name));
     const labels = fields.filter(({ setting }) => outcome.changed.includes(setting.key)).map(({ label }) => label);
     told.replaceChildren(...lines(outcome, labels.join(", ")).map((line) => h("p", {}, line)));
+    told.scrollIntoView({ block: "nearest" }); // what was open is closed now, so that the page ends earlier
   }
 
   function refused(error) {
