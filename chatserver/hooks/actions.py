@@ -76,6 +76,13 @@ class PictureChange(Action, frozen=True, kw_only=True):
     removes: bool
 
 
+class RoomPictureChange(Action, frozen=True, kw_only=True):
+    """The user sets or removes the picture of a room (id)."""
+
+    room: str
+    removes: bool
+
+
 class DetailsChange(Action, frozen=True, kw_only=True):
     """The user says more about an account (id) in its profile: their own, or, clearing it all, another's.
 

@@ -1,4 +1,4 @@
-"""Users set a profile picture, which others see in place of their initials."""
+"""Users set a profile picture, which others see in place of their initials, and rooms have one, too."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +8,14 @@ import msgspec
 
 from chatserver import (
     AccountChange,
+    AnyEvent,
+    Consumer,
     Context,
     GraphQLPart,
     Operation,
     PagePart,
     Powers,
+    RoomChanged,
     Route,
     Settings,
     hookimpl,
@@ -47,7 +50,7 @@ class PicturesPlugin:
         service=(
             *("accounts.get", "accounts.tell", "administration.demand"),
             *("blobs.get", "blobs.refer", "blobs.release", "blobs.reply", "blobs.take"),
-            *("hub.tell_companions", "people.known_to"),
+            *("hub.tell_companions", "hub.tell_room", "people.known_to", "rooms.get"),
         )
     )
 
@@ -71,6 +74,22 @@ class PicturesPlugin:
     @hookimpl
     def register_page(self) -> PagePart:
         return PagePart(folder=Path(__file__).parent / "page", modules=("pictures.js",))
+
+    @hookimpl
+    def register_consumers(self) -> Sequence[Consumer]:
+        async def handle(events: Sequence[AnyEvent]) -> None:
+            for event in events:
+                await self._opened().forget_room(event.room)
+
+        return [
+            Consumer(
+                name="pictures.rooms",
+                handle=handle,
+                kinds=("room.changed",),
+                wants=lambda event: isinstance(event, RoomChanged) and event.deleted,
+                attempts=None,  # else a picture stays for ever
+            )
+        ]
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:

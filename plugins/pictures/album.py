@@ -1,4 +1,4 @@
-"""Which blob is whose picture: one record a user, the same on all nodes."""
+"""Which blob is whose picture: one record for each user and room that has one, the same on all nodes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,7 +24,7 @@ _encode = msgspec.json.encode
 
 
 class Album:
-    """The pictures of all users (ids)."""
+    """The pictures of all users (ids), and of rooms (`room/ID`)."""
 
     def __init__(self, context: Context) -> None:
         self._records, self._blobs = context.records, context.blobs

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from chatserver import GraphQLPart, Together, User, read_input
+from chatserver import GraphQLPart, RoomView, Scope, Together, User, read_input
 from chatserver_plugins.pictures.desk import Desk
 
 SDL = """
@@ -15,9 +15,22 @@ extend type User {
   picture: String
 }
 
+extend type Room {
+  "The address of the room's picture on this server, for those who may read it; null without one."
+  picture: String
+}
+
 extend type Mutation {
+  "Remove the picture of a room. `PUT /api/v1/rooms/ID/picture` sets one."
+  removeRoomPicture(input: RoomInput!): RemoveRoomPicturePayload
   "Remove one's own picture or, as staff of the server, somebody else's. `PUT /api/v1/me/picture` sets one's own."
   removePicture(input: RemovePictureInput!): RemovePicturePayload
+}
+
+"The result of removing the picture of a room."
+type RemoveRoomPicturePayload {
+  "The room whose picture it was."
+  roomId: ID!
 }
 
 "A picture to remove."
@@ -38,6 +51,16 @@ class Remove(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     user_id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
 
 
+class RemoveOfRoom(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    room_id: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class RemovedOfRoom(NamedTuple):
+    """A `RemoveRoomPicturePayload`."""
+
+    room_id: str
+
+
 class Removed(NamedTuple):
     """A `RemovePicturePayload`."""
 
@@ -47,9 +70,18 @@ class Removed(NamedTuple):
 def part(desk: Callable[[], Desk]) -> GraphQLPart:
     """The part, for a desk that exists once requests come."""
     pictures = Together(lambda users: desk().addresses(users))
+    rooms = Together(lambda ids: desk().room_addresses(ids))
 
     async def picture(user: User, info: Any) -> str | None:
         return await pictures.of(user.id)
+
+    async def picture_of_room(room: RoomView, info: Any) -> str | None:
+        return await rooms.of(room.id)
+
+    async def remove_from_room(parent: object, info: Any, input: dict[str, Any]) -> RemovedOfRoom:
+        given = read_input(input, RemoveOfRoom)
+        await desk().remove_from_room(info.context.user, given.room_id)
+        return RemovedOfRoom(given.room_id)
 
     async def remove(parent: object, info: Any, input: dict[str, Any]) -> Removed:
         asking, given = info.context, read_input(input, Remove)
@@ -59,6 +91,17 @@ def part(desk: Callable[[], Desk]) -> GraphQLPart:
     return GraphQLPart(
         name="pictures",
         sdl=SDL,
-        resolvers={"User.picture": picture, "Mutation.removePicture": remove},
-        costs={"User.picture": 2, "Mutation.removePicture": 20},
+        resolvers={
+            "User.picture": picture,
+            "Room.picture": picture_of_room,
+            "Mutation.removePicture": remove,
+            "Mutation.removeRoomPicture": remove_from_room,
+        },
+        costs={
+            "User.picture": 2,
+            "Room.picture": 2,
+            "Mutation.removePicture": 20,
+            "Mutation.removeRoomPicture": 20,
+        },
+        scopes={"Mutation.removeRoomPicture": Scope.ROOMS},
     )

@@ -17,21 +17,29 @@ Id = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    users: Annotated[tuple[Id, ...], Meta(max_length=ASKED)]
+    users: Annotated[tuple[Id, ...], Meta(max_length=ASKED)] = ()
+    rooms: Annotated[tuple[Id, ...], Meta(max_length=ASKED)] = ()
 
 
 class Removed(msgspec.Struct, frozen=True):
     user: Id | None = None
+    room: Id | None = None
 
 
 def operations(desk: Callable[[], Desk]) -> Sequence[Operation]:
     """The operations, for a desk that exists once they are called."""
 
     async def of(user: User, asked: Asked) -> object:
-        return {"pictures": await desk().of(user, asked.users)}
+        if not asked.rooms:
+            return {"pictures": await desk().of(user, asked.users)}
+        rooms = await desk().of_rooms(user, asked.rooms)
+        return {"pictures": await desk().of(user, asked.users), "rooms": rooms}
 
     async def remove(user: User, given: Removed) -> object:
-        await desk().remove(user, given.user, None)
+        if given.room is not None:
+            await desk().remove_from_room(user, given.room)
+        else:
+            await desk().remove(user, given.user, None)
         return {}
 
     return [

@@ -1,4 +1,4 @@
-/** A coloured initial for a user. Decoration: the name stands beside it. Pictures on it come later (avatar-pictures.js). */
+/** A coloured initial for a user, or the drawing of a room: decoration beside a name. Pictures on it come later (avatar-pictures.js). */
 
 import { h } from "../lib/dom.js";
 
@@ -14,8 +14,15 @@ export function avatar({ id, name }) {
   return node;
 }
 
+/** The drawing of a room (id). */
+export function roomSign(id, drawing) {
+  const node = h("span", { class: "room-sign", "aria-hidden": "true", "data-of": id, "data-is": "room" }, drawing);
+  draw?.(node);
+  return node;
+}
+
 /** Calls `drawing` with each avatar that is made from now on, and those in the document. */
 export function drawAvatars(drawing) {
   draw = drawing;
-  document.querySelectorAll(".avatar").forEach(draw);
+  document.querySelectorAll(".avatar, .room-sign").forEach(draw);
 }

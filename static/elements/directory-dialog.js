@@ -3,6 +3,7 @@
 import { enable, h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
+import { roomSign } from "./avatar.js";
 import { show } from "./dialogs.js";
 import { PagedList } from "./paged-list.js";
 import { pluginParts } from "./settings/plugin-parts.js";
@@ -46,7 +47,7 @@ export function showDirectory({ session, places, open, text = "" }) {
     return h(
       "li",
       { class: "directory-row", "data-testid": "directory-room" },
-      icon(ICONS.hash),
+      roomSign(room.id, icon(ICONS.hash)),
       h("span", { class: "person-name" }, h("span", { dir: "auto" }, name), room.topic && h("small", { class: "muted", dir: "auto" }, room.topic)),
       h("button", { type: "button", "aria-label": t("directory.joinName", { name }), "data-testid": "directory-join", onclick: (event) => void join(event) }, t("directory.join")),
     );

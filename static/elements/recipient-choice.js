@@ -8,7 +8,7 @@ import { FoundPeople } from "../lib/found-people.js";
 import { currentLanguage, t } from "../lib/i18n.js";
 import { knownPeople, usernameIn, writableRooms } from "../lib/recipients.js";
 import { avatar } from "./avatar.js";
-import { iconOf } from "./room-row.js";
+import { signOf } from "./room-row.js";
 import "./forwarding-sheet.js";
 import "./later-texts.js";
 
@@ -89,12 +89,11 @@ export class RecipientChoice {
 
   #row(item) {
     const { key, title, room, user } = item;
-    const person = room?.other ?? user;
     return h(
       "label",
       { class: "choice", "data-testid": "recipient" },
       h("input", { type: "radio", name: "recipient", value: key, checked: key === this.chosen?.key }),
-      person ? avatar({ id: person, name: title }) : icon(room ? iconOf(room) : ICONS.person),
+      room ? signOf(room, title) : user ? avatar({ id: user, name: title }) : icon(ICONS.person),
       h("span", { class: "person-name", dir: "auto" }, title),
     );
   }

@@ -4,7 +4,7 @@ import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import { signsOf } from "../lib/unread.js";
-import { avatar } from "./avatar.js";
+import { avatar, roomSign } from "./avatar.js";
 import { showStatus } from "./status-mark.js";
 
 const KIND_ICON = { public: ICONS.hash, private: ICONS.lock, direct: ICONS.person };
@@ -20,14 +20,18 @@ export function makeRoomRow({ key, title, room }, choose) {
   const button = h(
     "button",
     { type: "button", class: "room", tabindex: "-1", "data-key": key, "data-room": key, "data-testid": "room", onclick: () => choose(key) },
-    room.other ? avatar({ id: room.other, name: title }) : icon(iconOf(room)),
+    signOf(room, title),
     h("span", { class: "room-name", dir: "auto" }),
   );
   return h("li", {}, button);
 }
 
-/** The drawing that stands for a room without a person's picture. */
-export function iconOf({ archived, kind, others }) {
+/** What stands for a room: the other one of a direct room, or a drawing, both with a picture if there is one. */
+export function signOf(room, title) {
+  return room.other ? avatar({ id: room.other, name: title }) : roomSign(room.id, icon(iconOf(room)));
+}
+
+function iconOf({ archived, kind, others }) {
   if (archived) return ICONS.archive;
   return others.length > 0 ? ICONS.people : (KIND_ICON[kind] ?? ICONS.hash);
 }
@@ -55,7 +59,7 @@ export function updateRoomRow(row, { title, room, hasDraft }, isActive) {
 /** A public room may become a private one, and the other way round. */
 function showKind(button, room) {
   const kind = room.archived ? "archived" : room.kind;
-  if (button.dataset.kind && button.dataset.kind !== kind && !room.other) button.firstChild.replaceWith(icon(iconOf(room)));
+  if (button.dataset.kind && button.dataset.kind !== kind && !room.other) button.firstChild.replaceWith(signOf(room));
   button.dataset.kind = kind;
 }
 

@@ -9,6 +9,7 @@ import { applies } from "../lib/places.js";
 import { rightsIn } from "../lib/rights.js";
 import { RoomFlow } from "../lib/room-flow.js";
 import { roomTitle } from "../lib/titles.js";
+import { roomSign } from "./avatar.js";
 import "./composer-foot.js";
 import "./menu-button.js";
 import { preferenceItems } from "./room-preferences.js";
@@ -71,6 +72,7 @@ class RoomView extends View {
           { class: "round back", type: "button", title: t("back"), "aria-label": t("back"), "data-testid": "back", onclick: () => this.#close() },
           icon(ICONS.back),
         ),
+        roomSign(this.room, ""),
         h("div", { class: "room-heading" }, h("div", { class: "room-name-line" }, this.#title, this.#mark), this.#topic),
         this.#added,
         this.#people,

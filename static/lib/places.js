@@ -36,7 +36,7 @@ const FIELDS = {
   "room.panels/v1": { ...PART, icon: "string" },
   // {room}: in the panel of the room's settings
   "room.settings/v1": PART,
-  // {id}: upon the initials of the user `id`, if it gives an address, now or later
+  // {id}: upon the initials of the user `id`, if it gives an address, now or later; with `roomPicture`, a function, on rooms, too
   "avatars/v1": { id: "string", picture: "function" },
   // {}: below the public rooms that one can join
   "directory.parts/v1": PART,

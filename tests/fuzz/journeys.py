@@ -253,6 +253,10 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call(rng.choice(("GET", "POST")), link, b"List-Unsubscribe=One-Click")
     await caller.call(rng.choice(("PUT", "DELETE")), "/api/v1/me/picture", {"a": values.text(rng)})
     await caller.call("GET", f"/api/v1/users/{_quoted(rng)}/picture/{_quoted(rng)}")
+    of_room = f"/api/v1/rooms/{rng.choice((target.room, _quoted(rng)))}/picture"
+    await caller.call(rng.choice(("PUT", "DELETE")), of_room, {"a": values.text(rng)})
+    await caller.call("GET", f"{of_room}/{_quoted(rng)}")
+    await caller.call("GET", f"/api/v1/pictures?rooms={_quoted(rng)}")
     await caller.call("POST", "/api/v1/invites", {"uses": 1, "days": 1, "rooms": [target.room]})
 
 

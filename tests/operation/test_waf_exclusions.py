@@ -187,8 +187,12 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [field("name", "/api/v1/emoji"), field("picture", "/api/v1/reports")],
     ),
     "9590295": (
-        [picture("/api/v1/me/picture", kind) for kind in ("png", "jpeg", "webp")],
-        [picture("/api/v1/me/picture", "svg+xml"), picture("/api/v1/me", "png")],
+        [
+            picture(path, kind)
+            for path in ("/api/v1/me/picture", f"{ROOM}/picture")
+            for kind in ("png", "jpeg", "webp")
+        ],
+        [picture("/api/v1/me/picture", "svg+xml"), picture(f"{ROOM}/picture/x", "png")],
     ),
     "9590297": (
         [piece("/api/v1/uploads/06h1w46y97wh380z0cja")],

@@ -158,3 +158,30 @@ def test_staff_removes_a_picture_from_an_account(owner: Person, two: tuple[Perso
     user.get_by_test_id("picture-remove").click()
     expect(user).to_contain_text("The picture is removed.")
     expect(picture).to_have_count(0)
+
+
+def test_a_room_gets_a_picture_that_its_members_see_where_the_room_stands(
+    two: tuple[Person, Person],
+) -> None:
+    aya, ben = two
+    expect(ben.page.locator(".room-sign img")).to_have_count(0)
+    aya.page.get_by_role("button", name="Room settings").click()
+    part = aya.page.get_by_role("region", name="Picture")
+    expect(part).to_contain_text("No picture yet")
+    choose(aya.page, png(600, 400))
+    part.get_by_test_id("picture-save").click()
+    expect(part.get_by_role("status")).to_have_text("The picture is saved.")
+    shown = part.get_by_test_id("picture-shown")
+    expect(shown).to_have_js_property("naturalWidth", 256)
+    address = shown.get_attribute("src") or ""
+    for person in (aya, ben):
+        row = person.page.locator("button.room[aria-current] .room-sign img.loaded")
+        expect(row).to_have_attribute("src", address)
+        expect(person.page.locator(".room-head .room-sign img.loaded")).to_be_visible()
+    ben.page.reload()
+    expect(ben.page.locator(".room-head .room-sign img.loaded")).to_have_attribute("src", address)
+    part.get_by_test_id("picture-remove").click()
+    expect(part.get_by_role("status")).to_have_text("The picture is removed.")
+    for person in (aya, ben):
+        expect(person.page.locator(".room-sign img")).to_have_count(0)
+        expect(person.page.locator(".room-head .room-sign")).to_be_hidden()

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chatserver import ChatError, PluginBlobs, ServerRole
+from chatserver import ChatError, PluginBlobs, RoomKind, ServerRole
 from chatserver.hooks.records import Space, space_of
 from chatserver.runtime import rate
 from chatserver.testing.running import Chat, Person, running
@@ -436,3 +436,80 @@ async def taken(scene: Scene, count: int) -> list[str]:
 
     blobs = scene.chat.service.blobs
     return [(await blobs.take("", once(b"%d" % number))).id for number in range(count)]
+
+
+# -- of rooms --------------------------------------------------------------------------------------
+
+
+async def of_room(scene: Scene, room: str, content: bytes = WEBP) -> str:
+    answer = await scene.http("PUT", f"/api/v1/rooms/{room}/picture", scene.ada, content=content)
+    assert answer.status_code == 200, answer.text
+    picture: str = answer.json()["picture"]
+    return picture
+
+
+async def test_a_room_has_a_picture_for_those_who_may_read_it_until_the_room_is_deleted() -> None:
+    async with built() as scene:
+        ada, ben, eve = scene.ada, scene.ben, scene.eve
+        room = await ada.create_room("Attic", kind=RoomKind.PRIVATE, members=[ben])
+        bare = await ada.create_room("Cellar", members=[ben])
+        told: list[Any] = []
+        hub: Any = scene.chat.service.hub
+        hub.tell_room = lambda where, payload: told.append((where.id, payload.payload))
+        first = await of_room(scene, room.id, jpeg((0xE1, b"Exif\0\0here")))
+        assert await of_room(scene, room.id, JPEG) == first  # the same one
+        asked = {"rooms": [room.id, bare.id, "nothing"], "users": [ada.id]}
+        assert await ben.call("pictures.of", **asked) == {"pictures": {}, "rooms": {room.id: first}}
+        assert await eve.call("pictures.of", **asked) == {"pictures": {}, "rooms": {}}
+        path = f"/api/v1/pictures?rooms={room.id},{bare.id}"
+        found = (await scene.http("GET", path, ben)).json()
+        assert found == {"pictures": {}, "rooms": {room.id: first}}
+        query = "{ rooms(first: 9) { nodes { id picture } } }"
+        nodes = (await scene.query(ben, query))["rooms"]["nodes"]
+        pictures = {each["id"]: each["picture"] for each in nodes}
+        assert (pictures[room.id], pictures[bare.id]) == (first, None)
+        assert (await scene.http("GET", first, ben)).content == JPEG
+        assert (await scene.http("GET", first, eve)).status_code == 404
+        assert (await scene.http("GET", first.replace(room.id, bare.id), ben)).status_code == 404
+        assert await scene.holders(first) == [f"plugin:pictures:room/{room.id}"]
+        second = await of_room(scene, room.id, png())
+        assert await scene.holders(first) == []
+        assert told == [(room.id, {"room": room.id, "picture": each}) for each in (first, second)]
+        await scene.chat.service.rooms.delete(ada.user, room)
+        assert (await scene.http("GET", second, ben)).status_code == 404
+
+        async def is_released() -> bool:
+            return await scene.holders(second) == []
+
+        await until(is_released)
+        assert await scene.chat.service.store.scan("plugin/pictures", "") == []
+
+
+async def test_who_may_change_a_room_changes_its_picture_at_every_door() -> None:
+    async with built() as scene:
+        ada, ben = scene.ada, scene.ben
+        room = await ada.create_room("Attic", members=[ben])
+        create = scene.chat.service.rooms.create
+        direct = await create(ada.user, RoomKind.DIRECT, None, members=[ben.id])
+        path = f"/api/v1/rooms/{room.id}/picture"
+        mutation = f'mutation {{ removeRoomPicture(input: {{roomId: "{room.id}"}}) {{ roomId }} }}'
+        for method in ("PUT", "DELETE"):
+            refused = await scene.http(method, path, ben, content=WEBP)
+            assert refusal(refused) == ("room.forbidden", None)
+            wrong = await scene.http(method, path.replace(room.id, direct.id), ada, content=WEBP)
+            assert refusal(wrong) == ("room.forbidden", None)
+        assert await scene.query(ben, mutation) == "room.forbidden"
+        await of_room(scene, room.id)
+        await ada.call("pictures.remove", room=room.id)
+        await of_room(scene, room.id)
+        assert (await scene.query(ada, mutation)) == {"removeRoomPicture": {"roomId": room.id}}
+        await of_room(scene, room.id)
+        assert (await scene.http("DELETE", path, ada)).is_success
+        assert (await scene.http("DELETE", path, ada)).is_success  # there is none any more
+        asked = await ada.call("pictures.of", rooms=[room.id])
+        assert asked == {"pictures": {}, "rooms": {}}
+        with pytest.raises(ChatError) as many:
+            await ada.call("pictures.of", rooms=["x"] * 101)
+        assert many.value.code == "request.invalid"
+        refused = await scene.http("GET", f"/api/v1/pictures?rooms={','.join(['x'] * 101)}", ada)
+        assert refusal(refused)[0] == "limit.count"

@@ -57,6 +57,7 @@ from chatserver import (
     RoomKind,
     RoomLeave,
     RoomLiftBan,
+    RoomPictureChange,
     RoomRemove,
     RoomRole,
     RunCommand,
@@ -274,6 +275,20 @@ CASES = {
         http=lambda s: ("DELETE", f"/api/v1/users/{s.outsider.id}/picture", None),
         mutation=lambda s: ("removePicture", {"userId": s.outsider.id}),
         needs="staff",
+        via="pictures",
+    ),
+    "set the picture of a room": Case(
+        RoomPictureChange,
+        http=lambda s: ("PUT", f"/api/v1/rooms/{s.room}/picture", None, {"content": png()}),
+        needs="moderator",
+        via="pictures",
+    ),
+    "remove the picture of a room": Case(
+        RoomPictureChange,
+        op=lambda s: ("pictures.remove", {"room": s.room}),
+        http=lambda s: ("DELETE", f"/api/v1/rooms/{s.room}/picture", None),
+        mutation=lambda s: ("removeRoomPicture", {"roomId": s.room}),
+        needs="moderator",
         via="pictures",
     ),
     "begin a call": Case(

@@ -1,18 +1,24 @@
-/** Asks for the pictures of those who are shown, many at once, and hears of changes. No DOM. */
+/** Asks for the pictures of those people and rooms that are shown, many at once, and hears of changes. No DOM. */
 
-const ASKED = 100; // people at once, as the server takes them
-const KNOWN = 5_000; // people; the first ones are forgotten
+const ASKED = 100; // people, or rooms, at once, as the server takes them
+const KNOWN = 5_000; // of each; the first ones are forgotten
 
 export function begin(page) {
-  const pictures = new Pictures((users) => page.call("of", { users }), () => page.redrawPictures());
-  page.hear("changed", ({ missed, payload }) => (missed ? pictures.forget() : pictures.learn(payload)));
-  page.place("avatars/v1", { id: "pictures", picture: ({ id }) => pictures.of(id) });
+  const redraw = () => page.redrawPictures();
+  const people = new Pictures((users) => page.call("of", { users }), redraw);
+  const rooms = new Pictures(async (ids) => ({ pictures: (await page.call("of", { rooms: ids })).rooms }), redraw);
+  page.hear("changed", ({ missed, payload }) => {
+    if (missed) [people, rooms].forEach((each) => each.forget());
+    else if (payload.room) rooms.learn({ user: payload.room, picture: payload.picture });
+    else people.learn(payload);
+  });
+  page.place("avatars/v1", { id: "pictures", picture: ({ id }) => people.of(id), roomPicture: ({ id }) => rooms.of(id) });
 }
 
 export class Pictures {
   #ask;
   #redraw;
-  #known = new Map(); // by user, an address or null
+  #known = new Map(); // by user, or room, an address or null
   #wanted = new Map(); // by user, the promise and its function, until it is asked for
   #awaited = new Set(); // of whom the next answer counts: nothing newer was told since it was asked for
   #timer = 0;

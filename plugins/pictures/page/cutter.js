@@ -16,9 +16,10 @@ export class Cutter {
   #held = null; // the last event of the pointer that drags
   node;
 
-  constructor(page, bitmap) {
+  constructor(page, bitmap, isRound = true) {
     this.#bitmap = bitmap;
     this.#crop = new Crop(bitmap.width, bitmap.height);
+    this.#canvas.classList.toggle("pictures-of-room", !isRound);
     this.#canvas.ariaLabel = page.t("crop");
     this.#canvas.dataset.testid = "picture-canvas";
     this.#canvas.onpointerdown = (event) => this.#grasp(event);

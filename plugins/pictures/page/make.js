@@ -23,10 +23,9 @@ export function button(name, textContent, onclick, className = "quiet") {
   return node;
 }
 
-/** The picture at an address, or that there is none. */
-export function shown(page, url) {
-  if (!url) return make("p", { className: "muted", textContent: page.t("none") });
-  const picture = make("img", { className: "pictures-shown", alt: page.t("alt"), src: url, width: 96, height: 96 });
+/** The picture at an address: round as those of people, or as those of rooms are. */
+export function shown(page, url, isRound = true) {
+  const picture = make("img", { className: isRound ? "pictures-shown" : "pictures-shown pictures-of-room", alt: page.t("alt"), src: url, width: 96, height: 96 });
   picture.dataset.testid = "picture-shown";
   return picture;
 }

@@ -1,14 +1,33 @@
-/** One's own picture in the settings: chosen, dropped or pasted, cut to a square, saved and removed. */
+/** One's own picture in the settings, or that of a room in its own: chosen, dropped or pasted, cut to a square, saved and removed. */
 
 import { Cutter } from "./cutter.js";
 import { button, make, shown, styled } from "./make.js";
 import { TEXTS } from "./texts.js";
 
-const OWN = "/api/v1/me/picture";
-
 /** Fills the part; returns what ends it. */
-export async function showOwn(page, element) {
+export function showOwn(page, element) {
   page.texts(TEXTS);
+  const { id } = page.me();
+  return show(page, element, {
+    address: "/api/v1/me/picture",
+    find: async () => (await page.call("of", { users: [id] })).pictures[id],
+    texts: { none: page.t("none"), drop: page.t("drop"), saved: page.t("saved") },
+  });
+}
+
+/** The same for a room, for those who may change it. */
+export function showOfRoom(page, element, room) {
+  page.texts(TEXTS);
+  return show(page, element, {
+    address: `/api/v1/rooms/${encodeURIComponent(room)}/picture`,
+    find: async () => (await page.call("of", { rooms: [room] })).rooms[room],
+    texts: { none: page.t("roomNone"), drop: page.t("roomDrop"), saved: page.t("roomSaved") },
+    isRound: false,
+  });
+}
+
+/** `find` resolves with the address of the picture that there is; `address` is where it is set and removed. */
+async function show(page, element, { address, find, texts, isRound = true }) {
   styled();
   const view = make("div", { className: "pictures-view" });
   const said = make("p", { className: "muted" });
@@ -30,25 +49,26 @@ export async function showOwn(page, element) {
     }
   }
 
-  function show(url) {
+  function draw(url) {
     const choose = button("choose", page.t("choose"), () => file.click());
     const remove = button("remove", page.t("remove"), () => void attempt(() => removed(), page.t("removed")));
     remove.hidden = !url;
-    view.replaceChildren(shown(page, url), make("div", { className: "pictures-buttons" }, choose, remove), make("p", { className: "muted", textContent: page.t("drop") }));
+    const picture = url ? shown(page, url, isRound) : make("p", { className: "muted", textContent: texts.none });
+    view.replaceChildren(picture, make("div", { className: "pictures-buttons" }, choose, remove), make("p", { className: "muted", textContent: texts.drop }));
     return choose;
   }
 
   async function removed() {
-    await page.request("DELETE", OWN);
-    show(null).focus();
+    await page.request("DELETE", address);
+    draw(null).focus();
   }
 
   async function take(chosen) {
     file.value = "";
     if (!chosen) return;
     await attempt(async () => {
-      const cutter = new Cutter(page, await createImageBitmap(chosen));
-      const save = button("save", page.t("save"), () => void attempt(() => saved(cutter), page.t("saved")), "primary");
+      const cutter = new Cutter(page, await createImageBitmap(chosen), isRound);
+      const save = button("save", page.t("save"), () => void attempt(() => saved(cutter), texts.saved), "primary");
       const cancel = button("cancel", page.t("cancel"), () => void attempt(async () => (await present()).focus()));
       view.replaceChildren(cutter.node, make("div", { className: "pictures-buttons" }, save, cancel));
       save.focus();
@@ -56,15 +76,13 @@ export async function showOwn(page, element) {
   }
 
   async function saved(cutter) {
-    const { picture } = await put(await cutter.blob());
-    show(picture).focus();
+    const { picture } = await put(address, await cutter.blob());
+    draw(picture).focus();
   }
 
   /** Shows what stands now. */
   async function present() {
-    const { id } = page.me();
-    const { pictures } = await page.request("GET", `/api/v1/pictures?${new URLSearchParams({ users: id })}`);
-    return show(pictures[id]);
+    return draw(await find());
   }
 
   const given = (event, items) => {
@@ -82,8 +100,8 @@ export async function showOwn(page, element) {
 }
 
 /** Sends the picture; rejects with the refusal. */
-async function put(blob) {
-  const answer = await fetch(OWN, { method: "PUT", body: blob }).catch(() => null);
+async function put(address, blob) {
+  const answer = await fetch(address, { method: "PUT", body: blob }).catch(() => null);
   const told = await answer?.json().catch(() => null);
   if (answer?.ok && told) return told;
   throw Object.assign(new Error("refused"), told?.error ?? { code: "connection.lost" });

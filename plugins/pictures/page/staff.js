@@ -5,7 +5,7 @@ import { TEXTS } from "./texts.js";
 
 export async function showOf(page, element, { id }) {
   page.texts(TEXTS);
-  page.texts({ en: { none: "No picture." }, ja: { none: "画像はありません。" } });
+  page.texts({ en: { noneOf: "No picture." }, ja: { noneOf: "画像はありません。" } });
   styled();
   const fault = make("p", { className: "form-error" });
   fault.role = "alert";
@@ -20,5 +20,6 @@ export async function showOf(page, element, { id }) {
     }
   });
   const buttons = make("div", { className: "pictures-buttons", hidden: !pictures[id] }, remove);
-  element.replaceChildren(shown(page, pictures[id]), buttons, fault);
+  const picture = pictures[id] ? shown(page, pictures[id]) : make("p", { className: "muted", textContent: page.t("noneOf") });
+  element.replaceChildren(picture, buttons, fault);
 }

@@ -10,7 +10,7 @@ import "./help-texts.js";
  * @type {[string, string[][]][]}
  */
 const PARTS = [
-  ["help.rooms", [["help.rooms.list"], ["help.rooms.find"], ["help.rooms.make"], ["help.rooms.menu"]]],
+  ["help.rooms", [["help.rooms.list"], ["help.rooms.find"], ["help.rooms.make"], ["help.rooms.menu"], ["help.rooms.picture", "pictures"]]],
   ["help.writing", [["help.writing.send"], ["help.writing.marks"], ["help.writing.names"], ["help.writing.groups", "groups"], ["help.writing.later", "scheduled"], ["help.writing.poll", "polls"], ["help.writing.drafts"]]],
   ["help.messages", [["help.messages.actions"], ["help.messages.thread"], ["help.messages.link"], ["help.messages.forward"], ["help.messages.select"], ["help.messages.saved", "saved"], ["help.messages.reminders", "reminders"]]],
   ["help.files", [["help.files.attach", "attachments"], ["help.files.describe", "attachments"]]],

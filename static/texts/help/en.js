@@ -5,6 +5,7 @@ export default {
   "help.rooms.find": "The field above them, or Ctrl+K (⌘K on a Mac), finds rooms, people, settings and what one can do. Public rooms that you are not in are found there, too.",
   "help.rooms.make": "“+” makes a room: a public one for everybody here, a private one for those whom you invite, or a direct one with up to nine others.",
   "help.rooms.menu": "The menu at a room’s name makes it a favourite, puts it under a heading of yours, mutes it or marks it as unread. Nobody else sees that.",
+  "help.rooms.picture": "Those who run a room give it a picture in its settings, at the gear above its messages.",
   "help.writing": "Writing",
   "help.writing.send": "Enter sends, Shift+Enter begins a new line. The arrow up in an empty field edits your last message.",
   "help.writing.marks": "**bold**, *italic*, ~~struck out~~, `code`, > a quotation, - a list, ||hidden until somebody looks||, and three backticks around a longer piece of code.",

@@ -222,7 +222,11 @@ async def call_every_address(
     for kind, content in (("png", png(200, 200)), ("jpeg", JPEG), ("webp", WEBP)):
         headers = {**owner, "Content-Type": f"image/{kind}"}
         await ask("PUT", "/api/v1/me/picture", content=content, headers=headers)
-    await ask("GET", "/api/v1/pictures", params={"users": other}, headers=owner)
+        await ask("PUT", f"/api/v1/rooms/{room}/picture", content=content, headers=headers)
+    await ask("GET", f"/api/v1/rooms/{room}/picture/0123456789abcdef", headers=owner)
+    await ask("DELETE", f"/api/v1/rooms/{room}/picture", headers=owner)
+    both = {"users": other, "rooms": room}
+    await ask("GET", "/api/v1/pictures", params=both, headers=owner)
     await ask("DELETE", "/api/v1/me/picture", headers=owner)
     polled = {
         "room": room,
@@ -558,6 +562,8 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
         f'subscription {{ roomEvents(roomId: "{room}", after: 0) {{ __typename }} }}',
         f'subscription {{ roomsEvents(rooms: [{{ id: "{room}", after: 0 }}]) {{ __typename }} }}',
         f'subscription {{ typing(roomId: "{room}") {{ __typename }} }}',
+        f'subscription {{ roomNotices(roomId: "{room}") {{ __typename }} }}',
+        f'subscription {{ messageReadCount(messageId: "{message}") {{ readCount }} }}',
         "subscription { userEvents { __typename } }",
         f'subscription {{ presence(roomId: "{room}", userIds: ["{me["id"]}"]) {{ __typename }} }}',
     ):
