@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.people import PersonFactory, Server
-from tests.page.waiting import until
+from tests.page.waiting import place_of, until
 
 pytestmark = pytest.mark.long
 
@@ -81,13 +81,13 @@ def test_a_compact_page_shows_more_rooms(person: PersonFactory, server: Server) 
     zoe = person(server).sign_up("zoe-dense", "Zoe")
     zoe.create_room("One")
     page = zoe.page
-    height = page.get_by_test_id("room").first.bounding_box()
+    height = place_of(page.get_by_test_id("room").first)
     page.goto(f"{server.url}/#settings=appearance")
     page.get_by_test_id("density-compact").check()
     page.get_by_test_id("settings-close").click()
     zoe.in_room("One")
-    compact = page.get_by_test_id("room").first.bounding_box()
-    assert height and compact and 24 <= compact["height"] < height["height"]
+    compact = place_of(page.get_by_test_id("room").first)
+    assert 24 <= compact["height"] < height["height"]
 
 
 def test_forced_colours_leave_an_edge_around_buttons(person: PersonFactory, server: Server) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.page.people import AWAY, Person, PersonFactory, Server
-from tests.page.waiting import until
+from tests.page.waiting import place_of, until
 from tests.plugins.pictures import png
 
 pytestmark = pytest.mark.long
@@ -98,8 +98,7 @@ def test_names_of_files_have_a_line_each_and_pictures_stand_side_by_side(
     links = aya.page.locator("a.attachment")
     expect(links).to_have_count(4)
     expect(links.nth(2).locator("img")).to_be_visible()
-    first, left, right, last = (links.nth(index).bounding_box() for index in range(4))
-    assert first and left and right and last
+    first, left, right, last = (place_of(links.nth(index)) for index in range(4))
     assert first["y"] + first["height"] <= left["y"] == right["y"]
     assert left["x"] < right["x"]
     assert right["y"] + right["height"] <= last["y"]
@@ -123,8 +122,8 @@ def test_pictures_have_their_place_before_they_are_there_and_are_enlarged(
         (wide, {"width": 320, "height": 160}),
         (high, {"width": 30, "height": 240}),
     ):
-        found = picture.bounding_box()
-        assert found is not None and {name: found[name] for name in size} == size  # type: ignore[literal-required]
+        found = place_of(picture)
+        assert {name: found[name] for name in size} == size  # type: ignore[literal-required]
     page.unroute("**/messages/*/files/*")
     page.reload()
     wide.click()

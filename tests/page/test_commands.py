@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.page.people import Person, PersonFactory, Server
+from tests.page.waiting import place_of
 
 pytestmark = pytest.mark.long
 
@@ -183,8 +184,8 @@ def test_suggestions_are_chosen_by_touch_in_the_readers_language(
     option = options(kai).filter(has_text="/topic")
     expect(active(kai)).to_contain_text("/topic")
     expect(options(kai)).to_have_count(1)
-    box = option.bounding_box()
-    assert box is not None and box["height"] >= 44
+    box = place_of(option)
+    assert box["height"] >= 44
     option.tap()
     expect(field).to_have_value("/topic ")
     kai.page.get_by_test_id("send").tap()

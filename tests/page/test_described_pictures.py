@@ -7,7 +7,7 @@ from playwright.sync_api import FilePayload, Page, Response, Route, expect
 
 from tests.blobs.test_metadata import drawing
 from tests.page.people import AWAY, PersonFactory, Server
-from tests.page.waiting import until
+from tests.page.waiting import place_of, until
 from tests.plugins.test_thumbnail_decoding import saved
 
 pytestmark = pytest.mark.long
@@ -72,8 +72,8 @@ def test_a_picture_is_described_seen_small_and_opened_large(
     expect(other).to_be_visible()
     # The names that stand for a text are not shown beside the pictures, nor is the description.
     expect(ben.page.get_by_test_id("message-body")).to_have_count(0)
-    box = small.bounding_box()
-    assert box is not None and abs(box["width"] - 2 * box["height"]) < 1
+    box = place_of(small)
+    assert abs(box["width"] - 2 * box["height"]) < 1
     assert box["x"] >= 0 and box["x"] + box["width"] <= 320
     until(ben.page, f"() => document.querySelector('img[alt=\"{ALT}\"]').naturalWidth > 0")
     assert {answer.status for answer in loaded} == {200}

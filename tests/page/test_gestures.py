@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import CDPSession, Locator, Page, expect
 
 from tests.page.people import Person, PersonFactory, Server
-from tests.page.waiting import until, until_late_parts
+from tests.page.waiting import place_of, until, until_late_parts
 
 pytestmark = pytest.mark.long
 
@@ -64,8 +64,7 @@ def finger(page: Page) -> Iterator[Finger]:
 
 
 def middle(node: Locator) -> tuple[float, float]:
-    box = node.bounding_box()
-    assert box
+    box = place_of(node)
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
@@ -193,8 +192,8 @@ def test_the_rarer_actions_are_in_a_menu_with_their_names(
     ]
     expect(menu.get_by_role("menuitem")).to_have_text(names)
     for item in menu.get_by_role("menuitem").all():
-        box = item.bounding_box()
-        assert box and box["x"] >= 0 and box["x"] + box["width"] <= 360
+        box = place_of(item)
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 360
         assert box["y"] >= 0 and box["y"] + box["height"] <= 640
         assert box["height"] >= 44
         item.tap(trial=True)  # nothing covers it

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.page.lists import rows, top_of, walked
 from tests.page.people import Person, PersonFactory, Server
+from tests.page.waiting import place_of
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -155,7 +156,7 @@ def test_a_room_with_many_unread_messages_opens_where_they_begin_and_does_not_gr
         expect(ben.page.get_by_text("line 0", exact=True)).to_be_in_viewport()
         expect(ben.page.get_by_test_id("new-line")).to_be_in_viewport()
         still(ben.page)
-        tops.add(round(ben.page.get_by_test_id("new-line").bounding_box()["y"]))
+        tops.add(round(place_of(ben.page.get_by_test_id("new-line"))["y"]))
         ben.open_room(other)
         kept.append(
             ben.page.evaluate(

@@ -9,7 +9,7 @@ from tests.page.people import PASSWORD, Person, PersonFactory, Server
 from tests.page.test_browser import fresh
 from tests.page.test_offline import HIDE, READ
 from tests.page.test_side_bar import many_rooms, row
-from tests.page.waiting import until_told
+from tests.page.waiting import place_of, until_told
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -316,8 +316,8 @@ def test_the_menu_lies_inside_the_window(person: PersonFactory, server: Server) 
         page.get_by_test_id("room").nth(at).click(button="right")
         menu = page.get_by_role("menu")
         expect(menu).to_be_visible()
-        box = menu.bounding_box()
-        assert box and box["x"] >= 0 and box["x"] + box["width"] <= 360
+        box = place_of(menu)
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 360
         assert box["y"] >= 0 and box["y"] + box["height"] <= 420
         page.keyboard.press("Escape")
         expect(menu).to_have_count(0)

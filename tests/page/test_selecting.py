@@ -11,7 +11,7 @@ from tests.page.people import Person, PersonFactory, Server
 from tests.page.test_accessibility import findings
 from tests.page.test_links import COPIED, NO_CLIPBOARD
 from tests.page.tools import axe_script
-from tests.page.waiting import NOTE_TEXT, has_focus, until
+from tests.page.waiting import NOTE_TEXT, has_focus, place_of, until
 
 pytestmark = pytest.mark.long
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
@@ -502,8 +502,8 @@ def test_by_finger_in_japanese(person: PersonFactory, server: Server) -> None:
     assert chosen(aya.page) == ["薔薇", "菊"]
     assert findings(aya.page, axe_script()) == []
     for button in bar_of(aya).get_by_role("button").all():
-        box = button.bounding_box()
-        assert box and box["x"] >= 0 and box["x"] + box["width"] <= 360
+        box = place_of(button)
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 360
         assert box["y"] + box["height"] <= 640 and min(box["width"], box["height"]) >= 44
     bar_of(aya).get_by_role("button", name="削除").tap()
     question = aya.page.get_by_test_id("ask")

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.page.people import Person, PersonFactory, Server
 from tests.page.test_browser import fresh
-from tests.page.waiting import until, until_told
+from tests.page.waiting import place_of, until, until_told
 
 pytestmark = pytest.mark.long
 
@@ -33,8 +33,7 @@ def row(page: Page, room: str) -> Locator:
 
 
 def press(page: Page, where: Locator) -> None:
-    box = where.bounding_box()
-    assert box
+    box = place_of(where)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
 
@@ -203,8 +202,8 @@ def test_rows_are_as_high_as_a_pointer_or_a_finger_needs(
 ) -> None:
     aya = person(server, has_touch=touch, is_mobile=touch).sign_up(fresh("aya"), "Aya")
     aya.create_room(fresh("High "))
-    box = aya.page.get_by_test_id("room").first.bounding_box()
-    assert box and box["height"] == height
+    box = place_of(aya.page.get_by_test_id("room").first)
+    assert box["height"] == height
 
 
 def test_ten_thousand_rooms_stay_usable(person: PersonFactory, server: Server) -> None:

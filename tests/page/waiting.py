@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 # Keeps the first text that a node gets from now on, which may stay for a few seconds alone, as `window.noted`.
 NOTE_TEXT = """(node) => {
@@ -32,6 +32,15 @@ def until(page: Page, function: str, argument: Any = None, *, tries: int = 600) 
             return
         page.wait_for_timeout(100)
     pytest.fail(f"never true: {function}")
+
+
+def place_of(node: Locator, *, tries: int = 600) -> FloatRect:
+    """Where it stands on the page. What is drawn anew in this moment stands nowhere, and is asked again."""
+    for _ in range(tries):
+        if box := node.bounding_box():
+            return box
+        node.page.wait_for_timeout(100)
+    pytest.fail(f"{node} stands nowhere")
 
 
 def until_late_parts(page: Page) -> None:
