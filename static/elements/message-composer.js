@@ -224,7 +224,7 @@ class MessageComposer extends View {
     this.focusText();
   }
 
-  /** Takes back a message that was refused, to be changed; what is being written stays below it. */
+  /** Takes back a message that was refused, to be changed, its text `asFile` if it was too long; what is being written stays below it. */
   async rewrite(message) {
     if (this.#taken === message.client_id) return;
     this.#taken = message.client_id;
@@ -232,9 +232,10 @@ class MessageComposer extends View {
     const attached = message.attached ?? [];
     for (const { namespace, value, label } of attached.filter(({ value }) => value !== null)) this.#state.attached.add(namespace, value, { label });
     const files = attached.map(({ file }) => file).filter((file) => file instanceof Blob);
+    if (message.asFile) files.push(new File([message.body], "message.txt", { type: "text/plain" }));
     if (files.length) this.#giveFiles(files);
     const reply = answered ? { id: answered.id, author: answered.author.id, name: answered.author.name, body: answered.body } : null;
-    const text = [asTyped(message.body), this.#draft.text].filter(Boolean).join("\n");
+    const text = [message.asFile ? "" : asTyped(message.body), this.#draft.text].filter(Boolean).join("\n");
     const kept = this.#keep({ text, reply, editing: null });
     this.#showDraft();
     this.focusText();

@@ -422,6 +422,8 @@ class MessageList extends View {
         return done(this.#remove(message, key));
       case "retry":
         return session.outbox.retry(message.client_id);
+      case "file":
+        return this.dispatchEvent(new CustomEvent("rewrite", { detail: { message: { ...message, asFile: true } } }));
       case "discard":
         return session.outbox.discard(message.client_id);
       default:

@@ -63,7 +63,7 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded, thre
       thread && replies(thread),
       ...(last ? belowLast(message, { places, room, me }) : []),
       delay(message),
-      failure(message),
+      failure(message, places),
     ),
     state === "pending" && !whyLater(message) && h("span", { class: "message-pending", role: "img", title: t("message.pending"), "aria-label": t("message.pending") }, icon(CLOCK)),
   );
@@ -199,7 +199,7 @@ function delay(message) {
 }
 
 /** Why a message of mine was refused, and what to do about it. */
-function failure({ state, error }) {
+function failure({ state, error }, places) {
   if (state !== "failed") return null;
   const link = (label, what) => h("button", { class: "link", type: "button", "data-do": what, "data-testid": what }, label);
   return h(
@@ -208,6 +208,7 @@ function failure({ state, error }) {
     h("span", {}, t("message.failed", { reason: errorText(error) })),
     link(t("message.retry"), "retry"),
     link(t("message.edit"), "rewrite"),
+    error?.code === "limit.size" && places.in("composer.files/v1").length > 0 && link(t("message.asFile"), "file"),
     link(t("message.discard"), "discard"),
   );
 }

@@ -97,6 +97,7 @@ export default {
   "message.pending": "Sending…",
   "message.failed": "Not sent: {reason}",
   "message.retry": "Try again",
+  "message.asFile": "Send as a file",
   "message.discard": "Discard",
   "message.reply": "Reply",
   "message.replyTo": "Reply to {name}",

@@ -93,6 +93,7 @@ export default {
   "message.pending": "送信中…",
   "message.failed": "送信できませんでした：{reason}",
   "message.retry": "再送信",
+  "message.asFile": "ファイルとして送信",
   "message.discard": "破棄",
   "message.reply": "返信",
   "message.replyTo": "{name} に返信",

@@ -434,3 +434,27 @@ def test_a_file_for_which_the_browser_has_no_room_is_said_to_end_with_the_page(
     page.reload()
     expect(page.get_by_test_id("composer")).to_have_value("look")
     expect(page.get_by_test_id("chip")).to_have_count(0)
+
+
+def test_a_text_that_is_too_long_for_a_message_is_sent_as_a_file(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-long", "Aya")
+    ben = person(server).sign_up("ben-long", "Ben")
+    aya.create_room("Long")
+    ben.join_room("Long")
+    page, text = aya.page, "so very long\n" * 700
+    composer = page.get_by_test_id("composer")
+    composer.fill(text)
+    composer.press("Enter")
+    page.get_by_test_id("file").click()
+    expect(page.locator('[data-state="failed"]')).to_have_count(0)
+    expect(composer).to_have_value("")
+    expect(page.get_by_test_id("chip")).to_contain_text("message.txt")
+    expect(page.get_by_test_id("chip")).to_have_attribute("data-state", "ready")
+    composer.fill("Read this")
+    composer.press("Enter")
+    ben.sees("Read this")
+    link = ben.page.get_by_role("link", name="message.txt")
+    answer = ben.context.request.get(f"{ben.url}{link.get_attribute('href')}")
+    assert answer.text() == text.strip()
