@@ -14,6 +14,7 @@ from chatserver.roomlog.room import Room
 
 MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
 MARKER_TRIES = 10  # each lost try means that another writer moved the marker forward
+IMPORTED = "imported"  # record space: room -> seq, as decimal digits, of the last event that came from another chat
 UNREAD_EVENTS = 1000  # counted at most in one room, as no client shows more than "999+"
 
 
@@ -33,6 +34,13 @@ class ReadMarkers:
         keys = {f"{user}/{room.id}": user for user in users}
         found = await self._store.get_many(MARKERS, list(keys))
         return {keys[key]: int(seq) for key, seq in found.items()}
+
+    async def imported(self, room: Room) -> int:
+        """The seq of the last event of the room that came from another chat; 0 if none did.
+
+        Such events count as read, so a marker does not say that anybody has seen them.
+        """
+        return int(await self._store.get(IMPORTED, room.id) or 0)
 
     async def page(self, user: User, after: str, limit: int) -> tuple[dict[str, int], str | None]:
         """The user's seq in rooms with id > `after`, at most `limit`; the last id if there are more."""

@@ -520,6 +520,13 @@ class RoomService:
         """
         return await self._markers.of_users(room, users)
 
+    async def imported(self, room: Room) -> int:
+        """The seq of the last event of the room that was imported from another chat, 0 if none was; one read of the store.
+
+        All members have a marker there, as what is imported counts as read; nobody is known to have read it.
+        """
+        return await self._markers.imported(room)
+
     # -- other nodes -----------------------------------------------------------------------------
 
     async def _tell_nodes(self, room: Room) -> None:

@@ -74,7 +74,7 @@ class ReceiptsPlugin:
     powers = Powers(
         service=(
             *("hub.tell_user", "messages.by_id"),
-            *("rooms.get", "rooms.member_pages", "rooms.read_marks"),
+            *("rooms.get", "rooms.imported", "rooms.member_pages", "rooms.read_marks"),
         )
     )
 

@@ -123,6 +123,8 @@ class Desk:
         self._demand_receipts(user, room)
         if found.thread is not None and not found.broadcast:
             raise _none("thread")  # one reads a room without its threads
+        if found.seq <= await self._service.rooms.imported(room):
+            raise _none("imported")  # it counts as read, whoever was here
         return Asked(found.id, found.seq, found.author.id), room
 
     async def room(self, room: str) -> Room:

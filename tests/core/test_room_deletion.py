@@ -24,6 +24,7 @@ from chatserver.roomlog.redaction import cleared
 from chatserver.roomlog.room import Room
 from chatserver.service import deletion
 from chatserver.service.deletion import SPACE
+from chatserver.service.markers import IMPORTED
 from chatserver.service.service import Service
 from chatserver.testing.clock import FakeClock
 from chatserver.testing.running import running as running_server
@@ -300,8 +301,10 @@ async def test_the_contents_are_gone_from_the_store(name: str, tmp_path: Path) -
             return any(SECRET.partition("-")[0].encode() in page for page in pages if page)
 
         assert (await service.search.find(bob.user, SECRET)).messages and await is_indexed()
+        await service.store.put(IMPORTED, room.id, b"50")
         await service.rooms.delete(ada.user, room)
         await service.rooms.deletion.settle()
+        assert await service.store.get(IMPORTED, room.id) is None
         assert SECRET not in await log_of(service.store, room)
         assert (await service.store.indexed([room.id]))[room.id] > 0
         assert not await is_indexed()

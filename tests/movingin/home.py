@@ -18,7 +18,7 @@ class Home(ForkedServer):
 
     def __init__(self, folder: Path, *, store: str = "sqlite", **settings: object) -> None:
         place = disk_place(folder)
-        enabled = ",".join((store, *ENABLED, str(place.pop("plugin"))))
+        enabled = ",".join((store, *ENABLED, "receipts", str(place.pop("plugin"))))
         given = {key.replace(".", "__"): value for key, value in place.items()}
         # A busy machine may stand still for seconds: then calls of 2 s fail, with a log line and status 503.
         given |= {"plugins__deadline_seconds": 60, f"plugin__{store}__timeout_ms": PATIENT_MS}

@@ -123,6 +123,18 @@ def test_rooms_are_for_their_members_alone(moved: Moved) -> None:
     assert moved.rooms["general"]["unread"] == 0
 
 
+def test_nobody_is_said_to_have_read_what_was_imported(moved: Moved) -> None:
+    home = moved.home
+    refused = home.get(f"/api/v1/receipts/{moved.find('**Hello**')['id']}", moved.anna)
+    assert refused.status_code == 403
+    assert refused.json()["error"]["detail"] == {"why": "imported"}
+    pair = moved.rooms["Ben"]["id"]
+    body: dict[str, object] = {"body": "are you here?", "client_id": "receipts"}
+    posted = home.post(f"/api/v1/rooms/{pair}/messages", moved.anna, body)
+    found = home.get(f"/api/v1/receipts/{posted['id']}", moved.anna).json()
+    assert (found["read"], found["of"]) == (0, 1)  # of what was said here, it is known
+
+
 def test_an_archived_room_is_kept_for_reading(moved: Moved) -> None:
     found = moved.home.get("/api/v1/rooms?archived=true", moved.anna).json()["rooms"]
     [old] = [room for room in found if room["name"] == "old-things"]

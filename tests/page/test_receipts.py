@@ -2,11 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.faults.server import PASSWORD
+from tests.movingin import slack_export
+from tests.movingin.home import Home
+from tests.movingin.packing import zipped
 from tests.page.people import Person, PersonFactory, Server, act
 from tests.page.test_accessibility import findings
 from tests.page.tools import axe_script
@@ -214,3 +219,24 @@ def test_rooms_show_who_has_read_a_message_unless_they_are_large(
         person(server).sign_up(f"{name}-room", name).become_member("Receipts")
     dialog = readers(aya, "for all")
     expect(dialog.get_by_role("alert")).to_contain_text("too many members")
+
+
+def test_of_what_was_imported_it_is_said_that_nobody_knows(
+    person: PersonFactory, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    done = home.moved_in(zipped(tmp_path / "export.zip", slack_export.export()), "slack")
+    assert done.returncode == 0, done.stderr
+    home.let_in("anna")
+    with home:
+        (anna, japanese) = (person(home), person(home, locale="ja-JP"))
+        for each in (anna, japanese):
+            account = {"username": "anna", "password": PASSWORD}
+            assert each.context.request.post(f"{home.url}/api/v1/login", data=account).ok
+            each.page.goto(home.url)
+            each.signed_in("Anna")
+            ready(each)
+            each.open_room("board")
+            expect(mark(each)).to_have_count(0)
+        expect(readers(anna, "a secret")).to_contain_text("imported from another chat")
+        expect(readers(japanese, "a secret")).to_contain_text("インポート")

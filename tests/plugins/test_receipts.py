@@ -13,6 +13,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from chatserver import Actor, ChatError, RoomKind
 from chatserver.model import RoomRole
+from chatserver.service.markers import IMPORTED
 from chatserver.testing.running import Answer, Chat, Person, running
 from chatserver_plugins.receipts import watching
 from tests.graphql.speaker import Speaker
@@ -240,6 +241,21 @@ async def test_replies_in_a_thread_have_no_receipts_unless_they_are_in_the_room_
 
         await none_to(ada, await reply(), "thread")
         assert (await readers(ada, await reply(broadcast=True)))["of"] == 1
+
+
+async def test_what_was_imported_has_no_receipts_whoever_reads_on() -> None:
+    async with running("receipts", "graphql") as chat:
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        lounge = await ada.create_room("Lounge", members=[bob])
+        old = await ada.post(lounge, "from elsewhere")
+        await chat.service.store.put(IMPORTED, lounge.id, str(old.seq).encode())
+        new = (await ada.post(lounge, "from here")).id
+        await read(bob, new)
+        await none_to(ada, old.id, "imported")
+        asked = f'{{ messageReaders(messageId: "{old.id}") {{ readCount }} }}'
+        answer = (await ada.http("POST", "/graphql", {"query": asked})).json
+        assert answer["errors"][0]["extensions"]["code"] == "receipts.none"
+        assert await names(ada, new) == ["bob"]
 
 
 # -- which rooms -----------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ from chatserver.runtime.clock import unix_time
 from chatserver.service.directory import NAMES, USERS
 from chatserver.service.login.identities import SPACE as IDENTITIES
 from chatserver.service.mail.emails import SPACE as EMAILS
-from chatserver.service.markers import MARKERS
+from chatserver.service.markers import IMPORTED, MARKERS
 from chatserver.service.pins import SPACE as PINS
 from chatserver.version import __version__
 
@@ -154,12 +154,13 @@ class _Conversion:
             await out.page(records)
 
     def _of_room(self, room: Room, log: RoomLog) -> Iterator[Record]:
-        """Pins; and read markers, as all that comes from elsewhere counts as read."""
+        """Pins; read markers, as all that comes from elsewhere counts as read; and how far that goes."""
         if log.pins:
             yield Record(PINS, room.id, msgspec.json.encode(log.pins))
         for person in log.members:
             reader = self._people.user(person)
             yield Record(MARKERS, f"{reader.id}/{room.id}", str(log.head).encode())
+        yield Record(IMPORTED, room.id, str(log.head).encode())
 
     def _records(self) -> Iterator[Record]:
         oldest = time_text(self._spool.span()[0])

@@ -2,7 +2,7 @@
 
 import { make, styled } from "./make.js";
 
-const REASONS = ["large", "thread", "outside"]; // why there are no receipts, as the server says it
+const REASONS = ["large", "thread", "imported", "outside"]; // why there are no receipts, as the server says it
 
 /** Resolves when the dialog is closed. */
 export async function show(page, message) {
