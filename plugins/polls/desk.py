@@ -19,7 +19,6 @@ from chatserver import (
     UserRate,
     UserRef,
     demand_right,
-    may_moderate,
     time_text,
 )
 from chatserver_plugins.polls.book import Book, State, ended
@@ -172,7 +171,7 @@ class Desk:
         """
         found = await self._find(user, message)
         author = found.message.author.id
-        demand_right(user, found.room, Right.REACT if author == user.id else Right.MODERATE)
+        demand_right(user, found.room, _to_end(user, found))
         await self._context.allow(PollEnd(room=found.room.id, message=message, author=author), user)
         if not found.poll.is_over(self._context.clock.now()):
             await self._book.end(message, time_text(self._context.clock.now()))
@@ -225,13 +224,21 @@ class Desk:
         view = _view(found, tally, state, self._context.clock.now())
         if view.ended_at is not None:
             return view
-        may_end = message.author.id == user.id or may_moderate(user, found.room)
-        return msgspec.structs.replace(view, may_vote=_may_react(user, found.room), may_end=may_end)
+        return msgspec.structs.replace(
+            view,
+            may_vote=_may(user, found.room, Right.REACT),
+            may_end=_may(user, found.room, _to_end(user, found)),
+        )
 
 
-def _may_react(user: User, room: Room) -> bool:
+def _to_end(user: User, found: _Found) -> Right:
+    """The right that ending the poll takes."""
+    return Right.REACT if found.message.author.id == user.id else Right.MODERATE
+
+
+def _may(user: User, room: Room, right: Right) -> bool:
     try:
-        demand_right(user, room, Right.REACT)
+        demand_right(user, room, right)
     except ChatError:
         return False
     return True

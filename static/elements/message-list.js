@@ -53,6 +53,7 @@ class MessageList extends View {
   /** @type {RowFocus} */
   #focus;
   #editHistory; // as the rows are drawn
+  #isClosed = false; // whether nothing is to be begun in the room, as the rows are drawn
   #unfolded = new Set(); // ids of messages of blocked people that are shown all the same
   #midnight = 0;
   #ended;
@@ -125,6 +126,9 @@ class MessageList extends View {
     const { editHistory } = this.store.room(this.flow.room);
     if (this.#editHistory !== editHistory) this.#rows.remake(({ message }) => Boolean(message?.edited_at));
     this.#editHistory = editHistory;
+    const isClosed = this.store.isClosed(this.flow.room);
+    if (this.#isClosed !== isClosed) this.#rows.remake(({ message }) => Object.keys(message?.data ?? {}).length > 0);
+    this.#isClosed = isClosed;
     this.#rows.update(this.#timeline.entries(room, this.flow.outgoing, me, { blocked, unfolded: this.#unfolded }, this.flow.summaryOf));
     if (room.loaded && room.wanted !== null) this.#seek(room);
     else if (room.loaded && !this.#placed && !isBare(room)) this.#place(room);
@@ -188,7 +192,7 @@ class MessageList extends View {
     if (entry.kind === "note") return noteRow(entry.note);
     if (entry.kind === "replies") return repliesRow(entry.count);
     const { store, session, places, flow } = this;
-    return messageRow(entry, { me: store.me, session, places, room: store.room(flow.room), isInThread: Boolean(flow.thread), showsEdits: this.#showsEdits(entry.message) });
+    return messageRow(entry, { me: store.me, session, places, room: store.room(flow.room), isClosed: store.isClosed(flow.room), isInThread: Boolean(flow.thread), showsEdits: this.#showsEdits(entry.message) });
   }
 
   /** The row of a message that has changed: the focus, the actions and what was typed in it stay. */
@@ -382,7 +386,7 @@ class MessageList extends View {
     if (!message || this.#selecting) return null;
     const { store, places } = this;
     const room = store.room(this.flow.room);
-    return messageActions({ message, me: store.me, mayPin: store.mayPin(room.id), places, room, isClosed: room.archived || store.blocked.has(room.other), width: this.clientWidth, isInThread: Boolean(this.flow.thread) });
+    return messageActions({ message, me: store.me, mayPin: store.mayPin(room.id), places, room, isClosed: store.isClosed(room.id), width: this.clientWidth, isInThread: Boolean(this.flow.thread) });
   }
 
   #onClick({ target }) {

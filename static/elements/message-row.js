@@ -20,13 +20,13 @@ const CLOCK = "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4l3 2";
 let made = 0; // ids in the document
 
 /**
- * The first argument is an entry of the timeline, `room` that of the list. `isInThread`: it is one of a thread, not of a
- * room; `showsEdits`: the reader may see what the message said before.
+ * The first argument is an entry of the timeline, `room` that of the list. `isClosed`: nothing is to be begun in there;
+ * `isInThread`: it is one of a thread, not of a room; `showsEdits`: the reader may see what the message said before.
  */
-export function messageRow({ message, grouped, folded, quoted, quoteFolded, thread, last = false }, { me, session, places, room = null, isInThread = false, showsEdits = false }) {
+export function messageRow({ message, grouped, folded, quoted, quoteFolded, thread, last = false }, { me, session, places, room = null, isClosed = false, isInThread = false, showsEdits = false }) {
   const { author, state } = message;
   const name = author.name || me.username;
-  const shown = folded ? [] : data(message, places);
+  const shown = folded ? [] : data(message, places, isClosed);
   const id = `message-${++made}`;
   const head = { id: `${id}-head` };
   return h(
@@ -220,12 +220,12 @@ function belowLast(message, { places, room, me }) {
 }
 
 /** What plugins make of the data that the message carries for them. */
-function data(message, places) {
+function data(message, places, closed) {
   if (message.deleted || message.state) return []; // of a message on its way, the server may still change it
   return places
     .in("message.data/v1")
     .filter(({ id }) => Object.hasOwn(message.data ?? {}, id))
-    .map((item) => h("plugin-place", { item, context: Object.freeze({ message: frozen(message), data: frozen(message.data[item.id]) }) }));
+    .map((item) => h("plugin-place", { item, context: Object.freeze({ message: frozen(message), data: frozen(message.data[item.id]), closed }) }));
 }
 
 /** What plugins show below a message that asks for it by no data of its own. */

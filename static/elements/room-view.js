@@ -35,6 +35,7 @@ class RoomView extends View {
   #added;
   #own; // panels of the page's own
   #steers = false; // whether I may change the room, as it was shown
+  #isClosed = false; // whether nothing is to be begun in it, as it was shown
   #panel;
   #body;
   #shown = null; // "room" | "join" | "gone" | "unknown"
@@ -85,6 +86,7 @@ class RoomView extends View {
       if (detail.room === null || (detail.room === this.room && detail.only === null)) this.redraw();
       else if (detail.room === this.room && detail.only === "event") this.redrawSoon();
     });
+    this.listen(this.store, "blocked", () => this.redraw());
     this.listen(this.session, "ready", () => this.#open());
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("room.") && this.#showAdded());
     this.#own = ownPanels(this);
@@ -115,8 +117,10 @@ class RoomView extends View {
     write(this.#people, { hidden: kind !== "room" || !this.store.hasPeople(this.room) });
     write(this.#menu, { hidden: kind !== "room" });
     const steers = kind === "room" && this.store.maySteer(this.room);
-    if (kind !== this.#shown || steers !== this.#steers) this.#showAdded(kind === "room");
+    const isClosed = this.store.isClosed(this.room);
+    if (kind !== this.#shown || steers !== this.#steers || isClosed !== this.#isClosed) this.#showAdded(kind === "room");
     this.#steers = steers;
+    this.#isClosed = isClosed;
     if (kind === this.#shown && !(kind === "join" && room.wanted !== null)) return;
     if (kind === "unknown" && this.#shown) return; // it was there, and the server has to say that it is not any more
     const before = this.#shown;
@@ -197,12 +201,13 @@ class RoomView extends View {
   #showAdded(isInside = this.#shown === "room") {
     const room = this.store.room(this.room);
     const wanted = (place) => (isInside ? this.places.in(place).filter((item) => applies(item, { room, me: this.store.me })) : []);
+    const isClosed = this.store.isClosed(this.room);
     const context = () => ({ room: this.room });
     const panels = isInside ? [this.#own.pins, ...wanted("room.panels/v1")] : [];
     if (isInside && (this.store.maySteer(this.room) || wanted("room.settings/v1").length)) panels.push(this.#own.settings);
     const open = [...panels, isInside && this.#thread].find((item) => item && item.key === this.#panel.dataset.open);
     replaceButtons(this.#added, [
-      ...wanted("room.actions/v1").map((item) => placeButton(item, context, { class: "round" })),
+      ...wanted("room.actions/v1").filter((item) => !isClosed || item.when?.archived).map((item) => placeButton(item, context, { class: "round" })),
       ...panels.map((item) => {
         const toggle = { ...item, run: () => this.#showPanel(item === open ? null : item) };
         return placeButton(toggle, context, { class: "round", "aria-expanded": String(item === open) });

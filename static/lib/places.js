@@ -22,7 +22,7 @@ const FIELDS = {
   "composer.send/v1": { id: "string", label: "function", run: "function" },
   // {message}: with the other actions of a message
   "message.actions/v1": BUTTON,
-  // {message, data}: below the text of messages that carry data named `id`
+  // {message, data, closed}: below the text of messages that carry data named `id`
   "message.data/v1": { id: "string", mount: "function" },
   // {message}: below the last message of the reader's own in a room, which is here up to its end
   "message.last/v1": { id: "string", mount: "function" },

@@ -102,6 +102,12 @@ export class RoomsStore extends EventTarget {
     return room?.kind !== "direct" || room.others.length > 0;
   }
 
+  /** Whether nothing is to be begun there: an archived room, or a direct one with somebody whom I block. */
+  isClosed(id) {
+    const room = this.rooms.get(id);
+    return Boolean(room?.archived || this.blocked.has(room?.other));
+  }
+
   /** Whether I may pin messages there. What the server says counts; this is what to offer. */
   mayPin(id) {
     const room = this.rooms.get(id);

@@ -63,3 +63,19 @@ def test_what_is_refused_is_said_and_leaves_no_tab(person: PersonFactory, server
     expect(aya.page.get_by_test_id("call-join")).to_have_count(3)
     aya.expected.append("plugin calls:")
     until_told(aya.page, lambda: len(aya.context.pages) == 1)
+
+
+def test_in_an_archived_room_no_call_is_offered(person: PersonFactory, server: Server) -> None:
+    aya, ben = person(server).sign_up("aya-shut", "Aya"), person(server).sign_up("ben-shut", "Ben")
+    aya.create_room("Shut")
+    ben.join_room("Shut")
+    room = aya.page.locator("room-view").get_attribute("data-room")
+    assert aya.context.request.post(f"{server.url}/api/v1/calls", data={"room": room}).ok
+    archive = "([room, on]) => document.querySelector('chat-app').session.archive(room, on)"
+    for on in (True, False):
+        aya.page.evaluate(archive, [room, on])
+        for page in (aya.page, ben.page):
+            expect(page.get_by_test_id("archived-bar")).to_have_count(int(on))
+            expect(page.get_by_test_id("message")).to_contain_text("📞 Call")
+            expect(page.get_by_test_id("call-join")).to_have_count(int(not on))
+            expect(page.get_by_test_id("place-calls.begin")).to_have_count(int(not on))

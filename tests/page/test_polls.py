@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.page.people import Person, PersonFactory, Server
+from tests.page.people import IS_MEMBER, Person, PersonFactory, Server
 from tests.page.test_browser import fresh
+from tests.page.waiting import until
 
 pytestmark = pytest.mark.long
 
@@ -197,3 +198,37 @@ def test_a_reader_of_japanese_reads_it_in_japanese(
     card(eri).get_by_test_id("poll-vote").click()
     expect(card(eri).get_by_role("status")).to_have_text("投票しました：お茶")
     eri.context.close()
+
+
+def test_in_an_archived_room_nobody_is_offered_to_vote(two: tuple[Person, Person]) -> None:
+    aya, _ = two
+    ask(aya.page, "Tea?", "Yes", "No")
+    for each in two:
+        expect(card(each).get_by_test_id("poll-vote")).to_be_visible()
+    expect(card(aya).get_by_test_id("poll-end")).to_be_visible()
+    archive = "([room, on]) => document.querySelector('chat-app').session.archive(room, on)"
+    room = aya.page.locator("room-view").get_attribute("data-room")
+    aya.page.evaluate(archive, [room, True])
+    for each in two:
+        expect(each.page.get_by_test_id("archived-bar")).to_be_visible()
+        expect(card(each)).to_contain_text("Tea?")
+        expect(card(each).get_by_test_id("poll-vote")).to_be_hidden()
+        expect(card(each).get_by_test_id("poll-end")).to_be_hidden()
+        expect(card(each).get_by_test_id("poll-choice").first).to_be_disabled()
+    aya.page.evaluate(archive, [room, False])
+    for each in two:
+        expect(card(each).get_by_test_id("poll-vote")).to_be_visible()
+    expect(card(aya).get_by_test_id("poll-end")).to_be_visible()
+
+
+def test_somebody_whom_one_blocks_is_asked_for_no_vote(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    user = ben.context.request.get(f"{ben.url}/api/v1/me").json()["id"]
+    made = aya.context.request.post(aya.rooms, data={"kind": "direct", "members": [user]}).json()
+    until(aya.page, IS_MEMBER, made["id"])
+    aya.page.evaluate("(room) => (location.hash = new URLSearchParams({ room }))", made["id"])
+    expect(aya.page.get_by_test_id("room-title")).to_have_text("Ben")
+    ask(aya.page, "Tea?", "Yes", "No")
+    expect(card(aya).get_by_test_id("poll-vote")).to_be_visible()
+    assert aya.context.request.put(f"{aya.url}/api/v1/me/blocks/{user}").ok
+    expect(card(aya).get_by_test_id("poll-vote")).to_be_hidden()

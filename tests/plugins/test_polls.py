@@ -393,6 +393,23 @@ async def test_its_author_or_a_moderator_ends_it() -> None:
         ]
 
 
+async def test_in_an_archived_room_only_a_moderator_may_end_what_others_asked() -> None:
+    async with built() as scene:
+        (theirs, own) = (await scene.ask(scene.ben), await scene.ask(scene.ada))
+        assert (await look(scene.ada, own))["may_end"]
+        await scene.chat.service.rooms.archive(scene.ada.user, scene.room, archived=True)
+        for person, poll, may_end in (
+            (scene.ben, theirs, False),
+            (scene.ada, own, False),
+            (scene.ben, own, False),
+            (scene.ada, theirs, True),
+        ):
+            found = await look(person, poll)
+            assert (found["may_vote"], found["may_end"]) == (False, may_end)
+            answer = await person.http("POST", f"{PATH}/{poll['message']}/end")
+            assert (answer.status == 200) == may_end
+
+
 async def test_a_poll_ends_at_its_time() -> None:
     clock = FakeClock()
     async with built(clock=clock) as scene:

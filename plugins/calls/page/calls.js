@@ -16,7 +16,7 @@ export default function begin(page) {
   });
   page.place("message.data/v1", {
     id: "calls",
-    mount: (element, { message }) => {
+    mount: (element, { message, closed }) => {
       const label = make("span", { textContent: `📞 ${page.t("call")}` });
       const fault = make("span", { className: "form-error", role: "alert" });
       const join = make("button", { type: "button", className: "primary", textContent: page.t("join") });
@@ -31,7 +31,7 @@ export default function begin(page) {
       });
       const card = make("p", {});
       Object.assign(card.style, { display: "flex", alignItems: "center", gap: "12px" });
-      card.append(label, join, fault);
+      card.append(label, ...(closed ? [] : [join, fault]));
       element.append(card);
     },
   });

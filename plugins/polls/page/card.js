@@ -14,9 +14,9 @@ let number = 0;
 let listening = false;
 
 /** Shows the poll of a message; returns what ends that. */
-export function show(page, element, { message, data }) {
+export function show(page, element, { message, data, closed }) {
   prepared(page);
-  const card = new Card(page, message.id, data);
+  const card = new Card(page, message.id, data, closed);
   cards.add(card);
   element.append(card.node);
   if (listening) card.ask();
@@ -42,6 +42,7 @@ function of(message) {
 class Card {
   #page;
   #data;
+  #isClosed; // whether nobody votes in the room any more
   #poll = null; // as the server told it last
   #asked = 0; // an answer to anything but the last question comes too late
   #timer = null;
@@ -54,10 +55,11 @@ class Card {
   #buttons;
   #who;
 
-  constructor(page, message, data) {
+  constructor(page, message, data, closed) {
     this.message = message;
     this.#page = page;
     this.#data = data;
+    this.#isClosed = closed;
     this.#state = stateOf(message);
     this.#state.card = this;
     this.#rows = data.options.map((text) => this.#row(text, `poll-${number}`));
@@ -66,7 +68,7 @@ class Card {
     this.#said = make("p", { className: "polls-said", role: "status", tabIndex: -1, textContent: this.#state.said, testid: "poll-said" });
     this.#fault = make("p", { className: "form-error", role: "alert", testid: "poll-fault" });
     this.#buttons = {
-      vote: make("button", { className: "primary", textContent: page.t("vote"), testid: "poll-vote" }),
+      vote: make("button", { className: "primary", textContent: page.t("vote"), hidden: closed, testid: "poll-vote" }),
       withdraw: this.#button("withdraw", () => this.#do(() => this.#vote([]))),
       end: this.#button("end", () => this.#sureEnd()),
     };
@@ -167,7 +169,7 @@ class Card {
     const focused = this.node.contains(document.activeElement) ? document.activeElement : null;
     this.#poll = poll;
     this.#state.poll = poll;
-    const canVote = poll.may_vote;
+    const canVote = poll.may_vote && !this.#isClosed;
     const chosen = (canVote && this.#state.chosen) || poll.mine;
     for (const [place, row] of this.#rows.entries()) {
       row.input.checked = chosen.includes(place);
