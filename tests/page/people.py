@@ -10,12 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from chatserver.web.access import COOKIE
 from tests.chromium import WAIT_MS
 from tests.forking import Forked
-from tests.page.waiting import until
+from tests.page.waiting import until, until_told
 from tests.servers import free_port
 
 START_SECONDS = 60
@@ -243,6 +243,26 @@ def sign_out(page: Page) -> None:
     """By the menu in the user's corner."""
     page.get_by_test_id("user-menu").click()
     page.get_by_test_id("sign-out").click()
+
+
+def sent_twice(page: Page, address: str, button: Locator) -> None:
+    """Press a button twice before the server has answered."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(address, hold)
+    button.press("Enter")
+    button.press("Enter")
+    until_told(page, lambda: held)
+    page.wait_for_timeout(300)  # for the second one, which should not come
+    for route in held:
+        route.continue_()
+    page.unroute(address)
 
 
 PersonFactory = Callable[..., Person]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.page.people import Person, PersonFactory, Server
+from tests.page.people import Person, PersonFactory, Server, sent_twice
 from tests.page.waiting import until_told
 
 SECRET = "The new token"
@@ -165,26 +165,6 @@ def test_what_is_sent_twice_makes_one(server: Server, owner: Person, person: Per
     tokens = page.request.get(f"{server.url}/api/v1/bots?whose=own").json()["bots"][0]["tokens"]
     assert len(tokens) == 1
     del owner
-
-
-def sent_twice(page: Page, address: str, button: Locator) -> None:
-    """Press a button twice before the server has answered."""
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if route.request.method == "POST":
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route(address, hold)
-    button.press("Enter")
-    button.press("Enter")
-    until_told(page, lambda: held)
-    page.wait_for_timeout(300)  # for the second one, which should not come
-    for route in held:
-        route.continue_()
-    page.unroute(address)
 
 
 def test_what_is_refused_is_said(server: Server, owner: Person, person: PersonFactory) -> None:

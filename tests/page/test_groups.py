@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.people import Person, PersonFactory, Server
+from tests.page.people import Person, PersonFactory, Server, sent_twice
 from tests.page.waiting import FINDS_PEOPLE, until
 from tests.waiting import wait_until
 
@@ -162,6 +162,21 @@ def test_members_make_their_own_and_are_told_why_something_is_refused(
         alert.evaluate("(node) => { node.textContent = ''; }")
     listed = owner.context.request.get(f"{server.url}/api/v1/groups").json()["groups"]
     assert [each["by"]["name"] for each in listed if each["name"] == "climbers"] == ["Cid"]
+
+
+def test_a_form_that_is_sent_twice_makes_one(
+    server: Server, owner: Person, person: PersonFactory
+) -> None:
+    tia = person(server).sign_up("tia", "Tia")
+    to_groups(tia.page)
+    form = tia.page.locator(".groups-form").first
+    form.get_by_label("Name").fill("twins")
+    button = form.get_by_role("button", name="Make a group")
+    sent_twice(tia.page, "**/api/v1/groups", button)
+    expect(tia.page.get_by_text("@twins is made.")).to_be_visible()
+    expect(tia.page.get_by_text("has this name already")).to_have_count(0)
+    make(tia.page, "triplets", "")  # the form is there for the next one
+    del owner
 
 
 def test_more_members_than_fit_leave_place_for_groups(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.page.people import PASSWORD, Person, PersonFactory, Server, sent_twice
 from tests.page.test_settings import opened
 from tests.waiting import wait_until
 
@@ -310,6 +310,25 @@ def test_staff_invites_and_somebody_comes(
     rows.get_by_role("button").click()
     expect(rows).to_have_count(0)
     expect(page.get_by_text("There are no invitations.")).to_be_visible()
+
+
+def test_an_invitation_that_is_asked_for_twice_is_one(owner: Person) -> None:
+    page = owner.page
+    opened(page, "invites.list")
+    rows = page.locator(".invites-list li")
+    button = page.get_by_role("button", name="Make an invitation")
+    sent_twice(page, "**/api/v1/invites", button)
+    expect(page.get_by_label("Link of the invitation")).to_be_visible()
+    expect(rows).to_have_count(1)
+    # The second click of a double click, when the first invitation is there already.
+    button.evaluate(
+        "(node) => node.dispatchEvent(new MouseEvent('click', { detail: 2, bubbles: true, cancelable: true }))"
+    )
+    button.click()  # the next one is another invitation
+    expect(rows).to_have_count(2)
+    for count in (1, 0):
+        rows.first.get_by_role("button").click()
+        expect(rows).to_have_count(count)
 
 
 def test_the_audit_log_is_read_in_sentences(

@@ -1,7 +1,7 @@
 /** A form that makes a group, and the list of all. */
 
 import { row } from "./group.js";
-import { button, field, make, styled } from "./make.js";
+import { button, field, make, once, styled } from "./make.js";
 import { TEXTS } from "./texts.js";
 
 const ADDRESS = "/api/v1/groups";
@@ -20,14 +20,13 @@ export function show(page, element) {
   const again = button(page.t("again"), () => read(), { hidden: true });
   const form = make(
     "form",
-    { className: "groups-form", hidden: true, onsubmit: (event) => void add(event) },
+    { className: "groups-form", hidden: true, onsubmit: once(add) },
     field(page.t("name"), make("input", { name: "name", required: true, maxLength: 32, autocomplete: "off", autocapitalize: "off", spellcheck: false, dir: "auto" }), page.t("nameHint")),
     field(page.t("title"), make("input", { name: "title", maxLength: 100, autocomplete: "off", dir: "auto" })),
     make("div", {}, make("button", { className: "primary", textContent: page.t("make") })),
   );
 
-  async function add(event) {
-    event.preventDefault();
+  async function add() {
     const given = new FormData(form);
     await attempt(async () => {
       const made = await page.request("POST", ADDRESS, { name: String(given.get("name")).replace(/^@/, ""), title: given.get("title") });

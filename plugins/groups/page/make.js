@@ -24,6 +24,18 @@ export function field(label, input, hint = "") {
   return make("label", { className: "field" }, make("span", { textContent: label }), input, hint && make("small", { className: "muted", textContent: hint }));
 }
 
+/** What a form does when it is sent; not again before that is done, as a double click would make two. */
+export function once(submit) {
+  let isBusy = false;
+  return async (event) => {
+    event.preventDefault();
+    if (isBusy) return;
+    isBusy = true;
+    await submit();
+    isBusy = false;
+  };
+}
+
 /** Asks before something that cannot be undone; resolves with whether it is wanted. */
 export async function confirmed(page, title, lead, action) {
   const heading = make("h2", { id: "groups-question", textContent: title });

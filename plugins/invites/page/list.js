@@ -11,6 +11,7 @@ export function show(page, element) {
   const rooms = make("fieldset", { className: "invites-rooms", hidden: true }, make("legend", { textContent: page.t("rooms") }));
   const list = make("ul", { className: "invites-list" });
   const state = make("p", { className: "muted", role: "status" });
+  let isBusy = false; // while an invitation is being made
   const again = make("button", { type: "button", className: "quiet", textContent: page.t("again"), hidden: true, onclick: () => void draw() });
   const form = make(
     "form",
@@ -18,11 +19,13 @@ export function show(page, element) {
     number(page.t("uses"), { name: "uses", min: 1, max: 1000, value: 1 }),
     number(page.t("days"), { name: "days", min: 1, max: 365, value: 7 }),
     rooms,
-    make("div", {}, make("button", { className: "primary", textContent: page.t("make") })),
+    make("div", {}, make("button", { className: "primary", textContent: page.t("make"), onclick: unlessRepeated })),
   );
 
   async function invite(event) {
     event.preventDefault();
+    if (isBusy) return;
+    isBusy = true;
     const data = new FormData(form);
     const wanted = { uses: Number(data.get("uses")), days: Number(data.get("days")), rooms: data.getAll("rooms") };
     await attempt(async () => {
@@ -30,6 +33,7 @@ export function show(page, element) {
       made.replaceChildren(...shown(page, new URL(link, location.href).href, expires));
       await draw();
     });
+    isBusy = false;
   }
 
   async function attempt(action) {
@@ -69,6 +73,11 @@ export function show(page, element) {
   element.append(make("p", { className: "muted", textContent: page.t("lead") }), form, fault, made, make("h3", { textContent: page.t("list") }), list, state, again);
   offerRooms().catch(() => {});
   return void draw();
+}
+
+/** The second click of a double click makes no second invitation, however soon the first one was there. */
+function unlessRepeated(event) {
+  if (event.detail > 1) event.preventDefault();
 }
 
 function shown(page, link, expires) {
