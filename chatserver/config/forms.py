@@ -20,6 +20,7 @@ FieldKind: TypeAlias = Literal[
     "boolean", "integer", "number", "text", "choice", "list", "map", "tables", "table"
 ]
 Made: TypeAlias = Literal["secret", "token_sha256"]
+Picks: TypeAlias = Literal["room"]
 # By the last word of a key's name, as in `drain_seconds`.
 UNITS = {"ms": "millisecond", "seconds": "second", "days": "day", "bytes": "byte"}
 UNITS |= {"percent": "percent", "kib": "KiB"}
@@ -56,7 +57,9 @@ class FieldForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class FormField(msgspec.Struct, frozen=True, kw_only=True):
     """One key: its form, and its texts. `is_of_operator` says that it is changed on the machine alone.
 
-    `made` is what a form can make for it: a secret, or a token of which the setting has the SHA-256.
+    `made` is what a form can make for it: a secret, or a token of which the setting has the SHA-256. `picks` is what a
+    form finds by name, to fill in its id. Each of some tables is served at the `address` with its name behind it, if
+    there is one: a path, such as `/hooks/`.
     """
 
     key: str
@@ -66,6 +69,8 @@ class FormField(msgspec.Struct, frozen=True, kw_only=True):
     is_secret: bool
     is_of_operator: bool
     made: Made | None
+    picks: Picks | None
+    address: str
 
 
 class TableField(FormField, frozen=True, kw_only=True):
@@ -85,7 +90,8 @@ def form_fields(kind: type[msgspec.Struct]) -> dict[str, FormField]:
 
     `Meta(title=…, description=…)` gives the texts, `translation("ja", …, …)` those in another language,
     `extra={"operator": True}` keeps a setting to those who have the machine, as those of files always are, and
-    `extra={"made": "secret"}` (or "token_sha256") lets the form make a value.
+    `extra={"made": "secret"}` (or "token_sha256") lets the form make a value, `extra={"picks": "room"}` finds the room
+    whose id it is, and `extra={"address": "/hooks/"}` shows at which address each of some tables is served.
     """
     return {
         setting.key: FormField(**_parts(setting, field)) for setting, field in top_settings(kind)
@@ -101,6 +107,8 @@ def _parts(setting: Setting, field: msgspec.structs.FieldInfo) -> dict[str, Any]
         "is_secret": is_secret(setting.key),
         "is_of_operator": is_of_operator(setting.key, field.type),
         "made": _extra(field.type, "made"),
+        "picks": _extra(field.type, "picks"),
+        "address": _extra(field.type, "address") or "",
     }
 
 

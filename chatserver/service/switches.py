@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from chatserver.config.forms import FieldForm, Made
+from chatserver.config.forms import FieldForm, Made, Picks
 from chatserver.errors import ChatError
 from chatserver.hooks.powers import Declared, Powers
 from chatserver.hooks.types import Actor
@@ -100,7 +100,9 @@ class SettingView(msgspec.Struct, frozen=True, kw_only=True):
     are set, by the name of the table and the key.
     `is_stored` says that the store remembers a value, `source` where the one in use is from, and `origin` the file,
     variable or option that gives one. `fixed` says why it cannot be changed here. `made` is what a form can make for it: a
-    secret, or a token of which the setting has the SHA-256.
+    secret, or a token of which the setting has the SHA-256, `picks` what a form finds by name, to fill in its id. Each of
+    some tables is served at `address` with its name behind it; that is a path if `server.public_url` is not set, and
+    empty if they are served nowhere.
     """
 
     key: str
@@ -121,6 +123,8 @@ class SettingView(msgspec.Struct, frozen=True, kw_only=True):
     fixed: Fixed
     group: Literal["plugin", "failure"]
     made: Made | None = None
+    picks: Picks | None = None
+    address: str = ""
 
 
 class SettingsOf(msgspec.Struct, frozen=True, kw_only=True):

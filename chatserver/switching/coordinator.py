@@ -180,7 +180,8 @@ class Coordinator:
             kind, section = engine.settings_type(plugin), engine.section(plugin, stored)
         except StartupError as error:
             raise ChatError("plugin.invalid", str(error), detail={"plugin": plugin}) from error
-        shown = views(kind, section, stored, is_operator=is_operator)
+        public_url = engine.set.config.server.public_url
+        shown = views(kind, section, stored, is_operator=is_operator, public_url=public_url)
         return SettingsOf(settings=shown, fixed=fixed, is_on=engine.is_on(plugin))
 
     async def _keep(

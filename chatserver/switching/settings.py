@@ -142,13 +142,22 @@ def _place(problem: SettingProblem) -> str:
 
 
 def views(
-    kind: type[Settings], section: Section, stored: Stored, *, is_operator: bool
+    kind: type[Settings], section: Section, stored: Stored, *, is_operator: bool, public_url: str
 ) -> list[SettingView]:
-    """All settings of a plugin, in order, for a form. Secrets are left out, but for whether they are set."""
+    """All settings of a plugin, in order, for a form. Secrets are left out, but for whether they are set.
+
+    `public_url` is that of the server, which may be empty.
+    """
     values, usual, fields = _values(section, kind), _values(section.base, kind), form_fields(kind)
-    return [
+    found = [
         _view(setting, fields[setting.key], values, usual, section, stored, is_operator)
         for setting, _ in top_settings(kind)
+    ]
+    return [
+        msgspec.structs.replace(each, address=f"{public_url}{each.address}")
+        if each.address
+        else each
+        for each in found
     ]
 
 
@@ -184,6 +193,8 @@ def _view(
         fixed=_fixed(field, label, is_operator),
         group="failure" if key in FIELD_NAMES else "plugin",
         made=field.made,
+        picks=field.picks,
+        address=field.address,
     )
 
 

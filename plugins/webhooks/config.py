@@ -137,12 +137,13 @@ class Incoming(Settings, frozen=True, kw_only=True):
         str,
         Meta(
             title="Room",
-            description="Id of the room that messages are posted in; it stands in the room's address.",
+            description="Id of the room that messages are posted in. On the page, type the room's name.",
+            extra={"picks": "room"},
         ),
         translation(
             "ja",
             "ルーム",
-            "メッセージを投稿するルームの ID です。ルームのアドレスに含まれています。",
+            "メッセージを投稿するルームの ID です。画面ではルームの名前を入力して選べます。",
         ),
     ]
     token_sha256: Annotated[
@@ -219,7 +220,11 @@ class WebhooksConfig(Settings, frozen=True, kw_only=True):
     ] = {}  # noqa: RUF012 - msgspec copies it
     incoming: Annotated[
         dict[TableName, Incoming],
-        Meta(title="Incoming", description="Routes at which messages may be posted, by name."),
+        Meta(
+            title="Incoming",
+            description="Routes at which messages may be posted, by name.",
+            extra={"address": "/hooks/"},
+        ),
         translation("ja", "受信", "メッセージを投稿できるアドレスを名前ごとに設定します。"),
     ] = {}  # noqa: RUF012
 

@@ -113,6 +113,16 @@ function long(form, value) {
   return value;
 }
 
+/** The whole address of what is served below a path, or an address, under a name. `page` is the address of the page. */
+export function addressOf(below, name, page) {
+  return new URL(`${below}${encodeURIComponent(name)}`, page).href;
+}
+
+/** The names of tables in use that are served at an address, with that: `[[address, name], …]`. */
+export function served(settings) {
+  return settings.flatMap(({ address, current }) => (address ? Object.keys(current ?? {}).map((name) => [address, name]) : []));
+}
+
 export function same(one, other) {
   return JSON.stringify(one) === JSON.stringify(other);
 }

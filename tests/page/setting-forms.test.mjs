@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { bounds, changes, NoValue, read, typed, typedTable } from "../../static/lib/setting-forms.js";
+import { addressOf, bounds, changes, NoValue, read, served, typed, typedTable } from "../../static/lib/setting-forms.js";
 
 const KINDS = [
   [{ kind: "boolean" }, true, true],
@@ -154,4 +154,11 @@ test("bounds are said once", () => {
   assert.deepEqual(bounds({ kind: "list", max_length: 3 }), [["lines.most", { most: 3 }]]);
   assert.deepEqual(bounds({ kind: "text", min_length: 1, max_length: 3 }), [["notEmpty", {}], ["characters.most", { most: 3 }]]);
   assert.deepEqual(bounds({ kind: "boolean" }), []);
+});
+
+test("tables in use have their addresses, below that of the server or of the page", () => {
+  const tables = { address: "/hooks/", current: { ci: {}, "b-1": {} } };
+  assert.deepEqual(served([tables, { address: "", current: { other: {} } }, { current: 7 }, { address: "/x/", current: null }]), [["/hooks/", "ci"], ["/hooks/", "b-1"]]);
+  assert.equal(addressOf("/hooks/", "ci", "https://page.test/chat#x"), "https://page.test/hooks/ci");
+  assert.equal(addressOf("https://chat.test/hooks/", "ci", "https://page.test/"), "https://chat.test/hooks/ci");
 });

@@ -284,19 +284,33 @@ def test_an_owner_adds_a_webhook_at_which_others_post_at_once(
     incoming.locator(".setting-new input").fill("builds")
     incoming.get_by_test_id("setting-add").click()
     table = incoming.locator("[data-table=builds]")
-    table.locator("[name=room]").fill(room)
+    expect(table.get_by_test_id("setting-address")).to_have_count(0)  # nobody can post there yet
+    table.locator("[name=room]").fill("#builds")
+    expect(table.get_by_test_id("setting-room")).to_have_text("Builds")
     table.locator("[name=name]").fill("Build bot")
     table.get_by_test_id("setting-make").click()
     token = table.get_by_test_id("setting-made").input_value()
     found.get_by_test_id("settings-save").click()
     expect(found.get_by_test_id("settings-done")).to_contain_text("In use now")
     expect(found.get_by_test_id("settings-done")).to_be_in_viewport()
-    post = Request(f"{server.url}/hooks/builds", json.dumps({"body": "Build 7 is green"}).encode())
+    address = found.get_by_test_id("settings-done").get_by_test_id("setting-address")
+    expect(address).to_have_value(f"{server.url}/hooks/builds")
+    expect(address).to_have_accessible_name("Where others post to builds")
+    post = Request(address.input_value(), json.dumps({"body": "Build 7 is green"}).encode())
     post.add_header("Authorization", f"Bearer {token}")
     with urlopen(post) as answer:
         assert answer.status == 201
     page.goto(f"{server.url}/#room={room}")
     owner.sees("Build 7 is green")
+    table = setting(form(page, "webhooks"), "incoming").locator("[data-table=builds]")
+    table.locator("summary").click()
+    expect(table.locator("[name=room]")).to_have_value(room)
+    expect(table.get_by_test_id("setting-room")).to_have_text("Builds")
+    expect(table.get_by_test_id("setting-address")).to_have_value(f"{server.url}/hooks/builds")
+    table.locator("[name=name]").fill("Builder")
+    found = page.get_by_test_id("settings-of-webhooks")
+    saved(found, "In use now")
+    expect(found.get_by_test_id("settings-done").get_by_test_id("setting-address")).to_have_count(0)
 
 
 def test_a_japanese_owner_reads_the_plugins_own_texts_where_there_are_some(

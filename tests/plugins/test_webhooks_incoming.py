@@ -14,6 +14,7 @@ from chatserver import MessagePosted, Room, RoomKind, ServerRole, StartupError, 
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.config.settings import convert
+from chatserver.testing.running import running
 from chatserver_plugins.webhooks import WebhooksConfig
 
 TOKEN = "the token of the hook"
@@ -202,3 +203,15 @@ def test_mistakes_are_named(name: str, change: dict[str, object], text: str) -> 
     with pytest.raises(StartupError) as caught:
         convert({"incoming": {name: hook}}, WebhooksConfig)
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("public_url", ["", "https://chat.example.org"])
+async def test_owners_are_told_at_which_address_hooks_are(public_url: str) -> None:
+    async with running("webhooks", settings={"server.public_url": public_url}) as chat:
+        ada = await chat.user("ada")
+        answer = await ada.http("GET", "/api/v1/admin/plugins/webhooks/settings")
+        found = {each["key"]: each for each in answer.json["settings"]}
+        assert found["incoming"]["address"] == f"{public_url}/hooks/"
+        assert found["outgoing"]["address"] == ""
+        fields = {each["key"]: each for each in found["incoming"]["form"]["fields"]}
+        assert (fields["room"]["picks"], fields["name"]["picks"]) == ("room", None)

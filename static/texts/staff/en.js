@@ -130,6 +130,7 @@ export default {
   "setting.operatorAdds": "The operator adds others, on the machine.",
   "setting.ofOperator": "{key}: {value} (for operators, on the machine)",
   "setting.now": "Now: {text}",
+  "setting.address": "Where others post to {name}",
   "setting.makeSecret": "Make one",
   "setting.makeToken": "Make a token",
   "setting.made": "Copy it now: it is shown only until you save.",

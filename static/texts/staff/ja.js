@@ -128,6 +128,7 @@ export default {
   "setting.operatorAdds": "追加は運用担当者がサーバー上で行います。",
   "setting.ofOperator": "{key}：{value}（運用担当者がサーバー上で変更します）",
   "setting.now": "現在：{text}",
+  "setting.address": "{name} の投稿先アドレス",
   "setting.makeSecret": "作成する",
   "setting.makeToken": "トークンを作成する",
   "setting.made": "今コピーしてください。保存すると、もう表示されません。",

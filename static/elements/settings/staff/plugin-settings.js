@@ -2,9 +2,9 @@
 
 import { h } from "../../../lib/dom.js";
 import { errorText, said, t } from "../../../lib/i18n.js";
-import { changes, isOpen, same, typed } from "../../../lib/setting-forms.js";
+import { changes, isOpen, same, served, typed } from "../../../lib/setting-forms.js";
 import { boundsText, inputHints, langOf, SettingField, unit, usualInput, why } from "./setting-field.js";
-import { TablesInput } from "./setting-tables.js";
+import { addressField, TablesInput } from "./setting-tables.js";
 
 let forms = 0; // that were made, for ids
 
@@ -41,7 +41,7 @@ export function pluginSettings({ api, name, attempts }) {
 
   function draw({ settings, fixed }) {
     const locked = fixed !== "";
-    fields = settings.map((setting) => settingLine(setting, { name, id: `${prefix}-${setting.key}`, locked }));
+    fields = settings.map((setting) => settingLine(setting, { name, id: `${prefix}-${setting.key}`, locked, api }));
     const groups = ["plugin", "failure"].map((group) => ({ group, found: fields.filter((field) => field.setting.group === group) }));
     const lead = settings.length === 0 ? t("admin.noSettings") : locked ? t(`setting.locked.${fixed}`) : t("setting.lead");
     place.replaceChildren(
@@ -79,9 +79,11 @@ export function pluginSettings({ api, name, attempts }) {
 
   async function change(settings, reset) {
     const outcome = await api.changePluginSettings(name, settings, reset);
+    const before = new Set(served(fields.map(({ setting }) => setting)).map(String));
     draw(await api.pluginSettings(name));
+    const fresh = served(fields.map(({ setting }) => setting)).filter((each) => outcome.on && !before.has(String(each)));
     const labels = fields.filter(({ setting }) => outcome.changed.includes(setting.key)).map(({ label }) => label);
-    told.replaceChildren(...lines(outcome, labels.join(", ")).map((line) => h("p", {}, line)));
+    told.replaceChildren(...lines(outcome, labels.join(", ")).map((line) => h("p", {}, line)), ...fresh.map(([address, each]) => addressField(address, each)));
     told.scrollIntoView({ block: "nearest" }); // what was open is closed now, so that the page ends earlier
   }
 
@@ -127,13 +129,13 @@ function shown(form, value) {
 }
 
 /** A setting with its input; without one if it cannot be changed here. */
-function settingLine(setting, { name, id, locked }) {
-  return isOpen(setting) && !locked ? new Field(setting, { id, value: typed(setting.form, setting.current), hints: hints(setting, name, false), makeInput }) : fixedLine(setting, name, locked);
+function settingLine(setting, { name, id, locked, api }) {
+  return isOpen(setting) && !locked ? new Field(setting, { id, value: typed(setting.form, setting.current), hints: hints(setting, name, false), makeInput, api }) : fixedLine(setting, name, locked);
 }
 
 function makeInput(setting, value, about) {
-  const { form, secrets, current } = setting;
-  return form.kind === "tables" ? new TablesInput(form, value, { ...about, secrets, current: current ?? {} }) : usualInput(setting, value, about);
+  const { form, secrets, current, address } = setting;
+  return form.kind === "tables" ? new TablesInput(form, value, { ...about, secrets, current: current ?? {}, address }) : usualInput(setting, value, about);
 }
 
 /** A setting that is changed elsewhere, with its value. */

@@ -6,29 +6,30 @@ import { canHash, newSecret, sha256 } from "../../../lib/made-tokens.js";
 import { bounds } from "../../../lib/setting-forms.js";
 import { copyField } from "../copy-field.js";
 import { changed, MapInput, PlainInput } from "./setting-inputs.js";
+import { RoomInput } from "./setting-room.js";
 
 // What the button says that makes one, and what is then shown.
 const MADE = { secret: ["setting.makeSecret", "setting.secret"], token_sha256: ["setting.makeToken", "setting.token"] };
 
-/** `setting` has `{key, label, description, form, is_secret}`; `hints` are texts below the input. */
+/** `setting` has `{key, label, description, form, is_secret}`; `hints` are texts below the input, `api` finds rooms. */
 export class SettingField {
   #fault;
 
-  constructor(setting, { id, value, hints = [], makeInput = usualInput }) {
+  constructor(setting, { id, value, api, hints = [], makeInput = usualInput }) {
     const { key, form, description } = setting;
     this.setting = setting;
     this.label = said(setting.label);
     this.#fault = h("span", { class: "field-error", role: "alert", "data-fault": key });
     const hint = h("small", { id: `${id}-hint`, class: "muted" }, h("span", { dir: "auto", lang: langOf(description) }, said(description)), ...hints.map((text) => h("span", {}, ` ${text}`)));
     const title = h("span", { lang: langOf(setting.label) }, this.label);
-    this.input = makeInput(setting, value, { id, key, label: this.label, isSecret: setting.is_secret });
+    this.input = makeInput(setting, value, { id, key, label: this.label, isSecret: setting.is_secret, api });
     this.input.node.setAttribute("aria-describedby", hint.id);
     const isCheck = form.kind === "boolean";
     const head = this.input.isOne
       ? h("label", { class: isCheck ? "check" : "setting-label", for: id }, isCheck && this.input.node, title, unit(form))
       : h("span", { class: "setting-label" }, title, unit(form));
     this.head = h("div", { class: "setting-head" }, head, this.label !== key && h("code", { class: "muted" }, key));
-    this.node = h("div", { class: "setting field", "data-setting": key }, this.head, !isCheck && this.input.node, hint, this.#fault, makes(setting.made) && this.#maker());
+    this.node = h("div", { class: "setting field", "data-setting": key }, this.head, !isCheck && this.input.node, this.input.beside, hint, this.#fault, makes(setting.made) && this.#maker());
   }
 
   /** A button that fills the input, and shows once what nobody can read there. */
@@ -68,7 +69,8 @@ function makes(made) {
   return made === "secret" || (made === "token_sha256" && canHash());
 }
 
-export function usualInput({ form }, value, about) {
+export function usualInput({ form, picks }, value, about) {
+  if (picks === "room") return new RoomInput(form, value, about);
   return form.kind === "map" ? new MapInput(form, value, about) : new PlainInput(form, value, about);
 }
 

@@ -1,6 +1,7 @@
 /**
  * The inputs of settings. Each has `node`, what was typed as `given`, `show(typed)` and `focus()`; `isOne` says that a
- * label can point to it. Those of several parts take problems with them by `complain()`. All fire `input` events.
+ * label can point to it, `beside` what stands below it. Those of several parts take problems with them by `complain()`.
+ * All fire `input` events.
  */
 
 import { h, ICONS, icon } from "../../../lib/dom.js";
@@ -9,6 +10,8 @@ import { t } from "../../../lib/i18n.js";
 /** The input of a value without parts. */
 export class PlainInput {
   isOne = true;
+  /** @type {HTMLElement | null} */
+  beside = null;
 
   constructor(form, value, { id, key, isSecret }) {
     this.node = plain(form, value, { id, key, isSecret });
@@ -59,6 +62,8 @@ function area(attributes, value, rows) {
 /** Names with values, one pair a row. */
 export class MapInput {
   isOne = false;
+  /** @type {HTMLElement | null} */
+  beside = null;
   #form;
   #id;
   #rows = h("ul", { class: "setting-rows" });

@@ -2,12 +2,15 @@
 
 import { h } from "../../../lib/dom.js";
 import { t } from "../../../lib/i18n.js";
-import { openFields, typedTable } from "../../../lib/setting-forms.js";
+import { addressOf, openFields, typedTable } from "../../../lib/setting-forms.js";
+import { copyField } from "../copy-field.js";
 import { boundsText, inputHints, SettingField } from "./setting-field.js";
 import { changed } from "./setting-inputs.js";
 
 export class TablesInput {
   isOne = false;
+  /** @type {HTMLElement | null} */
+  beside = null;
   #form;
   #about;
   #tables = h("ul", { class: "setting-tables" });
@@ -16,10 +19,13 @@ export class TablesInput {
   #fault = h("span", { class: "field-error", role: "alert" });
   #made = 0; // tables, for ids
 
-  /** `secrets` has what may be shown of those that are set, `current` what is in use; both by name and key. */
-  constructor(form, value, { id, label, secrets, current }) {
+  /**
+   * `secrets` has what may be shown of those that are set, `current` what is in use; both by name and key. Each of the latter
+   * is served at `address` with its name, if there is one. `api` finds rooms.
+   */
+  constructor(form, value, { id, label, secrets, current, address, api }) {
     this.#form = form;
-    this.#about = { id, secrets, current };
+    this.#about = { id, secrets, current, address, api };
     this.#name = h("input", { id: `${id}-new`, type: "text", maxlength: 64, dir: "auto", autocomplete: "off", autocapitalize: "none", spellcheck: "false" });
     this.#name.onkeydown = (event) => {
       if (event.key !== "Enter" || event.isComposing) return;
@@ -72,11 +78,11 @@ export class TablesInput {
   }
 
   #table(name, given) {
-    const { id, secrets, current } = this.#about;
+    const { id, secrets, current, address, api } = this.#about;
     const own = `${id}-${(this.#made += 1)}`;
     const set = secrets[name] ?? {};
     const fields = openFields(this.#form).map(
-      (field) => new SettingField(field, { id: `${own}-${field.key}`, value: given[field.key], hints: [...inputHints(field, field.key in set), ...shownSecret(set[field.key])] }),
+      (field) => new SettingField(field, { id: `${own}-${field.key}`, value: given[field.key], api, hints: [...inputHints(field, field.key in set), ...shownSecret(set[field.key])] }),
     );
     const fixed = this.#form.fields.filter((field) => field.is_of_operator && !isUsual(current[name]?.[field.key], field));
     const fault = h("p", { class: "field-error", role: "alert", "data-fault": name });
@@ -85,7 +91,7 @@ export class TablesInput {
       "details",
       {},
       h("summary", {}, h("code", { dir: "auto" }, name)),
-      h("div", { class: "stack setting-table" }, fault, ...fields.map((field) => field.node), ...fixed.map((field) => fixedLine(field, current[name][field.key])), h("div", {}, remove)),
+      h("div", { class: "stack setting-table" }, fault, Boolean(address && current[name]) && addressField(address, name), ...fields.map((field) => field.node), ...fixed.map((field) => fixedLine(field, current[name][field.key])), h("div", {}, remove)),
     );
     const item = Object.assign(h("li", { "data-table": name }, node), { parts: { name, fields, fault, node } });
     return item;
@@ -122,6 +128,12 @@ export class TablesInput {
     else this.focus();
     changed(this.node);
   }
+}
+
+/** The address at which a table with a name is served, to be copied. */
+export function addressField(address, name) {
+  const label = t("setting.address", { name });
+  return h("div", {}, h("small", { class: "muted" }, label), copyField({ value: addressOf(address, name, location.href), label, testid: "setting-address" }));
 }
 
 /** A pattern in a notation that browsers do not know is left to the server. */
