@@ -14,6 +14,7 @@ const NEW = "new";
 export function askSection(store, room, choose) {
   const names = sectionsOf(store.joined(), new Intl.Collator(currentLanguage(), { numeric: true }).compare);
   const { section } = room.prefers;
+  const why = room.archived ? "section.archived" : room.prefers.favourite && "section.favourite"; // it is not seen to move
   const field = h("input", {
     maxlength: String(SECTION_CHARS),
     dir: "auto",
@@ -33,6 +34,7 @@ export function askSection(store, room, choose) {
     { class: "stack", onsubmit },
     h("h2", { id: "section-title" }, t("room.section")),
     h("p", { class: "muted", dir: "auto" }, roomTitle(room)),
+    why && h("p", { "data-testid": "section-why" }, t(why)),
     h(
       "fieldset",
       { class: "choices sections" },

@@ -85,6 +85,47 @@ def test_favourites_and_sections_stand_first_on_all_devices(
         expect(group(page, "Your rooms").get_by_test_id("room")).to_have_text([cake, last, tea])
 
 
+def test_of_a_favourite_it_is_said_that_it_is_not_seen_in_its_section_yet(
+    aya: Person, person: PersonFactory, server: Server
+) -> None:
+    tea, cake = fresh("Tea "), fresh("Cake ")
+    for name in (tea, cake):
+        aya.create_room(name)
+    page = aya.page
+    choose(page, cake, "Move to a section…")
+    expect(page.get_by_test_id("section-save")).to_be_visible()
+    expect(page.get_by_test_id("section-why")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("section-dialog")).to_have_count(0)
+    page.get_by_test_id("composer").focus()  # the menu stays in a row while it has the focus
+    choose(page, tea, "Add to favourites")
+    expect(group(page, "Favourites").get_by_test_id("room")).to_have_text([tea])
+    choose(page, tea, "Move to a section…")
+    expect(page.get_by_test_id("section-why")).to_contain_text("stays among your favourites")
+    page.get_by_test_id("section-name").fill("Later")
+    page.get_by_test_id("section-save").click()
+    expect(group(page, "Favourites").get_by_test_id("room")).to_have_text([tea])
+    choose(page, tea, "Remove from favourites")
+    expect(group(page, "Later").get_by_test_id("room")).to_have_text([tea])
+    room = page.locator("room-view").get_attribute("data-room")
+    assert aya.context.request.put(f"{aya.rooms}/{room}/archived", data={"archived": True}).ok
+    expect(page.get_by_test_id("archived-bar")).to_be_visible()
+    page.get_by_test_id("room-menu").click()
+    page.get_by_test_id("room-section").click()
+    expect(page.get_by_test_id("section-why")).to_contain_text("once it is restored")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("section-dialog")).to_have_count(0)
+    other = second_device(person, server, aya, locale="ja-JP")
+    row(other.page, tea).click()
+    menu = other.page.get_by_test_id("room-menu")
+    menu.click()
+    other.page.get_by_test_id("room-favourite").click()
+    expect(group(other.page, "お気に入り").get_by_test_id("room")).to_have_text([tea])
+    menu.click()
+    other.page.get_by_test_id("room-section").click()
+    expect(other.page.get_by_test_id("section-why")).to_contain_text("お気に入りから外すと")
+
+
 def test_a_new_section_needs_a_name(aya: Person) -> None:
     room = fresh("Nameless ")
     aya.create_room(room)

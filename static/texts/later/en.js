@@ -150,6 +150,8 @@ export default {
   "section.name": "Name of the new section",
   "section.nameless": "Give the new section a name.",
   "section.save": "Move",
+  "section.favourite": "This room stays among your favourites, which stand first. It is seen in its section once it is no favourite any more.",
+  "section.archived": "This room stays among the archived ones. It is seen in its section once it is restored.",
   "room.leaveConfirm": "Leave {name}?",
   "room.leaveAlone": "You are the only owner of {name}, and a room keeps an owner: invite somebody and make them one before you leave.",
   "room.onlyOwner": "You are the only owner of {name}, and a room keeps an owner. Choose who owns it when you have left.",
