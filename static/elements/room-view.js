@@ -24,6 +24,8 @@ import { tellError } from "./toasts.js";
 import "./typing-line.js";
 import { View } from "./view.js";
 
+const NARROW = matchMedia("(max-width: 700px)"); // as in layout.css: the head has room for the name and few buttons
+
 class RoomView extends View {
   session;
   store;
@@ -34,6 +36,7 @@ class RoomView extends View {
   #menu;
   #added;
   #own; // panels of the page's own
+  #panels = []; // those that can be opened
   #steers = false; // whether I may change the room, as it was shown
   #isClosed = false; // whether nothing is to be begun in it, as it was shown
   #panel;
@@ -58,7 +61,7 @@ class RoomView extends View {
     });
     this.#people = h(
       "button",
-      { class: "round", type: "button", title: t("people"), "aria-label": t("people"), "data-testid": "people", onclick: () => void this.#onPeople() },
+      { class: "round rarer", type: "button", title: t("people"), "aria-label": t("people"), "data-testid": "people", onclick: () => void this.#onPeople() },
       icon(ICONS.people),
     );
     this.#added = h("div", { class: "room-added", "data-faults": true });
@@ -205,12 +208,13 @@ class RoomView extends View {
     const context = () => ({ room: this.room });
     const panels = isInside ? [this.#own.pins, ...wanted("room.panels/v1")] : [];
     if (isInside && (this.store.maySteer(this.room) || wanted("room.settings/v1").length)) panels.push(this.#own.settings);
+    this.#panels = panels;
     const open = [...panels, isInside && this.#thread].find((item) => item && item.key === this.#panel.dataset.open);
     replaceButtons(this.#added, [
       ...wanted("room.actions/v1").filter((item) => !isClosed || item.when?.archived).map((item) => placeButton(item, context, { class: "round" })),
       ...panels.map((item) => {
         const toggle = { ...item, run: () => this.#showPanel(item === open ? null : item) };
-        return placeButton(toggle, context, { class: "round", "aria-expanded": String(item === open) });
+        return placeButton(toggle, context, { class: "round rarer", "aria-expanded": String(item === open) });
       }),
     ]);
     if (!open) this.#closePanel();
@@ -233,6 +237,7 @@ class RoomView extends View {
     const opener = open === this.#thread?.key ? this.#thread.opener : null;
     this.#showPanel(null);
     if (opener) (this.#body.querySelector(`article[data-id="${CSS.escape(opener)}"]`) ?? this.#body).focus({ preventScroll: true });
+    else if (NARROW.matches) this.#menu.button.focus(); // which has opened it
     else this.#added.querySelector(`[data-testid="place-${open}"]`)?.focus();
     return true;
   }
@@ -277,6 +282,7 @@ class RoomView extends View {
     return [
       this.store.hasPeople(this.room) && { label: t("people"), icon: ICONS.people, testid: "menu-people", run: () => void this.#onPeople() },
       { label: t("search"), icon: ICONS.search, testid: "menu-search", run: () => this.dispatchEvent(new CustomEvent("search-wanted", { bubbles: true })) },
+      ...(NARROW.matches ? this.#panels.map((item) => ({ label: labelOf(item), icon: item.icon, testid: `menu-${item.key}`, run: () => this.#showPanel(item) })) : []),
       ...preferenceItems(this, this.store.room(this.room)),
       mayLeave && { label: t("room.leave"), icon: ICONS.exit, testid: "leave-room", danger: true, run: () => void this.#onLeave() },
     ];

@@ -32,7 +32,7 @@ const FIELDS = {
   "message.emoji/v1": { id: "string", pictures: "object" },
   // {room}: in the room's head
   "room.actions/v1": BUTTON,
-  // {room}: as a button in the room's head that opens a panel
+  // {room}: as a button in the room's head that opens a panel; on phones in the room's menu
   "room.panels/v1": { ...PART, icon: "string" },
   // {room}: in the panel of the room's settings
   "room.settings/v1": PART,

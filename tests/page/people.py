@@ -239,6 +239,17 @@ def act(row: Locator, action: str) -> None:
     row.get_by_test_id(action).press("Enter")
 
 
+def in_head(page: Page, name: str) -> None:
+    """Press what stands in a room's head, or in its menu where the head has no room for it: `people`, `room-settings`, …"""
+    buttons = page.locator(f"[data-testid={name}], [data-testid=place-{name}]")
+    expect(buttons).to_have_count(1)
+    if buttons.is_visible():
+        buttons.click()
+        return
+    page.get_by_test_id("room-menu").click()
+    page.get_by_test_id(f"menu-{name}").click()
+
+
 def sign_out(page: Page) -> None:
     """By the menu in the user's corner."""
     page.get_by_test_id("user-menu").click()

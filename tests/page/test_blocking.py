@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.page.people import AWAY, PASSWORD, Person, PersonFactory, Server
+from tests.page.people import AWAY, PASSWORD, Person, PersonFactory, Server, in_head
 from tests.page.test_accessibility import findings
 from tests.page.test_browser import fresh, seen_typing
 from tests.page.test_offline import HIDE, READ
@@ -323,7 +323,7 @@ def test_blocking_on_a_phone_in_japanese(person: PersonFactory, server: Server) 
     rex = made(person(server), fresh("rex"), "R" * 60)
     post(rex, rex.become_member(room), "ひどい言葉")
     page = aya.page
-    page.get_by_test_id("people").tap()
+    in_head(page, "people")
     page.get_by_test_id("person-menu").tap()
     menu = page.locator(".person .menu")
     box = menu.bounding_box()

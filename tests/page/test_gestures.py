@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import CDPSession, Locator, Page, expect
 
-from tests.page.people import Person, PersonFactory, Server
+from tests.page.people import Person, PersonFactory, Server, in_head
 from tests.page.waiting import place_of, until, until_late_parts
 
 pytestmark = pytest.mark.long
@@ -245,7 +245,7 @@ def test_a_swipe_from_the_edge_goes_back_to_the_list(
 def test_a_swipe_from_the_edge_closes_a_panel_first(person: PersonFactory, server: Server) -> None:
     one = in_a_room(person, server)
     panel = one.page.get_by_test_id("room-panel")
-    one.page.locator(".room-head [aria-expanded]:not([aria-haspopup])").first.tap()
+    in_head(one.page, "room-pins")
     expect(panel).to_be_visible()
     with finger(one.page) as hand:
         hand.swipe((8, 300), right=150)
@@ -264,7 +264,7 @@ def test_the_systems_way_back_leaves_no_dialog_in_front_of_the_list(
     person: PersonFactory, server: Server
 ) -> None:
     one = in_a_room(person, server)
-    one.page.get_by_test_id("people").tap()
+    in_head(one.page, "people")
     expect(one.page.get_by_test_id("people-dialog")).to_be_visible()
     one.page.go_back()
     expect(one.page.get_by_test_id("room-list")).to_be_visible()

@@ -187,3 +187,39 @@ def test_the_empty_composer_says_what_it_is_for_in_full_on_a_phone(
       return [inside, text.measureText(field.placeholder).width];
     }""")
     assert 0 < wanted <= room
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+def test_on_a_phone_the_name_of_a_room_has_the_place_of_the_rarer_buttons(
+    person: PersonFactory, server: Server, locale: str
+) -> None:
+    aya = person(
+        server,
+        locale=locale,
+        viewport={"width": 390, "height": 844},
+        is_mobile=True,
+        has_touch=True,
+    ).sign_up(f"aya-head-{locale[:2]}", "Aya")
+    aya.create_room(f"Summer festival {locale[:2]}")
+    page = aya.page
+    assert page.get_by_test_id("room-title").evaluate(
+        "(node) => node.scrollWidth <= node.clientWidth"
+    )
+    rarer = {"room-pins": True, "room-settings": True, "people": False}  # and whether it is a panel
+    for name, is_panel in rarer.items():
+        expect(page.locator(f"[data-testid={name}], [data-testid=place-{name}]")).to_be_hidden()
+        page.get_by_test_id("room-menu").tap()
+        page.get_by_test_id(f"menu-{name}").tap()
+        opened = page.get_by_test_id("room-panel" if is_panel else "people-dialog")
+        expect(opened).to_be_visible()
+        if is_panel:
+            opened.locator("header button").tap()
+            expect(opened).to_be_hidden()
+            expect(page.get_by_test_id("room-menu")).to_be_focused()
+        else:
+            page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 900, "height": 844})
+    page.get_by_test_id("room-menu").click()
+    expect(page.get_by_test_id("leave-room")).to_be_visible()
+    expect(page.get_by_test_id("menu-room-settings")).to_have_count(0)  # its button is there
+    expect(page.get_by_test_id("place-room-settings")).to_be_visible()

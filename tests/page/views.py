@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, FilePayload, Locator, Page, WebSocketRoute, expect
 
-from tests.page.people import PASSWORD, Person, Server, act
+from tests.page.people import PASSWORD, Person, Server, act, in_head
 from tests.page.waiting import FINDS_PEOPLE, until, until_late_parts
 from tests.plugins.pictures import png
 
@@ -416,12 +416,13 @@ class Tour:
         yield "section"
         page.keyboard.press("Escape")
         panels = page.locator(".room-head [aria-expanded]:not([aria-haspopup])")
-        for index in range(panels.count()):
-            panels.nth(index).click()
+        names = panels.evaluate_all("(all) => all.map((each) => each.dataset.testid)")
+        for index, name in enumerate(names):
+            in_head(page, name.removeprefix("place-"))
             panel = page.get_by_test_id("room-panel")
             expect(panel).to_be_visible()
             yield f"room-panel-{index + 1}"
-            if panels.nth(index).get_attribute("data-testid") == "place-room-settings":
+            if name == "place-room-settings":
                 panel.get_by_test_id("room-delete").click()
                 expect(page.get_by_test_id("delete-room-dialog")).to_be_visible()
                 yield "delete-room"
@@ -430,7 +431,7 @@ class Tour:
 
     def _dialogs(self) -> Iterator[str]:
         page = self.page
-        page.get_by_test_id("people").click()
+        in_head(page, "people")
         expect(page.get_by_test_id("members").locator("li").first).to_be_visible()
         expect(page.get_by_test_id("room-about")).to_be_visible()
         yield "people"
