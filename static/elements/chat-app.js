@@ -41,6 +41,7 @@ class ChatApp extends View {
   #unsaid = []; // texts for the announcer
   #notices;
   #titled = null; // the timer of the title
+  #entries = null; // of panels, in the browser's history, once there are some
 
   build() {
     const { session, store, connection, notices, places } = this;
@@ -61,6 +62,7 @@ class ChatApp extends View {
     this.listen(this, "click", (event) => this.#onLink(event));
     this.listen(this, "settings-closed", () => this.#go(this.#room));
     this.listen(window, "hashchange", () => this.#onMoved());
+    this.listen(this, "panel-changed", () => void this.#keepEntry());
     for (const type of ["dragover", "drop"]) this.listen(window, type, keepPage);
     this.listen(document, "keydown", (event) => this.#onKey(event));
     this.listen(store, "change", () => (this.#titled ??= setTimeout(() => this.#title(), TITLE_MS)));
@@ -76,6 +78,7 @@ class ChatApp extends View {
     this.listen(document, "visibilitychange", () => this.#onVisible());
     if (this.#narrow() && this.#active() && history.length === 1) this.#putListBelow();
     this.#route();
+    void this.#keepEntry();
     if (this.linked.id) void this.#follow(this.linked.id);
     const { account } = session.preferences;
     for (const type of ["known", "change"]) this.listen(account, type, () => void this.#tellOwner());
@@ -112,6 +115,14 @@ class ChatApp extends View {
     history.pushState(null, "", hash);
   }
 
+  /** Without a network for this the system's way back leads from a panel to the list. */
+  async #keepEntry() {
+    if (!this.#entries && !history.state && !this.#main.firstChild?.isCovered) return;
+    const { signal } = this;
+    this.#entries ??= import("./panel-entries.js").then(({ panelEntries }) => panelEntries({ main: this.#main, active: () => this.#active(), signal }));
+    await this.#entries.then(({ settle }) => settle(), () => (this.#entries = null));
+  }
+
   #active() {
     return new URLSearchParams(location.hash.slice(1)).get("room");
   }
@@ -125,6 +136,7 @@ class ChatApp extends View {
     else {
       history.pushState(null, "", location.pathname);
       this.#route();
+      void this.#keepEntry();
     }
   }
 
@@ -196,6 +208,7 @@ class ChatApp extends View {
 
   teardown() {
     clearTimeout(this.#titled);
+    this.#entries = null;
   }
 
   /** A browser takes long to change a title, so a message that is read at once changes none. */

@@ -1,6 +1,7 @@
 /**
  * One room: its head, messages, who is typing, and the composer (or the way in), and at its side a panel: of the page, of a
- * plugin, or a thread. Needs `session`, `store`, `places` and the attribute data-room. Fires "room-closed" and "room-opened" ({room}: another one).
+ * plugin, or a thread. Needs `session`, `store`, `places` and the attribute data-room. Fires "room-closed", "room-opened" ({room}: another one)
+ * and "panel-changed".
  */
 
 import { enable, h, icon, ICONS, write } from "../lib/dom.js";
@@ -217,7 +218,9 @@ class RoomView extends View {
         return placeButton(toggle, context, { class: "round rarer", "aria-expanded": String(item === open) });
       }),
     ]);
-    if (!open) this.#closePanel();
+    if (open || this.#panel.hidden) return;
+    this.#closePanel();
+    this.#tellPanel();
   }
 
   /**
@@ -262,11 +265,20 @@ class RoomView extends View {
       this.#panel.hidden = false;
     }
     this.#showAdded();
+    this.#tellPanel();
   }
 
-  /** A panel may stand on the messages. */
+  /** Whether a panel stands on the messages. */
+  get isCovered() {
+    return !this.#panel.hidden && getComputedStyle(this.#panel).position === "absolute";
+  }
+
   #uncover() {
-    if (getComputedStyle(this.#panel).position === "absolute") this.#showPanel(null);
+    if (this.isCovered) this.#showPanel(null);
+  }
+
+  #tellPanel() {
+    this.dispatchEvent(new CustomEvent("panel-changed", { bubbles: true }));
   }
 
   #closePanel() {

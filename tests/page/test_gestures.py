@@ -260,6 +260,99 @@ def test_the_systems_way_back_leads_to_the_list(person: PersonFactory, server: S
     expect(one.page.get_by_test_id("room-title")).to_be_hidden()
 
 
+def thread_opened(one: Person) -> Locator:
+    """The panel of a thread that stands on the messages, once the way back leads from it."""
+    row_of(one).focus()
+    row_of(one).press("t")
+    panel = one.page.get_by_test_id("room-panel")
+    expect(panel.get_by_test_id("thread")).to_be_visible()
+    until(one.page, "() => history.state?.panel === true")
+    return panel
+
+
+def test_the_systems_way_back_closes_a_thread_first(person: PersonFactory, server: Server) -> None:
+    one = in_a_room(person, server)
+    for _ in range(2):  # also when it is opened again
+        panel = thread_opened(one)
+        one.page.go_back()
+        expect(panel).to_be_hidden()
+        expect(one.page.get_by_test_id("room-title")).to_be_visible()
+    one.page.go_back()
+    expect(one.page.get_by_test_id("room-list")).to_be_visible()
+    one.page.go_forward()
+    expect(one.page.get_by_test_id("composer")).to_be_visible()
+
+
+def test_the_systems_way_back_closes_a_dialog_on_a_panel_alone(
+    person: PersonFactory, server: Server
+) -> None:
+    one = in_a_room(person, server)
+    panel = thread_opened(one)
+    panel.get_by_test_id("message").first.focus()
+    panel.get_by_test_id("message").first.press("p")
+    expect(one.page.get_by_test_id("person-card")).to_be_visible()
+    one.page.go_back()
+    expect(one.page.get_by_test_id("person-card")).to_have_count(0)
+    expect(panel).to_be_visible()
+    one.page.go_back()
+    expect(panel).to_be_hidden()
+    expect(one.page.get_by_test_id("room-title")).to_be_visible()
+
+
+@pytest.mark.parametrize("how", ["close", "reload"])
+def test_the_systems_way_back_leads_to_the_list_once_a_panel_is_gone(
+    person: PersonFactory, server: Server, how: str
+) -> None:
+    one = in_a_room(person, server)
+    panel = thread_opened(one)
+    if how == "close":
+        panel.get_by_role("button", name="Close").first.tap()
+    else:
+        one.page.reload()
+        one.connected()
+    expect(panel).to_be_hidden()
+    until(one.page, "() => history.state?.panel === false")
+    one.page.go_back()
+    expect(one.page.get_by_test_id("room-list")).to_be_visible()
+    expect(one.page.get_by_test_id("room-title")).to_be_hidden()
+
+
+def test_a_panel_that_was_closed_before_leads_back_from_nowhere_else(
+    person: PersonFactory, server: Server
+) -> None:
+    one = in_a_room(person, server)
+    panel = thread_opened(one)
+    panel.get_by_role("button", name="Close").first.tap()
+    expect(panel).to_be_hidden()
+    one.page.get_by_test_id("back").tap()
+    expect(one.page.get_by_test_id("room-list")).to_be_visible()
+    one.page.evaluate("() => (location.hash = '#settings=')")
+    expect(one.page.get_by_test_id("settings-nav")).to_be_visible()
+    one.page.get_by_test_id("settings-help").tap()
+    expect(one.page.get_by_test_id("settings-page")).to_be_visible()
+    one.page.go_back()
+    expect(one.page.get_by_test_id("settings-nav")).to_be_visible()
+    one.page.evaluate("() => history.go(-3)")  # past the closed panel: to the room
+    expect(one.page.get_by_test_id("composer")).to_be_visible()
+    expect(panel).to_be_hidden()
+
+
+def test_a_thread_stays_open_while_the_list_is_shown_on_a_phone(
+    person: PersonFactory, server: Server
+) -> None:
+    one = in_a_room(person, server)
+    panel = thread_opened(one)
+    one.page.evaluate("() => (location.hash = '#settings=help')")
+    expect(one.page.get_by_test_id("settings-page")).to_be_visible()
+    one.page.go_back()
+    expect(panel.get_by_test_id("thread")).to_be_visible()
+    one.page.go_back()
+    expect(panel).to_be_hidden()
+    expect(one.page.get_by_test_id("room-title")).to_be_visible()
+    one.page.go_back()
+    expect(one.page.get_by_test_id("room-list")).to_be_visible()
+
+
 def test_the_systems_way_back_leaves_no_dialog_in_front_of_the_list(
     person: PersonFactory, server: Server
 ) -> None:
