@@ -12,7 +12,7 @@ export { plain };
 const SAID_MS = 2_000;
 const HIDDEN = new WeakMap(); // what a cover hides
 
-/** The node of a body. `draw(text)` makes nodes of what is text alone, in which plugins may have pictures. */
+/** The node of a body. `draw(text, isLink)` makes nodes of what is text alone, in which plugins may have pictures. */
 export function formatted(body, draw) {
   const blocks = parse(body);
   const attributes = { "data-testid": "message-body" };
@@ -97,7 +97,7 @@ const INLINE = {
 
 /** A link that says where it leads, if its text names another place. */
 function link({ href, children, elsewhere }, draw) {
-  const node = h("a", { href, title: href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...inlineNodes(children, draw));
+  const node = h("a", { href, title: href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...inlineNodes(children, (text) => draw(text, true)));
   return elsewhere ? [node, ` (${href})`] : node;
 }
 

@@ -8,7 +8,7 @@
 import { h, icon, ICONS, write } from "../lib/dom.js";
 import { formatDay, t } from "../lib/i18n.js";
 import { seqOf } from "../lib/ids.js";
-import { formatterOf, formatting, hasMarks } from "../lib/late-formatting.js";
+import { formatterOf, formatting, hasMarks, hasNames } from "../lib/late-formatting.js";
 import { reactedBy } from "../lib/changes.js";
 import { rightsIn } from "../lib/rights.js";
 import { Timeline } from "../lib/timeline.js";
@@ -87,6 +87,7 @@ class MessageList extends View {
     this.#rows = new VirtualList({ scroller: this.#scroller, list: this.#list, signal: this.#ended.signal, owner: this.#owner() });
     this.#focus = new RowFocus({ list: this.#list, scroller: this.#scroller, rows: this.#rows, signal: this.#ended.signal, bar: (entry) => this.#bar(entry), press: (what, entry) => this.#do(what, entry) });
     this.listen(this.#list, "click", (event) => this.#onClick(event));
+    this.listen(this.#list, "person-chosen", ({ target, detail }) => void this.#showPerson(detail, rowOf(target)?.dataset.key).catch(tellError));
     this.listen(this.flow.source, "change", ({ detail }) => detail.room === this.flow.key && this.#onChange(detail.only));
     this.listen(this.store, "blocked", () => this.#refold());
     this.listen(this.session.outbox, "change", ({ detail }) => detail.room === this.flow.room && this.redraw());
@@ -192,7 +193,7 @@ class MessageList extends View {
     if (entry.kind === "note") return noteRow(entry.note);
     if (entry.kind === "replies") return repliesRow(entry.count);
     const { store, session, places, flow } = this;
-    return messageRow(entry, { me: store.me, session, places, room: store.room(flow.room), isClosed: store.isClosed(flow.room), isInThread: Boolean(flow.thread), showsEdits: this.#showsEdits(entry.message) });
+    return messageRow(entry, { me: store.me, session, places, room: store.room(flow.room), rooms: store.rooms, isClosed: store.isClosed(flow.room), isInThread: Boolean(flow.thread), showsEdits: this.#showsEdits(entry.message) });
   }
 
   /** The row of a message that has changed: the focus, the actions and what was typed in it stay. */
@@ -486,7 +487,7 @@ function isBare({ loaded, messages, moreBefore, moreAfter }) {
 
 /** Whether the formatter has something to do for an entry. */
 function isMarked({ message, quoted }) {
-  return [message, quoted].some((each) => each?.body && hasMarks(each.body));
+  return [message, quoted].some((each) => each?.body && (hasMarks(each.body) || hasNames(each.body)));
 }
 
 /**

@@ -6,9 +6,9 @@
 import { h, icon, ICONS } from "../lib/dom.js";
 import { pictured } from "../lib/emoji.js";
 import { errorText, formatDay, formatFull, formatTime, t } from "../lib/i18n.js";
-import { formatterOf, plainOf, readyFor } from "../lib/late-formatting.js";
+import { formatterOf, namerOf, plainOf, readyFor } from "../lib/late-formatting.js";
 import { segments } from "../lib/linkify.js";
-import { isMentioned, namesIn } from "../lib/mentions.js";
+import { isMentioned } from "../lib/mentions.js";
 import { applies } from "../lib/places.js";
 import { complain, frozen } from "../lib/plugins.js";
 import { avatar } from "./avatar.js";
@@ -20,10 +20,10 @@ const CLOCK = "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4l3 2";
 let made = 0; // ids in the document
 
 /**
- * The first argument is an entry of the timeline, `room` that of the list. `isClosed`: nothing is to be begun in there;
- * `isInThread`: it is one of a thread, not of a room; `showsEdits`: the reader may see what the message said before.
+ * The first argument is an entry of the timeline, `room` that of the list, `rooms` those of the store. `isClosed`: nothing is
+ * to be begun in there; `isInThread`: it is one of a thread, not of a room; `showsEdits`: the reader may see what the message said before.
  */
-export function messageRow({ message, grouped, folded, quoted, quoteFolded, thread, last = false }, { me, session, places, room = null, isClosed = false, isInThread = false, showsEdits = false }) {
+export function messageRow({ message, grouped, folded, quoted, quoteFolded, thread, last = false }, { me, session, places, room = null, rooms, isClosed = false, isInThread = false, showsEdits = false }) {
   const { author, state } = message;
   const name = author.name || me.username;
   const shown = folded ? [] : data(message, places, isClosed);
@@ -54,7 +54,7 @@ export function messageRow({ message, grouped, folded, quoted, quoteFolded, thre
         { class: "message-content", id: `${id}-text` },
         message.thread && message.broadcast && origin(isInThread),
         !folded && (message.reply_to || message.reply_to_unsent) && quote(message, quoted ?? (message.quoted && { ...message.quoted, author: me }), quoteFolded, places),
-        folded ? fold() : body(message, shown.length > 0 && repeats(message), places, showsEdits),
+        folded ? fold() : body(message, shown.length > 0 && repeats(message), { session, places, room, rooms, showsEdits }),
       ),
       !message.deleted && !folded && lateParts(message, session),
       ...shown,
@@ -127,12 +127,12 @@ function repeats({ body: text, data_text: shown = "" }) {
 }
 
 /** `repeats`: the text says no more than what plugins show below it, as the names of attached files do. */
-function body(message, repeats, places, showsEdits) {
+function body(message, repeats, { showsEdits, ...given }) {
   if (message.deleted) return h("p", { class: "message-body deleted" }, t("message.deleted"));
   const edited = message.edited_at && h("small", { class: "edited" }, showsEdits ? h("button", { class: "link", type: "button", title: t("message.edits"), "data-do": "edits", "data-testid": "edited" }, t("message.edited")) : t("message.edited"));
   const pinned = message.pinned && h("small", { class: "edited", "data-testid": "pinned" }, t("message.pinned"));
   if (repeats && !edited && !pinned) return null;
-  const node = repeats ? bare([]) : formattedNode(message.body, (part) => withNames(part, message, places));
+  const node = repeats ? bare([]) : formattedNode(message.body, (part, isLink) => (isLink ? withPictures(part, given.places) : withNames(part, message, given)));
   node.append(...[edited, pinned].filter(Boolean));
   return node;
 }
@@ -153,10 +153,10 @@ function linked(body, draw) {
   );
 }
 
-/** A text as nodes, in which the names are marked, if its message mentions anybody. */
-function withNames(text, { mentions = [] }, places) {
-  if (mentions.length === 0) return withPictures(text, places);
-  return namesIn(text).flatMap(({ text: part, isName }) => (isName ? h("span", { class: "mention" }, part) : withPictures(part, places)));
+/** A text as nodes, in which names lead to people and rooms, as soon as that can be drawn. */
+function withNames(text, message, given) {
+  const draw = (part) => withPictures(part, given.places);
+  return namerOf(text)?.named(text, message, { ...given, draw }) ?? draw(text);
 }
 
 /** A text as nodes: emoji of plugins are pictures in it. */

@@ -20,7 +20,7 @@ export async function roomPreview({ session, store, places, room, around = null 
   if (messages.length === 0) return null;
   const shown = { messages, newFrom: null, moreBefore: true, moreAfter: false, refused: null };
   const entries = new Timeline().entries(shown, [], store.me, { blocked: store.blocked, unfolded: new Set() });
-  const rows = entries.map((entry) => (entry.kind === "day" ? h("div", { class: "day" }, h("span", {}, formatDay(entry.at))) : messageRow(entry, { me: store.me, session, places, isClosed: store.isClosed(room) })));
+  const rows = entries.map((entry) => (entry.kind === "day" ? h("div", { class: "day" }, h("span", {}, formatDay(entry.at))) : messageRow(entry, { me: store.me, session, places, rooms: store.rooms, isClosed: store.isClosed(room) })));
   const list = h("div", { class: "scroller preview", role: "region", tabindex: "0", "aria-label": t(around === null ? "room.preview" : "room.previewAround"), "data-testid": "room-preview" }, h("div", { class: "messages" }, ...rows));
   for (const button of list.querySelectorAll("button[data-do]")) button.disabled = true;
   const place = around === null ? -1 : entries.findIndex(({ message }) => message === nearest(shown, around));

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.page.people import Person, Server
+from tests.page.people import IS_MEMBER, Person, Server
 from tests.page.waiting import NOTE_TEXT, until, until_late_parts, until_told
 
 pytestmark = pytest.mark.long
@@ -122,6 +122,46 @@ def test_names_stand_out_where_somebody_is_mentioned(two: tuple[Person, Person])
         expect(rows[0].locator(".mention")).to_have_text(["@ben"])
         expect(rows[1]).to_have_class(re.compile(r"\bmentioned\b"))
         expect(rows[0]).not_to_have_class(re.compile(r"\bmentioned\b"))
+
+
+def test_a_mention_opens_the_card_of_the_person(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    aya.post_over_http(["Ask **@Ben** or @nobody-x, `@ben`, [@ben](https://example.org/)"])
+    expect(last(ben.page)).to_have_text("Ask @Ben or @nobody-x, @ben, @ben")
+    expect(last(ben.page).locator(".mention")).to_have_text(["@Ben"])  # nobody has the other name
+    mention = last(aya.page).get_by_role("button", name="@Ben")
+    mention.click()
+    card = aya.page.get_by_test_id("person-card")
+    expect(card.get_by_role("heading", name="Ben")).to_be_visible()
+    aya.page.keyboard.press("Escape")
+    expect(mention).to_be_focused()
+    row = aya.page.get_by_test_id("message").last
+    row.focus()
+    expect(mention).not_to_have_attribute("tabindex", "-1")  # a stop of Tab in the row
+    mention.press("Enter")
+    expect(card).to_be_visible()
+    aya.page.keyboard.press("Escape")
+    aya.post_over_http(["@room, @ben"])  # everybody is marked, but has no card
+    expect(last(aya.page).locator(".mention")).to_have_text(["@room", "@ben"])
+    expect(last(aya.page).get_by_test_id("mention")).to_have_text(["@ben"])
+
+
+def test_the_name_of_a_room_of_the_reader_leads_there(two: tuple[Person, Person]) -> None:
+    aya, ben = two
+    made = aya.context.request.post(aya.rooms, data={"name": "Tools <b>", "kind": "private"})
+    assert made.status == 201
+    until(aya.page, IS_MEMBER, made.json()["id"])
+    text = "See #tools <b>, #Marks, #Marksmen, `#Marks` [#Marks](https://example.org/)"
+    aya.post_over_http([text])
+    shown = "See #tools <b>, #Marks, #Marksmen, #Marks #Marks"
+    expect(last(aya.page)).to_have_text(shown)
+    expect(last(aya.page).get_by_test_id("room-mention")).to_have_text(["#tools <b>", "#Marks"])
+    expect(last(ben.page)).to_have_text(shown)
+    expect(last(ben.page).get_by_test_id("room-mention")).to_have_text(["#Marks"])
+    last(aya.page).get_by_role("link", name="#tools <b>").press("Enter")
+    aya.in_room("Tools <b>")
+    aya.page.go_back()
+    aya.in_room("Marks")
 
 
 def test_a_spoiler_is_opened_by_the_keyboard_and_stays_open(two: tuple[Person, Person]) -> None:

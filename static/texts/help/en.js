@@ -9,7 +9,7 @@ export default {
   "help.writing": "Writing",
   "help.writing.send": "Enter sends, Shift+Enter begins a new line. The arrow up in an empty field edits your last message.",
   "help.writing.marks": "**bold**, *italic*, ~~struck out~~, `code`, > a quotation, - a list, ||hidden until somebody looks||, and three backticks around a longer piece of code.",
-  "help.writing.names": "@ and a letter suggest people; @room tells everybody in the room, @here those who are online. A slash suggests commands.",
+  "help.writing.names": "@ and a letter suggest people; @room tells everybody in the room, @here those who are online. # and a letter suggest rooms. In a message, a person’s name opens their card, and a room’s name leads there. A slash suggests commands.",
   "help.writing.groups": "A group’s name behind @ tells everybody of it who is in the room; the settings list the groups.",
   "help.writing.later": "The menu beside the button that sends has a message sent at a later time.",
   "help.writing.poll": "The bars beside the text ask the room a question with answers to choose from.",
