@@ -33,7 +33,7 @@ export class Notices extends EventTarget {
    * `Desktop` is the browser's `Notification`, or null; `isAway()` whether nobody looks at the page; `account` is
    * AccountPreferences. `isSeen(room)` says whether somebody looks at that room in this tab; `makeSounds()` makes Sounds.
    */
-  constructor({ places, store, storage, account = null, Desktop = globalThis.Notification ?? null, isAway = () => document.hidden, isSeen = isOpen, makeSounds = load }) {
+  constructor({ places, store, storage, account = null, Desktop = globalThis.Notification ?? null, isAway = () => !isLookedAt(), isSeen = isOpen, makeSounds = load }) {
     super();
     this.#places = places;
     this.#store = store;
@@ -169,9 +169,14 @@ export class Notices extends EventTarget {
 
 const load = async () => new (await import("./sounds.js")).Sounds();
 
+/** Whether somebody looks at this tab: a window that can be seen beside another one is not looked at. */
+function isLookedAt() {
+  return !document.hidden && document.hasFocus();
+}
+
 /** Whether a room is open in this tab, which somebody looks at. */
 function isOpen(room) {
-  return document.visibilityState === "visible" && document.hasFocus() && new URLSearchParams(location.hash.slice(1)).get("room") === room;
+  return isLookedAt() && new URLSearchParams(location.hash.slice(1)).get("room") === room;
 }
 
 function inTime(answer) {

@@ -55,6 +55,18 @@ test("messages in direct rooms and mentions go to the desktop of somebody who is
   assert.deepEqual(shown, []); // the room's badge tells of it
 });
 
+test("a window that is seen but has not the focus is one that nobody looks at", async (context) => {
+  context.after(() => delete globalThis.document);
+  const account = { get: () => undefined, under: () => new Map() };
+  const fresh = new Notices({ places, store, storage: { getItem: () => "on" }, account, Desktop, makeSounds: async () => ({ tell: async () => {} }) });
+  for (const [hidden, hasFocus] of [[false, true], [false, false], [true, false]]) {
+    globalThis.document = { hidden, hasFocus: () => hasFocus };
+    await fresh.message({ room: "d", message: message({ body: `hidden ${hidden}, focus ${hasFocus}` }) });
+  }
+  await settled();
+  assert.deepEqual(opened.map(({ body }) => body), ["hidden false, focus false", "hidden true, focus false"]);
+});
+
 test("a notice has the text without its marks", async (context) => {
   const sheet = { set onload(done) { done(); } };
   globalThis.document = { createElement: () => sheet, querySelectorAll: () => [] };

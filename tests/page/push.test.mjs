@@ -4,13 +4,13 @@ import { beforeEach, test } from "node:test";
 const ENDPOINT = "https://push.example/1";
 const ID = Buffer.from(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(ENDPOINT))).toString("hex").slice(0, 16);
 
-let calls, closed, documents, events, hidden, listed, notices, page, places, requests, shown, subscription;
+let calls, closed, documents, events, focused, hidden, listed, notices, page, places, requests, shown, subscription;
 
 /** What `begin` of the module gets, and the browser around it. */
 beforeEach(() => {
   [calls, closed, requests, shown] = [[], [], [], []];
   [events, places] = [{}, {}];
-  [hidden, listed] = [false, []];
+  [focused, hidden, listed] = [true, false, []];
   documents = {};
   notices = [{ tag: "r" }, { tag: "other" }].map((notice) => ({ ...notice, close: () => closed.push(notice.tag) }));
   subscription = { endpoint: ENDPOINT, toJSON: () => ({ endpoint: ENDPOINT, keys: { auth: "A" } }) };
@@ -22,7 +22,8 @@ beforeEach(() => {
   const serviceWorker = { getRegistration: async () => registration, addEventListener: (type, listener) => (events[type] = listener), startMessages() {} };
   const badges = [];
   Object.defineProperty(globalThis, "navigator", { value: { serviceWorker, setAppBadge: async (count) => void badges.push(count), badges }, configurable: true });
-  globalThis.document = { get hidden() { return hidden; }, addEventListener: (type, listener) => (documents[type] = listener) };
+  globalThis.document = { get hidden() { return hidden; }, hasFocus: () => focused, addEventListener: (type, listener) => (documents[type] = listener) };
+  globalThis.window = { addEventListener: (type, listener) => (documents[type] = listener) };
   page = {
     call: async (name, fields) => (name === "list" ? { devices: listed } : void calls.push([name, fields])),
     request: async (method, path, body) => void requests.push([method, path, body]),
@@ -55,6 +56,18 @@ test("the server hears once a minute that somebody is here, and that the page is
   documents.visibilitychange();
   documents.keydown();
   assert.deepEqual(calls, [["active", { here: true }], ["active", { here: true }], ["active", { here: false }]]);
+});
+
+test("a window that loses the focus is put away, also where it can still be seen", async () => {
+  await begun([{ id: ID, language: "ja", texts: true }]);
+  documents.keydown();
+  documents.blur(); // to a frame within the page
+  assert.deepEqual(calls, [["active", { here: true }]]);
+  focused = false;
+  documents.blur();
+  documents.wheel();
+  assert.deepEqual(calls, [["active", { here: true }], ["active", { here: false }]]);
+  assert.equal(places["notifications/v1"].filter({ message: {} }), false);
 });
 
 test("somebody without devices costs nothing", async () => {

@@ -19,15 +19,20 @@ export default function begin(page) {
     if (isHere) await own.speak(page, devices);
   }
 
+  /** A window that is seen but has not the focus is one that nobody looks at. */
+  function isAway() {
+    return document.hidden || !document.hasFocus();
+  }
+
   /** The reader does something here: the other devices keep quiet. */
   function onInput() {
-    if (devices.length === 0 || document.hidden || Date.now() - toldAt < TELL_MS) return;
+    if (devices.length === 0 || isAway() || Date.now() - toldAt < TELL_MS) return;
     toldAt = Date.now();
     page.call("active", { here: true }).catch(() => {});
   }
 
-  function onHidden() {
-    if (devices.length === 0 || !document.hidden || toldAt === -Infinity) return;
+  function onLeft() {
+    if (devices.length === 0 || !isAway() || toldAt === -Infinity) return;
     toldAt = -Infinity;
     page.call("active", { here: false }).catch(() => {});
   }
@@ -43,13 +48,14 @@ export default function begin(page) {
   page.hear("changed", look);
   page.onRead(onRead);
   for (const kind of ["pointerdown", "keydown", "wheel", "touchstart"]) document.addEventListener(kind, onInput, { passive: true, capture: true });
-  document.addEventListener("visibilitychange", onHidden);
+  document.addEventListener("visibilitychange", onLeft);
+  window.addEventListener("blur", onLeft);
   navigator.serviceWorker?.addEventListener("message", ({ data }) => {
     if (data?.pushed) page.show(data.pushed.room, data.pushed.seq);
   });
   navigator.serviceWorker?.startMessages();
   // One notice of a message is enough: where it is pushed, the page itself shows none on the desktop.
-  page.place("notifications/v1", { id: "pushed", filter: ({ message }) => (message && isHere && document.hidden ? false : undefined) });
+  page.place("notifications/v1", { id: "pushed", filter: ({ message }) => (message && isHere && isAway() ? false : undefined) });
   page.place("notifications.parts/v1", {
     id: "devices",
     label: () => page.said(LABEL),
