@@ -38,7 +38,10 @@ def test_a_message_is_scheduled_changed_and_cancelled(
     expect(page.get_by_role("menuitem").first).to_be_focused()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    expect(page.get_by_test_id("notice-row")).to_contain_text("9:00")
+    notice = page.get_by_test_id("notice-row")
+    expect(notice).to_contain_text("The message will be sent on ")
+    expect(notice).to_contain_text("9:00")
+    expect(notice).to_have_count(0)  # it goes by itself: it stands over the newest messages
     expect(composer).to_have_value("")
     expect(page.get_by_test_id("message")).to_have_count(0)
     page.get_by_test_id("account").click()

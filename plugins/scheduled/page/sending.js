@@ -13,7 +13,7 @@ export async function schedule(page, { room, text, reply_to: replyTo, data, sent
   if (Object.keys(data).length) throw Object.assign(new Error(page.t("noData")), { code: "scheduled.data" });
   await page.request("POST", ADDRESS, { client_id: freshId(), room, body: text, at: at.toISOString(), reply_to: replyTo });
   sent();
-  await page.notify({ title: page.t("done"), body: dayText(page, at) });
+  page.tellDone(page.t("done", { time: dayText(page, at) }));
 }
 
 /** Asks for the time. */

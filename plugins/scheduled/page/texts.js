@@ -2,7 +2,7 @@
 export const TEXTS = {
   en: {
     at: "Send at a time…",
-    done: "The message will be sent later",
+    done: "The message will be sent on {time}.",
     noData: "A message with attachments cannot be sent later.",
     none: "No messages are scheduled.",
     failed: "Not sent: {reason}",
@@ -15,7 +15,7 @@ export const TEXTS = {
   },
   ja: {
     at: "日時を指定して送信…",
-    done: "メッセージを予約しました",
+    done: "メッセージを予約しました（{time}）。",
     noData: "添付のあるメッセージは予約できません。",
     none: "予約したメッセージはありません。",
     failed: "送信できませんでした：{reason}",
