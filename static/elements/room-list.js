@@ -45,6 +45,7 @@ class RoomList extends View {
   #turned = new Set(); // keys of groups that were collapsed or, as those of archived rooms are at first, opened
   #rowMenu; // of the row that somebody points at or is in
   #me;
+  #quiet = null; // the mark that I am not to be disturbed, once I have preferences about notices
   #observer; // of the ends of groups that have more rows
   #stop = null; // the row that Tab goes to
   #changed = new Set(); // ids of rooms whose rows are to be drawn
@@ -79,7 +80,7 @@ class RoomList extends View {
     this.#byKey.clear();
     this.#sections = new Keyed(sections, { make: (group) => group.section, update: () => {} });
     this.#acts = this.#actGroup();
-    this.#rowMenu = null;
+    this.#rowMenu = this.#quiet = null;
     this.#nav = h(
       "nav",
       { class: "room-groups", "aria-label": t("rooms"), "data-testid": "room-list" },
@@ -159,7 +160,7 @@ class RoomList extends View {
       { label: t("status.title"), icon: ICONS.edit, testid: "menu-status", run: () => void setStatus() },
       this.places.in("people.find/v1").length > 0 && { label: t("everybody"), icon: ICONS.people, testid: "menu-everybody", run: () => void this.#showEverybody() },
       { label: t("settings.profile"), icon: ICONS.person, testid: "menu-profile", href: "#settings=profile" },
-      { label: t("settings.notifications"), icon: ICONS.bell, testid: "menu-notifications", href: "#settings=notifications" },
+      { label: [t("settings.notifications"), this.#quiet?.label].filter(Boolean).join(" · "), icon: ICONS.bell, testid: "menu-notifications", href: "#settings=notifications" },
       { label: t("settings.help"), icon: ICONS.help, testid: "menu-help", href: "#settings=help" },
       { label: t("keys"), icon: ICONS.keyboard, testid: "menu-keys", run: () => void showShortcuts() },
       { label: t("signOut"), icon: ICONS.leave, testid: "sign-out", run: () => void signOut(this.session) },
@@ -248,6 +249,7 @@ class RoomList extends View {
     if (this.store.me) {
       this.#me.textContent = this.store.me.name || this.store.me.username;
       showStatus(this.#me, this.session.statuses.of(this.store.me.id));
+      void this.#showQuiet();
     }
     this.#turned = turnedGroups(this.session.preferences.account);
     const before = this.#keys();
@@ -268,6 +270,16 @@ class RoomList extends View {
     this.#stopAt([this.#stop, ...neighbours(before, this.#stop), this.#active].find((room) => this.#button(room)) ?? this.#keys()[0]);
     const stays = focused && this.#nav.contains(document.activeElement) && document.activeElement.checkVisibility();
     if (focused && !stays) (this.#button(this.#stop) ?? this.#filter).focus();
+  }
+
+  async #showQuiet() {
+    const { signal } = this;
+    const { account } = this.session.preferences;
+    if (!this.#quiet && account.under("notify.").size) {
+      const part = await import("./quiet-mark.js").catch(() => null); // tried again with the next change
+      if (part && !signal.aborted) this.#quiet ??= new part.QuietMark({ name: this.#me, account, signal });
+    }
+    this.#quiet?.draw();
   }
 
   teardown() {

@@ -27,6 +27,7 @@ export function statusLabel({ emoji = "", text = "", until = null }) {
   return until ? t("status.until", { text: said, time: endText(new Date(until)) }) : said;
 }
 
-function endText(at, now = new Date()) {
+/** The time at which something ends, with the day if that is not today. */
+export function endText(at, now = new Date()) {
   return at.toDateString() === now.toDateString() ? formatTime(at) : `${formatDay(at, now)} ${formatTime(at)}`;
 }

@@ -10,6 +10,9 @@ export const MOST_WORDS = 50;
 export const DAYS = ["1", "2", "3", "4", "5", "6", "7"]; // Monday is the first
 const NAMES = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const PATTERN = /^([1-7]{1,7}) ((?:[01]\d|2[0-3]):[0-5]\d) ((?:[01]\d|2[0-3]):[0-5]\d) (\S{1,64})$/;
+const MINUTE_MS = 60_000;
+const DAY_MINUTES = 1_440;
+const MOST_PARTS = 10; // of a while without a gap: a day each, and more than a week
 // Scripts without blanks between words: there a word is found within others.
 const UNSPACED = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\u{20000}-\u{3ffff}]/u;
 
@@ -30,6 +33,26 @@ export function isQuiet(preferences, at) {
   return schedule !== null && covers(schedule, at);
 }
 
+/**
+ * Until when (ms) the reader does not want to be disturbed at a time (ms): a while and hours that follow each other count as
+ * one. Null if they may be disturbed, Infinity if the hours of the week leave no gap.
+ */
+export function quietUntil(preferences, at) {
+  const schedule = scheduleOf(preferences.get(SCHEDULE));
+  let end = at;
+  for (let parts = 0; parts < MOST_PARTS; parts++) {
+    const next = Math.max(untilOf(preferences, end), schedule && covers(schedule, end) ? endOfHours(schedule, end) : end);
+    if (next === end) return end > at ? end : null;
+    end = next;
+  }
+  return Infinity;
+}
+
+/** Whether that changes as time goes by. */
+export function isTimed(preferences, at) {
+  return scheduleOf(preferences.get(SCHEDULE)) !== null || untilOf(preferences, at) > at;
+}
+
 /** Until when (ms) the reader wants nothing, if that is yet to come; else `at`. */
 export function untilOf(preferences, at) {
   const until = Date.parse(preferences.get(UNTIL) ?? "");
@@ -47,6 +70,21 @@ function covers({ days, from, to, zone }, at) {
   const today = days.includes(DAYS[day]);
   const yesterday = days.includes(DAYS[(day + 6) % 7]);
   return from < to ? today && from <= time && time < to : (today && time >= from) || (yesterday && time < to);
+}
+
+/** When (ms) a clock in the zone shows the end of the hours next. */
+function endOfHours({ to, zone }, at) {
+  const before = at - (at % MINUTE_MS);
+  const minutes = (from, end) => (minuteOf(end) - minuteOf(from) + DAY_MINUTES) % DAY_MINUTES;
+  const end = before + (minutes(inZone(before, zone).time, to) || DAY_MINUTES) * MINUTE_MS;
+  const late = minutes(to, inZone(end, zone).time); // the clock was put forward, or back, meanwhile
+  const mended = end - (late > DAY_MINUTES / 2 ? late - DAY_MINUTES : late) * MINUTE_MS;
+  return mended > at ? mended : end;
+}
+
+function minuteOf(time) {
+  const [hours, minutes] = time.split(":").map(Number);
+  return hours * 60 + minutes;
 }
 
 /** The day of the week, 0 for Monday, and the time of day in a time zone; here, if the browser does not know it. */

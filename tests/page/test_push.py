@@ -1,7 +1,10 @@
 """Notices while the page is closed: switched on and off in the settings, and the way to their message."""
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -22,6 +25,9 @@ SUBSCRIBED = """
   PushManager.prototype.subscribe = async (options) => { localStorage.setItem("pushed", "1"); return own(options); };
   PushManager.prototype.getSubscription = async () => localStorage.getItem("pushed") ? own({}) : null;
 """
+
+NOW = datetime(2030, 3, 4, 10, tzinfo=ZoneInfo("Asia/Tokyo"))
+KEPT = "async () => 'page.notify.until' in ((await (await fetch('/api/v1/me/preferences')).json()).account ?? {})"
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +132,30 @@ def test_hours_without_notices_and_words_are_kept_with_the_account(
     expect(page.get_by_test_id("told-words")).to_have_value("cake\n会議\ntea")
     page.get_by_test_id("quiet-end").click()
     expect(pause).not_to_contain_text("Nothing is shown until")
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [("en-GB", "Do not disturb until 11:00"), ("ja-JP", "11:00 までおやすみモード")],
+)
+def test_a_mark_at_ones_own_name_says_until_when_one_is_not_to_be_disturbed(
+    person: PersonFactory, server: Server, locale: str, said: str
+) -> None:
+    one = person(server, locale=locale, timezone_id="Asia/Tokyo")
+    one.page.clock.install(time=NOW)
+    one.sign_up(f"fay-{locale[:2]}", "Fay")
+    page = one.page
+    mark = page.get_by_test_id("quiet-mark")
+    opened(page)
+    page.get_by_test_id("quiet.hour").click()
+    page.get_by_test_id("settings-close").click()
+    expect(mark).to_be_visible()
+    expect(mark).to_have_attribute("title", said)
+    expect(page.get_by_test_id("user-menu")).to_have_accessible_name(re.compile(f"Fay.*{said}"))
+    until(page, KEPT)
+    page.reload()
+    expect(mark).to_have_attribute("aria-label", said)
+    page.get_by_test_id("user-menu").click()
+    expect(page.get_by_test_id("menu-notifications")).to_contain_text(said)
+    page.clock.fast_forward("01:01:00")
+    expect(mark).to_have_count(0)

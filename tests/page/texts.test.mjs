@@ -13,6 +13,8 @@ import formattingEn from "../../static/texts/formatting/en.js";
 import formattingJa from "../../static/texts/formatting/ja.js";
 import helpEn from "../../static/texts/help/en.js";
 import helpJa from "../../static/texts/help/ja.js";
+import quietEn from "../../static/texts/quiet/en.js";
+import quietJa from "../../static/texts/quiet/ja.js";
 import roomEn from "../../static/texts/room/en.js";
 import roomJa from "../../static/texts/room/ja.js";
 import staffEn from "../../static/texts/staff/en.js";
@@ -21,8 +23,8 @@ import laterEn from "../../static/texts/later/en.js";
 import laterJa from "../../static/texts/later/ja.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
-const en = { ...commonEn, ...accountEn, ...roomEn, ...staffEn, ...laterEn, ...formattingEn, ...helpEn };
-const ja = { ...commonJa, ...accountJa, ...roomJa, ...staffJa, ...laterJa, ...formattingJa, ...helpJa };
+const en = { ...commonEn, ...accountEn, ...roomEn, ...staffEn, ...laterEn, ...formattingEn, ...helpEn, ...quietEn };
+const ja = { ...commonJa, ...accountJa, ...roomJa, ...staffJa, ...laterJa, ...formattingJa, ...helpJa, ...quietJa };
 const FORM = /\.(zero|one|two|few|many)$/; // of plurals, of which languages have different ones
 const isForm = (texts, key) => FORM.test(key) && key.replace(FORM, "") in texts;
 const own = (texts) => Object.keys(texts).filter((key) => !/^(error|why|step)\./.test(key) && !isForm(texts, key)).sort();

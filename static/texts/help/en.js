@@ -29,7 +29,7 @@ export default {
   "help.told.here": "The page tells you of messages for you alone and of mentions. For notices on the desktop, and for a sound, turn them on under “Notifications” in these settings.",
   "help.told.inbox": "The bell at the side lists mentions, replies, reactions and threads that you follow, the same on all your devices.",
   "help.told.push": "There you also have this device told when the page is closed.",
-  "help.told.quiet": "“Do not disturb” is for some hours, or by a timetable. Words of your own are told of like your name.",
+  "help.told.quiet": "“Do not disturb” is for some hours, or by a timetable; meanwhile a mark stands at your own name. Words of your own are told of like your name.",
   "help.told.room": "The menu of a room mutes it, so that you are told of nothing there, or has you told of every message.",
   "help.people": "People",
   "help.people.card": "The name or the picture at a message opens a card: who somebody is. Write to them alone from there.",
