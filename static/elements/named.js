@@ -5,14 +5,18 @@
 
 import { h } from "../lib/dom.js";
 import { EVERYBODY } from "../lib/mentions.js";
+import { NamedMembers } from "../lib/named-members.js";
 import { namesIn, roomsIn } from "../lib/names.js";
 import { plain } from "../lib/titles.js";
 import "./formatting-sheet.js";
 
-const MEMBERS = new WeakMap(); // by session, then by room and user name: `{person, answered}`; the person is null for nobody
+const MOST_NAMES = 50; // of a message whose names lead somewhere
+const MEMBERS = new WeakMap(); // by session
+const MANY = new WeakMap(); // by message, whether it has more
 
 /** A text of a message as nodes. `room` is null where no card can be opened; `draw(text)` makes nodes of what is no name. */
 export function named(text, message, { session, room, rooms, draw }) {
+  if (hasVeryMany(message)) return marked(text, message, draw);
   const drawRooms = (part) => roomsIn(part, rooms).flatMap(({ text: name, room: id }) => (id ? roomLink(name, id) : draw(name)));
   if (!message.mentions?.length) return drawRooms(text);
   const find = (name) => (room ? memberOf(session, room.id, plain(name.slice(1))) : {});
@@ -30,6 +34,17 @@ export function named(text, message, { session, room, rooms, draw }) {
     if (asked.length) void Promise.all(asked.map(({ answered }) => answered)).then(() => replace(nodes, nodesOf(part).map(asNode)));
     return nodes;
   });
+}
+
+/** The names marked alone: each that leads somewhere is compared with all rooms, and any text may hold thousands. */
+function marked(text, { mentions = [] }, draw) {
+  if (mentions.length === 0) return draw(text);
+  return namesIn(text).flatMap(({ text: part, isName }) => (isName ? h("span", { class: "mention" }, part) : draw(part)));
+}
+
+function hasVeryMany(message) {
+  if (!MANY.has(message)) MANY.set(message, (message.body.match(/[@#]/gu) ?? []).length > MOST_NAMES);
+  return MANY.get(message);
 }
 
 /** What is drawn of a text may be a text. */
@@ -59,16 +74,8 @@ function roomLink(text, room) {
   return h("a", { class: "mention", href: `#${new URLSearchParams({ room })}`, "data-testid": "room-mention" }, text);
 }
 
-/** What is known of the member of a room with this user name; without a person while the server is asked. */
+/** As `NamedMembers.of`. */
 function memberOf(session, room, username) {
-  if (!MEMBERS.has(session)) MEMBERS.set(session, new Map());
-  const known = MEMBERS.get(session);
-  const key = `${room} ${username}`;
-  if (!known.has(key)) {
-    const member = {};
-    const take = ({ items }) => (member.person = items.find((each) => each.username === username) ?? null);
-    member.answered = session.findMembers(room, username).then(take, () => known.delete(key)); // the next row asks again
-    known.set(key, member);
-  }
-  return known.get(key);
+  if (!MEMBERS.has(session)) MEMBERS.set(session, new NamedMembers((id, text) => session.findMembers(id, text)));
+  return MEMBERS.get(session).of(room, username);
 }

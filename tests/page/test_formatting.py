@@ -164,6 +164,22 @@ def test_the_name_of_a_room_of_the_reader_leads_there(two: tuple[Person, Person]
     aya.in_room("Marks")
 
 
+def test_of_very_many_names_none_leads_anywhere(two: tuple[Person, Person]) -> None:
+    """They are marked, but neither asked for nor compared with all rooms: any text may hold thousands."""
+    aya, ben = two
+    text = "@ben #Marks " * 25
+    aya.post_over_http([text, text + "@ben"])
+    rows = ben.page.get_by_test_id("message")
+    expect(rows.nth(-2).get_by_test_id("room-mention")).to_have_count(25)
+    expect(rows.nth(-2).get_by_test_id("mention")).to_have_count(25)
+    expect(rows.last.locator(".mention")).to_have_count(26)
+    expect(rows.last.locator("a, button.mention")).to_have_count(0)
+    many = "".join(f"*@n{number}* #m{number} " for number in range(450))
+    aya.post_over_http([f"@ben {many}"])
+    expect(rows.last).to_contain_text("#m449")
+    expect(rows.last.locator("button.mention")).to_have_count(0)
+
+
 def test_a_spoiler_is_opened_by_the_keyboard_and_stays_open(two: tuple[Person, Person]) -> None:
     aya, ben = two
     aya.post_over_http(["Who did it? ||the **gardener**||"])
