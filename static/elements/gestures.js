@@ -7,6 +7,7 @@
 import { h, icon, ICONS } from "../lib/dom.js";
 import { rightsIn } from "../lib/rights.js";
 import { followFingers, forwards } from "./fingers.js";
+import "./gestures-sheet.js";
 
 const EDGE_PX = 28; // from where the screen begins
 
