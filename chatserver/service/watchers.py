@@ -8,7 +8,6 @@ A job notes whom it lacks: all of an installation from before it, and those whos
 has written. Until its first run has ended, the index is not `whole`. The job also removes those who watch no more.
 """
 
-import secrets
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
@@ -16,6 +15,7 @@ import msgspec
 from chatserver.delivery.notices import RoomPreferences
 from chatserver.hooks.types import Job
 from chatserver.interfaces import Store
+from chatserver.runtime.ids import new_id
 
 ROOM_PREFERENCES = "roomprefs"  # record space: "user/room" -> RoomPreferences as JSON
 ACCOUNT_PREFERENCES = "accountprefs"  # record space: user id -> texts by key, as JSON
@@ -116,7 +116,7 @@ def _turned(key: str) -> str:
 
 
 def _new_value() -> bytes:
-    return secrets.token_bytes(12)
+    return new_id().encode()
 
 
 def _is_watched(value: bytes) -> bool:

@@ -58,11 +58,11 @@ def test_a_task_of_one_is_done_by_another() -> None:
             panel = his.get_by_role("complementary", name="タスク")
             await expect(panel).to_contain_text("残っているタスクはありません")
 
-            await hers.get_by_role("button", name="Tasks", exact=True).click()
             message = hers.get_by_test_id("message").filter(has_text="Buy")
             await message.hover()
             await message.get_by_role("button", name="Make a task of it").click()
             await expect(message.get_by_label("Task of ada")).not_to_be_checked()
+            await hers.get_by_role("button", name="Tasks", exact=True).click()
             listed = hers.get_by_role("complementary", name="Tasks")
             await expect(listed.get_by_label("Buy <b>milk</b>")).to_be_visible()
 
