@@ -218,6 +218,7 @@ def test_a_fault_stays_in_its_place_and_can_be_tried_again(
     page.reload()
     owner.open_room("Faults")
     owner.say(f"before {place}")
+    owner.sees(f"before {place}")  # the list moves no more, from under the pointer
     shown = USES[place](page)
     fault = shown.locator("[role=alert] [data-testid=plugin-fault]")
     expect(fault).to_have_text("faulty: This part does not work at the moment.")
