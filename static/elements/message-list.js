@@ -19,7 +19,7 @@ import { loaded } from "./loaded.js";
 import { messageActions } from "./message-actions.js";
 import { messageRow, repliesRow } from "./message-row.js";
 import { noteRow } from "./note-row.js";
-import { openRow } from "./row-controls.js";
+import { openRow, twinOf } from "./row-controls.js";
 import { RowFocus, rowOf } from "./row-focus.js";
 import { tellError } from "./toasts.js";
 import { View } from "./view.js";
@@ -461,11 +461,15 @@ class MessageList extends View {
     return this.#openDialog(key, import("./person-card.js"), (part) => part.showPerson({ session, store, places, open }, author));
   }
 
-  /** The row may have been made anew when the dialog closes: then the focus goes to the new one. */
+  /** The row may have been made anew when the dialog closes: then the focus goes to the same control of the new one. */
   async #openDialog(key, loading, show) {
     const before = document.activeElement;
     const part = await loaded(loading);
-    if (part) show(part).addEventListener("close", () => before?.isConnected || this.#rows.node(key)?.focus({ preventScroll: true }));
+    if (part) show(part).addEventListener("close", () => before?.isConnected || this.#focusAgain(before, this.#rows.node(key)));
+  }
+
+  #focusAgain(control, row) {
+    (row && control?.closest("[data-key]") ? twinOf(control, row) : row)?.focus({ preventScroll: true });
   }
 
   async #remove(message, key) {

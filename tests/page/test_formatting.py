@@ -135,6 +135,19 @@ def test_a_mention_opens_the_card_of_the_person(two: tuple[Person, Person]) -> N
     expect(card.get_by_role("heading", name="Ben")).to_be_visible()
     aya.page.keyboard.press("Escape")
     expect(mention).to_be_focused()
+    mention.press("Enter")
+    expect(card).to_be_visible()
+    pressed = mention.element_handle()
+    assert pressed is not None
+    room, id = ben.page.evaluate(
+        "[document.querySelector('room-view').dataset.room, [...document.querySelectorAll('[data-id]')].at(-1).dataset.id]"
+    )
+    liked = f"{ben.rooms}/{room}/messages/{id}/reactions"
+    assert ben.context.request.post(liked, data={"emoji": "👍"}).ok  # the row is made anew
+    expect(aya.page.get_by_test_id("reaction")).to_have_count(1)
+    assert not pressed.evaluate("(node) => node.isConnected")
+    aya.page.keyboard.press("Escape")
+    expect(mention).to_be_focused()
     row = aya.page.get_by_test_id("message").last
     row.focus()
     expect(mention).not_to_have_attribute("tabindex", "-1")  # a stop of Tab in the row
