@@ -20,13 +20,11 @@ class Search(SignedIn):
     async def get(self) -> None:
         user, room = await self.user(), self.get_query_argument("room", None)
         within = None if room is None else await self.service.rooms.get(room, user)
-        before, limit = (
-            self.get_query_argument("before", None),
-            self.number("limit", SEARCH_PAGE, 1),
-        )
-        place = int(before[:17]) if before and before.isascii() and before.isdigit() else before
-        text = self.looked_for(SEARCH_CHARS)
-        self.reply(await self.service.search.find(user, text, within, place, limit))
+        text, limit = self.looked_for(SEARCH_CHARS), self.number("limit", SEARCH_PAGE, 1)
+        before = self.get_query_argument("before", None)
+        if before is not None and before.isdigit():  # a seq; others are a cursor, or a time
+            before = self.number("before", None)
+        self.reply(await self.service.search.find(user, text, within, before, limit))
 
 
 class Thread(RoomHandler):

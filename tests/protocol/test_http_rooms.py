@@ -39,7 +39,8 @@ async def test_searching_page_by_page_in_a_room_and_in_all(server: Running) -> N
     found = (await anna.http("GET", f"/api/v1/search?text={word}&room={room}&before=5")).json()
     assert [message["client_id"] for message in found["messages"]] == ["c1", "c0"]
     assert (await ben.http("GET", f"/api/v1/search?text={word}")).json() == {"messages": []}
-    for wrong in ("", "?text=", f"?text={'x' * 201}", "?text=x&limit=x", "?text=x&before=x"):
+    far = f"?text=x&before={'9' * 20}"
+    for wrong in ("", "?text=", f"?text={'x' * 201}", "?text=x&limit=x", "?text=x&before=x", far):
         assert code(await ben.http("GET", f"/api/v1/search{wrong}")) == (400, "request.invalid")
     refused = await ben.http("GET", f"/api/v1/search?text=x&room={room}")
     assert code(refused) == (404, "room.not_found")
