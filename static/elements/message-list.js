@@ -17,7 +17,7 @@ import { ask } from "./dialogs.js";
 import { carryOver } from "./late-parts.js";
 import { loaded } from "./loaded.js";
 import { messageActions } from "./message-actions.js";
-import { messageRow, repliesRow } from "./message-row.js";
+import { concerns, messageRow, repliesRow } from "./message-row.js";
 import { noteRow } from "./note-row.js";
 import { openRow, twinOf } from "./row-controls.js";
 import { RowFocus, rowOf } from "./row-focus.js";
@@ -93,7 +93,7 @@ class MessageList extends View {
     this.listen(this.session.outbox, "change", ({ detail }) => detail.room === this.flow.room && this.redraw());
     if (!this.flow.thread) this.listen(this.session.threads, "change", ({ detail }) => detail.room === this.flow.room && this.redrawSoon());
     this.listen(this.session.statuses, "change", ({ detail }) => this.#wrote(detail.users) && this.#rows.remake());
-    this.listen(this.places, "change", ({ detail }) => this.#onPlace(detail.place));
+    this.listen(this.places, "change", ({ detail }) => this.#onPlace(detail));
     this.listen(formatting, "loaded", () => this.#rows.remake(isMarked));
     this.listen(document, "visibilitychange", () => this.#onVisible());
     this.flow.enter();
@@ -173,11 +173,11 @@ class MessageList extends View {
     };
   }
 
-  /** Actions are there for the row alone that somebody points at or is in. An open menu stays as it is. */
-  #onPlace(place) {
+  /** Actions are there for the row alone that somebody points at or is in. An open menu stays as it is, and so does what a new item has nothing for. */
+  #onPlace({ place, item }) {
     if (place === "message.actions/v1") this.#rows.remake((_, node) => this.#focus.has(node) && !node.querySelector("menu-button")?.isOpen);
     else if (place === "message.last/v1") this.#rows.remake(({ last }) => last);
-    else if (place.startsWith("message.")) this.#rows.remake();
+    else if (place.startsWith("message.")) this.#rows.remake(({ message }) => !item || (message && concerns(item, place, message)));
   }
 
   #make(entry) {

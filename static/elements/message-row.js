@@ -243,6 +243,12 @@ function parts(message, places) {
   return items.filter((item) => isWanted(item, about)).map((item) => h("plugin-place", { item, context }));
 }
 
+/** Whether an item of a place shows something with a message. */
+export function concerns(item, place, message) {
+  if (place === "message.data/v1") return Object.hasOwn(message.data ?? {}, item.id);
+  return place !== "message.parts/v1" || isWanted(item, { message: frozen(message) });
+}
+
 function isWanted(item, about) {
   try {
     return Boolean(item.wants(about));

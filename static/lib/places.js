@@ -106,7 +106,7 @@ export class Places extends EventTarget {
     if (items.some((other) => other.key === given.key)) throw new TypeError(`${place}: there is an item ${given.key} already`);
     const rank = (item) => this.#order.indexOf(item.plugin) >>> 0; // of one that is not known: the last
     this.#items.set(place, [...items, given].sort((one, other) => rank(one) - rank(other)));
-    this.#changed(place);
+    this.#changed(place, given);
     return () => this.#take(place, (other) => other === given);
   }
 
@@ -128,8 +128,9 @@ export class Places extends EventTarget {
     this.#changed(place);
   }
 
-  #changed(place) {
-    this.dispatchEvent(new CustomEvent("change", { detail: { place } }));
+  /** `item` is the one that came, if it is that. */
+  #changed(place, item = null) {
+    this.dispatchEvent(new CustomEvent("change", { detail: { place, item } }));
   }
 }
 

@@ -187,3 +187,29 @@ def test_files_have_an_address_of_their_version(adding: Server, person: PersonFa
     assert any(
         re.search(r"/plugins/everywhere/([0-9a-f]{16}/)?everywhere\.js$", url) for url in loaded
     )
+
+
+def test_a_plugin_that_comes_late_leaves_the_rows_alone_that_it_has_nothing_for(
+    adding: Server, person: PersonFactory
+) -> None:
+    aya = person(adding).sign_up("aya-late", "Aya")
+    aya.expected += ["plugin broken:", "/plugins/broken/"]
+    aya.create_room("Late")
+    aya.say("with a part")
+    aya.say("without")
+    rows = aya.page.get_by_test_id("message")
+    for number in range(2):
+        expect(rows.nth(number)).to_have_attribute("data-state", "posted")
+    rows.nth(1).evaluate("(row) => { window.rested = row; }")
+    aya.page.evaluate(
+        """() => {
+          const { places } = document.querySelector("chat-app");
+          const mount = (element) => element.append("of a late plugin");
+          const wants = ({ message }) => message.body === "with a part";
+          places.put("late", "message.parts/v1", { id: "part", wants, mount });
+          places.put("late", "message.data/v1", { id: "late", mount });
+        }"""
+    )
+    expect(rows.nth(0)).to_contain_text("of a late plugin")
+    expect(rows.nth(1)).not_to_contain_text("of a late plugin")
+    assert rows.nth(1).evaluate("(row) => row === window.rested")
