@@ -32,11 +32,11 @@ const tab = storage("sessionStorage");
 const records = new Records({ tab, browser: device });
 const account = new AccountPreferences({ connection, storage: device });
 const places = new Places();
-const upload = async (attachment) => {
+const upload = async (attachment, how) => {
   const { uploadWaiting } = await import("./lib/waiting-files.js").catch(() => {
     throw Object.assign(new Error(), { code: "connection.lost", retry: "later" });
   });
-  return uploadWaiting(places, attachment);
+  return uploadWaiting(places, attachment, how);
 };
 const session = new Session({ api, connection, store, records, tabs, upload, account, storage: device });
 const kept = new Kept();

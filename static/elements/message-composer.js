@@ -355,7 +355,7 @@ class MessageComposer extends View {
     const { attached } = this.#state;
     const { reply, editing } = this.#draft;
     // A message needs a text; that of files without one is their names.
-    const body = this.#text.value.trim() || (editing ? "" : attached.items.map(({ label }) => label).join("\n"));
+    const body = this.#text.value.trim() || (editing ? "" : attached.items.map(({ label, file }) => file?.name || label).join("\n"));
     if (!body) return;
     this.#closeSuggestions();
     if (editing) {
@@ -371,7 +371,8 @@ class MessageComposer extends View {
       return;
     }
     if (namesMany(body) && !(await this.#mayTellMany())) return;
-    this.flow.send(asMessage(body), reply, described(attached.take(), this.places), { broadcast: this.broadcast?.checked });
+    const place = { broadcast: this.broadcast?.checked, aside: attached.isUploading };
+    this.flow.send(asMessage(body), reply, described(attached.take(), this.places), place);
     if (this.broadcast) this.broadcast.checked = false;
     this.#onSent();
   }

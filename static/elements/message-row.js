@@ -13,7 +13,7 @@ import { applies } from "../lib/places.js";
 import { complain, frozen } from "../lib/plugins.js";
 import { avatar } from "./avatar.js";
 import { botMark } from "./bot-mark.js";
-import { lateParts } from "./late-parts.js";
+import { lateParts, lateUploadState } from "./late-parts.js";
 import { statusMark } from "./status-mark.js";
 
 const CLOCK = "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4l3 2";
@@ -195,6 +195,7 @@ function whyLater({ state, error, isHeld }) {
 
 function delay(message) {
   const why = whyLater(message);
+  if (message.state === "pending" && message.attached?.some(({ value }) => value === null)) return lateUploadState(message, why);
   return why && h("p", { class: "message-state" }, why);
 }
 

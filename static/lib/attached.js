@@ -30,9 +30,14 @@ export class Attached extends EventTarget {
     return this.#items.every(({ value }) => value !== null);
   }
 
-  /** A file for which there was no network is not waited for: it is uploaded when the message is sent. */
+  /** Files are not waited for, unless they were refused: their message takes them along. */
   get isWaiting() {
-    return this.#items.some(({ value, file, isLater, error }) => value === null && !(file && (isLater || error?.code === "connection.lost")));
+    return this.#items.some(({ value, file, error }) => value === null && !(file && (!error || error.code === "connection.lost")));
+  }
+
+  /** Whether a file is being uploaded at the moment. */
+  get isUploading() {
+    return this.#items.some(({ value, file, isLater, error }) => value === null && file && !isLater && !error);
   }
 
   /**

@@ -1,13 +1,14 @@
 /**
  * Messages on their way out. Each is stored in the browser before it is sent, and keeps its client_id until the server has
  * it, so sending twice is sending once. One at a time in each room, and in each thread, keeps their order: what waits for
- * the network, the server or the author's decision on a refusal holds back the rest of its queue, and no other. No DOM.
+ * the network, the server or the author's decision on a refusal holds back the rest of its queue, and no other. A message
+ * whose files were being uploaded when it was sent is a queue of its own, and comes when they are there. No DOM.
  *
  * All tabs of a user show the same messages; one tab sends them (lib/tabs.js). A message that could be kept in its own tab
  * alone is sent by that tab.
  *
  * States: "pending" (waiting or under way) | "sent" (the server has it, its event is not here yet) | "failed" (refused).
- * Fires "change" ({room}), and "stored" ({queue}) when a new message is.
+ * Fires "change" ({room}), and "stored" ({draft}: the room or thread) when a new message is.
  */
 
 import { clientId } from "./ids.js";
@@ -38,10 +39,11 @@ export class Outbox extends EventTarget {
   #busy = new Set(); // queues
   #timers = new Map(); // by queue
   #failures = new Map(); // by queue, since the last answer
+  #uploads = new Map(); // by client_id, of messages whose files are being uploaded: `{stop, progress}`
 
   /**
-   * `send(entry)` resolves with `{id, seq}` or rejects with a RequestError; `upload(attachment)` with the value that its
-   * file becomes. `isSeen(room, seq)` says whether the event with that seq is here, `headOf(room)` is the seq of the last
+   * `send(entry)` resolves with `{id, seq}` or rejects with a RequestError; `upload(attachment, {signal, onprogress})` with
+   * the value that its file becomes. `isSeen(room, seq)` says whether the event with that seq is here, `headOf(room)` is the seq of the last
    * one; `postedAs(room, clientId)` is the id of the author's own message if it is among those shown, else null.
    */
   constructor({ send, upload, records = new Records(), tabs = ALONE, isSeen = () => false, headOf = () => null, postedAs = () => null }) {
@@ -73,6 +75,7 @@ export class Outbox extends EventTarget {
     this.#failures.clear();
     this.#gone.clear();
     this.#unstored.clear();
+    for (const { stop } of this.#uploads.values()) stop.abort();
     this.#entries = [];
     this.#user = null;
   }
@@ -99,13 +102,14 @@ export class Outbox extends EventTarget {
 
   /**
    * The messages of a room, in order. `isHeld` tells that an earlier one was refused; `quoted` is the message on its way
-   * that this one answers.
+   * that this one answers; `progress`, from 0 to 1, how far its files are uploaded.
    */
   in(room) {
     const held = new Set(); // queues
     return this.#of(room).map((entry) => {
       const quoted = entry.reply_to_unsent && this.#find(entry.reply_to_unsent);
-      const shown = { ...entry, ...(held.has(queueOf(entry)) && { isHeld: true }), ...(quoted && { quoted: { body: quoted.body } }) };
+      const uploading = this.#uploads.get(entry.client_id);
+      const shown = { ...entry, ...(held.has(queueOf(entry)) && { isHeld: true }), ...(quoted && { quoted: { body: quoted.body } }), ...(uploading && { progress: uploading.progress }) };
       if (entry.state === "failed") held.add(queueOf(entry));
       return shown;
     });
@@ -114,9 +118,10 @@ export class Outbox extends EventTarget {
   /**
    * Returns the new entry, which is shown at once and sent when it is stored. `reply` is the answered message, `{id}`, or
    * `{client_id}` of one on its way. `attached` as `Attached.take` returns it; `draft` is the record that the message was,
-   * as `Drafts.sent` returns it; `place` is the thread that the message is a reply in, and whether it goes to the room, too.
+   * as `Drafts.sent` returns it; `place` is the thread that the message is a reply in, whether it goes to the room, too, and
+   * whether it holds nothing back, `aside`.
    * @param {{id?: string, client_id?: string} | null} reply
-   * @param {{thread?: string, broadcast?: boolean}} place
+   * @param {{thread?: string, broadcast?: boolean, aside?: boolean}} place
    */
   add(room, body, reply = null, attached = [], draft = null, place = {}) {
     const id = clientId();
@@ -127,6 +132,7 @@ export class Outbox extends EventTarget {
     if (attached.length) entry.attached = attached;
     if (place.thread) entry.thread = place.thread;
     if (place.broadcast) entry.broadcast = true;
+    if (place.aside) entry.aside = true;
     this.#entries.push(entry);
     this.#changed(room);
     void this.#store(entry, draft);
@@ -144,7 +150,9 @@ export class Outbox extends EventTarget {
   /** Gives a message up. One that answers it is sent without the reference. */
   discard(id) {
     const entry = this.#find(id);
-    if (entry) this.#leave(entry, {});
+    if (!entry) return;
+    this.#uploads.get(id)?.stop.abort();
+    this.#leave(entry, {});
   }
 
   /** The author's own message is in the log under `messageId`: seen as an event or in a page. */
@@ -179,7 +187,7 @@ export class Outbox extends EventTarget {
     const { order, kept } = await this.#records.append("outbox", recordOf(entry, user), draft);
     if (this.#user !== user) return;
     this.#unstored.delete(entry.client_id);
-    this.dispatchEvent(new CustomEvent("stored", { detail: { queue: queueOf(entry) } }));
+    this.dispatchEvent(new CustomEvent("stored", { detail: { draft: entry.thread ?? entry.room } }));
     if (this.#find(entry.client_id) !== entry) {
       void this.#records.change({ remove: [["outbox", keyOf(entry.client_id, user)]] }); // given up meanwhile
       return;
@@ -218,6 +226,7 @@ export class Outbox extends EventTarget {
     try {
       if (hasFiles(entry)) await this.#uploadFiles(entry);
       if (this.#user !== user) return false;
+      if (this.#find(entry.client_id) !== entry) return true; // given up meanwhile
       answer = await this.#send(entry);
       if (typeof answer?.id !== "string" || !Number.isInteger(answer.seq)) throw noAnswer();
     } catch (error) {
@@ -234,14 +243,32 @@ export class Outbox extends EventTarget {
 
   /** What is uploaded is stored at once, so that it is not uploaded again. */
   async #uploadFiles(entry) {
-    const key = keyOf(entry.client_id, this.#user);
-    while (hasFiles(entry)) {
-      const waiting = entry.attached.find(({ value }) => value === null);
-      const { file: _, ...rest } = waiting;
-      const done = { ...rest, value: await this.#upload(waiting) };
-      entry.attached = entry.attached.map((each) => (each === waiting ? done : each));
-      await this.#records.change({ update: [["outbox", key, { attached: entry.attached }]] });
+    const { client_id: id } = entry;
+    const key = keyOf(id, this.#user);
+    const stop = new AbortController();
+    const files = entry.attached.filter(({ value }) => value === null);
+    this.#progressed(entry, stop, 0);
+    try {
+      for (const [place, waiting] of files.entries()) {
+        const onprogress = (part) => this.#progressed(entry, stop, (place + part) / files.length);
+        const { file: _, ...rest } = waiting;
+        const done = { ...rest, value: await this.#upload(waiting, { signal: stop.signal, onprogress }) };
+        if (stop.signal.aborted) return;
+        entry.attached = entry.attached.map((each) => (each === waiting ? done : each));
+        await this.#records.change({ update: [["outbox", key, { attached: entry.attached }]] });
+      }
+    } finally {
+      this.#uploads.delete(id);
+      this.#changed(entry.room);
     }
+  }
+
+  /** Tells of each percent. */
+  #progressed({ client_id: id, room }, stop, part) {
+    const progress = Math.floor(part * 100) / 100;
+    if (stop.signal.aborted || this.#uploads.get(id)?.progress === progress) return;
+    this.#uploads.set(id, { stop, progress });
+    this.#changed(room);
   }
 
   #onSent(entry, { id, seq }) {
@@ -253,6 +280,7 @@ export class Outbox extends EventTarget {
   }
 
   #onRefusal(entry, error) {
+    if (this.#find(entry.client_id) !== entry) return true; // given up meanwhile
     if (error.code === "connection.lost" || SIGNED_OUT.has(error.code)) return false; // the next connection flushes
     const reason = { code: error.code, message: error.message, detail: error.detail };
     if (error.retry === "later") {
@@ -267,7 +295,7 @@ export class Outbox extends EventTarget {
       this.#changed(entry.room);
       return false;
     }
-    if (this.#find(entry.client_id)) this.#change(entry, { state: "failed", error: reason, after: this.#headOf(entry.room) });
+    this.#change(entry, { state: "failed", error: reason, after: this.#headOf(entry.room) });
     return true;
   }
 
@@ -366,8 +394,8 @@ function hasFiles({ attached = [] }) {
 }
 
 /** Messages with the same one are sent one after the other. */
-function queueOf({ room, thread }) {
-  return thread ?? room;
+function queueOf({ room, thread, aside, client_id: id }) {
+  return aside ? id : (thread ?? room);
 }
 
 function keyOf(id, user) {

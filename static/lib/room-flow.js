@@ -40,8 +40,8 @@ export class RoomFlow {
   /** What is told of the thread beneath a message. */
   summaryOf = (id) => this.#session.threads.of(this.room, id);
 
-  send(body, reply, attached) {
-    this.#session.send(this.room, body, reply, attached);
+  send(body, reply, attached, place) {
+    this.#session.send(this.room, body, reply, attached, place);
   }
 
   typing() {

@@ -35,7 +35,7 @@ export class Sending {
     // What waited, as the room was slow, may go by its new settings.
     store.addEventListener("logged", ({ detail: { event } }) => event.ev === "room.changed" && this.outbox.flush(event.room));
     this.drafts = new Drafts({ records, tabs });
-    this.outbox.addEventListener("stored", ({ detail }) => this.drafts.keepAgain(detail.queue));
+    this.outbox.addEventListener("stored", ({ detail }) => this.drafts.keepAgain(detail.draft));
   }
 
   start(user) {

@@ -105,8 +105,8 @@ export class Thread extends EventTarget {
   summaryOf = () => null;
 
   /** With `broadcast` the reply stands in the room, too. */
-  send(body, reply, attached, { broadcast = false } = {}) {
-    this.#session.send(this.room, body, reply, attached, { thread: this.thread, broadcast });
+  send(body, reply, attached, place = {}) {
+    this.#session.send(this.room, body, reply, attached, { ...place, thread: this.thread });
   }
 
   /** The server tells of those who type in rooms alone. */

@@ -124,7 +124,7 @@ export default {
   "composer.remove": "{name} を取り除く",
   "composer.describe": "説明を付ける",
   "composer.describeOne": "{name}に説明を付ける",
-  "composer.waiting": "添付の準備中です。終わってからもう一度送信してください。",
+  "composer.waiting": "添付できていないものがあります。取り除くか、準備ができてからもう一度送信してください。",
   "composer.fileLater": "メッセージと一緒にアップロードされます。",
   "composer.filesUnkept": "このブラウザーにはファイルを保存できません。このページを開いている間だけ残ります。",
   "composer.later": "ほかの送信方法",

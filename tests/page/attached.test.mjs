@@ -62,14 +62,14 @@ test("there is a bound, and a label is needed", () => {
   assert.throws(() => attached.add("x", 1, { label: "a" }), RangeError);
 });
 
-test("a file without a network is not waited for, and goes with the message", () => {
+test("a file is waited for only if it was refused, and goes with the message", () => {
   const file = new Blob(["x"]);
   const chip = attached.add("files", null, { label: "a", file });
-  assert.ok(attached.isWaiting);
+  assert.deepEqual([attached.isWaiting, attached.isUploading], [false, true]);
   chip.fail(Object.assign(new Error("no"), { code: "limit.space" }));
-  assert.ok(attached.isWaiting);
+  assert.deepEqual([attached.isWaiting, attached.isUploading], [true, false]);
   chip.fail(Object.assign(new Error("no"), { code: "connection.lost" }));
-  assert.ok(!attached.isWaiting);
+  assert.deepEqual([attached.isWaiting, attached.isUploading], [false, false]);
   attached.add("files", null, { label: "b" }).fail(Object.assign(new Error("no"), { code: "connection.lost" }));
   assert.ok(attached.isWaiting);
   attached.remove(attached.items[1]);
@@ -82,7 +82,7 @@ test("a file without a network is not waited for, and goes with the message", ()
   assert.deepEqual(attached.kept, outlines);
   assert.deepEqual(attached.take(), outlines);
   attached.add("files", null, { label: "d", file, isLater: true });
-  assert.deepEqual([attached.isWaiting, attached.isReady], [false, false]);
+  assert.deepEqual([attached.isWaiting, attached.isReady, attached.isUploading], [false, false, false]);
 });
 
 const taking = (describe) => {

@@ -451,6 +451,61 @@ test("a file that is refused fails its message, which says why", async () => {
   assert.deepEqual([states(outbox), outbox.in("r")[0].error.code, asked.length], [["look failed"], "blob.too_large", 0]);
 });
 
+test("what is written after a message whose file was being uploaded goes before it", async () => {
+  const { send, bodies } = takingServer();
+  const under = [];
+  const upload = (_file, how) => new Promise((resolve) => under.push({ resolve, ...how }));
+  const { outbox, factory } = await opened({ send, upload });
+  const file = new Blob(["a"]);
+  outbox.add("r", "look", null, [{ namespace: "files", value: null, label: "a", file }], null, { aside: true });
+  outbox.add("r", "well?");
+  await settled();
+  assert.deepEqual([bodies(), states(outbox)], [["well?"], ["look pending", "well? sent"]]);
+  assert.deepEqual(outbox.in("r").map(({ progress }) => progress), [0, undefined]);
+  let drawn = 0;
+  outbox.addEventListener("change", () => (drawn += 1));
+  for (const part of [0.421, 0.425, 0.4299]) under[0].onprogress(part);
+  assert.deepEqual([outbox.in("r")[0].progress, drawn], [0.42, 1]);
+  assert.equal([...factory.data.get("outbox").values()][0].attached[0].file.size, 1); // it outlasts the tab
+  under[0].resolve({ n: 1 });
+  await settled();
+  assert.deepEqual(bodies(), ["well?", "look"]);
+});
+
+test("an upload ends with its message, and what follows is sent", async () => {
+  const { send, bodies } = takingServer();
+  const signals = [];
+  const upload = (_file, { signal }) =>
+    new Promise((_resolve, reject) => {
+      signals.push(signal);
+      signal.addEventListener("abort", () => reject(refusal("blob.unavailable", "later")));
+    });
+  const { outbox, factory } = await opened({ send, upload });
+  const attached = () => [{ namespace: "files", value: null, label: "a", file: new Blob(["a"]) }];
+  const { client_id: id } = outbox.add("r", "look", null, attached());
+  outbox.add("r", "after it");
+  await settled();
+  outbox.discard(id);
+  await settled();
+  assert.deepEqual([bodies(), signals[0].aborted, stored(factory)], [["after it"], true, []]);
+  outbox.add("r", "look again", null, attached());
+  await settled();
+  outbox.close(); // at the end of the session
+  assert.ok(signals[1].aborted);
+});
+
+test("a message that was given up while the last byte of its file went is not sent", async () => {
+  const { send, bodies } = takingServer();
+  let done;
+  const { outbox } = await opened({ send, upload: () => new Promise((resolve) => (done = resolve)) });
+  const { client_id: id } = outbox.add("r", "look", null, [{ namespace: "files", value: null, label: "a", file: new Blob(["a"]) }]);
+  await settled();
+  outbox.discard(id);
+  done({ n: 1 });
+  await settled();
+  assert.deepEqual([bodies(), outbox.in("r")], [[], []]);
+});
+
 test("a message that only its own tab has is sent by that tab, though another one leads", async () => {
   const browser = new FakeBrowser();
   const factory = new FakeIndexedDB();
@@ -615,7 +670,7 @@ test("a thread has a queue of its own, in which replies keep their order", async
   const { asked, send, bodies } = server();
   const { outbox } = await opened({ send });
   const told = [];
-  outbox.addEventListener("stored", ({ detail }) => told.push(detail.queue));
+  outbox.addEventListener("stored", ({ detail }) => told.push(detail.draft));
   outbox.add("r", "room");
   outbox.add("r", "first", null, [], null, { thread: "r-1", broadcast: true });
   outbox.add("r", "second", null, [], null, { thread: "r-1", broadcast: false });

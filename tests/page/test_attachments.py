@@ -328,7 +328,7 @@ def test_an_upload_goes_on_after_lost_answers_and_can_be_tried_again(
     expect(chip).to_have_attribute("data-state", "failed")
     page.get_by_test_id("composer").fill("not yet")
     page.get_by_test_id("send").click()
-    expect(page.get_by_text("Something is still being attached.")).to_be_visible()
+    expect(page.get_by_text("Something could not be attached")).to_be_visible()
     chip.get_by_role("button", name="Try again").click()
     expect(chip).to_have_attribute("data-state", "ready")
 

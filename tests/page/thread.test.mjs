@@ -124,8 +124,8 @@ test("what is written goes to the thread, and to the room if that is wanted", ()
   const sent = [];
   session.send = (...given) => sent.push(given);
   open().send("hello", null, []);
-  open().send("all", null, [], { broadcast: true });
-  assert.deepEqual(sent.map(([room, body, , , place]) => [room, body, place]), [["r", "hello", { thread: "r-5", broadcast: false }], ["r", "all", { thread: "r-5", broadcast: true }]]);
+  open().send("all", null, [], { broadcast: true, aside: true });
+  assert.deepEqual(sent.map(([room, body, , , place]) => [room, body, place]), [["r", "hello", { thread: "r-5" }], ["r", "all", { broadcast: true, aside: true, thread: "r-5" }]]);
 });
 
 test("it has the reader's messages to this thread alone, and the last ones that were open are kept up to date", async () => {

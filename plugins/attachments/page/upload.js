@@ -3,6 +3,7 @@
 import { sizeText } from "./attachments.js";
 
 const CLIP = "M20 11l-8.500 8.500a5 5 0 0 1-7-7L13 4a3.500 3.500 0 0 1 5 5l-8.500 8.500a2 2 0 0 1-3-3L14 7";
+const uploads = new WeakMap(); // by file, `{done, stop, tell}`, under way or done
 const LATER_MS = 3_000; // the first messages do not wait for it, and later there may be no network
 
 async function tus() {
@@ -26,7 +27,7 @@ export default function begin(page) {
     id: "upload",
     take: ({ files, attach }) => attachAll(page, attach, files),
     describe: ({ files: [file] }, alt) => ({ files: [{ ...file, alt }] }),
-    upload: async (file) => valueOf(await (await tus()).upload(file, { signal: new AbortController().signal })),
+    upload: async (file, how) => valueOf(await uploaded(file, how)),
   });
 }
 
@@ -55,20 +56,40 @@ function attachAll(page, attach, files) {
 function attachOne(page, attach, file) {
   const name = file.name || "file";
   const stop = new AbortController();
-  let uploaded = null;
-  const removed = async () => (uploaded ? (await tus()).remove(uploaded) : stop.abort());
+  let id = null;
+  const removed = async () => {
+    uploads.delete(file);
+    if (id) await (await tus()).remove(id);
+    else stop.abort();
+  };
   const chip = attach("attachments", null, { label: `${name} (${sizeText(page, file.size)})`, removed, file, alt: file.type.startsWith("image/") ? "" : null });
   const start = async () => {
     chip.change({ progress: 0 });
     try {
-      const { upload } = await tus();
-      uploaded = await upload(file, { signal: stop.signal, onprogress: (progress) => chip.change({ progress }) });
-      chip.change({ value: valueOf(uploaded), label: name });
+      id = await uploaded(file, { signal: stop.signal, onprogress: (progress) => chip.change({ progress }) });
+      chip.change({ value: valueOf(id), label: name });
     } catch (error) {
       if (!stop.signal.aborted) chip.fail(error, () => void start());
     }
   };
   void start();
+}
+
+/** The id of the uploaded file. A message that is sent meanwhile takes over the upload that its chip began. */
+function uploaded(file, { signal, onprogress }) {
+  const upload = uploads.get(file) ?? begun(file);
+  upload.tell = onprogress;
+  signal.addEventListener("abort", () => upload.stop.abort());
+  return upload.done;
+}
+
+function begun(file) {
+  const upload = { stop: new AbortController(), tell: null, done: null };
+  const how = { signal: upload.stop.signal, onprogress: (progress) => upload.tell(progress) };
+  upload.done = tus().then((module) => module.upload(file, how));
+  upload.done.catch(() => uploads.delete(file)); // the next try is a new one
+  uploads.set(file, upload);
+  return upload;
 }
 
 /** What a message carries of an uploaded file. */

@@ -246,6 +246,7 @@ export default {
   "people.online": "online",
   "people.invite": "People you know",
   "people.inviteName": "Invite {name}",
+  "message.uploading": "Uploading: {percent}",
   "message.privately": "Message {name} privately",
   "search.do": "Search",
   "search.busy": "Searching…",

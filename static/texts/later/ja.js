@@ -270,6 +270,7 @@ export default {
   "people.online": "オンライン",
   "people.invite": "ほかのルームで一緒の人",
   "people.inviteName": "{name} を招待",
+  "message.uploading": "アップロード中: {percent}",
   "message.privately": "{name} にダイレクトメッセージを送る",
   "why.user.staff": "自分自身と、サーバーのスタッフはブロックできません。",
   "why.blocks.count": "ブロックできる人数の上限に達しています。",
