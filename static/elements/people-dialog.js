@@ -1,6 +1,6 @@
 /**
  * What a room is about, and its members with their roles, page by page and by a part of their name, each with a link to a
- * direct talk and a menu, and the user's contacts to invite.
+ * direct talk and a menu, and the user's contacts to invite. From a direct room, more people lead to another one.
  */
 
 import { enable, h, icon, ICONS } from "../lib/dom.js";
@@ -21,6 +21,7 @@ export async function showPeople({ session, store, places, room, open }) {
   const all = { session, store };
   const { me } = store;
   const may = rightsIn(me, room);
+  const isDirect = room.kind === "direct";
   const error = h("p", { class: "form-error", role: "alert" });
   const known = h("div", { class: "stack" });
   const members = new PagedList({
@@ -63,20 +64,30 @@ export async function showPeople({ session, store, places, room, open }) {
   const invited = h("input", { name: "username", required: true, placeholder: t("username"), "aria-label": t("username"), autocapitalize: "none", autocomplete: "off", "data-testid": "invite-name" });
   const invitation = h(
     "form",
-    { class: "invite-row", hidden: !may.has("invite"), onsubmit: (event) => void onInvite(event) },
+    { class: "invite-row", hidden: !(isDirect || may.has("invite")), onsubmit: (event) => void onInvite(event) },
     invited,
-    h("button", { class: "primary" }, t("people.inviteDo")),
+    h("button", { class: "primary" }, t(isDirect ? "people.add" : "people.inviteDo")),
   );
   suggestPeople(invited, places);
-  dialog.firstChild.append(invitation);
+  dialog.firstChild.append(invitation, isDirect ? h("p", { class: "muted" }, t("people.addHint")) : "");
+
+  async function talk(asked) {
+    const direct = await asked;
+    dialog.close();
+    open(direct);
+  }
 
   async function onInvite(event) {
     event.preventDefault();
     error.textContent = "";
+    const name = String(new FormData(invitation).get("username")).trim();
     try {
-      await session.inviteByName(room.id, String(new FormData(invitation).get("username")).trim());
-      invitation.reset();
-      await fill();
+      if (isDirect) await talk(session.directWith(room.id, name));
+      else {
+        await session.inviteByName(room.id, name);
+        invitation.reset();
+        await fill();
+      }
     } catch (refusal) {
       refused(refusal);
     }
@@ -84,11 +95,6 @@ export async function showPeople({ session, store, places, room, open }) {
 
   function member({ id, name, username, role, bot }) {
     if (id === me.id) return person(all, { id, name, username, role }, h("span", { class: "muted" }, t("people.you")));
-    const talk = async () => {
-      const direct = await session.direct(id);
-      dialog.close();
-      open(direct);
-    };
     const ban = () =>
       askBan(name, async (given) => {
         await session.ban(room.id, id, given);
@@ -99,7 +105,7 @@ export async function showPeople({ session, store, places, room, open }) {
     return person(
       all,
       { id, name, username, role, bot },
-      action(t("message.privately", { name }), ICONS.person, "talk", attempt(talk)),
+      action(t("message.privately", { name }), ICONS.person, "talk", attempt(() => talk(session.direct(id)))),
       h("menu-button", {
         "data-label": label,
         "data-floating": true,

@@ -292,7 +292,7 @@ class RoomView extends View {
   #menuItems() {
     const mayLeave = this.store.room(this.room)?.kind !== "direct";
     return [
-      this.store.hasPeople(this.room) && { label: t("people"), icon: ICONS.people, testid: "menu-people", run: () => void this.#onPeople() },
+      { label: t(this.store.hasPeople(this.room) ? "people" : "people.add"), icon: ICONS.people, testid: "menu-people", run: () => void this.#onPeople() },
       { label: t("search"), icon: ICONS.search, testid: "menu-search", run: () => this.dispatchEvent(new CustomEvent("search-wanted", { bubbles: true })) },
       ...(NARROW.matches ? this.#panels.map((item) => ({ label: labelOf(item), icon: item.icon, testid: `menu-${item.key}`, run: () => this.#showPanel(item) })) : []),
       ...preferenceItems(this, this.store.room(this.room)),

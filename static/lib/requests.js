@@ -79,6 +79,13 @@ export class Requests extends EventTarget {
     return this.create({ kind: "direct", members: users.map(({ id }) => id) });
   }
 
+  /** The room with somebody besides those of a direct one, which stays as it is. */
+  async directWith(room, username) {
+    const { other, others } = this.#store.room(room);
+    const { id } = await this.#api.user(username);
+    return this.create({ kind: "direct", members: [...others, ...(other ? [other] : []), id] });
+  }
+
   async inviteByName(room, username) {
     await this.invite(room, (await this.#api.user(username)).id);
   }

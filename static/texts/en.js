@@ -70,6 +70,7 @@ export default {
   "room.notKeptLead": "They will be shown when the connection is back.",
   "welcome.title": "Choose a room",
   "welcome.lead": "Pick one from the list, or create your own.",
+  "people.add": "Add people",
   "people": "People in this room",
   "everybody": "People",
   "user.bot": "bot",

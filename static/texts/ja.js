@@ -66,6 +66,7 @@ export default {
   "room.notKeptLead": "接続が回復すると表示されます。",
   "welcome.title": "ルームを選択してください",
   "welcome.lead": "一覧から選ぶか、新しく作成できます。",
+  "people.add": "人を追加",
   "people": "ルームのメンバー",
   "everybody": "メンバー一覧",
   "user.bot": "ボット",

@@ -180,6 +180,7 @@ export default {
   "people.you": "you",
   "people.edit": "Edit your profile",
   "people.talk": "Message",
+  "people.addHint": "A new conversation begins with all of you. This one stays as it is.",
   "people.inviteDo": "Invite",
   "room.deleteTitle": "Delete {name}?",
   "room.deleteType": "To confirm, type the name of the room: {name}",

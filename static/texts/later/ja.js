@@ -176,6 +176,7 @@ export default {
   "people.you": "自分",
   "people.edit": "プロフィールを編集",
   "people.talk": "メッセージを送る",
+  "people.addHint": "全員が参加する新しい会話が始まります。この会話はそのまま残ります。",
   "people.inviteDo": "招待",
   "room.deleteTitle": "「{name}」を削除しますか？",
   "room.deleteType": "確認のため、ルームの名前を入力してください：{name}",
