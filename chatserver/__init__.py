@@ -43,6 +43,7 @@ from chatserver.errors import (
     Undeliverable,
 )
 from chatserver.formatting import BodyPieces, body_html, body_links, body_plain, from_mrkdwn
+from chatserver.formatting.catalogue import Emoji, emoji_groups, emoji_names
 from chatserver.hooks.actions import (
     ACTIONS,
     AccountDelete,
@@ -335,6 +336,7 @@ __all__ = [
     "Draft",
     "Due",
     "EditHistory",
+    "Emoji",
     "EmojiAdd",
     "EmojiRemove",
     "EventKind",
@@ -562,6 +564,8 @@ __all__ = [
     "demand_blob_key",
     "demand_right",
     "demand_scope",
+    "emoji_groups",
+    "emoji_names",
     "for_each",
     "from_extra",
     "from_mrkdwn",

@@ -606,6 +606,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "reports",
             "announcements",
             "emoji",
+            "shortcodes",
             "groups",
             "pictures",
             "profiles",

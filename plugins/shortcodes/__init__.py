@@ -1,5 +1,6 @@
-"""`:smile:` becomes 😄, except in code."""
+"""`:smile:` becomes 😄, except in code, and there are all emoji to choose from."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import msgspec
 from chatserver import (
     Context,
     Draft,
+    Emoji,
     Operation,
     PagePart,
     Powers,
@@ -16,18 +18,25 @@ from chatserver import (
     Scope,
     Settings,
     User,
+    emoji_groups,
+    emoji_names,
     hookimpl,
     translation,
 )
 from chatserver_plugins.shortcodes.replace import replace_outside_code
-from chatserver_plugins.shortcodes.table import EMOJI
 
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z0-9_+-]{1,32}$")]
-Emoji = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No arguments."""
+
+
+class Reader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who chooses: emoji are called by words of this language besides their names, where there are some."""
+
+    language: Annotated[str, msgspec.Meta(max_length=35)] = ""
 
 
 class ShortcodesPlugin:
@@ -38,7 +47,7 @@ class ShortcodesPlugin:
 
     class Config(Settings, frozen=True, kw_only=True):
         extra: Annotated[
-            dict[Name, Emoji],
+            dict[Name, Text],
             msgspec.Meta(
                 title="Further names",
                 description="Further names, without colons, with the text that each stands for.",
@@ -51,7 +60,8 @@ class ShortcodesPlugin:
     powers = Powers()
 
     def __init__(self, config: Config) -> None:
-        self._table = EMOJI | config.extra
+        self._extra = config.extra
+        self._table = {**emoji_names(), **config.extra}
 
     @hookimpl
     def change_message(self, draft: Draft) -> Draft | None:
@@ -68,7 +78,10 @@ class ShortcodesPlugin:
     @hookimpl
     def register_operations(self, context: Context) -> list[Operation]:
         return [
-            Operation(name="shortcodes.list", arguments=Nothing, run=self._list, scope=Scope.READ)
+            Operation(name="shortcodes.list", arguments=Nothing, run=self._list, scope=Scope.READ),
+            Operation(
+                name="shortcodes.groups", arguments=Reader, run=self._groups, scope=Scope.READ
+            ),
         ]
 
     @hookimpl
@@ -79,5 +92,23 @@ class ShortcodesPlugin:
     async def _list(self, user: User, nothing: Nothing) -> object:
         return {"emoji": self._table}
 
+    async def _groups(self, user: User, reader: Reader) -> object:
+        groups = [
+            {"group": group, "emoji": [_choice(emoji, reader.language) for emoji in all_of_it]}
+            for group, all_of_it in (await asyncio.to_thread(emoji_groups)).items()
+        ]
+        return {"groups": groups, "extra": self._extra}
+
     def _replaced(self, text: str) -> str:
         return replace_outside_code(text, self._table) if ":" in text else text
+
+
+def _choice(emoji: Emoji, language: str) -> dict[str, object]:
+    """An emoji for one who reads this language; what it does not have is left out."""
+    words = emoji.words.get(language)
+    return {
+        "text": emoji.text,
+        "names": emoji.names,
+        **({"words": words} if words else {}),
+        **({"has_tones": True} if emoji.has_tones else {}),
+    }

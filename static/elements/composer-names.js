@@ -100,7 +100,7 @@ export class ComposerNames {
   }
 
   async #emoji(typed) {
-    return (await import("./emoji-choice.js")).suggestedEmoji(this.#places, typed, this.#field);
+    return (await import("./emoji-choice.js")).suggestedEmoji(this.#places, this.#session.preferences.account, typed, this.#field);
   }
 
   async #named(typed) {

@@ -123,7 +123,7 @@ class MessageComposer extends View {
   }
 
   async #chooseEmoji() {
-    const emoji = await (await loaded(import("./emoji-choice.js")))?.chooseEmoji(this.places, this.#text);
+    const emoji = await (await loaded(import("./emoji-choice.js")))?.chooseEmoji(this.places, this.session.preferences.account, this.#text);
     if (emoji) this.#insert(emoji);
   }
 

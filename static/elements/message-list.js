@@ -438,7 +438,7 @@ class MessageList extends View {
 
   /** Reacts with an emoji that is chosen from all. */
   async #choose({ room, id }) {
-    const emoji = await (await loaded(import("./emoji-choice.js")))?.chooseEmoji(this.places, this);
+    const emoji = await (await loaded(import("./emoji-choice.js")))?.chooseEmoji(this.places, this.session.preferences.account, this);
     if (emoji) await this.session.react(room, id, emoji, true);
   }
 

@@ -136,6 +136,7 @@ EXCEPTIONS = {
     "ping": "The protocol graphql-transport-ws has its own.",
     "unsub": "A subscription ends by the message complete.",
     "shortcodes.list": "The page reads its own list; it changes nothing.",
+    "shortcodes.groups": "The page reads its own list; it changes nothing.",
     "POST /graphql": "It is GraphQL.",
     "POST /mcp": "Another protocol, whose tools do what fields of the schema do.",
     "POST /api/v1/login/return": BROWSER,

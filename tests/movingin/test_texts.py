@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatserver import emoji_names
 from chatserver.copies.foreign.cutting import cut
 from chatserver.copies.foreign.marks import named_marks
 from chatserver.copies.foreign.model import Person
@@ -10,7 +11,6 @@ from chatserver.copies.foreign.report import Report
 from chatserver.formatting import emoji
 from chatserver.formatting.marks import outside_code, single_marks
 from chatserver.formatting.mrkdwn import to_markdown
-from chatserver_plugins.shortcodes.table import EMOJI
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_single_marks_leave_ours_alone() -> None:
 
 
 def test_emoji_are_those_of_the_plugin_too() -> None:
-    assert {name: emoji.character(name) for name in EMOJI} == EMOJI
+    assert {name: emoji.character(name) for name in emoji_names()} == emoji_names()
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,7 @@ def test_several_are_written_to_by_their_names(person: PersonFactory, server: Se
     expect(ben.page.get_by_test_id("leave-room")).to_have_count(0)
 
 
-def test_more_people_lead_from_a_talk_to_another_one(
-    person: PersonFactory, server: Server
-) -> None:
+def test_more_people_lead_from_a_talk_to_another_one(person: PersonFactory, server: Server) -> None:
     names = {name: fresh(name) for name in ("aya", "ben", "cho", "dan")}
     aya, ben, cho, dan = [person(server).sign_up(names[name], name.title()) for name in names]
     page = aya.page

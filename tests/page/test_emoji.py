@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.page.people import Person, PersonFactory, Server
+from tests.page.test_accessibility import findings
+from tests.page.tools import axe_script
 from tests.page.waiting import until
 from tests.plugins.pictures import gif, png
 
@@ -110,7 +112,7 @@ def test_one_is_chosen_for_a_message_and_as_a_reaction(
     expect(message.get_by_role("img", name=":wavy:")).to_have_count(1)
     message.focus()
     message.get_by_role("button", name="React with another emoji").press("Enter")
-    picker.get_by_role("button", name="wavy").click()
+    picker.get_by_role("button", name="wavy", exact=True).first.click()
     reaction = message.get_by_test_id("reaction")
     expect(reaction).to_have_text(" 1")
     expect(reaction.locator("img")).to_have_attribute("alt", ":wavy:")
@@ -144,6 +146,56 @@ def test_one_is_chosen_for_a_message_and_as_a_reaction(
     expect(composer).to_have_value("😄 :wavy: ")
     removed = owner.context.request.delete(f"{server.url}/api/v1/emoji/wavy")
     assert removed.status == 200
+
+
+def test_all_emoji_are_chosen_from_groups_with_a_tone_and_come_first_the_next_time(
+    server: Server, person: PersonFactory
+) -> None:
+    cho = person(server).sign_up("cho", "Cho")
+    page = cho.page
+    cho.create_room("All of them")
+    composer = page.get_by_test_id("composer")
+    page.get_by_test_id("emoji").click()
+    picker = page.get_by_role("dialog", name="Emoji")
+    grid = picker.get_by_test_id("emoji-grid")
+    expect(grid.get_by_role("heading").first).to_have_text("Smileys")
+    picker.get_by_role("button", name="Flags", exact=True).click()
+    expect(grid.get_by_role("button", name="chequered flag")).to_be_focused()
+    assert findings(page, axe_script()) == []
+    picker.get_by_test_id("emoji-tone").select_option(index=3)
+    picker.get_by_role("searchbox").fill("thumbs")
+    thumb = grid.get_by_role("button", name="thumbs up", exact=True)
+    expect(thumb).to_have_text("👍🏽")
+    picker.get_by_role("searchbox").press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    expect(grid.get_by_role("button").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(grid.get_by_role("button").nth(0)).to_be_focused()
+    thumb.click()
+    expect(composer).to_have_value("👍🏽")
+    composer.press_sequentially(" :clap")
+    expect(page.get_by_test_id("suggestion").first).to_contain_text("👏🏽")
+    composer.press("Escape")
+    composer.fill("Well done :partying_face: `:tada:`")
+    composer.press("Enter")
+    expect(page.get_by_test_id("message-body")).to_have_text("Well done 🥳 :tada:")
+    with page.expect_response("**/api/v1/page"):
+        page.reload()
+    page.get_by_test_id("emoji").click()
+    expect(grid.get_by_role("heading").first).to_have_text("Chosen lately")
+    grid.get_by_role("button").first.click()
+    expect(composer).to_have_value("👍🏽")
+
+
+def test_emoji_are_found_by_words_of_the_reader(server: Server, person: PersonFactory) -> None:
+    dan = person(server, locale="ja-JP").sign_up("dan", "Dan")
+    dan.create_room("Japanese")
+    dan.page.get_by_test_id("emoji").click()
+    picker = dan.page.get_by_test_id("emoji-picker")
+    expect(picker.get_by_role("heading").first).to_have_text("顔")
+    picker.get_by_role("searchbox").fill("おにぎり")
+    picker.get_by_role("searchbox").press("Enter")
+    expect(dan.page.get_by_test_id("composer")).to_have_value("🍙")
 
 
 def test_what_does_not_fit_is_made_smaller_or_refused_with_the_reason(owner: Person) -> None:

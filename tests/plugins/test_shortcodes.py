@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver import ChatError, Draft, RoomChange, RoomCreate, RoomKind
+from chatserver import ChatError, Draft, RoomChange, RoomCreate, RoomKind, emoji_names
 from chatserver.testing.running import running
 from chatserver_plugins.shortcodes import ShortcodesPlugin
 from chatserver_plugins.shortcodes.replace import replace_outside_code
-from chatserver_plugins.shortcodes.table import EMOJI
 from tests.effort import bound, took
+
+EMOJI = emoji_names()
 
 
 def change(body: str, **extra: str) -> str | None:
@@ -90,7 +91,7 @@ def test_the_time_grows_with_the_length_only(body: str) -> None:
 @pytest.mark.parametrize(
     ("action", "topic"),
     [
-        (RoomChange(room="r", name=None, topic=":tea: is :fire:"), ":tea: is 🔥"),
+        (RoomChange(room="r", name=None, topic=":chai: is :fire:"), ":chai: is 🔥"),
         (RoomChange(room="r", name=None, topic="nothing"), None),
         (RoomChange(room="r", name=":fire:", topic=None), None),
         (RoomCreate(kind=RoomKind.PUBLIC, name="n", topic=":fire:", members=()), "🔥"),
@@ -122,9 +123,26 @@ async def test_the_list_has_all_names_and_no_arguments() -> None:
     async with running("shortcodes", settings=settings) as chat:
         ada = await chat.user("ada")
         emoji = (await ada.call("shortcodes.list"))["emoji"]
-        assert emoji == EMOJI | {"logo": "◆"}
+        assert emoji == {**EMOJI} | {"logo": "◆"}
         with pytest.raises(ChatError, match=r"request\.invalid"):
             await ada.call("shortcodes.list", more=1)
         (part,) = (await chat.http("GET", "/api/v1/page")).json["parts"]
         assert part["plugin"] == "shortcodes"
         assert (await chat.http("GET", part["modules"][0])).status == 200
+
+
+async def test_emoji_to_choose_come_in_groups_with_words_of_the_reader() -> None:
+    settings = {"plugin.shortcodes.extra": {"logo": "◆"}}
+    async with running("shortcodes", settings=settings) as chat:
+        ada = await chat.user("ada")
+        answer = await ada.call("shortcodes.groups", language="ja")
+        groups = {group["group"]: group["emoji"] for group in answer["groups"]}
+        assert list(groups)[:2] == ["smileys", "people"] and answer["extra"] == {"logo": "◆"}
+        party = next(emoji for emoji in groups["smileys"] if emoji["text"] == "🥳")
+        assert party["words"] == "パーティーの顔" and party["names"] == ["partying_face"]
+        thumb = next(emoji for emoji in groups["people"] if emoji["text"] == "👍")
+        assert thumb["has_tones"] and "+1" in thumb["names"]
+        plain = (await ada.call("shortcodes.groups"))["groups"]
+        assert all("words" not in emoji for group in plain for emoji in group["emoji"])
+        with pytest.raises(ChatError, match=r"request\.invalid"):
+            await ada.call("shortcodes.groups", language=1)

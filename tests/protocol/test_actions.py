@@ -117,7 +117,13 @@ OTHER_MUTATIONS |= {"joinCall", "translateMessage"}
 OTHER_MUTATIONS |= {"addPushDevice", "removePushDevice", "notePushActive"}
 OTHER_MUTATIONS |= {"retryMailNotifications", "noteMailActive"}
 OTHER_MUTATIONS |= {"revokeBotToken", "withdrawJoinRequest", "openJoinRequests"}
-OTHER_OPERATIONS = {"shortcodes.list", "reports.list", "reports.count", "reports.own"}  # of plugins
+OTHER_OPERATIONS = {
+    "shortcodes.list",
+    "shortcodes.groups",
+    "reports.list",
+    "reports.count",
+    "reports.own",
+}  # of plugins
 OTHER_OPERATIONS |= {"reports.seen", "announcements.current"}
 OTHER_OPERATIONS |= {"announcements.announce", "announcements.clear"}  # by staff, as operators do
 OTHER_OPERATIONS |= {"saved.save", "saved.drop", "saved.list", "saved.ids"}  # the user's alone
