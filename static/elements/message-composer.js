@@ -18,11 +18,13 @@ import { roomTitle } from "../lib/titles.js";
 import { frozen } from "../lib/plugins.js";
 import { Chips } from "./composer-chips.js";
 import { loaded } from "./loaded.js";
-import { attempt, placeButton, replaceButtons } from "./plugin-place.js";
+import "./menu-button.js";
+import { attempt, labelOf, placeButton, replaceButtons } from "./plugin-place.js";
 import "./send-menu.js";
 import { View } from "./view.js";
 
 const TALLEST_PX = 180;
+const NARROW = matchMedia("(max-width: 700px)"); // as in layout.css
 
 class MessageComposer extends View {
   session;
@@ -102,6 +104,7 @@ class MessageComposer extends View {
     this.listen(this.store, "blocked", () => this.#showDraft());
     this.listen(this.flow.source, "change", ({ detail }) => detail.room === this.flow.key && this.#forgetDeleted());
     this.listen(this.session.drafts, "refused", ({ detail }) => detail.room === this.flow.key && this.#showUnkept());
+    this.listen(NARROW, "change", () => this.draw());
     this.#takeFiles();
     this.#sizes.observe(this.#text);
     const attend = () => void import("./composer-marks.js").then((marks) => marks.attend(this.#text), () => {});
@@ -117,9 +120,19 @@ class MessageComposer extends View {
     const room = this.#room;
     const items = this.places.in("composer.buttons/v1").filter((item) => applies(item, { room, me: this.store.me }));
     const context = () => this.#contextOf({ thread: this.flow.thread ?? null, text: this.#text.value, insert: (text) => this.#insert(text) });
-    const label = t("emoji");
-    const emoji = () => h("button", { type: "button", class: "round", title: label, "aria-label": label, "data-testid": "emoji", onclick: () => void this.#chooseEmoji() }, icon(ICONS.face));
-    replaceButtons(this.#added, [...items.map((item) => placeButton(item, context, { class: "round" })), ...(hasEmoji(this.places) ? [emoji()] : [])]);
+    const emoji = hasEmoji(this.places) ? [{ label: t("emoji"), icon: ICONS.face, testid: "emoji", run: () => void this.#chooseEmoji() }] : [];
+    if (NARROW.matches && items.length + emoji.length > 1) {
+      const added = items.map((item) => ({ label: labelOf(item), icon: item.icon, testid: `place-${item.key}`, run: () => void attempt(item, () => item.run(context()), this.#text) }));
+      this.#fold([...added, ...emoji]);
+    } else replaceButtons(this.#added, [...items.map((item) => placeButton(item, context, { class: "round" })), ...emoji.map(({ run, ...about }) => round(about, { onclick: run }))]);
+  }
+
+  /** On phones one button leads to all that can be added: the text needs the room. */
+  #fold(items) {
+    if (this.#added.querySelector("menu-button")?.isOpen) return;
+    const label = t("composer.add");
+    const button = round({ label, icon: ICONS.plus, testid: "composer-add" });
+    replaceButtons(this.#added, [h("menu-button", { "data-label": label, "data-floating": true, button, items: () => items })]);
   }
 
   async #chooseEmoji() {
@@ -447,6 +460,10 @@ class MessageComposer extends View {
     this.#text.style.height = `${Math.min(this.#text.scrollHeight, TALLEST_PX)}px`;
     this.#width = this.#text.clientWidth;
   }
+}
+
+function round({ label, icon: path, testid }, more = {}) {
+  return h("button", { type: "button", class: "round", title: label, "aria-label": label, "data-testid": testid, ...more }, icon(path));
 }
 
 function hasTouchKeyboard() {

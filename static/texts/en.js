@@ -130,6 +130,7 @@ export default {
   "composer.remove": "Remove {name}",
   "composer.describe": "Describe",
   "composer.describeOne": "Describe {name}",
+  "composer.add": "Add something",
   "composer.waiting": "Something could not be attached, or not yet. Take it away, or send again when it is there.",
   "composer.fileLater": "Is uploaded with the message.",
   "composer.filesUnkept": "This browser has no room for these files: they stay only as long as this page is open.",

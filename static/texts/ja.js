@@ -125,6 +125,7 @@ export default {
   "composer.remove": "{name} を取り除く",
   "composer.describe": "説明を付ける",
   "composer.describeOne": "{name}に説明を付ける",
+  "composer.add": "追加",
   "composer.waiting": "添付できていないものがあります。取り除くか、準備ができてからもう一度送信してください。",
   "composer.fileLater": "メッセージと一緒にアップロードされます。",
   "composer.filesUnkept": "このブラウザーにはファイルを保存できません。このページを開いている間だけ残ります。",

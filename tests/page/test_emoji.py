@@ -198,6 +198,39 @@ def test_emoji_are_found_by_words_of_the_reader(server: Server, person: PersonFa
     expect(dan.page.get_by_test_id("composer")).to_have_value("🍙")
 
 
+def test_on_a_phone_one_button_leads_to_all_that_can_be_added_to_a_message(
+    person: PersonFactory, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    plugins = ["memory", "password", "shortcodes", "polls"]
+    settings = {"plugins.enabled": json.dumps(plugins)}
+    server = Server(tmp_path_factory.mktemp("phone"), "memory", settings)
+    server.start()
+    eve = person(
+        server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    ).sign_up("eve", "Eve")
+    page = eve.page
+    eve.create_room("Pocket")
+    expect(page.get_by_test_id("composer-add")).to_be_visible()
+    expect(page.get_by_test_id("emoji")).to_have_count(0)
+    page.get_by_test_id("composer-add").tap()
+    menu = page.get_by_role("menu", name="Add something")
+    expect(menu.get_by_role("menuitem")).to_have_text(["Poll", "Emoji"])
+    assert findings(page, axe_script()) == []
+    menu.get_by_test_id("emoji").tap()
+    picker = page.get_by_test_id("emoji-picker")
+    picker.get_by_role("button", name="grinning face", exact=True).tap()
+    expect(page.get_by_test_id("composer")).to_have_value("😀")
+    page.get_by_test_id("composer-add").tap()
+    menu.get_by_test_id("place-polls.ask").tap()
+    expect(page.get_by_test_id("poll-dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 1024, "height": 768})  # turned, on a large one
+    expect(page.get_by_test_id("composer-add")).to_have_count(0)
+    expect(page.get_by_test_id("emoji")).to_be_visible()
+    page.close()
+    server.stop()
+
+
 def test_what_does_not_fit_is_made_smaller_or_refused_with_the_reason(owner: Person) -> None:
     owner.expected += ["409 .Conflict.*/api/v1/emoji", "400 .Bad Request.*/api/v1/emoji"]
     page = owner.page

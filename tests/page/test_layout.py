@@ -22,7 +22,7 @@ RIGHT_TO_LEFT = "Intl.Locale.prototype.getTextInfo = () => ({ direction: 'rtl' }
 
 # What reaches over the window's sides, is cut off there, or has to be scrolled sideways.
 SIDEWAYS = """() => {
-  const name = (node) => node.outerHTML.slice(0, 120);
+  const name = (node) => node.outerHTML.slice(0, 120).toWellFormed();
   const found = [];
   if (document.scrollingElement.scrollWidth > innerWidth) found.push(`the page is ${document.scrollingElement.scrollWidth} px wide`);
   const seen = [...document.querySelectorAll("body *")]
@@ -60,7 +60,7 @@ OUT_OF_REACH = """() => {
     const over = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
     const isPassing = over?.closest(".message:has(.actions)") && node.matches(".jump"); // what is raised goes with the pointer
     if (!isInside || (!isPassing && !isAt(node, over))) {
-      found.push(`out of reach: ${node.outerHTML.slice(0, 120)} ${[left, top, right, bottom].map(Math.round)} under ${over?.outerHTML.slice(0, 80)}`);
+      found.push(`out of reach: ${node.outerHTML.slice(0, 120).toWellFormed()} ${[left, top, right, bottom].map(Math.round)} under ${over?.outerHTML.slice(0, 80).toWellFormed()}`);
     }
     for (const [around, at] of scrolled) around.scrollTop = at; // before the page is told of it
   }
@@ -80,7 +80,7 @@ COVERED = """() => {
   const { left, right, top, bottom } = composer.getBoundingClientRect();
   for (const [x, y] of [[left + 4, top + 4], [right - 4, top + 4], [left + 4, bottom - 4], [right - 4, bottom - 4]]) {
     const over = document.elementFromPoint(x, y);
-    if (over !== composer && !over?.closest("[role=menu]")) found.push(`on the composer at ${Math.round(x)}, ${Math.round(y)}: ${over?.outerHTML.slice(0, 120)}`);
+    if (over !== composer && !over?.closest("[role=menu]")) found.push(`on the composer at ${Math.round(x)}, ${Math.round(y)}: ${over?.outerHTML.slice(0, 120).toWellFormed()}`);
   }
   const { clientHeight } = document.querySelector(".scroller");
   if (clientHeight < 60) found.push(`${clientHeight} px for messages`);
