@@ -7,7 +7,7 @@ asks for them.
 import functools
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -70,12 +70,30 @@ class Emoji(msgspec.Struct, frozen=True, kw_only=True):
     has_tones: bool = False
 
 
-@functools.cache
 def emoji_names() -> Mapping[str, str]:
     """The emoji by their names, without colons: those that `emoji_groups` has, and others.
 
-    A name that GitHub has for one and CLDR for another stands for the first, as in other chats.
+    A name that GitHub has for one and CLDR for another stands for the first, as in other chats. The first call takes
+    some 30 ms.
     """
+    return _all_names()
+
+
+def emoji_groups() -> Mapping[str, Sequence[Emoji]]:
+    """All that devices draw, by group: smileys, people, nature, food, travel, activities, objects, symbols, flags.
+
+    The first call takes some 50 ms: `await asyncio.to_thread(emoji_groups)`.
+    """
+    return _all_groups()
+
+
+def toned(text: str, tone: str) -> str:
+    """The emoji with a skin tone, for one that has them."""
+    return f"{text[0]}{tone}{text[1:].removeprefix(chr(0xFE0F))}"
+
+
+@functools.cache
+def _all_names() -> Mapping[str, str]:
     import emoji as library
 
     full = library.STATUS["fully_qualified"]
@@ -90,8 +108,7 @@ def emoji_names() -> Mapping[str, str]:
 
 
 @functools.cache
-def emoji_groups() -> Mapping[str, tuple[Emoji, ...]]:
-    """All that devices draw, by group: smileys, people, nature, food, travel, activities, objects, symbols, flags."""
+def _all_groups() -> Mapping[str, Sequence[Emoji]]:
     import emoji as library
 
     library.config.load_language("ja")
@@ -100,11 +117,6 @@ def emoji_groups() -> Mapping[str, tuple[Emoji, ...]]:
         group: tuple(_emoji(text, names, data) for text in texts.split())
         for group, texts in GROUPS.items()
     }
-
-
-def toned(text: str, tone: str) -> str:
-    """The emoji with a skin tone, for one that has them."""
-    return f"{text[0]}{tone}{text[1:].removeprefix(chr(0xFE0F))}"
 
 
 def _emoji(text: str, names: Mapping[str, str], data: Mapping[str, Mapping[str, Any]]) -> Emoji:

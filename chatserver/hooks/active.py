@@ -1,5 +1,6 @@
 """The plugins that are called now: one immutable set, compiled for the calls, and replaced as a whole."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -40,7 +41,8 @@ class Active:
     checking_actions: ByAction
     filters: Mapping[str, Chain]  # by hook
     messages_are_checked: bool
-    plain_sends_are_checked: bool  # new messages without data
+    plain_sends_are_checked: bool  # new messages without data, whatever their text
+    checked_texts: Sequence[re.Pattern[str]]  # of which other new messages without data are checked
     events_are_observed: bool
     rooms_are_filtered: bool
     users_are_filtered: bool
@@ -54,7 +56,8 @@ class Active:
             self,
             absent=absent,
             messages_are_checked=claimed or any(drafts),
-            plain_sends_are_checked=claimed or any(asked.data is None for asked in sends),
+            plain_sends_are_checked=claimed or any(asked.wants_all for asked in sends),
+            checked_texts=tuple(asked.matching for asked in sends if asked.matching is not None),
         )
 
     def with_operations(self, operations: Sequence[tuple[str, Operation]]) -> "Active":
@@ -84,6 +87,7 @@ def compiled(
         filters={hook: tuple(asked(hook, hook, call) for call in calls[hook]) for hook in FILTERS},
         messages_are_checked=False,
         plain_sends_are_checked=False,
+        checked_texts=(),
         events_are_observed=bool(calls["on_event"]),
         rooms_are_filtered=bool(calls["filter_rooms"]),
         users_are_filtered=bool(calls["filter_users"]),

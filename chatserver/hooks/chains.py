@@ -3,6 +3,7 @@
 `calls.py` asks them; those that are plain functions by `plain.py`.
 """
 
+import re
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from operator import itemgetter
@@ -29,12 +30,20 @@ class Asked:
     pick: Callable[[Given], Sequence[Any]]  # its arguments
     labels: tuple[str, str]  # of its measures
     tally: Tally | None = None  # of its short calls, from the first one on
-    data: Set[str] | None = None  # namespaces: it wants only messages that have data in one of them
+    wants_all: bool = (
+        True  # else only messages that have data in one of the namespaces, or a text that matches
+    )
+    data: Set[str] = frozenset()
+    matching: re.Pattern[str] | None = None
 
     def skips(self, given: Given) -> bool:
-        """Whether the plugin is not asked: the message has none of the data that it looks at."""
+        """Whether the plugin is not asked: the message has nothing that it looks at."""
+        if self.wants_all:
+            return False
         draft: Any = given[SUBJECT]
-        return self.data is not None and self.data.isdisjoint(draft.data)
+        if not self.data.isdisjoint(draft.data):
+            return False
+        return self.matching is None or self.matching.search(draft.body) is None
 
     def arguments(self, given: Given) -> Sequence[Any]:
         return (given[self.only],) if self.only >= 0 else self.pick(given)
@@ -57,7 +66,9 @@ def asked(hook: str, name: str, call: Call, *, of_action: bool = False) -> Asked
         only=places[0] if len(places) == 1 else -1,
         pick=itemgetter(*places) if len(places) > 1 else _none,
         labels=(call.plugin, hook),
-        data=call.data,
+        wants_all=call.data is None and call.matching is None,
+        data=call.data or frozenset(),
+        matching=call.matching,
     )
 
 

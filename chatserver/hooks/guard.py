@@ -1,6 +1,7 @@
 """Contained calls of plugins: each has a deadline, and failures are logged, counted and bounded."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence, Set
 from types import CoroutineType
@@ -45,7 +46,10 @@ class Call(NamedTuple):
     kinds: Collection[str] | None = None  # of events, for `on_event`; None means all
     rooms: Set[str] | None = None  # ids of rooms, for `on_read`; None means all
     actions: Collection[type[Action]] = ()  # for `change_action` and `check_action`
-    data: Set[str] | None = None  # namespaces of messages' data; None means all messages
+    data: Set[str] | None = None  # namespaces of messages' data that it wants
+    matching: re.Pattern[str] | None = (
+        None  # of texts that it wants; without this and `data`, all messages
+    )
     holds: Sequence[
         Instance
     ] = ()  # the instances of plugins that may not end while this call waits

@@ -26,7 +26,7 @@ from chatserver.hooks.active import FILTERS
 from chatserver.hooks.guard import Call
 from chatserver.hooks.policy import Policy, policy_of, with_policy
 from chatserver.hooks.powers import Declared, Powers, powers_of
-from chatserver.hooks.specs import ACTIONS_OF, DATA_OF, PROJECT, Hooks
+from chatserver.hooks.specs import ACTIONS_OF, DATA_OF, MATCHING_OF, PROJECT, Hooks
 from chatserver.hooks.types import EVENT_KINDS, Settings
 from chatserver.version import __version__
 
@@ -129,6 +129,7 @@ class Plugins:
                     policy=self.policies[impl.plugin_name],
                     actions=getattr(impl.function, ACTIONS_OF, ()),
                     data=frozenset(getattr(impl.function, DATA_OF, ())) or None,
+                    matching=getattr(impl.function, MATCHING_OF, None),
                     is_plain=not inspect.iscoroutinefunction(impl.function),
                 )
                 for impl in sorted(
@@ -358,6 +359,8 @@ def _check_hooks(name: str, kind: type[Any]) -> None:
         _check_actions(f"plugin {name}: {hook}", hook, getattr(method, ACTIONS_OF, ()))
         if hook not in MESSAGE_HOOKS and hasattr(method, DATA_OF):
             raise StartupError(f"plugin {name}: {hook} must have no data: it gets no message")
+        if hook not in MESSAGE_HOOKS and hasattr(method, MATCHING_OF):
+            raise StartupError(f"plugin {name}: {hook} must match no text: it gets no message")
 
 
 def _check_colour(what: str, hook: str, method: Any) -> None:

@@ -46,7 +46,7 @@ class PlainCalls:
         for asked in chain[start:] if start else chain:
             if not asked.is_plain:
                 return chain.index(asked), None
-            if asked.data is not None and asked.skips(given):
+            if not asked.wants_all and asked.skips(given):
                 continue
             if troubled and not self._is_admitted(asked, by):
                 continue

@@ -10,6 +10,7 @@ What runs at start runs again, for a new instance, when an operator turns a plug
 server runs; then an error leaves everything as it was.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
@@ -57,30 +58,40 @@ ACTIONS_OF = (
     "chatserver_actions"  # the attribute of a hook's function that says which actions it wants
 )
 DATA_OF = "chatserver_data"  # as ACTIONS_OF: the namespaces of data whose messages it wants
+MATCHING_OF = "chatserver_matching"  # as ACTIONS_OF: the pattern of texts whose messages it wants
 
 
 @overload
 def hookimpl(function: F) -> F: ...
 @overload
 def hookimpl(
-    *, actions: Sequence[type[Action]] = (), data: Sequence[str] = (), **options: Any
+    *,
+    actions: Sequence[type[Action]] = (),
+    data: Sequence[str] = (),
+    matching: str = "",
+    **options: Any,
 ) -> Callable[[F], F]: ...
 def hookimpl(
     function: F | None = None,
     *,
     actions: Sequence[type[Action]] = (),
     data: Sequence[str] = (),
+    matching: str = "",
     **options: Any,
 ) -> F | Callable[[F], F]:
     """Marks a method of a plugin as a hook: `@hookimpl`, or `@hookimpl(actions=(RoomJoin, Pin))`.
 
     `actions` are the kinds of actions that `change_action` or `check_action` is called for; `data` are namespaces
-    of message data: `change_message` or `check_message` is then called only for messages that have one of them, and
-    all others keep the short way to the log. Other options are pluggy's. Raises `TypeError` for a text as `data`.
+    of message data, and `matching` is a regular expression: `change_message` or `check_message` is then called only
+    for messages that have one of the namespaces, or a text in which the expression is found, and all others keep the
+    short way to the log. It is looked for in each message, so it has to be fast with any text. Other options are
+    pluggy's. Raises `TypeError` for a text as `data`, `re.error` for what is no expression.
     """
 
     if isinstance(data, str):  # its letters would be taken for namespaces
         raise TypeError(f"hookimpl: data is a sequence of namespaces, such as ({data!r},)")
+
+    pattern = re.compile(matching) if matching else None
 
     def mark(function: F) -> F:
         marked: F = _mark(function, **options)
@@ -88,6 +99,8 @@ def hookimpl(
             setattr(marked, ACTIONS_OF, tuple(actions))
         if data:
             setattr(marked, DATA_OF, tuple(data))
+        if pattern:
+            setattr(marked, MATCHING_OF, pattern)
         return marked
 
     return mark if function is None else mark(function)
@@ -320,7 +333,9 @@ class Hooks:
         plugin. `via` is the door: `websocket`, `http`, or the name of the plugin that serves the request. An
         error refuses the message (plugin.failed), unless the plugin's section says `on_failure = "pass"`. Each
         plugin gets what the one before it returned. `@hookimpl(data=("attachments",))` is called only for messages
-        that have data in one of these namespaces when its turn comes, given by their author or by plugins before it.
+        that have data in one of these namespaces when its turn comes, given by their author or by plugins before it;
+        `@hookimpl(matching=r":[a-z]+:")` only for those in whose text the expression is found. With both, either is
+        enough.
         """
 
     @hookspec
@@ -328,7 +343,7 @@ class Hooks:
         """Refuse a message.
 
         Runs for each new and each edited message, after all changes; `via` is the door, as in `change_message`, and
-        `@hookimpl(data=…)` means the same.
+        `@hookimpl(data=…, matching=…)` means the same.
         Return a refusal, whose reason the author sees, or None if it may pass. An error refuses the message
         (plugin.failed), unless the plugin's section says `on_failure = "pass"`. The first refusal
         stops; later plugins are not asked.

@@ -151,7 +151,10 @@ class Messages:
         message.
         """
         room = self._cache.known(draft.room)
-        if room is None or self._hooks.active.plain_sends_are_checked:
+        active = self._hooks.active
+        if room is None or active.plain_sends_are_checked:
+            return False
+        if any(pattern.search(draft.body) for pattern in active.checked_texts):
             return False
         if self._slow_mode.is_in(room):
             return False

@@ -63,7 +63,7 @@ class ShortcodesPlugin:
         self._extra = config.extra
         self._table = {**emoji_names(), **config.extra}
 
-    @hookimpl
+    @hookimpl(matching=r":[a-z0-9_+-]{1,64}:")
     def change_message(self, draft: Draft) -> Draft | None:
         body = self._replaced(draft.body)
         return None if body == draft.body else msgspec.structs.replace(draft, body=body)

@@ -1,6 +1,7 @@
 """Hooks that judge as plain functions: called like coroutines, with the same rules, and in one order with them."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from chatserver import (
     Refusal,
     RoomCreate,
     SearchQuery,
+    hookimpl,
 )
 from chatserver.config import load
 from chatserver.hooks.calls import HookCalls
@@ -424,6 +426,33 @@ async def test_a_plugin_is_asked_about_messages_with_its_data_alone(is_plain: bo
         ("p", "change_message"): 1,
         ("p", "check_message"): 1,
     }
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+async def test_a_plugin_is_asked_about_texts_that_match_or_its_data_alone(is_plain: bool) -> None:
+    asked = []
+
+    def judge(draft: Draft) -> None:
+        asked.append((draft.body, sorted(draft.data)))
+
+    async def awaited(draft: Draft) -> None:
+        judge(draft)
+
+    function = judge if is_plain else awaited
+    wants = {"matching": re.compile(":[a-z]+:"), "data": {"tasks"}}
+    call = Call("p", function, ("draft",), is_plain=is_plain, **wants)  # type: ignore[arg-type]
+    hooks, _ = calling(("change_message", call))
+    assert not hooks.active.plain_sends_are_checked
+    assert [pattern.pattern for pattern in hooks.active.checked_texts] == [":[a-z]+:"]
+    smiling = msgspec.structs.replace(DRAFT, body="ha :smile:")
+    for draft in (DRAFT, smiling, with_data(polls=1), with_data(tasks=1)):
+        await hooks.change_message(draft, USER)
+    assert asked == [("ha :smile:", []), (DRAFT.body, ["tasks"])]
+
+
+def test_a_pattern_that_is_none_is_refused_where_it_is_written() -> None:
+    with pytest.raises(re.error):
+        hookimpl(matching="[")
 
 
 async def test_data_that_an_earlier_plugin_gives_counts() -> None:

@@ -65,6 +65,7 @@ REFUSED = {
     "stray_actions": "check_message must have no actions",
     "one_namespace": "data is a sequence of namespaces, such as ('tasks',)",
     "stray_data": "on_event must have no data: it gets no message",
+    "stray_matching": "on_event must match no text: it gets no message",
     "unknown_action": "check_action: <class 'chatserver.hooks.types.Draft'> is no action",
     "missing_decorator": "decorate it with @hookimpl",
     "raises_at_import": "cannot be imported: RuntimeError('broken on purpose')",

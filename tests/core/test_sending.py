@@ -1,6 +1,8 @@
 """Messages are submitted at once where nothing has to be awaited, and otherwise after the store was asked."""
 
 import asyncio
+import dataclasses
+import re
 from unittest import mock
 
 import pytest
@@ -28,6 +30,17 @@ async def test_a_mention_or_an_unknown_room_has_to_be_awaited() -> None:
         messages = built.first.messages
         for draft in (Draft(room=built.room.id, body="@owner"), Draft(room="r", body="hello")):
             assert not messages.send_now(built.owner, "one", draft, lambda outcome: None)
+
+
+async def test_a_text_that_a_plugin_wants_to_see_has_to_be_awaited() -> None:
+    async with scene() as built:
+        messages, hooks = built.first.messages, built.first.hooks
+        active = dataclasses.replace(hooks.active, checked_texts=(re.compile(":[a-z]+:"),))
+        with mock.patch.object(hooks, "active", active):
+            for number, (body, is_short) in enumerate([("ha :smile:", False), ("ha: smile", True)]):
+                draft = Draft(room=built.room.id, body=body)
+                sent = messages.send_now(built.owner, str(number), draft, lambda outcome: None)
+                assert sent == is_short
 
 
 async def test_a_refusal_by_a_room_that_is_up_to_date_is_the_outcome() -> None:

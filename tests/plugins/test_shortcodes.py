@@ -70,7 +70,7 @@ def test_text_without_shortcodes_stays_as_it_is(before: str, after: str) -> None
 @given(st.lists(st.sampled_from(["`", "``", ":smile:", " ", "a", "\n", ":"])))
 def test_undoing_the_emoji_gives_the_text_back(parts: list[str]) -> None:
     text = "".join(parts)
-    assert replace_outside_code(text, EMOJI).replace("😄", ":smile:") == text
+    assert replace_outside_code(text, {"smile": "😄"}).replace("😄", ":smile:") == text
 
 
 @pytest.mark.parametrize(

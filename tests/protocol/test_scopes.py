@@ -95,6 +95,8 @@ OF_PLUGINS = {
     "polls.votes": Scope.READ,
     "profiles.of": Scope.READ,
     "directory.people": Scope.READ,
+    "shortcodes.list": Scope.READ,
+    "shortcodes.groups": Scope.READ,
 }
 ROUTES_OF_PLUGINS = {
     "/api/v1/announcement": {"get": Scope.READ},
