@@ -154,8 +154,9 @@ class Messages:
         active = self._hooks.active
         if room is None or active.plain_sends_are_checked:
             return False
-        if any(pattern.search(draft.body) for pattern in active.checked_texts):
-            return False
+        for pattern in active.checked_texts:
+            if pattern.search(draft.body):
+                return False
         if self._slow_mode.is_in(room):
             return False
         if draft.data or draft.thread is not None or draft.broadcast:

@@ -15,9 +15,12 @@ const HEAD_PX = 32;
 const STEPS = { ArrowRight: 1, ArrowLeft: -1 };
 const listed = new WeakMap(); // by item of composer.emoji/v1, `{language, list}`
 
-/** Resolves with the text of the chosen emoji, or "". `account` has the reader's preferences; faults of plugins are shown near `near`. */
-export async function chooseEmoji(places, account, near) {
-  const groups = await known(places, near);
+/**
+ * Resolves with the text of the chosen emoji, or "". `account` has the reader's preferences; faults of plugins are shown
+ * near `near`. Without those of its `own`, the server's, there are only those that are characters.
+ */
+export async function chooseEmoji(places, account, near, { own = true } = {}) {
+  const groups = await known(places, near, own);
   return new Promise((resolve) => {
     let tone = toneOf(account);
     const grid = h("div", { class: "emoji-grid", "data-testid": "emoji-grid", onclick: ({ target }) => choose(target.closest("button")), onkeydown: (event) => step(event, grid) });
@@ -62,20 +65,21 @@ export async function chooseEmoji(places, account, near) {
 /** The emoji whose name, or a word of it, begins with what is typed, as options of a suggestion-list: whole names first. */
 export async function suggestedEmoji(places, account, typed, near) {
   const tone = toneOf(account);
-  return completed(await known(places, near), typed)
+  return completed(await known(places, near, true), typed)
     .slice(0, MOST_SUGGESTED)
     .map(({ emoji, name }) => ({ text: toned(emoji, tone), label: h("span", {}, emoji.src ? picture(emoji.src) : toned(emoji, tone), ` :${name}:`) }));
 }
 
 /** What there is, as in lib/emoji-known.js. */
-async function known(places, near) {
+async function known(places, near, own) {
   const language = currentLanguage();
   const lists = [];
   for (const item of places.in("composer.emoji/v1")) {
     await attempt(item, async () => listed.get(item)?.language === language || listed.set(item, { language, list: await item.list() }), near);
     lists.push(listed.get(item)?.list);
   }
-  return groupsOf(lists, places.in("message.emoji/v1").map(({ pictures }) => pictures), t("emoji.own"));
+  const pictures = own ? places.in("message.emoji/v1").map((item) => item.pictures) : [];
+  return groupsOf(lists, pictures, t("emoji.own"));
 }
 
 /** A button that leads to a group. */

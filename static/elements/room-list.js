@@ -155,7 +155,7 @@ class RoomList extends View {
   }
 
   #ownItems() {
-    const setStatus = async () => (await loaded(import("./status-dialog.js")))?.askStatus({ statuses: this.session.statuses, me: this.store.me.id });
+    const setStatus = async () => (await loaded(import("./status-dialog.js")))?.askStatus({ statuses: this.session.statuses, me: this.store.me.id, places: this.places, account: this.session.preferences.account });
     return [
       { label: t("status.title"), icon: ICONS.edit, testid: "menu-status", run: () => void setStatus() },
       this.places.in("people.find/v1").length > 0 && { label: t("everybody"), icon: ICONS.people, testid: "menu-everybody", run: () => void this.#showEverybody() },

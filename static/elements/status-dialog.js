@@ -1,9 +1,11 @@
 /** Asks for one's own status: one of some that are common, or one's own words, and when it is to go. */
 
-import { enable, h } from "../lib/dom.js";
+import { enable, h, icon, ICONS } from "../lib/dom.js";
+import { hasEmoji } from "../lib/emoji.js";
 import { errorText, t } from "../lib/i18n.js";
 import { endOf } from "../lib/status-ends.js";
 import { show } from "./dialogs.js";
+import { chooseEmoji } from "./emoji-choice.js";
 import "./later-texts.js";
 
 const PRESETS = [
@@ -21,8 +23,8 @@ const ENDS = [
   ["", "status.end.never"],
 ];
 
-/** `statuses` as lib/statuses.js has them, `me` is the id of the reader. */
-export function askStatus({ statuses, me }) {
+/** `statuses` as lib/statuses.js has them, `me` is the id of the reader, `account` has their preferences. */
+export function askStatus({ statuses, me, places, account }) {
   const now = statuses.of(me);
   const error = h("p", { class: "form-error", role: "alert", "data-testid": "status-error" });
   const emoji = h("input", { name: "emoji", value: now?.emoji ?? "", maxlength: "32", class: "status-emoji", "aria-label": t("status.emoji"), autocomplete: "off", "data-testid": "status-emoji" });
@@ -37,6 +39,10 @@ export function askStatus({ statuses, me }) {
   if (!now?.until) end.value = "";
   const day = h("input", { type: "date", name: "day", min: localDay(new Date()), "data-testid": "status-day" });
   const dayField = h("label", { class: "field", hidden: true }, h("span", {}, t("status.day")), day);
+  const look = async () => {
+    emoji.value = (await chooseEmoji(places, account, form, { own: false })) || emoji.value;
+  };
+  const pick = h("button", { class: "round", type: "button", title: t("emoji"), "aria-label": t("emoji"), "data-testid": "status-pick", onclick: () => void look() }, icon(ICONS.face));
   const presets = PRESETS.map(([sign, label, value]) =>
     h(
       "button",
@@ -52,7 +58,7 @@ export function askStatus({ statuses, me }) {
     { class: "stack", onsubmit: (event) => void onSubmit(event) },
     h("h2", { id: "status-title" }, t("status.title")),
     h("div", { class: "status-presets", role: "group", "aria-label": t("status.presets") }, ...presets),
-    h("div", { class: "status-row" }, emoji, text),
+    h("div", { class: "status-row" }, emoji, hasEmoji(places) && pick, text),
     h("label", { class: "field" }, h("span", {}, t("status.end")), end),
     dayField,
     error,

@@ -198,6 +198,28 @@ def test_emoji_are_found_by_words_of_the_reader(server: Server, person: PersonFa
     expect(dan.page.get_by_test_id("composer")).to_have_value("🍙")
 
 
+def test_one_is_chosen_for_a_status_of_those_that_are_characters(
+    server: Server, owner: Person, person: PersonFactory
+) -> None:
+    given = {"name": "swift", "picture": b64encode(png(32, 32)).decode()}
+    assert owner.context.request.post(f"{server.url}/api/v1/emoji", data=given).status == 201
+    fay = person(server).sign_up("fay", "Fay")
+    fay.create_room("Status")
+    until(fay.page, HAS_WAVY.replace("wavy", "swift"))
+    fay.page.get_by_test_id("user-menu").click()
+    fay.page.get_by_test_id("menu-status").click()
+    fay.page.get_by_test_id("status-pick").click()
+    picker = fay.page.get_by_test_id("emoji-picker")
+    picker.get_by_role("searchbox").fill("swift")
+    expect(picker).to_contain_text("There is none of this name.")
+    picker.get_by_role("searchbox").fill("airplane")
+    picker.get_by_role("searchbox").press("Enter")
+    expect(fay.page.get_by_test_id("status-emoji")).to_have_value("✈️")
+    fay.page.get_by_test_id("status-text").fill("On a journey")
+    fay.page.get_by_test_id("status-set").click()
+    expect(fay.page.get_by_test_id("status-dialog")).to_have_count(0)
+
+
 def test_on_a_phone_one_button_leads_to_all_that_can_be_added_to_a_message(
     person: PersonFactory, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
