@@ -49,12 +49,15 @@ class Desk:
         return Joined(posted.id, self._address(call, user, moderates=True))
 
     async def join(self, user: User, message: str) -> Joined:
-        """Where a reader of the message joins its call. Raises `ChatError` message.not_found."""
+        """Where a reader of the message joins its call. Raises `ChatError` message.not_found, room.archived."""
         found = await self._service.messages.by_id(user, message)
         call = call_of(found)
         if call is None:
             raise ChatError("message.not_found", "This message has no call.")
         room = await self._service.rooms.get(found.room, user)
+        assert room.description is not None
+        if room.description.archived:
+            raise ChatError("room.archived")
         moderates = found.author.id == user.id or may_moderate(user, room)
         return Joined(found.id, self._address(call, user, moderates=moderates))
 

@@ -83,6 +83,9 @@ async def test_whoever_reads_the_message_joins_the_call_and_nobody_else() -> Non
         assert code(await join(ada, said.id)) == "message.not_found"
         answer = await eve.http("POST", "/api/v1/calls", {"room": room.id})
         assert code(answer) == "room.not_found"
+        await chat.service.rooms.archive(ada.user, room, True)
+        assert code(await join(ben, message.id)) == "room.archived"
+        await chat.service.rooms.archive(ada.user, room, False)
         await chat.service.messages.delete(ada.user, room, message.id)
         assert code(await join(ben, message.id)) == "message.not_found"
 
