@@ -10,8 +10,8 @@ import "./help-texts.js";
  * @type {[string, string[][]][]}
  */
 const PARTS = [
-  ["help.rooms", [["help.rooms.list"], ["help.rooms.find"], ["help.rooms.make"], ["help.rooms.menu"], ["help.rooms.picture", "pictures"]]],
-  ["help.writing", [["help.writing.send"], ["help.writing.marks"], ["help.writing.names"], ["help.writing.groups", "groups"], ["help.writing.later", "scheduled"], ["help.writing.poll", "polls"], ["help.writing.drafts"]]],
+  ["help.rooms", [["help.rooms.list"], ["help.rooms.find"], ["help.rooms.make"], ["help.rooms.more"], ["help.rooms.menu"], ["help.rooms.picture", "pictures"]]],
+  ["help.writing", [["help.writing.send"], ["help.writing.marks"], ["help.writing.names"], ["help.writing.emoji", "shortcodes"], ["help.writing.groups", "groups"], ["help.writing.later", "scheduled"], ["help.writing.poll", "polls"], ["help.writing.add", "attachments"], ["help.writing.drafts"]]],
   ["help.messages", [["help.messages.actions"], ["help.messages.thread"], ["help.messages.link"], ["help.messages.forward"], ["help.messages.select"], ["help.messages.saved", "saved"], ["help.messages.reminders", "reminders"]]],
   ["help.files", [["help.files.attach", "attachments"], ["help.files.describe", "attachments"]]],
   ["help.told", [["help.told.here"], ["help.told.inbox", "inbox"], ["help.told.push", "push"], ["help.told.quiet"], ["help.told.room"]]],
