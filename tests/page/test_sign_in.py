@@ -12,6 +12,7 @@ from tests.docs.pages import ROOT
 from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
 
 pytestmark = pytest.mark.long
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
 @pytest.fixture(scope="module")
@@ -144,11 +145,31 @@ def test_a_person_ends_another_session_and_changes_the_password(
     page.get_by_test_id("password-old").fill("not the old one")
     page.get_by_test_id("password-new").fill("another good battery")
     page.get_by_test_id("change-password").click()
-    expect(page.get_by_test_id("account-error")).not_to_be_empty()
+    expect(page.get_by_test_id("account-error")).to_have_text("The current password is not right.")
     page.get_by_test_id("password-old").fill(PASSWORD)
     page.get_by_test_id("password-new").fill("another good battery")
     page.get_by_test_id("change-password").click()
     expect(page.get_by_test_id("account-done")).not_to_be_empty()
+
+
+def test_steps_and_what_is_said_of_them_are_seen_on_a_phone(
+    person: PersonFactory, server: Server
+) -> None:
+    """They stand at the end of a page that is longer than the screen."""
+    pia = person(server, **PHONE).sign_up("pia", "Pia")
+    pia.expected.append(r"401 \(Unauthorized\).*/api/v1/me/password")
+    page = pia.page
+    page.goto(f"{server.url}/#settings=security")
+    page.get_by_test_id("password-old").fill("not the old one")
+    page.get_by_test_id("password-new").fill("another good battery")
+    page.get_by_test_id("change-password").tap()
+    expect(page.get_by_test_id("account-error")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_test_id("password-new")).to_be_in_viewport()
+    page.get_by_test_id("link-totp").tap()
+    code = page.get_by_test_id("step-code")
+    expect(code).to_be_focused()
+    expect(code).to_be_in_viewport(ratio=1)
+    expect(page.get_by_test_id("shown-secret")).to_be_in_viewport()
 
 
 def test_an_invitation_opens_its_form(person: PersonFactory, server: Server) -> None:

@@ -13,8 +13,8 @@ export class Attempts {
   #steps = h("div", { class: "stack", hidden: true });
   #error = h("p", { class: "form-error", role: "alert", "data-testid": "account-error" });
   #done = h("p", { class: "muted", role: "status", "data-testid": "account-done" });
-  /** To be put at the end of the page. */
-  node = h("div", { class: "stack" }, this.#steps, this.#error, this.#done);
+  /** To be put at the end of the page. What is said is seen from wherever the page is scrolled to. */
+  node = h("div", { class: "attempts" }, this.#steps, this.#error, this.#done);
 
   constructor(api) {
     this.#api = api;
@@ -64,8 +64,9 @@ export class Attempts {
   }
 
   #showSteps(...nodes) {
+    this.#steps.hidden = nodes.length === 0; // before they are put in: what is hidden takes no focus
     this.#steps.replaceChildren(...nodes);
-    this.#steps.hidden = nodes.length === 0;
+    if (nodes.length) this.#steps.scrollIntoView({ block: "nearest" }); // they may stand far below what was pressed
   }
 
   #refused(error) {

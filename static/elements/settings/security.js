@@ -65,7 +65,10 @@ export function securityPage({ api, store, places }) {
     event.preventDefault();
     const { old: before = "", new: chosen } = Object.fromEntries(new FormData(password));
     return attempts.run(async () => {
-      await api.changePassword({ old: before, new: chosen });
+      await api.changePassword({ old: before, new: chosen }).catch((error) => {
+        // It means both the user name and the password elsewhere, and only the password was typed here.
+        throw error.code === "auth.invalid" ? { ...error, detail: { texts: t("account.wrongPassword") } } : error;
+      });
       password.reset();
       await draw();
     }, t("account.passwordChanged"));

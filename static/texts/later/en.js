@@ -104,6 +104,7 @@ export default {
   "account.oldPassword": "Current password",
   "account.newPassword": "New password",
   "account.changePassword": "Change password",
+  "account.wrongPassword": "The current password is not right.",
   "account.passwordChanged": "The password is changed. Your other sessions have ended.",
   "account.email": "E-mail address",
   "account.emailLead": "Only you and the administrators see it. A link for a new password is sent to it.",

@@ -100,6 +100,7 @@ export default {
   "account.oldPassword": "現在のパスワード",
   "account.newPassword": "新しいパスワード",
   "account.changePassword": "パスワードを変更",
+  "account.wrongPassword": "現在のパスワードが正しくありません。",
   "account.passwordChanged": "パスワードを変更しました。ほかの端末のセッションは終了しました。",
   "account.email": "メールアドレス",
   "account.emailLead": "ご本人と管理者にだけ表示されます。パスワードの再設定用のリンクがここに届きます。",
