@@ -1,6 +1,7 @@
 """One-time codes of an app as a second step after the password (RFC 6238), with recovery codes."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -17,6 +18,7 @@ from chatserver import (
     LoginForm,
     LoginMethod,
     LoginStep,
+    PagePart,
     Powers,
     Refusal,
     Reply,
@@ -129,6 +131,10 @@ class TotpPlugin:
     @hookimpl
     def register_graphql(self) -> Sequence[GraphQLPart]:
         return [part(lambda: self._own)]
+
+    @hookimpl
+    def register_page(self) -> PagePart:
+        return PagePart(folder=Path(__file__).parent / "page", late_modules=("totp.js",))
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:

@@ -123,6 +123,39 @@ def test_one_time_codes_are_enrolled_and_asked_for(person: PersonFactory, server
     expect(page.get_by_test_id("my-name")).to_have_text("Tom")
 
 
+def test_who_has_codes_makes_new_recovery_codes_and_turns_them_off(
+    person: PersonFactory, server: Server
+) -> None:
+    uma = person(server).sign_up("uma", "Uma")
+    page = uma.page
+    page.goto(f"{server.url}/#settings=security")
+    state = page.get_by_test_id("totp-state")
+    expect(state).to_have_text("Your account has no one-time codes.")
+    page.get_by_test_id("link-totp").click()
+    secret = page.get_by_test_id("shown-secret").locator("output").inner_text()
+    page.get_by_test_id("step-code").fill(codes.code_at(secret, int(time.time() // 30)))
+    page.get_by_test_id("step-submit").click()
+    first = page.get_by_test_id("shown-recovery").locator("output").inner_text().split()
+    page.get_by_test_id("step-submit").click()
+    expect(state).to_contain_text(f"{len(first)} recovery codes left")
+    page.get_by_test_id("totp-renew").click()
+    page.get_by_test_id("totp-renew-yes").click()
+    new = page.get_by_test_id("totp-codes")
+    expect(new).to_be_visible()
+    assert len(new.inner_text().split()) == len(first)
+    assert not {*new.inner_text().split()} & {*first}
+    page.get_by_test_id("totp-remove").click()
+    expect(state).to_contain_text("is asked for")
+    page.get_by_test_id("totp-remove-yes").click()
+    expect(state).to_have_text("Your account has no one-time codes.")
+    page.keyboard.press("Escape")
+    sign_out(page)
+    page.get_by_test_id("username").fill("uma")
+    page.get_by_test_id("password").fill(PASSWORD)
+    page.get_by_test_id("submit").click()
+    expect(page.get_by_test_id("my-name")).to_have_text("Uma")
+
+
 def test_a_person_ends_another_session_and_changes_the_password(
     person: PersonFactory, server: Server
 ) -> None:

@@ -1,0 +1,33 @@
+/** The texts of the page's part. */
+export const TEXTS = {
+  en: {
+    title: "One-time codes",
+    off: "Your account has no one-time codes.",
+    on: "A one-time code is asked for when you sign in. You have {left} recovery codes left.",
+    "on.one": "A one-time code is asked for when you sign in. You have one recovery code left.",
+    "on.none": "A one-time code is asked for when you sign in. You have no recovery codes left.",
+    renew: "New recovery codes…",
+    renewLead: "The recovery codes that you have are of no use then.",
+    renewYes: "Make new ones",
+    keep: "Keep these recovery codes: each replaces one code if you lose your app.",
+    remove: "Turn off one-time codes…",
+    removeLead: "Your account is less safe then: whoever knows your password can sign in.",
+    removeYes: "Turn off",
+    cancel: "Cancel",
+  },
+  ja: {
+    title: "ワンタイムコード",
+    off: "ワンタイムコードは設定されていません。",
+    on: "ログインのときにワンタイムコードが必要です。リカバリーコードは残り {left} 個です。",
+    "on.one": "ログインのときにワンタイムコードが必要です。リカバリーコードは残り 1 個です。",
+    "on.none": "ログインのときにワンタイムコードが必要です。リカバリーコードは残っていません。",
+    renew: "リカバリーコードを作り直す…",
+    renewLead: "いまのリカバリーコードは使えなくなります。",
+    renewYes: "作り直す",
+    keep: "リカバリーコードを保管してください。アプリを失くしたとき、コードの代わりに 1 回ずつ使えます。",
+    remove: "ワンタイムコードを無効にする…",
+    removeLead: "パスワードを知っている人なら誰でもログインできるようになり、安全性が下がります。",
+    removeYes: "無効にする",
+    cancel: "キャンセル",
+  },
+};
