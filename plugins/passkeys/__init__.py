@@ -146,7 +146,7 @@ class PasskeysPlugin:
         return [
             LoginMethod(
                 name="passkeys",
-                label="Passkey",
+                label={"en": "Passkey", "ja": "パスキー"},
                 icon=ICON,
                 begin=self._begin,
                 proceed=self._proceed,

@@ -5,7 +5,7 @@
  */
 
 import { enable, h, qrCode } from "../lib/dom.js";
-import { errorText, stepText, t } from "../lib/i18n.js";
+import { errorText, said, stepText, t } from "../lib/i18n.js";
 import { canUsePasskeys, passkeyAnswer, passkeyProblem } from "../lib/passkeys.js";
 import "./account-texts.js";
 import { View } from "./view.js";
@@ -66,16 +66,25 @@ class LoginSteps extends View {
       this.#submit,
     );
     const others = (progress.alternatives ?? []).filter((name) => name !== progress.method);
+    const buttons = others.map((name) =>
+      h("button", { class: "quiet wide", type: "button", "data-testid": `instead-${name}`, onclick: () => void this.#switch(name) }, t("login.instead", { name })),
+    );
+    if (others.length) void this.#nameOthers(others, buttons);
     this.replaceChildren(
       this.#form,
-      ...others.map((name) =>
-        h("button", { class: "quiet wide", type: "button", onclick: () => void this.#switch(name) }, t("login.instead", { name })),
-      ),
+      ...buttons,
       h("button", { class: "quiet wide", type: "button", "data-testid": "step-leave", onclick: () => this.#leave(null) }, t("cancel")),
     );
     const first = this.#form.querySelector("input:not([readonly])");
     if (first) first.focus();
     else if (asksBrowser && !disabled && !step.error) this.#form.requestSubmit();
+  }
+
+  /** What they are called is told of methods that confirm who somebody is, as second steps do; until then they have their keys. */
+  async #nameOthers(names, buttons) {
+    const methods = await this.api.loginMethods("confirm").catch(() => []);
+    const labels = new Map(methods.map(({ name, label }) => [name, said(label)]));
+    for (const [index, name] of names.entries()) buttons[index].textContent = t("login.instead", { name: labels.get(name) ?? name });
   }
 
   async #onSubmit(event) {

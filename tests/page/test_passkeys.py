@@ -4,12 +4,15 @@ https://chromedevtools.github.io/devtools-protocol/tot/WebAuthn/
 """
 
 import json
+import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from chatserver_plugins.totp import codes
 from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
 
 pytestmark = pytest.mark.long
@@ -77,6 +80,14 @@ def register(page: Page, name: str) -> None:
     expect(page.get_by_test_id("account-done")).to_contain_text("Passkey")
 
 
+def test_the_method_is_named_in_the_readers_language(
+    person: PersonFactory, server: Server
+) -> None:
+    page = person(server, locale="ja-JP").sign_up("haru", "Haru").page
+    open_account(page)
+    expect(page.get_by_test_id("link-passkeys")).to_have_text("追加：パスキー")
+
+
 def leave_settings_and_sign_out(page: Page) -> None:
     page.keyboard.press("Escape")
     sign_out(page)
@@ -123,6 +134,33 @@ def test_register_sign_in_step_up_and_remove(person: PersonFactory, server: Serv
     page.get_by_test_id("password").fill(PASSWORD)
     page.get_by_test_id("submit").click()
     expect(page.get_by_test_id("my-name")).to_have_text("Ada")
+
+
+def test_another_second_step_is_offered_by_its_name(person: PersonFactory, server: Server) -> None:
+    kei = person(server, locale="ja-JP").sign_up("kei-keys", "Kei")
+    page, device = kei.page, with_device(kei)
+    open_account(page)
+    page.get_by_test_id("link-totp").click()
+    secret = page.get_by_test_id("shown-secret").locator("output").inner_text()
+    page.get_by_test_id("step-code").fill(codes.code_at(secret, int(time.time() // 30)))
+    page.get_by_test_id("step-submit").click()
+    recovery = page.get_by_test_id("shown-recovery").locator("output").inner_text().split()[0]
+    page.get_by_test_id("step-submit").click()
+    page.get_by_test_id("link-passkeys").click()
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("passkey")).to_be_visible()
+    leave_settings_and_sign_out(page)
+    device.verifies(False)
+    page.get_by_test_id("username").fill("kei-keys")
+    page.get_by_test_id("password").fill(PASSWORD)
+    page.get_by_test_id("submit").click()
+    other = page.get_by_test_id("instead-totp").or_(page.get_by_test_id("instead-passkeys"))
+    expect(other).to_have_text(re.compile("^代わりに(ワンタイムコード|パスキー)を使う$"))
+    if page.get_by_test_id("instead-totp").is_visible():
+        other.click()
+    page.get_by_test_id("step-code").fill(recovery)
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("my-name")).to_have_text("Kei")
 
 
 def refuse_once(page: Page, path: str) -> None:

@@ -11,7 +11,7 @@ export default {
   "displayName": "表示名（任意）",
   "login.next": "続ける",
   "login.leaving": "別のサーバーに移動しています…",
-  "login.instead": "代わりに {name} を使う",
+  "login.instead": "代わりに{name}を使う",
   "login.failed": "ログインが完了しませんでした。もう一度お試しください。",
   "login.qr": "アプリ用のシークレットの QR コード",
   "passkey.use": "ブラウザーがこのサーバーのパスキーを求めます。",
