@@ -11,6 +11,7 @@ from chatserver import (
     ChatError,
     Context,
     GraphQLPart,
+    Localized,
     LoginDone,
     LoginField,
     LoginFlow,
@@ -34,8 +35,10 @@ from chatserver_plugins.invites.desk import Desk, Wanted
 from chatserver_plugins.invites.graphql import part
 
 ICON = "M4 6h16v12H4zM4 6l8 7 8-7"
-INVALID = "This invitation is not valid any more."
-SHOWN_ERRORS = ("user.exists", "request.invalid")  # mistakes that the person can correct
+INVALID = {
+    "en": "This invitation is not valid any more.",
+    "ja": "この招待は無効になりました。",
+}
 
 
 class InvitesPlugin:
@@ -115,9 +118,7 @@ class InvitesPlugin:
             # With a store that did not answer the account may be there, so the use is gone.
             if not isinstance(error, StoreUnavailable):
                 await self.book.give_back(code)
-            if error.code not in SHOWN_ERRORS:
-                raise
-            return _form(answer, error.text)
+            raise  # what the person can correct is told as it is, and the answer may be given again
         for room in invite.rooms:
             with suppress(ChatError):  # such as a room in which the inviter may not invite any more
                 found = await self._service.rooms.get(room, inviter)
@@ -153,7 +154,7 @@ class InvitesPlugin:
         return Reply(body=b"{}")
 
 
-def _form(given: Mapping[str, str], error: str = "") -> LoginForm:
+def _form(given: Mapping[str, str], error: Localized = "") -> LoginForm:
     def kept(name: str) -> str:
         return given.get(name, "")[:200]
 

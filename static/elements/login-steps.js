@@ -75,7 +75,8 @@ class LoginSteps extends View {
       ...buttons,
       h("button", { class: "quiet wide", type: "button", "data-testid": "step-leave", onclick: () => this.#leave(null) }, t("cancel")),
     );
-    const first = this.#form.querySelector("input:not([readonly])");
+    const inputs = [...this.#form.querySelectorAll("input:not([readonly])")];
+    const first = inputs.find(({ value }) => !value) ?? inputs[0]; // what a link has filled in is past
     if (first) first.focus();
     else if (asksBrowser && !disabled && !step.error) this.#form.requestSubmit();
   }

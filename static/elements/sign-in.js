@@ -19,6 +19,7 @@ class SignIn extends View {
   #methods;
 
   build() {
+    if (this.dataset.invite) this.#signingUp = true; // that makes an account
     const mode = this.#signingUp ? "signUp" : "signIn";
     this.#error = h("p", { class: "form-error", role: "alert", "data-testid": "sign-in-error" });
     this.#submit = h("button", { class: "primary wide", type: "submit", "data-testid": "submit" }, t(mode));

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -12,6 +13,7 @@ from tests.docs.pages import ROOT
 from tests.page.people import PASSWORD, Person, PersonFactory, Server, sign_out
 
 pytestmark = pytest.mark.long
+OWNER = {"username": "oki", "password": PASSWORD}
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
@@ -25,6 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(folder, "memory", settings, {"PYTHONPATH": str(ROOT)})
     settings["server.public_url"] = server.url
     server.start()
+    httpx.post(f"{server.url}/api/v1/register", json=OWNER).raise_for_status()  # the first one
     yield server
     server.stop()
 
@@ -183,6 +186,41 @@ def test_a_person_ends_another_session_and_changes_the_password(
     page.get_by_test_id("password-new").fill("another good battery")
     page.get_by_test_id("change-password").click()
     expect(page.get_by_test_id("account-done")).not_to_be_empty()
+
+
+def test_a_newcomer_with_an_invitation_corrects_a_mistake_in_japanese(
+    person: PersonFactory, server: Server
+) -> None:
+    staff = person(server).context.request
+    signed_in = staff.post(f"{server.url}/api/v1/login", data=OWNER)
+    assert signed_in.ok, signed_in.text()
+    made = staff.post(f"{server.url}/api/v1/invites", data={"uses": 1})
+    new = person(server, locale="ja-JP", **PHONE)
+    new.expected.append(r"40[09] .*/api/v1/login")
+    page = new.page
+    page.goto(made.json()["link"])
+    name = page.get_by_test_id("step-username")
+    expect(name).to_be_focused()  # the code is there already
+    expect(page.get_by_role("heading")).to_have_text("アカウントを作成")
+    name.fill("mai")
+    page.get_by_test_id("step-name").fill("舞")
+    page.get_by_test_id("step-password").fill("short")
+    page.get_by_test_id("step-submit").tap()
+    expect(page.get_by_test_id("step-error")).to_contain_text("8 文字以上")
+    expect(name).to_have_value("mai")
+    page.get_by_test_id("step-password").fill(PASSWORD)
+    name.fill(OWNER["username"])
+    page.get_by_test_id("step-submit").tap()
+    expect(page.get_by_test_id("step-error")).to_contain_text("既に使われています")
+    name.fill("mai")  # and the password is still there
+    page.get_by_test_id("step-submit").tap()
+    expect(page.get_by_test_id("my-name")).to_have_text("舞")
+    late = person(server, locale="ja-JP", **PHONE).page
+    late.goto(made.json()["link"])
+    late.get_by_test_id("step-username").fill("yui")
+    late.get_by_test_id("step-password").fill(PASSWORD)
+    late.get_by_test_id("step-submit").tap()
+    expect(late.get_by_test_id("step-error")).to_have_text("この招待は無効になりました。")
 
 
 def test_steps_and_what_is_said_of_them_are_seen_on_a_phone(

@@ -303,7 +303,7 @@ def test_staff_invites_and_somebody_comes(
     expect(guest.get_by_test_id("my-name")).to_have_text("ivy-invited")
     opened(page, "users")
     opened(page, "invites.list")
-    expect(rows).to_contain_text("1 uses left")
+    expect(rows).to_contain_text("1 use left")
     page.get_by_label("How many people may use it").fill("0")
     page.get_by_role("button", name="Make an invitation").click()
     expect(rows).to_have_count(1)

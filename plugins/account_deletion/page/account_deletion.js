@@ -29,7 +29,7 @@ function coming(page, { at }, change) {
 function offer(page, { seconds }, change) {
   const days = Math.round(seconds / 86_400);
   const lead = make("p", { className: "muted", textContent: page.t("lead") });
-  const when = make("p", { className: "muted", textContent: days ? page.t("after", { days: String(days) }) : page.t("atOnce") });
+  const when = make("p", { className: "muted", textContent: page.t(days > 1 ? "after" : days ? "after.one" : "atOnce", { days: String(days) }) });
   const name = make("input", { name: "username", required: true, autocomplete: "off", autocapitalize: "off", spellcheck: false, dir: "auto", maxLength: 64, testid: "deletion-name" });
   const onsubmit = (event) => {
     event.preventDefault();

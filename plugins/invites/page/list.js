@@ -96,7 +96,7 @@ function shown(page, link, expires) {
 
 function row(page, { id, by, expires, left, rooms }, remove) {
   const about = [
-    page.t(left ? "left" : "used", { left }),
+    page.t(left > 1 ? "left" : left ? "left.one" : "used", { left }),
     page.t("until", { time: timeText(page, expires) }),
     by === page.me().id && page.t("yours"),
     rooms.length && page.t("in", { rooms: rooms.map((room) => page.room(room)?.name || room).join(", ") }),
