@@ -21,7 +21,7 @@ import { RequestError } from "./socket.js";
 import { ALONE } from "./tabs.js";
 import { Threads } from "./threads.js";
 
-const AUTH_CLOSES = new Set([4401, 4451]);
+const AUTH_CLOSES = new Set([4401, 4451, 4452]);
 
 export class Session extends Requests {
   status = "idle";

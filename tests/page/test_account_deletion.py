@@ -1,5 +1,7 @@
 """The end of one's own account on the page: asked for with one's name, and taken back."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
@@ -29,3 +31,25 @@ def test_one_wants_it_and_changes_ones_mind(person: PersonFactory, server: Serve
     page.get_by_test_id("deletion-keep").click()
     expect(page.get_by_test_id("deletion-open")).to_be_visible()
     expect(coming).to_have_count(0)
+
+
+def test_at_the_end_one_is_signed_out_everywhere(person: PersonFactory, tmp_path: Path) -> None:
+    server = Server(tmp_path, "memory", {"plugin.account_deletion.days": "0"})
+    server.start()
+    try:
+        person(server).sign_up("aya", "Aya")  # who owns the server, and stays
+        ben = person(server).sign_up("ben", "Ben")
+        ben.expected.append(r"401 \(Unauthorized\)")
+        other = ben.new_page()
+        other.goto(server.url)
+        expect(other.get_by_test_id("my-name")).to_have_text("Ben")
+        page = ben.page
+        page.goto(f"{server.url}/#settings=security")
+        page.get_by_test_id("deletion-open").click()
+        page.get_by_test_id("deletion-name").fill("ben")
+        page.get_by_test_id("deletion-delete").click()
+        for each in (page, other):
+            expect(each.get_by_test_id("username")).to_be_visible()
+            expect(each.get_by_test_id("deletion-keep")).to_have_count(0)
+    finally:
+        server.stop()
