@@ -51,5 +51,6 @@ def test_somebody_asks_and_is_answered(person: PersonFactory, server: Server) ->
     expect(waiting).to_contain_text("Secret garden")
     waiting.get_by_test_id("join-accept").click()
     expect(waiting).to_have_count(0)
+    expect(hers).to_have_count(0)
     cora.page.keyboard.press("Escape")
     expect(cora.page.get_by_test_id("room").filter(has_text="Secret garden")).to_be_visible()

@@ -2,13 +2,14 @@
 
 import { make, styled } from "./make.js";
 
-/** Fills the element with the rooms, page by page. */
+/** Fills the element with the rooms, page by page; returns what ends it. */
 export async function show(page, element) {
   styled();
   const fault = make("p", { className: "failed", role: "alert" });
   const list = make("ul", { className: "rows join-requests", testid: "joinable-rooms" });
   const more = make("button", { type: "button", className: "quiet", textContent: page.t("more"), hidden: true, onclick: () => void attempt(load) });
   let after = "";
+  let asked = 0; // an answer to anything but the last question comes too late
 
   async function attempt(action) {
     fault.textContent = "";
@@ -26,13 +27,31 @@ export async function show(page, element) {
     more.hidden = !after;
   }
 
+  /** Takes those away that the reader has come into meanwhile, of the rooms that are shown. */
+  async function follow() {
+    const question = ++asked;
+    const joinable = new Set();
+    const last = after;
+    let place = "";
+    do {
+      const found = await page.call("rooms", { after: place });
+      for (const { id } of found.rooms) joinable.add(id);
+      place = found.after ?? "";
+    } while (place && place !== last);
+    if (question !== asked || last !== after) return;
+    for (const item of [...list.children]) if (!joinable.has(item.dataset.room)) item.remove();
+    none.hidden = list.children.length > 0 || !more.hidden;
+  }
+
   await load();
   const none = make("p", { className: "muted", textContent: page.t("noRooms"), hidden: list.children.length > 0 || !more.hidden });
   element.replaceChildren(list, none, fault, more);
+  return page.hear("changed", () => void follow().catch(() => {})); // asked again with the next change
 }
 
 function row(page, room, attempt) {
   const item = make("li", { className: "directory-row", testid: "joinable-room" });
+  item.dataset.room = room.id;
   draw();
   return item;
 
