@@ -9,7 +9,7 @@ from chatserver.search.normalisation import nfkc
 NAME_CHARS = 200  # of a name, beyond which nothing is compared
 
 # A blank or a dot between two characters of a script without spaces: people write 佐藤 花子, and look for 佐藤花子.
-_ACCENTS = re.compile("[\u0300-\u036f]+")  # those of Latin, Greek and Cyrillic letters; not of kana
+ACCENTS = re.compile("[\u0300-\u036f]+")  # those of Latin, Greek and Cyrillic letters; not of kana
 _BETWEEN = re.compile(f"(?<=[{UNSPACED}])[ ・]+(?=[{UNSPACED}])")
 
 
@@ -20,7 +20,7 @@ def comparable_name(name: str) -> str:
     """
     folded = fold(name[:NAME_CHARS])
     if not folded.isascii():
-        folded = nfkc(_ACCENTS.sub("", unicodedata.normalize("NFD", folded)))
+        folded = nfkc(ACCENTS.sub("", unicodedata.normalize("NFD", folded)))
     return _BETWEEN.sub("", " ".join(folded.split()))[:NAME_CHARS].rstrip()
 
 

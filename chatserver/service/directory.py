@@ -11,6 +11,7 @@ from chatserver.errors import ChatError
 from chatserver.interfaces import Store
 from chatserver.model import Status, User
 from chatserver.runtime.clock import SYSTEM, Clock, unix_time
+from chatserver.search.beginnings import ACCENTS
 
 USERS = "user"  # record space: id -> User
 NAMES = "username"  # record space: folded name -> id
@@ -89,3 +90,11 @@ class Directory:
 
 def folded_name(username: str) -> str:
     return unicodedata.normalize("NFKC", username).strip().casefold()
+
+
+def bare_name(name: str) -> str:
+    """A name as it is compared when somebody looks for a part of it: folded, without accents, but for those of kana."""
+    folded = folded_name(name)
+    if folded.isascii():
+        return folded
+    return unicodedata.normalize("NFC", ACCENTS.sub("", unicodedata.normalize("NFD", folded)))

@@ -15,7 +15,7 @@ from chatserver.hooks.types import Look, Sight
 from chatserver.interfaces import Store, StoredSession
 from chatserver.model import AnyEvent, MemberEvent, RoomChanged, User
 from chatserver.service.accounts import Accounts
-from chatserver.service.directory import folded_name
+from chatserver.service.directory import bare_name
 from chatserver.service.login.sessions import OwnSession
 
 PAGE = 500  # accounts in one query
@@ -56,12 +56,12 @@ class Inspection:
         Looks at `LOOKED_AT` rooms at most. Returns them, and where to go on: None if that was all.
         """
         self._tell("rooms")
-        wanted, found, looked_at = folded_name(text), list[Inspected](), 0
+        wanted, found, looked_at = bare_name(text), list[Inspected](), 0
         while looked_at < LOOKED_AT:
             ids = await self._store.list_rooms(after, PAGE)
             for room in await self._rooms(ids):
                 name = room.description.name if room.description else None
-                if wanted in folded_name(name or "") or text == room.id:
+                if wanted in bare_name(name or "") or text == room.id:
                     found.append(room)
                 if len(found) == limit:
                     return found, room.id
@@ -112,12 +112,12 @@ class Inspection:
         Looks at `LOOKED_AT` accounts at most. Returns them, and where to go on: None if that was all.
         """
         self._tell("users")
-        wanted, found, looked_at = folded_name(text), list[User](), 0
+        wanted, found, looked_at = bare_name(text), list[User](), 0
         while looked_at < LOOKED_AT:
             page = await self._accounts.list(after, PAGE)
             for user in page:
                 after = user.id
-                if wanted in user.username or wanted in folded_name(user.name):
+                if wanted in bare_name(user.username) or wanted in bare_name(user.name):
                     found.append(user)
                 if len(found) == limit:
                     return found, after

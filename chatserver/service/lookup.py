@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from chatserver.interfaces import Store
 from chatserver.roomlog.room import Room
-from chatserver.service.directory import NAMES, folded_name
+from chatserver.service.directory import NAMES, bare_name, folded_name
 
 LOOKED_AT = 5000  # members at once: some milliseconds of the event loop
 USERNAMES = 500  # looked at, that begin with the text
@@ -26,14 +26,14 @@ async def members_named(
 
     The latter by ascending id > `after`, of the next LOOKED_AT members; a page may have fewer than `limit`, or none.
     """
-    wanted = folded_name(text)
-    rows = await store.scan(NAMES, wanted, "", USERNAMES) if wanted else []
+    beginning, wanted = folded_name(text), bare_name(text)
+    rows = await store.scan(NAMES, beginning, "", USERNAMES) if beginning else []
     by_username = [id for _, raw in rows if (id := raw.decode()) in room.members][:limit]
     known = set(by_username)
     found = [] if after else by_username
     looked_at = heapq.nsmallest(LOOKED_AT + 1, (id for id in room.members if id > after))
     for place, id in enumerate(looked_at[:LOOKED_AT]):
-        if id in known or wanted not in folded_name(room.members[id].user.name):
+        if id in known or wanted not in bare_name(room.members[id].user.name):
             continue
         if len(found) >= limit:
             return NamedMembers(found, looked_at[place - 1] if place else after or BEFORE_ALL)

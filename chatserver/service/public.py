@@ -8,7 +8,7 @@ from chatserver.interfaces import Store
 from chatserver.model import ServerRole, User
 from chatserver.runtime.rate import Bucket
 from chatserver.runtime.singleflight import SingleFlight
-from chatserver.service.directory import folded_name
+from chatserver.service.directory import bare_name
 from chatserver.service.views import RoomList, RoomView
 
 PUBLIC_ROOMS = 500  # on one page
@@ -87,7 +87,7 @@ class PublicRooms:
         """Rooms not in `joined` with the text in their name or topic, otherwise as `page`."""
         if user.role is ServerRole.GUEST:
             return RoomList([])
-        wanted, found, looked_at = folded_name(text), list[RoomView](), 0
+        wanted, found, looked_at = bare_name(text), list[RoomView](), 0
         page = await self._first_page()
         while True:
             for view in page.views:
@@ -147,4 +147,4 @@ class PublicRooms:
 
 
 def _has(view: RoomView, wanted: str) -> bool:
-    return wanted in folded_name(view.name or "") or wanted in folded_name(view.topic)
+    return wanted in bare_name(view.name or "") or wanted in bare_name(view.topic)

@@ -3,7 +3,7 @@
 import { insertText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { rightsIn } from "../lib/rights.js";
-import { plain, roomTitle } from "../lib/titles.js";
+import { bare, plain, roomTitle } from "../lib/titles.js";
 
 const ASK_AFTER_MS = 150; // without a key
 const MOST = 8;
@@ -123,9 +123,9 @@ export class ComposerNames {
   }
 
   #rooms(typed) {
-    const wanted = plain(typed);
+    const wanted = bare(typed);
     return [...this.#store.rooms.values()]
-      .filter((room) => room.kind !== "direct" && plain(roomTitle(room)).startsWith(wanted))
+      .filter((room) => room.kind !== "direct" && bare(roomTitle(room)).startsWith(wanted))
       .map((room) => ({ text: `#${roomTitle(room)}`, label: `#${roomTitle(room)}`, about: room.topic }));
   }
 

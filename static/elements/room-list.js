@@ -11,7 +11,7 @@ import { drawSoon } from "../lib/drawing.js";
 import { currentLanguage, t } from "../lib/i18n.js";
 import { isStaff } from "../lib/rights.js";
 import { ARCHIVED, groupOf, groupsOf, OTHER } from "../lib/sections.js";
-import { plain, roomTitle } from "../lib/titles.js";
+import { bare, roomTitle } from "../lib/titles.js";
 import { turnedGroups, turnGroup } from "../lib/turned.js";
 import { avatar } from "./avatar.js";
 import { Keyed } from "./keyed.js";
@@ -346,10 +346,10 @@ class RoomList extends View {
   }
 
   #found(compare) {
-    const text = plain(this.#filter.value.trim());
+    const text = bare(this.#filter.value.trim());
     return [...this.store.rooms.values()]
       .map((room) => this.#item(room))
-      .filter(({ title }) => plain(title).includes(text))
+      .filter(({ title }) => bare(title).includes(text))
       .sort((a, b) => compare(a.title, b.title));
   }
 

@@ -5,7 +5,7 @@ import { FoundPeople } from "../lib/found-people.js";
 import { t } from "../lib/i18n.js";
 import { knownPeople, usernameIn } from "../lib/recipients.js";
 import { isStaff } from "../lib/rights.js";
-import { plain } from "../lib/titles.js";
+import { bare } from "../lib/titles.js";
 import "./later-texts.js";
 import { labelOf } from "./plugin-place.js";
 import { PAGES } from "./settings/pages.js";
@@ -31,7 +31,7 @@ export function finderOf(places, onFound) {
 export function found(text, store, acts) {
   const others = acts.finder.of(text);
   if (!text) return [];
-  const wanted = plain(text);
+  const wanted = bare(text);
   const pages = [...PAGES, ...(isStaff(store.me?.role) ? staffPages : [])].map(([page, label]) => ({
     key: `page:${page}`,
     title: t("switch.page", { page: t(label) }),
@@ -47,7 +47,7 @@ export function found(text, store, acts) {
     { key: "act:signOut", title: t("signOut"), icon: ICONS.leave, run: acts.signOut },
     ...acts.panels.map((item) => ({ key: `panel:${item.key}`, title: labelOf(item), icon: item.icon, run: () => void openSidePanel(item) })),
   ];
-  const named = [...pages, ...acting].filter(({ title }) => plain(title).includes(wanted));
+  const named = [...pages, ...acting].filter(({ title }) => bare(title).includes(wanted));
   const username = usernameIn(text);
   return [
     ...knownPeople(text, store, others).map(({ id, name }) => ({ key: `person:${id}`, title: t("switch.write", { name }), icon: ICONS.person, run: () => acts.writeTo(id) })),

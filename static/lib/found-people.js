@@ -1,7 +1,7 @@
 /** People whom a plugin finds by a text, such as those of the directory: page by page, or while somebody types. No DOM. */
 
 import { complain } from "./plugins.js";
-import { plain } from "./titles.js";
+import { bare } from "./titles.js";
 
 const PLACE = "people.find/v1";
 const ASK_AFTER_MS = 200; // without a key
@@ -37,8 +37,8 @@ export class FoundPeople {
   of(text) {
     if (text !== this.#text) {
       this.#text = text;
-      const wanted = plain(text.replace(/^@/, ""));
-      this.#people = wanted ? this.#people.filter(({ name, username }) => plain(name).includes(wanted) || username.startsWith(wanted)) : [];
+      const wanted = bare(text.replace(/^@/, ""));
+      this.#people = wanted ? this.#people.filter(({ name, username }) => bare(name).includes(wanted) || bare(username).startsWith(wanted)) : [];
       clearTimeout(this.#timer);
       if (wanted && this.isThere) this.#timer = setTimeout(() => void this.#ask(text), ASK_AFTER_MS);
     }

@@ -51,7 +51,7 @@ async def test_public_rooms_are_found_however_many_there_are(
         joined = made[10].id
         await at.first.rooms.join(at.member, await at.first.rooms.get(joined))
         wanted = sorted(room.id for room in made[::5] if room.id != joined)
-        for text in ("café", "CAFE\u0301", " Caf"):
+        for text in ("café", "CAFE\u0301", " Caf", "cafe"):
             assert [view.id for view in await rooms_found(at, at.member, text, limit)] == wanted
         assert await rooms_found(at, at.member, "nowhere", limit) == []
         everything = sorted(room.id for room in made if room.id != joined)
@@ -91,6 +91,8 @@ async def test_members_are_found_by_user_name_first_and_by_shown_name(
             await add_user(at.first, f"{'ann' if place % 3 == 0 else 'bob'}{place}")
             for place in range(12)
         ]
+        accented = await at.first.accounts.add("zoe", "a long password", name="Zoë Đặng が")
+        people.append(accented)
         for user in people:
             await at.first.rooms.invite(at.owner, await at.first.rooms.get(room.id), user.id)
         await add_user(at.first, "anna-elsewhere")
@@ -99,6 +101,9 @@ async def test_members_are_found_by_user_name_first_and_by_shown_name(
         assert len(found) == 4
         inside = await members_found(at, room.id, "ob1", limit)  # no user name begins so
         assert sorted(str(member.username) for member in inside) == ["bob1", "bob10", "bob11"]
+        for text in ("zoë", "ZOE", "ang", "oe "):
+            assert accented.id in [one.id for one in await members_found(at, room.id, text, limit)]
+        assert await members_found(at, room.id, "か", limit) == []  # another letter
         assert await members_found(at, room.id, "nobody", limit) == []
         everyone = await members_found(at, room.id, "", limit)
         assert [member.id for member in everyone] == sorted([at.owner.id, *(p.id for p in people)])

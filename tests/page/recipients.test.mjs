@@ -49,3 +49,12 @@ test("a user name may have an @ before it, and no blank in it", () => {
   assert.equal(usernameIn("大久保"), "大久保");
   assert.equal(usernameIn("two words"), undefined);
 });
+
+test("accents need not be typed, those of kana do", () => {
+  const store = storeOf(room("Café"), room("がっこう"), room("r", { messages: [by("zoë")] }));
+  assert.deepEqual(names("cafe", store), ["Café"]);
+  assert.deepEqual(names("CAFÉ", store), ["Café"]);
+  assert.deepEqual(names("か", store), []);
+  assert.deepEqual(names("が", store), ["がっこう"]);
+  assert.deepEqual(knownPeople("zoe", store).map(({ id }) => id), ["zoë"]);
+});
