@@ -4,7 +4,7 @@
  */
 
 import { enable, h, icon, ICONS } from "../lib/dom.js";
-import { errorText, t } from "../lib/i18n.js";
+import { errorText, locale, t } from "../lib/i18n.js";
 import { outranks, rightsIn } from "../lib/rights.js";
 import { askBan } from "./ban-dialog.js";
 import { blockItem } from "./block-item.js";
@@ -24,6 +24,7 @@ export async function showPeople({ session, store, places, room, open }) {
   const isDirect = room.kind === "direct";
   const error = h("p", { class: "form-error", role: "alert" });
   const known = h("div", { class: "stack" });
+  const count = h("p", { class: "muted", "data-testid": "people-count" });
   const members = new PagedList({
     load: (text, after) => session.findMembers(room.id, text, after),
     row: member,
@@ -43,7 +44,7 @@ export async function showPeople({ session, store, places, room, open }) {
   const dialog = h(
     "dialog",
     { class: "dialog", "aria-labelledby": "people-title", "data-testid": "people-dialog" },
-    h("div", { class: "stack" }, h("div", { class: "dialog-head" }, h("h2", { id: "people-title" }, t("people")), close), topic, roomAbout(session, room.id), error, lists),
+    h("div", { class: "stack" }, h("div", { class: "dialog-head" }, h("h2", { id: "people-title" }, t("people")), close), count, topic, roomAbout(session, room.id), error, lists),
   );
 
   const refused = (refusal) => {
@@ -123,7 +124,14 @@ export async function showPeople({ session, store, places, room, open }) {
     return person(all, { id, name, username }, action(t("people.inviteName", { name }), ICONS.plus, "invite", attempt(invite)));
   }
 
+  /** How many there are: those of a large room are not all listed. */
+  async function countAll() {
+    const { member_count: all } = await session.about(room.id);
+    count.textContent = t("people.count", { count: all, number: new Intl.NumberFormat(locale()).format(all) });
+  }
+
   async function fill() {
+    countAll().catch(() => {}); // the list tells of the same refusal
     const shown = members.show();
     const people = room.kind === "private" && may.has("invite") ? await session.acquaintances(room.id) : [];
     known.replaceChildren();

@@ -237,6 +237,8 @@ export default {
   "directory.none": "No such room that you could join.",
   "directory.join": "Join",
   "directory.joinName": "Join {name}",
+  "people.count.one": "1 member",
+  "people.count": "{number} members",
   "people.find": "Find a member",
   "people.none": "No member by that name.",
   "search.hint": 'Words, "a phrase", from:ada',

@@ -263,6 +263,7 @@ export default {
   "directory.none": "参加できるルームは見つかりませんでした。",
   "directory.join": "参加",
   "directory.joinName": "「{name}」に参加",
+  "people.count": "メンバー {number} 人",
   "people.find": "メンバーを検索",
   "people.none": "該当するメンバーがいません。",
   "search.hint": '言葉、"フレーズ"、from:ada',
