@@ -80,9 +80,7 @@ def register(page: Page, name: str) -> None:
     expect(page.get_by_test_id("account-done")).to_contain_text("Passkey")
 
 
-def test_the_method_is_named_in_the_readers_language(
-    person: PersonFactory, server: Server
-) -> None:
+def test_the_method_is_named_in_the_readers_language(person: PersonFactory, server: Server) -> None:
     page = person(server, locale="ja-JP").sign_up("haru", "Haru").page
     open_account(page)
     expect(page.get_by_test_id("link-passkeys")).to_have_text("追加：パスキー")

@@ -1097,7 +1097,7 @@ export interface Operations {
   };
   /** The members of a room, by ascending user id; if there are `more`, the next page is `after` that of the answer.
    * With `text`, those whose user name begins with it first, then others who have it in their name; a page may have
-   * none, and yet `more`. */
+   * none, and yet `more`. Accents need not be given. */
   members: {
     fields: {
       room: string;
