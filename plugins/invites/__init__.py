@@ -173,7 +173,7 @@ def _form(given: Mapping[str, str], error: Localized = "") -> LoginForm:
             ),
             LoginField(
                 name="name",
-                label={"en": "Display name", "ja": "表示名"},
+                label={"en": "Display name (optional)", "ja": "表示名（任意）"},
                 value=kept("name"),
                 required=False,
             ),

@@ -202,6 +202,7 @@ def test_a_newcomer_with_an_invitation_corrects_a_mistake_in_japanese(
     name = page.get_by_test_id("step-username")
     expect(name).to_be_focused()  # the code is there already
     expect(page.get_by_role("heading")).to_have_text("アカウントを作成")
+    expect(page.get_by_label("表示名（任意）")).to_be_visible()
     name.fill("mai")
     page.get_by_test_id("step-name").fill("舞")
     page.get_by_test_id("step-password").fill("short")
