@@ -80,11 +80,16 @@ def test_a_room_past_the_first_five_hundred_is_found_and_joined(
     expect(page.get_by_test_id("directory-rooms-status")).to_have_text(
         "No such room that you could join."
     )
-    page.get_by_test_id("directory-rooms-search").fill("ünique")
+    page.get_by_test_id("directory-rooms-search").fill("unique")
     expect(rows).to_have_count(1)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     aya.in_room("Ünique place")
+    page.get_by_test_id("room-filter").fill("uniq")
+    expect(page.get_by_test_id("room").filter(has_text="Ünique place")).to_be_visible()
+    page.get_by_test_id("room-filter").fill("")
+    page.get_by_test_id("composer").press_sequentially("#uniq")
+    expect(page.get_by_role("option").filter(has_text="#Ünique place")).to_be_visible()
 
 
 def test_a_member_is_found_by_either_name_and_the_list_has_pages(

@@ -88,7 +88,7 @@ async def test_staff_finds_rooms_of_every_kind_page_by_page(server: Running) -> 
     made = []
     for kind in ("public", "private", "private"):
         _, room = await answer(
-            other, "POST", "/api/v1/rooms", {"name": "Greenhouse", "kind": kind, "topic": "Tea"}
+            other, "POST", "/api/v1/rooms", {"name": "Gréenhouse", "kind": kind, "topic": "Tea"}
         )
         made.append(room["id"])
     await answer(other, "POST", "/api/v1/rooms", {"name": "Cellar", "kind": "private"})
@@ -101,10 +101,22 @@ async def test_staff_finds_rooms_of_every_kind_page_by_page(server: Running) -> 
         seen += found["rooms"]
         after = found["after"]
     assert [room["id"] for room in seen] == sorted(made)
-    assert {(room["name"], room["topic"]) for room in seen} == {("Greenhouse", "Tea")}
+    assert {(room["name"], room["topic"]) for room in seen} == {("Gréenhouse", "Tea")}
     assert sorted(room["kind"] for room in seen) == ["private", "private", "public"]
     _, found = await answer(chief, "GET", f"/api/v1/admin/rooms?text={made[1]}")
     assert [room["id"] for room in found["rooms"]] == [made[1]]
+
+
+async def test_staff_finds_somebody_without_typing_accents(server: Running) -> None:
+    chief, _ = await staffed(server)
+    given = {
+        "username": f"zoe{time.time_ns()}",
+        "name": "Béatrice",
+        "password": "correct horse battery",
+    }
+    status, made = await answer(chief, "POST", "/api/v1/users", given)
+    assert status == 201
+    assert made["id"] in await _listed(chief, "text=BEATRICE", 50)
 
 
 async def test_staff_sees_where_somebody_is_signed_in_and_ends_it(server: Running) -> None:
