@@ -595,6 +595,8 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
         default_factory=lambda: [
             "mongo",
             "password",
+            "invites",
+            "totp",
             "metrics",
             "audit",
             "scheduled",

@@ -54,7 +54,7 @@ export function messageActions({ message, me, mayPin, places, room, isClosed, wi
   ];
   const quick = QUICK_REACTIONS.map(quickReaction);
   const all = [more, ...ofPlugins, ...first, ...rest];
-  if (isNarrow([...quick, ...all])) return folded(more ? [] : quick.slice(0, 2), [more, ...first], [...ofPlugins, ...rest]);
+  if (isNarrow([...quick, ...all])) return folded(quick.slice(0, more ? 1 : 2), [more, ...first], [...ofPlugins, ...rest]);
   return unfolded(quick, all);
 }
 

@@ -18,11 +18,11 @@ def write(folder: Path, enabled: str) -> str:
 
 
 def test_changes_begin_with_the_default(tmp_path: Path) -> None:
-    loaded = load(write(tmp_path, '["+graphql", "-audit", "+totp"]'), environ={})
+    loaded = load(write(tmp_path, '["+graphql", "-audit", "+wordfilter"]'), environ={})
     assert loaded.config.plugins.enabled == [
         *(name for name in DEFAULT if name != "audit"),
         "graphql",
-        "totp",
+        "wordfilter",
     ]
 
 
