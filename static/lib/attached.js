@@ -5,7 +5,7 @@
  * Fires "change".
  */
 
-export const MOST = 20; // in one message
+export const MOST = 10; // in one message, as many as the server takes files
 let made = 0;
 
 export class Attached extends EventTarget {

@@ -3,6 +3,7 @@
 import base64
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
@@ -151,6 +152,49 @@ def wav(seconds: int) -> bytes:
         b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + form
         + b"data" + struct.pack("<I", len(data)) + data
     )  # fmt: skip
+
+
+def choose_files(page: Page, count: int) -> None:
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Attach files").click()
+    files = [FilePayload(name=f"{n}.txt", mimeType="text/plain", buffer=b"x") for n in range(count)]
+    chosen.value.set_files(files)
+
+
+def test_as_many_files_as_a_message_holds_are_uploaded_at_once_and_no_more_attached(
+    person: PersonFactory, server: Server
+) -> None:
+    """The server lets a person have five uploads at the same time, and ten files in a message."""
+    aya = person(server).sign_up("aya-many", "Aya")
+    aya.create_room("Many")
+    choose_files(aya.page, 12)
+    expect(aya.page.get_by_text("A message holds at most 10 files.")).to_be_visible()
+    ready = aya.page.locator("[data-testid=chip][data-state=ready]")
+    expect(ready).to_have_count(10)
+    aya.page.get_by_test_id("send").click()
+    expect(aya.page.locator("[data-state=posted] a.attachment")).to_have_count(10)
+
+
+def test_a_refusal_says_how_large_files_may_be(person: PersonFactory, tmp_path: Path) -> None:
+    plugins = "memory,password,disk_blobs,uploads,attachments"
+    settings = {"plugins.enabled": plugins, "blobs.largest_mb": "3", "blobs.mb_per_user": "4"}
+    small = Server(tmp_path, "memory", settings)
+    small.start()
+    try:
+        aya = person(small, locale="ja-JP").sign_up("aya", "Aya")
+        aya.expected += [r"413 .*/uploads", r"409 .*/uploads"]
+        aya.create_room("Large")
+        for name, size in (("a", 3_000_001), ("b", 3_000_000), ("c", 2_000_000)):
+            with aya.page.expect_file_chooser() as chosen:
+                aya.page.get_by_role("button", name="ファイルを添付").click()
+            chosen.value.set_files({"name": name, "mimeType": "text/plain", "buffer": b"x" * size})
+            chip = aya.page.get_by_test_id("chip").last
+            expect(chip).to_have_attribute("data-state", "ready" if name == "b" else "failed")
+        chips = aya.page.get_by_test_id("chip")
+        expect(chips.first).to_contain_text("添付できるファイルの大きさは 3 MB までです。")
+        expect(chips.last).to_contain_text("合計 4 MB")
+    finally:
+        small.stop()
 
 
 def test_a_sound_plays_on_while_its_message_changes(person: PersonFactory, server: Server) -> None:

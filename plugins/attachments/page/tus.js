@@ -1,15 +1,47 @@
 /** Uploads by the tus protocol 1.0 (https://tus.io/protocols/resumable-upload), part by part. */
 
+import { sizeText } from "./attachments.js";
+
 const ADDRESS = "/api/v1/uploads";
 const PART = 1_000_000; // bytes in one request: as much as proxies usually let through
 const TRIES = 6; // without any progress
 const PAUSE_MS = 1_000;
+const AT_ONCE = 3; // uploads; fewer than the server lets a user have, as other devices have some, too
 const PASSING = new Set([0, 409, 423, 429, 500, 502, 503, 504]); // statuses after which one goes on from the offset
 
-/** The id of the uploaded file. Rejects with an error that has a `code`; an end by `signal` removes the upload. */
-export async function upload(file, { signal, onprogress = () => {} }) {
-  const headers = { "Upload-Length": String(file.size), "Upload-Metadata": metadata(file) };
-  const made = await ask("POST", ADDRESS, { headers, signal });
+const TEXTS = {
+  en: {
+    full: "A message holds at most 10 files. The others were not attached.",
+    large: "A file may have at most {size}.",
+    space: "There is no space left for your files: they may have {size} in all.",
+  },
+  ja: {
+    full: "1 つのメッセージに添付できるファイルは 10 個までです。残りは添付されていません。",
+    large: "添付できるファイルの大きさは {size} までです。",
+    space: "ファイルの保存容量の上限（合計 {size}）に達しました。",
+  },
+};
+const BOUNDS = { "blob.too_large": "large", "limit.space": "space" };
+let underWay = 0;
+const waiting = []; // what begins the next ones, in their order
+
+/**
+ * The id of the uploaded file. Rejects with an error that has a `code`; an end by `signal` removes the upload. Of many
+ * files each waits for its turn.
+ */
+export async function upload(file, options) {
+  if (underWay >= AT_ONCE) await new Promise((resolve) => waiting.push(resolve));
+  else underWay += 1;
+  try {
+    return await uploadNow(file, options);
+  } finally {
+    if (waiting.length) waiting.shift()();
+    else underWay -= 1;
+  }
+}
+
+async function uploadNow(file, { signal, onprogress = () => {} }) {
+  const made = await begun(file, signal);
   const place = new URL(made.headers.get("Location"), location.href).pathname;
   try {
     await send(file, place, { signal, onprogress });
@@ -18,6 +50,34 @@ export async function upload(file, { signal, onprogress = () => {} }) {
     throw error;
   }
   return place.split("/").pop();
+}
+
+/** If other devices have as many uploads under way as the server allows, one waits for them. */
+async function begun(file, signal) {
+  const headers = { "Upload-Length": String(file.size), "Upload-Metadata": metadata(file) };
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask("POST", ADDRESS, { headers, signal });
+    } catch (error) {
+      if (signal.aborted || error.status !== 429 || tries > TRIES) throw error;
+      await pause(PAUSE_MS * tries, signal);
+    }
+  }
+}
+
+/** Say that a message takes no more. */
+export function tellFull(page) {
+  page.texts(TEXTS);
+  page.tellDone(page.t("full"));
+}
+
+/** The error, with a text that has the bound if the server has said which. */
+export function explained(page, error) {
+  const most = error.detail?.most_bytes;
+  const text = most && BOUNDS[error.code];
+  if (!text) return error;
+  page.texts(TEXTS);
+  return { ...error, detail: { texts: { [page.language()]: page.t(text, { size: sizeText(page, most) }) } } };
 }
 
 /** Remove what was uploaded. If that fails, the server does it by itself, later. */

@@ -49,7 +49,12 @@ function choose(then) {
 }
 
 function attachAll(page, attach, files) {
-  for (const file of files) attachOne(page, attach, file);
+  try {
+    for (const file of files) attachOne(page, attach, file);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    void tus().then(({ tellFull }) => tellFull(page));
+  }
 }
 
 /** A chip that shows how far the upload is; taking it away ends the upload, or removes the file. */
@@ -69,7 +74,8 @@ function attachOne(page, attach, file) {
       id = await uploaded(file, { signal: stop.signal, onprogress: (progress) => chip.change({ progress }) });
       chip.change({ value: valueOf(id), label: name });
     } catch (error) {
-      if (!stop.signal.aborted) chip.fail(error, () => void start());
+      const shown = await tus().then(({ explained }) => explained(page, error), () => error);
+      if (!stop.signal.aborted) chip.fail(shown, () => void start());
     }
   };
   void start();
