@@ -13,6 +13,7 @@ export function show(page, element) {
   let known = [];
   let largest = 0;
   let asked = 0;
+  let suggested = "";
   const fault = make("p", { className: "emoji-fault", role: "alert" });
   const said = make("p", { className: "muted", role: "status" });
   const sizes = make("small", { className: "muted" });
@@ -32,10 +33,10 @@ export function show(page, element) {
   const state = make("p", { className: "muted", role: "status", tabIndex: -1 });
   const again = make("button", { type: "button", className: "quiet", textContent: page.t("again"), hidden: true, onclick: () => void read() });
 
-  /** The name of a file is often that of the emoji. */
+  /** The name of a file is often that of the emoji. One that was typed stays when another file is chosen. */
   function suggest() {
     const [chosen] = file.files;
-    if (!name.value && chosen) name.value = chosen.name.replace(/\.\w+$/, "").toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 30);
+    if (chosen && (!name.value || name.value === suggested)) name.value = suggested = chosen.name.replace(/\.\w+$/, "").toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 30);
   }
 
   async function add(event) {
