@@ -9,12 +9,29 @@ from chatserver.formatting.marks import FENCE, outside_code, single_marks
 _TOKEN = re.compile(r"<([^<>\n]+)>")
 _ADDRESS = re.compile(r"(https?|mailto):", re.IGNORECASE)
 _EVERYBODY = {"channel": "@room", "everyone": "@room", "here": "@here"}
+_BLOCK = re.compile(r"(```.*?(?:```|\Z))", re.DOTALL)  # of code
+_QUOTED_REST = re.compile(r"^(?:&gt;|>){3}[ \n]?(.*)", re.DOTALL | re.MULTILINE)
+_QUOTED_LINE = re.compile(r"^(?:&gt;|>) ?", re.MULTILINE)
 Mention = Callable[[str], str]
 
 
 def to_markdown(text: str, mention: Mention) -> str:
     """A text of Slack in our Markdown. `mention` gives the text that mentions a user of this id."""
-    return outside_code(text, lambda part: _plain(part, mention), lambda part: _code(part, mention))
+    quoted = "".join(
+        part if number % 2 else _quotes(part) for number, part in enumerate(_BLOCK.split(text))
+    )
+    return outside_code(
+        quoted, lambda part: _plain(part, mention), lambda part: _code(part, mention)
+    )
+
+
+def _quotes(text: str) -> str:
+    """Quotes with a space behind the mark, as ours have. `>>>` quotes all that follows."""
+
+    def rest(match: re.Match[str]) -> str:
+        return re.sub("^", "&gt; ", match[1], flags=re.MULTILINE)
+
+    return _QUOTED_LINE.sub("&gt; ", _QUOTED_REST.sub(rest, text))
 
 
 def _code(part: str, mention: Mention) -> str:

@@ -150,13 +150,15 @@ class Incoming(Settings, frozen=True, kw_only=True):
         str,
         Meta(
             title="Hash of the token",
-            description="SHA-256 of the token, in hexadecimal; the token itself is not stored.",
+            description="SHA-256 of the token, in hexadecimal; the token itself is not stored. Others send it in "
+            "the header `Authorization: Bearer TOKEN`, or in the address: https://hook:TOKEN@HOST/hooks/NAME.",
             extra={"made": "token_sha256"},
         ),
         translation(
             "ja",
             "トークンのハッシュ",
-            "トークンの SHA-256 を 16 進数で書きます。トークン自体は保存しません。",
+            "トークンの SHA-256 を 16 進数で書きます。トークン自体は保存しません。投稿する側は、"
+            "ヘッダー Authorization: Bearer TOKEN か、アドレス https://hook:TOKEN@HOST/hooks/NAME で送ります。",
         ),
     ]
     name: Annotated[

@@ -80,7 +80,8 @@ def _block(block: Mapping[str, Any]) -> Iterator[str]:
         case "actions":
             yield " ".join(filter(None, (_button(element) for element in elements)))
         case "image":
-            yield _link(block.get("image_url"), _text(block.get("title")) or "🖼")
+            label = _text(block.get("title")) or _escaped(block.get("alt_text")) or "🖼"
+            yield _link(block.get("image_url"), label)
         case "rich_text":
             for element in elements:
                 yield from _rich(element)

@@ -55,6 +55,7 @@ def test_texts(payload: dict[str, Any], expected: str) -> None:
         ({"type": "header", "text": "2 * 3"}, "2 * 3"),
         ({"type": "actions", "elements": [{"type": "button", "url": "https://e.org"}, {"type": "button", "text": "Two\nlines", "url": "https://e.org/a|b>c"}]}, "https://e.org/a%7Cb>c"),
         ({"type": "image", "image_url": "https://e.org/a.png", "title": {"type": "plain_text", "text": "Load"}}, "[Load](https://e.org/a.png)"),
+        ({"type": "image", "image_url": "https://e.org/a.png", "alt_text": "A <chart>"}, "[A <chart>](https://e.org/a.png)"),
     ],
 )  # fmt: skip
 def test_blocks_take_the_place_of_the_text(block: dict[str, Any], expected: str) -> None:
