@@ -81,7 +81,7 @@ export class Plugins {
   }
 
   async #beginLate(plugin, part, modules) {
-    await (this.#calm ??= this.#pause(LATER_MS));
+    if (!globalThis.location?.hash.startsWith("#settings")) await (this.#calm ??= this.#pause(LATER_MS)); // which show them all
     for (let tries = 1; tries < TRIES && !this.#isGone(plugin, part); tries++) {
       const found = await Promise.allSettled(modules.map((url) => part.importing(url)));
       if (found.every(({ status }) => status === "fulfilled")) break;

@@ -203,6 +203,18 @@ test("modules for staff are loaded when the reader is known to be staff, and onc
   assert.deepEqual(shown(), ["a.own"]);
 });
 
+test("late modules come at once for whoever opens the page in its settings", async () => {
+  const wait = () => new Promise(() => {});
+  plugins = new Plugins({ places, api: {}, connection: {}, session: new EventTarget(), store, styles: { append() {} }, wait });
+  globalThis.location = { hash: "#settings=notifications" };
+  try {
+    const came = new Promise((resolve) => void plugins.load([{ ...part("a"), late_modules: ["/late.js"] }], async () => ({ default: resolve })));
+    assert.ok(await came);
+  } finally {
+    delete globalThis.location;
+  }
+});
+
 test("late modules come after the others, again where there was no network, and not for a part that went", async () => {
   const asked = [];
   const waits = [];
