@@ -14,6 +14,15 @@ from tests.plugins.pictures import png
 
 pytestmark = pytest.mark.long
 
+# Uploads are begun, and what they hold never leaves the browser.
+NO_CONTENT = """() => {
+  const { fetch } = window;
+  window.fetch = (path, options) => {
+    if (options?.method !== "PATCH") return fetch(path, options);
+    window.hasBegun = true;
+    return new Promise(() => {});
+  };
+}"""
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
@@ -195,6 +204,28 @@ def test_a_refusal_says_how_large_files_may_be(person: PersonFactory, tmp_path: 
         expect(chips.last).to_contain_text("合計 4 MB")
     finally:
         small.stop()
+
+
+def test_an_upload_that_a_reload_ended_holds_up_no_other(
+    person: PersonFactory, tmp_path: Path
+) -> None:
+    plugins = "memory,password,disk_blobs,uploads,attachments"
+    one = Server(tmp_path, "memory", {"plugins.enabled": plugins, "blobs.uploads_per_user": "1"})
+    one.start()
+    try:
+        aya = person(one).sign_up("aya", "Aya")
+        aya.create_room("Reloaded")
+        aya.page.evaluate(NO_CONTENT)
+        with aya.page.expect_response("**/api/v1/uploads"):
+            choose_files(aya.page, 1)
+        until(aya.page, "() => window.hasBegun")
+        aya.page.reload()
+        chip = aya.page.get_by_test_id("chip")
+        expect(chip).to_have_attribute("data-state", "later")
+        aya.page.get_by_test_id("send").click()
+        expect(aya.page.locator("[data-state=posted] a.attachment")).to_have_count(1)
+    finally:
+        one.stop()
 
 
 def test_a_sound_plays_on_while_its_message_changes(person: PersonFactory, server: Server) -> None:

@@ -24,6 +24,12 @@ const TEXTS = {
 const BOUNDS = { "blob.too_large": "large", "limit.space": "space" };
 let underWay = 0;
 const waiting = []; // what begins the next ones, in their order
+const unfinished = new Set(); // addresses of uploads
+
+// The page that comes next begins them anew; those that stay count as under way for an hour.
+globalThis.addEventListener?.("pagehide", ({ persisted }) => {
+  if (!persisted) for (const place of unfinished) ask("DELETE", place, { keepalive: true }).catch(() => {});
+});
 
 /**
  * The id of the uploaded file. Rejects with an error that has a `code`; an end by `signal` removes the upload. Of many
@@ -43,11 +49,14 @@ export async function upload(file, options) {
 async function uploadNow(file, { signal, onprogress = () => {} }) {
   const made = await begun(file, signal);
   const place = new URL(made.headers.get("Location"), location.href).pathname;
+  unfinished.add(place);
   try {
     await send(file, place, { signal, onprogress });
   } catch (error) {
     await remove(place.split("/").pop());
     throw error;
+  } finally {
+    unfinished.delete(place);
   }
   return place.split("/").pop();
 }
