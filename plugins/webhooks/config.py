@@ -18,12 +18,15 @@ class Outgoing(Settings, frozen=True, kw_only=True):
     uri: Annotated[
         str,
         Meta(
-            title="Address", description="Address that events are posted to: http://… or https://…."
+            title="Address",
+            description="Address that events are posted to: http://… or https://…. In a private network only if the "
+            "configuration file names that in `allowed_networks`.",
         ),
         translation(
             "ja",
             "アドレス",
-            "イベントの送信先のアドレスです。http://… か https://… の形で書きます。",
+            "イベントの送信先のアドレスです。http://… か https://… の形で書きます。プライベートネットワークへは、"
+            "設定ファイルの allowed_networks にあるものだけに送信します。",
         ),
     ]
     secret: Annotated[
