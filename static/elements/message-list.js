@@ -95,7 +95,7 @@ class MessageList extends View {
     this.listen(this.session.statuses, "change", ({ detail }) => this.#wrote(detail.users) && this.#rows.remake());
     this.listen(this.places, "change", ({ detail }) => this.#onPlace(detail));
     this.listen(formatting, "loaded", () => this.#rows.remake(isMarked));
-    this.listen(document, "visibilitychange", () => this.#onVisible());
+    this.listen(document, "visibilitychange", () => this.seen());
     this.flow.enter();
     this.#awaitMidnight();
   }
@@ -330,14 +330,20 @@ class MessageList extends View {
     write(this.#day.firstChild, { textContent: place < 0 ? "" : formatDay(entries[place].at) });
   }
 
-  #onVisible() {
-    if (document.visibilityState !== "visible") return;
+  /** It may have come into sight. */
+  seen() {
+    if (!this.#isInSight) return;
     this.flow.placeNewLine();
     this.redraw();
   }
 
+  /** Whether neither the page is away nor a panel stands on the list. */
+  get #isInSight() {
+    return document.visibilityState === "visible" && getComputedStyle(this).visibility === "visible";
+  }
+
   #markRead() {
-    if (this.#rows.follows && this.#placed && document.visibilityState === "visible") this.flow.markRead();
+    if (this.#rows.follows && this.#placed && this.#isInSight) this.flow.markRead();
   }
 
   /** What was today is yesterday then. */

@@ -246,6 +246,7 @@ class RoomView extends View {
   }
 
   #showPanel(item) {
+    const wasCovered = this.isCovered;
     this.#closePanel();
     const room = this.store.room(this.room);
     if (room) room.thread = item?.thread ?? null;
@@ -263,7 +264,7 @@ class RoomView extends View {
         h("plugin-place", { item, context: Object.freeze({ room: this.room }) }),
       );
       this.#panel.hidden = false;
-    }
+    } else if (wasCovered) this.#body.querySelector("message-list")?.seen();
     this.#showAdded();
     this.#tellPanel();
   }

@@ -49,6 +49,31 @@ def post(person: Person, bodies: list[tuple[str, str | None]]) -> list[str]:
     return ids
 
 
+def test_what_comes_behind_a_thread_on_a_phone_is_not_read(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-behind", "Aya")
+    ben = person(server, viewport=PHONE).sign_up("ben-behind", "Ben")
+    aya.create_room("Behind")
+    ben.join_room("Behind")
+    aya.say("Who waters today?")
+    ben.sees("Who waters today?")
+    page = ben.page
+    row = page.get_by_test_id("message")
+    row.focus()
+    row.get_by_test_id("thread-reply").press("Enter")
+    expect(thread_of(ben)).to_be_visible()
+    aya.say("@ben-behind, and the roses?")
+    room = page.locator("room-view").get_attribute("data-room")
+    kept = "document.querySelector('chat-app').store.rooms.get(room)"
+    until(page, f"(room) => {kept}.messages.at(-1).body.includes('roses')", room)
+    assert page.evaluate(f"(room) => [{kept}.unread, {kept}.mentions]", room) == [1, 1]
+    page.get_by_test_id("room-panel").get_by_role("button", name="Close").click()
+    ben.sees("@ben-behind, and the roses?")
+    expect(page.get_by_text("New messages")).to_be_visible()
+    until(page, f"(room) => {kept}.unread === 0", room)
+
+
 def test_two_people_talk_in_a_thread_beside_the_room_and_on_a_phone(
     person: PersonFactory, server: Server
 ) -> None:
