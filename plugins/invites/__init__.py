@@ -85,7 +85,7 @@ class InvitesPlugin:
     @hookimpl
     def register_page(self) -> PagePart:
         folder = Path(__file__).parent / "page"
-        return PagePart(folder=folder, modules=("invites.js",), styles=("invites.css",))
+        return PagePart(folder=folder, staff_modules=("invites.js",))
 
     @hookimpl
     def register_graphql(self) -> Sequence[GraphQLPart]:

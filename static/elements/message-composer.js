@@ -20,7 +20,6 @@ import { Chips } from "./composer-chips.js";
 import { loaded } from "./loaded.js";
 import "./menu-button.js";
 import { attempt, labelOf, placeButton, replaceButtons } from "./plugin-place.js";
-import "./send-menu.js";
 import { View } from "./view.js";
 
 const TALLEST_PX = 180;
@@ -43,6 +42,7 @@ class MessageComposer extends View {
   #sizes = new ResizeObserver(() => requestAnimationFrame(() => this.#text.clientWidth !== this.#width && this.#grow()));
   #suggestions = null; // once somebody types
   #suggesting = null; // that they are loaded
+  #hasMenu = false; // of other ways to send
   #asks = false; // whether many are to be told is being asked
   #taken = null; // the refused message that is being taken back
 
@@ -92,9 +92,8 @@ class MessageComposer extends View {
     this.listen(this.places, "change", ({ detail }) => /^composer|emoji/.test(detail.place) && this.draw());
     const chips = h("ul", { class: "composer-chips", "aria-label": t("composer.attached") });
     this.#chips = new Chips(chips, () => hasTouchKeyboard() || this.focusText());
-    const about = () => ({ room: this.#room, me: this.store.me });
-    const later = this.flow.thread ? null : h("send-menu", { places: this.places, about, context: () => this.#laterContext() });
-    const row = h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, later, send);
+    this.#hasMenu = false;
+    const row = h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, send);
     const broadcast = this.broadcast && h("label", { class: "check" }, this.broadcast, t("thread.broadcast", { name: roomTitle(this.#room) }));
     this.append(this.#context, chips, this.#unkept, this.#error, h("div", { "data-faults": true }, row), ...(broadcast ? [broadcast] : []));
     this.#showDraft();
@@ -117,6 +116,7 @@ class MessageComposer extends View {
   }
 
   draw() {
+    this.#addMenu();
     const room = this.#room;
     const items = this.places.in("composer.buttons/v1").filter((item) => applies(item, { room, me: this.store.me }));
     const context = () => this.#contextOf({ thread: this.flow.thread ?? null, text: this.#text.value, insert: (text) => this.#insert(text) });
@@ -125,6 +125,16 @@ class MessageComposer extends View {
       const added = items.map((item) => ({ label: labelOf(item), icon: item.icon, testid: `place-${item.key}`, run: () => void attempt(item, () => item.run(context()), this.#text) }));
       this.#fold([...added, ...emoji]);
     } else replaceButtons(this.#added, [...items.map((item) => placeButton(item, context, { class: "round" })), ...emoji.map(({ run, ...about }) => round(about, { onclick: run }))]);
+  }
+
+  /** The other ways to send, which plugins bring late. */
+  #addMenu() {
+    if (this.#hasMenu || this.flow.thread || this.places.in("composer.send/v1").length === 0) return;
+    this.#hasMenu = true;
+    const text = this.#text;
+    const about = () => ({ room: this.#room, me: this.store.me });
+    const put = () => text.after(h("send-menu", { places: this.places, about, context: () => this.#laterContext() }));
+    import("./send-menu.js").then(put, () => (this.#hasMenu = false)); // without a network it comes with the next change
   }
 
   /** On phones one button leads to all that can be added: the text needs the room. */

@@ -86,8 +86,7 @@ def test_a_member_loads_nothing_of_the_pages_for_staff(
         opened(mia.page, page)
     assert any("/settings/security.js" in url for url in asked)
     for part in ("/staff/", "/admin/", "/plugins/invites/", "/plugins/audit/"):
-        loaded_there = [url.rpartition("/")[2] for url in asked if part in url]
-        assert set(loaded_there) <= {"invites.js", "invites.css", "audit.js"}, part
+        assert [url for url in asked if part in url] == []
     asked = loaded(owner.page)
     opened(owner.page, "users")
     expect(owner.page.get_by_test_id("user").first).to_be_visible()

@@ -4,8 +4,14 @@ import { TEXTS } from "./texts.js";
 
 const ADDRESS = "/api/v1/invites";
 
+let sheet = null;
+
 export function show(page, element) {
   page.texts(TEXTS);
+  if (!sheet) {
+    sheet = make("link", { rel: "stylesheet", href: new URL("./invites.css", import.meta.url).href });
+    document.head.append(sheet);
+  }
   const made = make("div", { className: "invites-made", role: "status" });
   const fault = make("p", { className: "failed", role: "alert" });
   const rooms = make("fieldset", { className: "invites-rooms", hidden: true }, make("legend", { textContent: page.t("rooms") }));
