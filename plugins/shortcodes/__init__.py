@@ -10,9 +10,11 @@ from chatserver import (
     Context,
     Draft,
     Emoji,
+    EmojiAdd,
     Operation,
     PagePart,
     Powers,
+    Refusal,
     RoomChange,
     RoomCreate,
     Scope,
@@ -25,6 +27,10 @@ from chatserver import (
 )
 from chatserver_plugins.shortcodes.replace import replace_outside_code
 
+TAKEN = {
+    "en": "This name stands for {} already: choose another one.",
+    "ja": "この名前はすでに {} を表します。別の名前にしてください。",
+}
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z0-9_+-]{1,32}$")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
@@ -74,6 +80,16 @@ class ShortcodesPlugin:
         texts = {field: self._replaced(text) for field, text in given.items() if text}
         changed = msgspec.structs.replace(action, **texts)
         return None if changed == action else changed
+
+    @hookimpl(actions=(EmojiAdd,))
+    def check_action(self, action: EmojiAdd) -> Refusal | None:
+        """A picture of a name that stands for an emoji would never be shown."""
+        emoji = self._table.get(action.name)
+        return (
+            Refusal({language: text.format(emoji) for language, text in TAKEN.items()})
+            if emoji
+            else None
+        )
 
     @hookimpl
     def register_operations(self, context: Context) -> list[Operation]:

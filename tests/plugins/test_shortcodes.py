@@ -1,5 +1,7 @@
 """Shortcodes become emoji where a person meant them, and nowhere else."""
 
+from base64 import b64encode
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from chatserver.testing.running import running
 from chatserver_plugins.shortcodes import ShortcodesPlugin
 from chatserver_plugins.shortcodes.replace import replace_outside_code
 from tests.effort import bound, took
+from tests.plugins.pictures import png
 
 EMOJI = emoji_names()
 
@@ -146,3 +149,14 @@ async def test_emoji_to_choose_come_in_groups_with_words_of_the_reader() -> None
         assert all("words" not in emoji for group in plain for emoji in group["emoji"])
         with pytest.raises(ChatError, match=r"request\.invalid"):
             await ada.call("shortcodes.groups", language=1)
+
+
+async def test_no_picture_takes_the_name_of_an_emoji() -> None:
+    async with running("disk_blobs", "emoji", "shortcodes") as chat:
+        ada = await chat.user("ada")
+        given = {"name": "heart", "picture": b64encode(png()).decode()}
+        answer = await ada.http("POST", "/api/v1/emoji", given)
+        error = answer.json["error"]
+        assert (answer.status, error["code"]) == (422, "action.refused")
+        assert "❤️" in error["message"]
+        assert (await ada.http("POST", "/api/v1/emoji", given | {"name": "hearty"})).status == 201
