@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.people import PersonFactory, Server
+from tests.page.people import AWAY, PersonFactory, Server
 
 pytestmark = pytest.mark.long
 
@@ -37,9 +37,11 @@ def test_at_the_end_one_is_signed_out_everywhere(person: PersonFactory, tmp_path
     server = Server(tmp_path, "memory", {"plugin.account_deletion.days": "0"})
     server.start()
     try:
-        person(server).sign_up("aya", "Aya")  # who owns the server, and stays
+        aya = person(server).sign_up("aya", "Aya")  # who owns the server, and stays
         ben = person(server).sign_up("ben", "Ben")
         ben.expected.append(r"401 \(Unauthorized\)")
+        for each in (aya, ben):
+            each.expected.append(AWAY)  # at the end, when the server stops
         other = ben.new_page()
         other.goto(server.url)
         expect(other.get_by_test_id("my-name")).to_have_text("Ben")
