@@ -31,6 +31,7 @@ const LINE_CHARS = 70;
 const HEAD_PX = 34;
 const THREAD_PX = 40;
 const LANDED_MS = 2_000;
+const MOST_ASKED = 3; // times for the surroundings of a message, which are not shown if another page was asked for meanwhile
 
 class MessageList extends View {
   session;
@@ -49,7 +50,7 @@ class MessageList extends View {
   #timeline;
   #loading = new Set(); // "older", "newer", "anew"
   #placed = false;
-  #sought = null; // the seq that was asked for last
+  #sought = { seq: 0, times: 0 }; // what was asked for last, and how often
   /** @type {RowFocus} */
   #focus;
   #editHistory; // as the rows are drawn
@@ -247,9 +248,10 @@ class MessageList extends View {
 
   /** Shows the message that is wanted, or the nearest one. Its surroundings are loaded if they are not here. */
   #seek(room) {
-    if (!covers(room, room.wanted) && this.#sought !== room.wanted) {
+    const { seq: sought, times } = this.#sought;
+    if (!covers(room, room.wanted) && (sought !== room.wanted || times < MOST_ASKED)) {
       const { wanted } = room;
-      const found = () => (this.#sought = wanted);
+      const found = () => (this.#sought = { seq: wanted, times: sought === wanted ? times + 1 : 1 });
       this.#load("anew", () => this.flow.loadAround(wanted).then(found, (error) => this.#notFound(error)));
       return;
     }
@@ -262,7 +264,7 @@ class MessageList extends View {
     const message = nearest(room, seq);
     const root = room.threadOf?.get(seq);
     room.wanted = null;
-    this.#sought = null;
+    this.#sought = { seq: 0, times: 0 };
     const key = message && this.#keyOf(message);
     if (key) this.#rows.show(key, "center");
     if (root) {

@@ -22,6 +22,18 @@ CENTRED = """(id) => {
   return Math.abs((top + bottom) / 2 - (list.top + list.bottom) / 2) < list.height / 4;
 }"""
 
+# The newest page is asked for right after the surroundings of a message, as when a page that is opened by a link connects.
+REPLACED_ONCE = """() => {
+  const { session } = document.querySelector("chat-app");
+  const load = session.loadAround.bind(session);
+  session.loadAround = async (room, seq) => {
+    session.loadAround = load;
+    const around = load(room, seq);
+    await session.loadNewest(room);
+    await around;
+  };
+}"""
+
 
 def row(page: Page, message: str) -> Locator:
     return page.locator(f'article[data-id="{message}"]')
@@ -70,6 +82,13 @@ def test_a_link_that_is_sent_opens_in_the_page_and_from_cold(
     ben.page.get_by_role("link", name=link).click()
     landed(row(ben.page, message))
     assert len(ben.context.pages) == 1
+
+    ben.page.goto("about:blank")
+    ben.page.goto(f"{server.url}/#room={message.rpartition('-')[0]}")
+    expect(ben.page.get_by_role("link", name=link)).to_be_visible()
+    ben.page.evaluate(REPLACED_ONCE)
+    ben.page.get_by_role("link", name=link).click()
+    landed(row(ben.page, message))
 
     ben.page.goto("about:blank")
     ben.page.goto(link)
