@@ -1,16 +1,17 @@
-"""Webhooks: posts events to other systems, and accepts messages from them. See docs/webhooks.md."""
+"""Webhooks: posts events to other systems, takes messages from them, and has them answer commands. See docs/webhooks.md."""
 
 from collections.abc import Sequence
 
-from chatserver import Consumer, Context, Powers, Route, hookimpl
+from chatserver import Command, Consumer, Context, MessageData, Powers, Route, hookimpl
 from chatserver_plugins.webhooks.bots import Bots
+from chatserver_plugins.webhooks.commands import Commands, message_data
 from chatserver_plugins.webhooks.config import WebhooksConfig
 from chatserver_plugins.webhooks.incoming import IncomingHook
 from chatserver_plugins.webhooks.outgoing import Sender
 
 
 class WebhooksPlugin:
-    """Each configured hook is one consumer or one route."""
+    """Each configured hook is one consumer, route or command."""
 
     Config = WebhooksConfig
     powers = Powers(
@@ -30,6 +31,7 @@ class WebhooksPlugin:
     def __init__(self, config: WebhooksConfig) -> None:
         self._config = config
         self._senders: list[Sender] = []
+        self._commands: Commands | None = None
 
     @hookimpl
     def register_consumers(self, context: Context) -> Sequence[Consumer]:
@@ -45,6 +47,21 @@ class WebhooksPlugin:
         return [IncomingHook(name, hook, context, bots).route for name, hook in incoming]
 
     @hookimpl
+    def register_commands(self, context: Context) -> Sequence[Command]:
+        return self._opened(context).all
+
+    @hookimpl
+    def register_message_data(self, context: Context) -> Sequence[MessageData]:
+        return [message_data(self._opened(context))]
+
+    @hookimpl
     async def shutdown(self) -> None:
+        if self._commands is not None:
+            self._commands.close()
         for sender in self._senders:
             sender.close()
+
+    def _opened(self, context: Context) -> Commands:
+        if self._commands is None:
+            self._commands = Commands(self._config.commands, context, Bots(context))
+        return self._commands

@@ -1,10 +1,10 @@
-"""The accounts of incoming hooks. Nobody can sign in to them."""
+"""The accounts of hooks that write. Nobody can sign in to them."""
 
-from chatserver import Context, User
+from chatserver import ChatError, Context, Room, User
 
 
 class Bots:
-    """One account for each incoming hook, made on first use."""
+    """One account for each hook that writes, made on first use."""
 
     def __init__(self, context: Context) -> None:
         self._context, self._accounts = context, context.service.accounts
@@ -14,6 +14,17 @@ class Bots:
         if hook not in self._users:
             self._users[hook] = (await self._find(hook, name)).id
         return await self._accounts.get(self._users[hook])
+
+    async def enter(self, user: User, room: Room) -> None:
+        """Join a public room. Raises `ChatError` for other rooms, to which the account must be invited."""
+        if room.role(user.id) is None:
+            try:
+                await self._context.service.rooms.join(user, room)
+            except ChatError as error:
+                if error.code not in ("room.not_found", "room.forbidden"):
+                    raise
+                text = f"Invite {user.username} to this room first."
+                raise ChatError("room.forbidden", text) from error
 
     async def _find(self, hook: str, name: str) -> User:
         # Earlier versions recorded the user names of accounts that they made themselves.

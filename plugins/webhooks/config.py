@@ -8,24 +8,27 @@ from msgspec import Meta, field
 
 from chatserver import Settings, TableName, signing_key, translation
 
+CommandName = Annotated[
+    str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="1 to 32 of a-z 0-9 -")
+]
 _ROOM = re.compile(r"[0-9a-z]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class Outgoing(Settings, frozen=True, kw_only=True):
-    """An address to which events are posted."""
+class Receiver(Settings, frozen=True, kw_only=True):
+    """A system that is posted to."""
 
     uri: Annotated[
         str,
         Meta(
             title="Address",
-            description="Address that events are posted to: http://… or https://…. In a private network only if the "
+            description="Address that is posted to: http://… or https://…. In a private network only if the "
             "configuration file names that in `allowed_networks`.",
         ),
         translation(
             "ja",
             "アドレス",
-            "イベントの送信先のアドレスです。http://… か https://… の形で書きます。プライベートネットワークへは、"
+            "送信先のアドレスです。http://… か https://… の形で書きます。プライベートネットワークへは、"
             "設定ファイルの allowed_networks にあるものだけに送信します。",
         ),
     ]
@@ -43,6 +46,42 @@ class Outgoing(Settings, frozen=True, kw_only=True):
             "リクエストに署名するシークレットです。文字列、または whsec_ と base64 で書きます。",
         ),
     ]
+    allowed_networks: Annotated[
+        list[str],
+        Meta(
+            title="Private networks",
+            description="Private networks that may be posted to.",
+            extra={"operator": True},
+        ),
+        translation("ja", "プライベートネットワーク", "送信してよいプライベートネットワークです。"),
+    ] = field(default_factory=list)
+    ca_file: Annotated[
+        str,
+        Meta(
+            title="Trusted authorities",
+            description="File with the trusted authorities for https; empty: those of the system.",
+        ),
+        translation(
+            "ja",
+            "信頼する認証局",
+            "https で信頼する認証局の証明書のファイルです。空のときはシステムのものを使います。",
+        ),
+    ] = ""
+
+    def __post_init__(self) -> None:
+        if not self.uri.startswith(("http://", "https://")):
+            raise ValueError("uri: expected http://… or https://…")
+        signing_key(self.secret)
+        for network in self.allowed_networks:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                raise ValueError(f"allowed_networks: {network!r} is not a network") from None
+
+
+class Outgoing(Receiver, frozen=True, kw_only=True):
+    """An address to which events are posted."""
+
     events: Annotated[
         list[str],
         Meta(
@@ -69,29 +108,6 @@ class Outgoing(Settings, frozen=True, kw_only=True):
             "すべての公開ルームです。",
         ),
     ] = field(default_factory=list)
-    allowed_networks: Annotated[
-        list[str],
-        Meta(
-            title="Private networks",
-            description="Private networks that events may be posted to.",
-            extra={"operator": True},
-        ),
-        translation(
-            "ja", "プライベートネットワーク", "イベントを送信してよいプライベートネットワークです。"
-        ),
-    ] = field(default_factory=list)
-    ca_file: Annotated[
-        str,
-        Meta(
-            title="Trusted authorities",
-            description="File with the trusted authorities for https; empty: those of the system.",
-        ),
-        translation(
-            "ja",
-            "信頼する認証局",
-            "https で信頼する認証局の証明書のファイルです。空のときはシステムのものを使います。",
-        ),
-    ] = ""
     timeout_seconds: Annotated[
         float,
         Meta(title="Time limit", description="Time limit for the receiver's answer.", gt=0),
@@ -122,15 +138,38 @@ class Outgoing(Settings, frozen=True, kw_only=True):
     ] = 4
 
     def __post_init__(self) -> None:
-        if not self.uri.startswith(("http://", "https://")):
-            raise ValueError("uri: expected http://… or https://…")
-        signing_key(self.secret)
-        for network in self.allowed_networks:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError:
-                raise ValueError(f"allowed_networks: {network!r} is not a network") from None
+        super().__post_init__()
         _check_rooms("rooms", self.rooms)
+
+
+class CommandHook(Receiver, frozen=True, kw_only=True):
+    """A command that another system answers."""
+
+    about: Annotated[
+        str,
+        Meta(
+            title="What it does",
+            description="One sentence for the list of commands.",
+            min_length=1,
+            max_length=200,
+        ),
+        translation("ja", "説明", "コマンドの一覧に表示する、一文の説明です。"),
+    ]
+    name: Annotated[
+        str,
+        Meta(
+            title="Display name",
+            description="Display name of the author of answers that the room sees.",
+            min_length=1,
+            max_length=200,
+        ),
+        translation("ja", "表示名", "ルームの全員に見える返事の、投稿者としての表示名です。"),
+    ]
+    timeout_seconds: Annotated[
+        float,
+        Meta(title="Time limit", description="Time limit for the answer.", gt=0, le=9),
+        translation("ja", "制限時間", "応答の制限時間です。"),
+    ] = 3.0
 
 
 class Incoming(Settings, frozen=True, kw_only=True):
@@ -218,6 +257,11 @@ class Incoming(Settings, frozen=True, kw_only=True):
 
 
 class WebhooksConfig(Settings, frozen=True, kw_only=True):
+    commands: Annotated[
+        dict[CommandName, CommandHook],
+        Meta(title="Commands", description="Commands that other systems answer, by name."),
+        translation("ja", "コマンド", "ほかのシステムが応答するコマンドを名前ごとに設定します。"),
+    ] = {}  # noqa: RUF012
     outgoing: Annotated[
         dict[TableName, Outgoing],
         Meta(title="Outgoing", description="Addresses to which events are posted, by name."),

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import msgspec
 
-from chatserver import Bucket, ChatError, Context, Reply, Request, Room, Route, User, WebhookPost
+from chatserver import Bucket, ChatError, Context, Reply, Request, Route, WebhookPost
 from chatserver_plugins.webhooks import slack
 from chatserver_plugins.webhooks.bots import Bots
 from chatserver_plugins.webhooks.config import Incoming
@@ -54,7 +54,7 @@ class IncomingHook:
         user = await self._bots.user(self._name, self._config.name)
         post = WebhookPost(hook=self._name, room=room.id, body=given.body or given.text)
         wanted = await self._allow(post, user)
-        await self._enter(user, room)
+        await self._bots.enter(user, room)
         event, repeated = await self._service.messages.post(
             user, room, given.id or secrets.token_hex(16), wanted.body
         )
@@ -79,17 +79,6 @@ class IncomingHook:
         most = 2 * self._service.config.limits.message_chars
         kind = request.header("Content-Type") or ""
         return Given(body=slack.text_of(request.body, kind, most))
-
-    async def _enter(self, user: User, room: Room) -> None:
-        """Join a public room. Raises `ChatError` for other rooms, to which the account must be invited."""
-        if room.role(user.id) is None:
-            try:
-                await self._service.rooms.join(user, room)
-            except ChatError as error:
-                if error.code != "room.not_found":
-                    raise
-                text = f"Invite {user.username} to the room of this hook first."
-                raise ChatError("room.forbidden", text) from error
 
 
 def _read(body: bytes) -> Given:
