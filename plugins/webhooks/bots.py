@@ -2,6 +2,11 @@
 
 from chatserver import ChatError, Context, Room, User
 
+INVITE = {
+    "en": "Invite {} to this room first.",
+    "ja": "先に {} をこのルームに招待してください。",
+}
+
 
 class Bots:
     """One account for each hook that writes, made on first use."""
@@ -23,8 +28,8 @@ class Bots:
             except ChatError as error:
                 if error.code not in ("room.not_found", "room.forbidden"):
                     raise
-                text = f"Invite {user.username} to this room first."
-                raise ChatError("room.forbidden", text) from error
+                texts = {language: text.format(user.username) for language, text in INVITE.items()}
+                raise ChatError("room.forbidden", texts["en"], detail={"texts": texts}) from error
 
     async def _find(self, hook: str, name: str) -> User:
         # Earlier versions recorded the user names of accounts that they made themselves.

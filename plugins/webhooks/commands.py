@@ -33,8 +33,14 @@ DATA = "webhooks"  # the namespace of messages with buttons
 AT_ONCE = 20  # calls of one command on their way; others wait
 SPARE_SECONDS = 1.0  # the deadline of a call comes after that of the request
 BUTTONS = 25
-FAILED = "The system behind this command has not answered. Try again later."
-UNREADABLE = "The system behind this command has answered something that cannot be shown."
+FAILED = {
+    "en": "The system behind this command has not answered. Try again later.",
+    "ja": "このコマンドを処理するシステムから応答がありません。しばらくしてからもう一度お試しください。",
+}
+UNREADABLE = {
+    "en": "The system behind this command has answered something that cannot be shown.",
+    "ja": "このコマンドを処理するシステムの応答は、表示できないものでした。",
+}
 
 
 class Typed(msgspec.Struct, frozen=True):
@@ -171,12 +177,16 @@ class CommandOfHook:
             given = await self._poster.post(id, _encode(body))
         except ChatError as error:
             logger.warning("webhooks: command {}: {}", self._name, error.text)
-            raise ChatError("plugin.failed", FAILED) from error
+            raise _failed(FAILED) from error
         try:
             return _decode(given) if given else Answer()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             logger.warning("webhooks: command {}: answer: {}", self._name, error)
-            raise ChatError("plugin.failed", UNREADABLE) from error
+            raise _failed(UNREADABLE) from error
+
+
+def _failed(texts: Mapping[str, str]) -> ChatError:
+    return ChatError("plugin.failed", texts["en"], detail={"texts": texts})
 
 
 def message_data(commands: "Commands") -> MessageData:

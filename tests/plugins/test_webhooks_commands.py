@@ -3,6 +3,8 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
+from unittest import mock
 
 import pytest
 from receiver import SECRET, Receiver
@@ -11,6 +13,7 @@ from chatserver import ChatError, RoomKind, StartupError
 from chatserver.config.settings import convert
 from chatserver.testing.running import Chat, Person, running
 from chatserver_plugins.webhooks import WebhooksConfig
+from chatserver_plugins.webhooks.commands import Commands
 
 PLACE = "plugin.webhooks.commands.deploy"
 
@@ -132,7 +135,14 @@ async def test_a_system_that_does_not_answer_is_named_to_nobody(
         with pytest.raises(ChatError, match="The system behind this command") as refused:
             await ada.command(room, "/deploy shop")
         assert refused.value.code == "plugin.failed"
+        assert set(refused.value.detail["texts"]) == {"en", "ja"}
         assert receiver.uri not in refused.value.text
+
+
+async def test_a_button_of_a_command_that_is_gone_says_so() -> None:
+    use: Any = mock.Mock(context="deploy")
+    with pytest.raises(ChatError, match=r"plugin\.absent"):
+        await Commands({}, mock.Mock(), mock.Mock()).interact(use)
 
 
 async def test_an_address_that_is_not_allowed_gets_nothing(receiver: Receiver) -> None:
