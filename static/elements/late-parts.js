@@ -7,7 +7,7 @@ const uploads = late(() => import("./upload-state.js"));
 
 /** What one can use in a message (message-parts.js): a node, or null if the message has nothing of it. */
 export function lateParts(message, session) {
-  return message.data?.parts ? parts.made((part) => part.messageParts(message, session)) : null;
+  return message.data?.parts || message.note ? parts.made((part) => part.messageParts(message, session)) : null;
 }
 
 /** As in message-parts.js. */

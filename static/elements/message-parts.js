@@ -6,8 +6,9 @@ import { tellError } from "./toasts.js";
 
 /** A node, or null if there is nothing to show. */
 export function messageParts(message, session) {
-  const items = message.data?.parts?.items;
-  if (!Array.isArray(items)) return null;
+  const given = message.data?.parts?.items;
+  const items = Array.isArray(given) ? given : [];
+  if (!items.length && !message.note) return null;
   const use = (part, values = {}) =>
     session.interact(message.room, message.id, part, values).catch(tellError);
   const nodes = items.map((item) => MAKERS[item.kind]?.(item, use)).filter(Boolean);
