@@ -26,7 +26,7 @@ export async function showPeople({ session, store, places, room, open }) {
   const known = h("div", { class: "stack" });
   const count = h("p", { class: "muted", "data-testid": "people-count" });
   const members = new PagedList({
-    load: (text, after) => session.findMembers(room.id, text, after),
+    load: async (text, after) => byName(await session.findMembers(room.id, text, after), after),
     row: member,
     label: t("people.find"),
     none: t("people.none"),
@@ -151,6 +151,12 @@ export async function showPeople({ session, store, places, room, open }) {
   followPeople(dialog, lists, all);
   show(dialog);
   await fill().catch(refused);
+}
+
+/** By name, if all of them are here; the server lists those of a larger room by their ids. */
+function byName(page, after) {
+  const { compare } = new Intl.Collator(locale());
+  return after || page.after ? page : { ...page, items: [...page.items].sort((one, other) => compare(one.name, other.name)) };
 }
 
 function mark(lists, id, online) {

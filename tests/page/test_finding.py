@@ -128,6 +128,16 @@ def test_a_member_is_found_by_either_name_and_the_list_has_pages(
     aya.in_room("Zoë Last")
 
 
+def test_the_members_of_a_small_room_stand_by_name(crowded: Server, person: PersonFactory) -> None:
+    first = person(crowded).sign_up("wanda-small", "Wanda")
+    first.create_room("Small")
+    for name in ("Élodie", "amir"):
+        person(crowded).sign_up(f"{name.lower().replace('é', 'e')}-small", name).join_room("Small")
+    first.page.get_by_test_id("people").click()
+    names = first.page.get_by_test_id("members").locator(".person-name > :first-child")
+    expect(names).to_have_text(["amir", "Élodie", "Wanda"])
+
+
 @pytest.mark.parametrize(
     ("locale", "page_name"), [("en-GB", "Settings: Notif"), ("ja-JP", "設定：通知")]
 )
