@@ -1,6 +1,7 @@
 """Commands that other systems answer, and the buttons that they put below their answers."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -31,6 +32,7 @@ from chatserver_plugins.webhooks.posting import Poster
 
 DATA = "webhooks"  # the namespace of messages with buttons
 AT_ONCE = 20  # calls of one command on their way; others wait
+OF_ONE = 3  # of one user, so that a system that hangs is not used up by a few
 SPARE_SECONDS = 1.0  # the deadline of a call comes after that of the request
 BUTTONS = 25
 FAILED = {
@@ -115,6 +117,7 @@ class CommandOfHook:
             seconds=config.timeout_seconds,
             at_once=AT_ONCE,
         )
+        self._under_way: Counter[str] = Counter()  # by user
         self.command = Command(
             name=name,
             about=config.about,
@@ -124,7 +127,7 @@ class CommandOfHook:
         )
 
     async def run(self, call: Invocation[Typed]) -> CommandAnswer | None:
-        """Raises `ChatError` plugin.failed, and what posting a message raises."""
+        """Raises `ChatError` plugin.failed, limit.rate, and what posting a message raises."""
         id = f"{call.user.id}-{call.client_id}"
         answer = await self._ask(id, "command", call.user, call.room, {"text": call.arguments.text})
         if not answer.text:
@@ -146,7 +149,7 @@ class CommandOfHook:
         return None
 
     async def press(self, use: Interaction) -> InteractionReply:
-        """Raises `ChatError` plugin.failed."""
+        """Raises `ChatError` plugin.failed, limit.rate."""
         room = await self._service.rooms.get(use.message.room, use.user)
         told = {"button": use.part, "message": use.message.id}
         id = f"{use.message.id}-{use.user.id}-{time.time_ns()}"
@@ -173,11 +176,17 @@ class CommandOfHook:
             "room": {"id": room.id, "name": description and description.name},
             **told,
         }
+        if self._under_way[user.id] >= OF_ONE:
+            raise ChatError("limit.rate", after_ms=1000)
+        self._under_way[user.id] += 1
         try:
             given = await self._poster.post(id, _encode(body))
         except ChatError as error:
             logger.warning("webhooks: command {}: {}", self._name, error.text)
             raise _failed(FAILED) from error
+        finally:
+            self._under_way[user.id] -= 1
+            self._under_way += Counter()  # without those who wait for nothing
         try:
             return _decode(given) if given else Answer()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,5 +1,6 @@
 """Commands that other systems answer: to the caller, to the room, with buttons, and when they do not answer."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,9 +8,9 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from receiver import SECRET, Receiver
+from receiver import SECRET, Receiver, until
 
-from chatserver import ChatError, RoomKind, StartupError
+from chatserver import ChatError, Room, RoomKind, StartupError
 from chatserver.config.settings import convert
 from chatserver.testing.running import Chat, Person, running
 from chatserver_plugins.webhooks import WebhooksConfig
@@ -137,6 +138,36 @@ async def test_a_system_that_does_not_answer_is_named_to_nobody(
         assert refused.value.code == "plugin.failed"
         assert set(refused.value.detail["texts"]) == {"en", "ja"}
         assert receiver.uri not in refused.value.text
+
+
+async def test_who_calls_a_system_that_hangs_again_and_again_keeps_nobody_else_waiting(
+    receiver: Receiver,
+) -> None:
+    receiver.hangs = True
+    async with answering(receiver, timeout_seconds=9) as (chat, ada):
+        ben = await chat.user("ben")
+        room = await ada.create_room("Lounge")
+        await ben.join(room)
+        calls = [asyncio.create_task(ada.command(room, "/deploy shop")) for _ in range(3)]
+        await until(lambda: receiver.tried == 3)
+        with pytest.raises(ChatError, match=r"limit\.rate"):
+            await ada.command(room, "/deploy shop")
+        receiver.hangs = False
+        receiver.answer = b'{"text": "here"}'
+        assert (await ben.command(room, "/deploy shop")).text == "here"
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await receiver.stop()  # which ends those that hang
+        receiver.start()
+        await until(lambda: answers(ada, room))
+
+
+async def answers(person: Person, room: Room) -> bool:
+    try:
+        return (await person.command(room, "/deploy shop")).text == "here"
+    except ChatError:
+        return False
 
 
 async def test_a_button_of_a_command_that_is_gone_says_so() -> None:
