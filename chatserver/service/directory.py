@@ -1,9 +1,10 @@
 """Finding accounts: by id, by name, all of them."""
 
+import functools
 import time
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -95,6 +96,16 @@ def folded_name(username: str) -> str:
 def bare_name(name: str) -> str:
     """A name as it is compared when somebody looks for a part of it: folded, without accents, but for those of kana."""
     folded = folded_name(name)
-    if folded.isascii():
-        return folded
-    return unicodedata.normalize("NFC", ACCENTS.sub("", unicodedata.normalize("NFD", folded)))
+    return folded if folded.isascii() else folded.translate(_bare_letters())
+
+
+@functools.cache
+def _bare_letters() -> Mapping[int, str]:
+    """Letters with accents, and accents alone, by what they are without. A table: thousands of names are compared."""
+    found = {}
+    for code in range(0xC0, 0x2000):  # Latin, Greek and Cyrillic
+        parts = unicodedata.normalize("NFD", chr(code))
+        bare = ACCENTS.sub("", parts)
+        if bare != parts:
+            found[code] = unicodedata.normalize("NFC", bare)
+    return found

@@ -130,7 +130,7 @@ class CommandOfHook:
         """Raises `ChatError` plugin.failed, limit.rate, and what posting a message raises."""
         id = f"{call.user.id}-{call.client_id}"
         answer = await self._ask(id, "command", call.user, call.room, {"text": call.arguments.text})
-        if not answer.text:
+        if not answer.text.strip():
             return None
         if not answer.is_for_all:
             return CommandAnswer(answer.shown)
@@ -159,7 +159,9 @@ class CommandOfHook:
         def change(data: Mapping[str, Any]) -> Mapping[str, Any]:
             return {"parts": _parts(new or ())}
 
-        return InteractionReply(note=answer.shown or None, change=None if new is None else change)
+        return InteractionReply(
+            note=answer.shown.strip() or None, change=None if new is None else change
+        )
 
     def close(self) -> None:
         self._poster.close()

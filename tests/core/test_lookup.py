@@ -1,11 +1,16 @@
 """Finding public rooms to join, and members of a room, by a part of their name: page by page, none twice, none missed."""
 
+import unicodedata
+
 import pytest
 
 from chatserver.model import RoomKind, ServerRole, User
+from chatserver.service.directory import bare_name
+from chatserver.service.lookup import LOOKED_AT
 from chatserver.service.views import MemberView, RoomView
 from tests.core.nodes import add_user
 from tests.core.test_roomlist import Nodes, nodes
+from tests.effort import bound, took
 
 
 async def rooms_found(at: Nodes, user: User, text: str, limit: int) -> list[RoomView]:
@@ -120,3 +125,26 @@ async def test_a_first_page_full_of_user_names_has_a_next_one() -> None:
         await at.first.rooms.invite(at.owner, await at.first.rooms.get(room.id), beginning.id)
         found = await members_found(at, room.id, inside, 1)
         assert [member.id for member in found] == [beginning.id, at.owner.id]
+
+
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [
+        ("Nguyễn", "nguyen"),
+        (unicodedata.normalize("NFD", "Élodie"), "elodie"),
+        ("Ά q̃ Йод", "α q иод"),
+        ("が ガ", "が ガ"),
+        ("한글", "한글"),
+        ("≠", "≠"),
+        ("plain", "plain"),
+    ],
+)
+def test_names_are_compared_without_accents_but_with_the_marks_of_kana(
+    name: str, bare: str
+) -> None:
+    assert bare_name(name) == bare
+
+
+def test_all_members_that_are_looked_at_in_one_go_are_compared_without_a_stall() -> None:
+    names = [f"{'é' * 64}{number}" for number in range(LOOKED_AT)]
+    assert took(lambda: [bare_name(name) for name in names]) < bound(0.025)

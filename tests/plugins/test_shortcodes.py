@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatserver import ChatError, Draft, RoomChange, RoomCreate, RoomKind, emoji_names
+from chatserver.hooks.specs import MATCHING_OF
 from chatserver.testing.running import running
 from chatserver_plugins.shortcodes import ShortcodesPlugin
 from chatserver_plugins.shortcodes.replace import replace_outside_code
@@ -85,10 +86,13 @@ def test_undoing_the_emoji_gives_the_text_back(parts: list[str]) -> None:
         "` " * 32_768,
         "".join("`" * (1 + number % 300) + ":smile:" for number in range(400)),
         ":smile:" * 9_000,
+        f":{'a' * 63} " * 1_000,
     ],
 )
 def test_the_time_grows_with_the_length_only(body: str) -> None:
     assert took(lambda: replace_outside_code(body, EMOJI)) < bound(0.3)
+    wanted = getattr(ShortcodesPlugin.change_message, MATCHING_OF)  # looked for in every message
+    assert took(lambda: wanted.search(body)) < bound(0.005)
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,9 @@ async def test_the_caller_alone_sees_the_answer(receiver: Receiver) -> None:
         assert told["user"] == {"id": ada.id, "username": "ada", "name": ada.user.name}
         assert told["room"] == {"id": room.id, "name": "Lounge"}
         assert receiver.headers["Webhook-Id"] == f"{ada.id}-c-1"
-        receiver.answer = b""
-        assert (await ada.command(room, "/deploy")).text is None  # it says nothing
+        for nothing in (b"", b'{"text": " "}'):
+            receiver.answer = nothing
+            assert (await ada.command(room, "/deploy")).text is None
 
 
 @pytest.mark.parametrize(
