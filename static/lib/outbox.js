@@ -241,7 +241,7 @@ export class Outbox extends EventTarget {
     return true;
   }
 
-  /** What is uploaded is stored at once, so that it is not uploaded again. */
+  /** The files go together, and end together. Each is stored as soon as it is uploaded, so that it is not uploaded again. */
   async #uploadFiles(entry) {
     const { client_id: id } = entry;
     const key = keyOf(id, this.#user);
@@ -249,14 +249,21 @@ export class Outbox extends EventTarget {
     const files = entry.attached.filter(({ value }) => value === null);
     this.#progressed(entry, stop, 0);
     try {
-      for (const [place, waiting] of files.entries()) {
-        const onprogress = (part) => this.#progressed(entry, stop, (place + part) / files.length);
+      const parts = files.map(() => 0);
+      const one = async (waiting, place) => {
+        const onprogress = (part) => {
+          parts[place] = part;
+          this.#progressed(entry, stop, parts.reduce((sum, each) => sum + each) / files.length);
+        };
         const { file: _, ...rest } = waiting;
         const done = { ...rest, value: await this.#upload(waiting, { signal: stop.signal, onprogress }) };
         if (stop.signal.aborted) return;
+        onprogress(1);
         entry.attached = entry.attached.map((each) => (each === waiting ? done : each));
         await this.#records.change({ update: [["outbox", key, { attached: entry.attached }]] });
-      }
+      };
+      const settled = await Promise.allSettled(files.map(one)); // those that are done are kept, whatever becomes of the others
+      for (const each of settled) if (each.status === "rejected") throw each.reason;
     } finally {
       this.#uploads.delete(id);
       this.#changed(entry.room);
