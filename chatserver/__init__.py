@@ -230,7 +230,7 @@ from chatserver.model import (
     read_event,
 )
 from chatserver.parts import Button, Field, Form, Menu, Option, Parts, TextPart
-from chatserver.roomlog.redaction import cleared, redact, redacted
+from chatserver.roomlog.redaction import Erasing, cleared, erased, redact, redacted, replaced_by
 from chatserver.roomlog.room import Room
 from chatserver.runtime.clock import text_of as time_text
 from chatserver.runtime.for_each import for_each
@@ -339,6 +339,7 @@ __all__ = [
     "Emoji",
     "EmojiAdd",
     "EmojiRemove",
+    "Erasing",
     "EventKind",
     "EventPage",
     "ExpiringRecords",
@@ -566,6 +567,7 @@ __all__ = [
     "demand_scope",
     "emoji_groups",
     "emoji_names",
+    "erased",
     "for_each",
     "from_extra",
     "from_mrkdwn",
@@ -586,6 +588,7 @@ __all__ = [
     "read_input",
     "redact",
     "redacted",
+    "replaced_by",
     "signed_headers",
     "signing_key",
     "text_frame",

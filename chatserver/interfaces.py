@@ -3,7 +3,7 @@
 A contract is the docstring here; `chatserver.testing` holds the suites that check it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -201,8 +201,13 @@ class Store(Protocol):
 
     # -- the log ----------------------------------------------------------------------------
 
-    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
         """Write `events` in this order and return once the written ones are durable.
+
+        `erasing` are indexes in `events` of edits and deletions that remove what they replace: an edit the text that
+        stood before it, a deletion all texts of its message. These are then redacted as by `redact`, in the same
+        durable step: nobody finds the edit or deletion with the texts, or the texts redacted without it. A store that
+        cannot do both in one step redacts before `append` returns, and says so in its documentation.
 
         (room, seq) is unique, and (author.id, client_id) is unique among posted messages. The first event
         that breaks a rule stops the batch: all events before it are written, none after it. No reader sees
@@ -247,6 +252,14 @@ class Store(Protocol):
 
         The events keep their places and all else: see `chatserver.cleared`. For rooms that are deleted. Seqs without
         an event change nothing, and repeating a call does no harm. After an error some may be cleared.
+        """
+
+    async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
+        """Put the second event of each pair in the place of the first, durably; returns how many were replaced.
+
+        Both have the same room, seq and kind, and a posted message the same author (id) and client_id. A stored event
+        that differs from the first of its pair stays as it is: somebody else has changed it. Every read then gives
+        the new one. After an error some may be replaced.
         """
 
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:

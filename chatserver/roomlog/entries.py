@@ -34,13 +34,21 @@ class Overtaken(ChatError):
 class Entry:
     """An entry in the lane. Subclasses build the event and tell the author of the outcome.
 
-    `changes_state` closes the room until the entry is settled, so that later checks see it.
+    `changes_state` closes the room until the entry is settled, so that later checks see it. An edit or deletion that
+    `erases` removes the texts that it replaces.
     """
 
-    __slots__ = ("changes_state", "event", "key", "room", "since")
+    __slots__ = ("changes_state", "erases", "event", "key", "room", "since")
 
-    def __init__(self, room: Room, key: Key | None = None, changes_state: bool = False) -> None:
+    def __init__(
+        self,
+        room: Room,
+        key: Key | None = None,
+        changes_state: bool = False,
+        erases: bool = False,
+    ) -> None:
         self.room, self.key, self.changes_state = room, key, changes_state
+        self.erases = erases
         self.event: AnyEvent | None = None  # set once it has a number
         self.since = time.perf_counter()
 
@@ -70,8 +78,9 @@ class Append(Entry):
         *,
         key: Key | None = None,
         changes_state: bool = False,
+        erases: bool = False,
     ) -> None:
-        super().__init__(room, key, changes_state)
+        super().__init__(room, key, changes_state, erases)
         self._build, self._check, self._settled = build, check, settled
 
     def check(self) -> None:

@@ -140,11 +140,12 @@ class Log:
         check: Callable[[], None],
         *,
         changes_state: bool = False,
+        erases: bool = False,
     ) -> AnyEvent:
         """Submit one entry and wait for its durable event. Raises the errors of `check` and `submit`."""
         check()
         future, done = awaited()
-        self.submit(Append(room, build, check, done, changes_state=changes_state))
+        self.submit(Append(room, build, check, done, changes_state=changes_state, erases=erases))
         return (await future).event
 
     def is_pressed(self) -> bool:
@@ -287,18 +288,25 @@ class Log:
         entry.event = entry.build(seq, self._now())
         room.numbered = seq
         room.closed = entry.changes_state
+        if entry.erases:
+            room.expect_deletion(entry.event)
 
     def _take_numbers_back(self, entries: list[Entry]) -> None:
         """Put entries back at the front and remove the numbers of all waiting entries."""
         self._waiting.extendleft(reversed(entries))
         for entry in self._waiting:
+            if entry.erases:
+                entry.room.settle_deletion(entry.event)
             entry.event = None
             entry.room.numbered = 0
             entry.room.closed = False
         self._unnumbered = len(self._waiting)
 
     async def _write(self, batch: list[Entry]) -> Appended:
+        erasing = [index for index, entry in enumerate(batch) if entry.erases]
         async with asyncio.timeout(self._config.append_seconds):
+            if erasing:
+                return await self._store.append(_events(batch), erasing)
             return await self._store.append(_events(batch))
 
     async def _finish(self, batch: list[Entry], writing: Awaitable[Appended]) -> list[Entry]:
@@ -408,6 +416,8 @@ class Log:
         room.release()
         if entry.changes_state and entry.event is not None:
             room.closed = False
+        if entry.erases:
+            room.settle_deletion(entry.event)
         self._seconds.add(time.perf_counter() - entry.since)
         self._answer(entry.settled, outcome)
         if entry.key is None:

@@ -1,11 +1,12 @@
-"""Redaction: events go out without texts and data that an edit or a deletion has replaced.
+"""Redaction: texts and data that an edit or a deletion has replaced go, from what is read and from the store.
 
-Stores do it as they read a log for people (`interfaces.Store.shown`). The log keeps these texts and data, and
-so do exact copies of it: backups and moves. Of a deleted room the log keeps no contents (`cleared`).
+A store removes them with the edit or deletion that replaces them (`erased`, `interfaces.Store.append`). Where it has
+them still, as the room keeps its history of edits or an older server wrote the change, it leaves them out as it reads a
+log for people (`interfaces.Store.shown`). Of a deleted room the log keeps no contents (`cleared`).
 """
 
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -14,11 +15,13 @@ from chatserver.model import (
     AnyEvent,
     Ban,
     MemberLeft,
+    MessageDeleted,
     MessageEdited,
     MessagePosted,
     PluginEvent,
     RoomChanged,
     UnknownEvent,
+    message_seq,
 )
 
 Said = TypeVar("Said", bound=MessagePosted | MessageEdited)
@@ -50,6 +53,65 @@ def cleared(event: AnyEvent) -> AnyEvent:
         case UnknownEvent() if event.fields:
             return msgspec.structs.replace(event, fields={})
     return event
+
+
+class Erasing(NamedTuple):
+    """A batch without the texts that its own events erase, and the seqs, by room, of stored ones that they erase."""
+
+    batch: list[AnyEvent]
+    stored: dict[str, list[int]]
+
+
+def replaced_by(
+    events: Sequence[AnyEvent], erasing: Collection[int]
+) -> dict[tuple[str, str], type[MessageEdited] | type[MessageDeleted]]:
+    """The (room, message) whose texts these edits and deletions (indexes in `events`) erase, each with the strongest."""
+    found: dict[tuple[str, str], type[MessageEdited] | type[MessageDeleted]] = {}
+    for index in sorted(erasing):
+        match events[index]:
+            case MessageDeleted(room=room, message=message):
+                found[room, message] = MessageDeleted
+            case MessageEdited(room=room, message=message):
+                found.setdefault((room, message), MessageEdited)
+    return found
+
+
+def erased(
+    events: Sequence[AnyEvent],
+    erasing: Collection[int],
+    edits: Mapping[tuple[str, str], Sequence[int]],
+) -> Erasing:
+    """What `interfaces.Store.append` with `erasing` does to a batch that is stored as a whole, and to stored events.
+
+    `edits` has the seqs of stored edits, ascending, by (room, message) of `replaced_by`: for one that is deleted all of
+    them, else at least the newest.
+    """
+    texts: dict[tuple[str, str], list[int]] = {}
+    for room, message in replaced_by(events, erasing):
+        posted = message_seq(room, message)
+        texts[room, message] = [*([posted] if posted else []), *edits.get((room, message), ())]
+    gone: dict[str, set[int]] = {}
+    for index, event in enumerate(events):
+        if not isinstance(event, MessageEdited | MessageDeleted):
+            continue
+        if (of := texts.get((event.room, event.message))) is None:
+            continue
+        is_edit = isinstance(event, MessageEdited)
+        if index in erasing:
+            gone.setdefault(event.room, set()).update(of[-1:] if is_edit else of)
+        if is_edit:
+            of.append(event.seq)
+    batch: list[AnyEvent] = []
+    for event in events:
+        seqs = gone.get(event.room)
+        if seqs and event.seq in seqs and isinstance(event, MessagePosted | MessageEdited):
+            event = redacted(event)
+        batch.append(event)
+    own = {(event.room, event.seq) for event in events}
+    left = {
+        room: [seq for seq in sorted(seqs) if (room, seq) not in own] for room, seqs in gone.items()
+    }
+    return Erasing(batch, {room: seqs for room, seqs in left.items() if seqs})
 
 
 def redact(events: list[AnyEvent], seqs: Iterable[int]) -> None:

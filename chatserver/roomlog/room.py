@@ -55,6 +55,7 @@ class Room:
     """One room's state at `head`, and its last events."""
 
     __slots__ = (
+        "_leaving",
         "_recent",
         "_texts",
         "bans",
@@ -98,6 +99,7 @@ class Room:
         self.gave_way_at = float("-inf")  # loop time
         self.checked = time.monotonic()
         self._recent: dict[str, Message] | None = None
+        self._leaving: set[str] = set()  # messages whose deletion is being written
         self.newest_page: bytes | None = None  # as JSON, until something happens in the room
         # Mean length, about, of the events last read from the store; None: unknown.
         self.event_bytes: int | None = None
@@ -252,9 +254,25 @@ class Room:
     def may_have_changed(self, message: str, since: int) -> bool:
         """Whether the text or data of the message changed after the seq `since`, as far as the tail tells.
 
-        Also true if the tail does not reach back so far.
+        Also true if the tail does not reach back so far, and while a deletion of the message is being written.
         """
-        return since < self.tail_from or abs(self._texts.get(message, 0)) > since
+        if since < self.tail_from or self.awaits_deletion(message):
+            return True
+        return abs(self._texts.get(message, 0)) > since
+
+    def expect_deletion(self, event: AnyEvent | None) -> None:
+        """Note an event that is about to be written, if it is a deletion: an edit after it would keep a text."""
+        if isinstance(event, MessageDeleted):
+            self._leaving.add(event.message)
+
+    def awaits_deletion(self, message: str) -> bool:
+        """Whether a deletion of the message is being written."""
+        return message in self._leaving
+
+    def settle_deletion(self, event: AnyEvent | None) -> None:
+        """The event is in the log by now, or is not written."""
+        if isinstance(event, MessageDeleted):
+            self._leaving.discard(event.message)
 
     def since(self, after: int, limit: int) -> list[AnyEvent] | None:
         """At most `limit` events after `after`, replaced texts redacted; None if the tail lacks some."""

@@ -344,7 +344,7 @@ class Messages:
         demand(user, room, right)
         action = MessageDelete(room=room.id, message=message, author=found.author.id)
         await self._hooks.allow(action, user)
-        seq = await self._change(MessageDeleted, user, room, right, found)
+        seq = await self._change(MessageDeleted, user, room, right, found, erases=True)
         if PARTS in found.data:
             await self._contexts.forget(found)
         return seq
@@ -422,26 +422,18 @@ class Messages:
         room: Room,
         right: Right,
         message: Message,
+        *,
+        erases: bool = False,
         **fields: str,
     ) -> int:
         author = UserRef.of(user)
-        return await self._append(
-            user,
-            room,
-            right,
-            lambda seq, at: kind(
-                room=room.id, seq=seq, at=at, author=author, message=message.id, **fields
-            ),
-        )
 
-    async def _append(
-        self,
-        user: User,
-        room: Room,
-        right: Right,
-        build: Callable[[int, str], AnyEvent],
-    ) -> int:
-        event = await self._log.append(room, build, lambda: demand(user, room, right))
+        def build(seq: int, at: str) -> AnyEvent:
+            return kind(room=room.id, seq=seq, at=at, author=author, message=message.id, **fields)
+
+        event = await self._log.append(
+            room, build, lambda: demand(user, room, right), erases=erases
+        )
         return event.seq
 
     async def _check_thread(self, room: Room, draft: Draft) -> None:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from chatserver.model import Message, MessageEdited, UserRef
+from chatserver.model import EditHistory, Message, MessageEdited, UserRef
 from chatserver.roomlog.entries import Overtaken
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
 from chatserver.service.history import History
 
 TRIES = 20  # each is lost only because another change was made
+DELETION_SECONDS = 0.01  # times the number of tries: waited while a deletion is being written
 
 
 class Content(NamedTuple):
@@ -66,7 +67,7 @@ class Rewriting:
     ) -> int:
         turn = self._turns.setdefault(message, asyncio.Lock())
         async with turn:
-            for _ in range(TRIES):
+            for attempt in range(TRIES):
                 since = room.head
                 content = make(await self._history.message(room, message))
                 if content is None:
@@ -74,7 +75,8 @@ class Rewriting:
                 try:
                     return await self._append(room, message, author, check, since, content)
                 except Overtaken:
-                    continue
+                    if room.awaits_deletion(message):
+                        await asyncio.sleep(attempt * DELETION_SECONDS)
         raise Overtaken
 
     async def _append(
@@ -107,4 +109,6 @@ class Rewriting:
                 edited_at=content.edited_at,
             )
 
-        return (await self._log.append(room, build, check_unchanged)).seq
+        described = room.description
+        keeps = described is not None and described.edit_history is not EditHistory.NONE
+        return (await self._log.append(room, build, check_unchanged, erases=not keeps)).seq

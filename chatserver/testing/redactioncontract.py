@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from chatserver import (
     AnyEvent,
     Appended,
@@ -66,6 +68,11 @@ def eventful(room: str) -> list[AnyEvent]:
 def without_texts(log: list[AnyEvent], *seqs: int) -> list[AnyEvent]:
     found: list[Any] = [redacted(each) if each.seq in seqs else each for each in log]  # type: ignore[type-var]
     return found
+
+
+def renamed(each: AnyEvent) -> AnyEvent:
+    """The event by an author of another name."""
+    return msgspec.structs.replace(each, author=UserRef(each.author.id, "Nobody"))
 
 
 class RedactionContract:
@@ -178,6 +185,127 @@ class RedactionContract:
             await store.clear("r", seqs)
         await store.clear("none", [1, 2])
         assert await store.read("r", 0, 100) == log
+
+    # -- together with the edit or deletion that replaces them ---------------------------------------
+
+    async def test_an_edit_removes_the_text_before_it_and_a_deletion_all(
+        self, store: Store
+    ) -> None:
+        log, other = talk("r"), talk("q")
+        assert await store.append([*log[:4], *other[:4]]) == Appended(8)
+        assert await store.append(log[4:5], erasing=[0]) == Appended(1)
+        assert await store.read("r", 0, 100) == without_texts(log[:5], 3)
+        assert await store.append(log[5:6]) == Appended(1)
+        assert await store.append(log[6:8], erasing=[0]) == Appended(2), "one of two removes"
+        assert await store.read("r", 0, 100) == without_texts(log[:8], 3, 4)
+        assert await store.append(log[8:10], erasing=(1,)) == Appended(2)
+        kept = without_texts(log, 3, 4, 5, 8)
+        assert await store.read("r", 0, 100) == kept
+        assert await store.messages("r", None, 10) == kept[2:4]
+        assert (await store.unread("u2", {"r": 0}))["r"] == (2, 0)
+        assert await store.read("q", 0, 100) == other[:4]
+
+    async def test_of_one_batch_each_change_removes_what_stood_before_it(
+        self, store: Store
+    ) -> None:
+        log = talk("r")
+        batch = [*log, posted("q", 1)]
+        assert await store.append(batch, erasing={9, 4, 7, 6}) == Appended(11)
+        assert await store.read("r", 0, 100) == without_texts(log, 3, 4, 5, 8)
+        assert await store.read("q", 0, 100) == [posted("q", 1)]
+        edits: list[AnyEvent] = [
+            event(MessageEdited, "q", seq, message="q-1", body=str(seq)) for seq in (2, 3, 4)
+        ]
+        assert await store.append(edits, erasing=[0, 1, 2]) == Appended(3)
+        assert await store.read("q", 0, 100) == without_texts([posted("q", 1), *edits], 1, 2, 3)
+
+    async def test_an_edit_that_is_not_stored_removes_nothing(self, store: Store) -> None:
+        log, other = talk("r"), talk("q")
+        await store.append([*log[:6], *other[:2]])
+        taken = [log[6], other[1], log[7]]
+        assert await store.append(taken, erasing=[0, 2]) == Appended(1, Conflict.POSITION)
+        kept = without_texts(log[:7], 4)
+        assert await store.read("r", 0, 100) == kept
+        again = posted("r", 8, client_id=log[2].client_id)  # type: ignore[union-attr]
+        batch: list[AnyEvent] = [again, event(MessageDeleted, "r", 9, message="r-3")]
+        assert await store.append(batch, erasing=[1]) == Appended(0, Conflict.CLIENT_ID)
+        assert await store.append(log[4:5], erasing=[0]) == Appended(0, Conflict.POSITION)
+        assert await store.read("r", 0, 100) == kept
+
+    async def test_what_changes_no_text_removes_none(self, store: Store) -> None:
+        await store.append([described("r", 1), posted("r", 2), posted("r", 3)])
+        other: list[AnyEvent] = [
+            event(MessageEdited, "r", 4, message="r-1", body="x"),
+            event(MessageDeleted, "r", 5, message="nothing"),
+            event(MessageDeleted, "r", 6, message="q-2"),
+        ]
+        assert await store.append(other, erasing=[0, 1, 2]) == Appended(3)
+        log: list[AnyEvent] = [described("r", 1), posted("r", 2), posted("r", 3), *other]
+        assert await store.read("r", 0, 100) == log
+
+    async def test_many_edits_at_once(self, store: Store) -> None:
+        log: list[AnyEvent] = [posted("r", 1, client_id="first")]
+        log += [
+            event(MessageEdited, "r", seq, message="r-1", body=f"text {seq}")
+            for seq in range(2, 600)
+        ]
+        assert await store.append(log) == Appended(len(log))
+        last: AnyEvent = event(MessageDeleted, "r", 600, message="r-1")
+        assert await store.append([last], erasing=[0]) == Appended(1)
+        log.append(last)
+        assert await store.read("r", 0, 700) == without_texts(log, *range(1, 600))
+
+    # -- other events in their places ---------------------------------------------------------------
+
+    async def test_an_event_is_replaced_by_another_where_it_is_as_given(self, store: Store) -> None:
+        log, other = eventful("r"), eventful("q")
+        await store.append([*log, *other])
+        new = [renamed(each) for each in log]
+        pairs = list(zip(log, new, strict=True))
+        assert await store.replace(pairs[:5]) == 5
+        assert await store.read("r", 0, 100) == [*new[:5], *log[5:]]
+        assert await store.replace(pairs) == len(log) - 5, "five were replaced before"
+        assert await store.replace(pairs) == 0
+        assert await store.read("r", 0, 100) == new
+        assert await store.messages("r", None, 10) == new[2:4]
+        changes = await store.changes({"r": ["r-3", "r-4"]})
+        assert [(each.seq, each.author.name) for each in changes] == [
+            (seq, "Nobody") for seq in (6, 7, 8, 9, 10, 14)
+        ]
+        sent: Any = new[3]
+        key = (sent.author.id, sent.client_id)
+        assert await store.repeats([key]) == {key: sent}
+        assert await store.rooms(["r"]) == {"r": new[12]}
+        assert await store.members(["r"]) == [new[10]]
+        assert await store.read("q", 0, 100) == other
+        assert await store.append([posted("r", 15)]) == Appended(1)
+
+    async def test_mentions_are_those_of_the_new_event(self, store: Store) -> None:
+        old = posted("r", 1, body="one", mentions=("u2",))
+        new = posted("r", 1, body="two", mentions=("u3",), data={"poll": [1]}, data_text="x")
+        await store.append([old])
+        assert await store.replace([(old, new)]) == 1
+        assert await store.read("r", 0, 10) == [new]
+        assert (await store.unread("u2", {"r": 0}))["r"] == (1, 0)
+        assert (await store.unread("u3", {"r": 0}))["r"] == (1, 1)
+
+    async def test_what_was_changed_meanwhile_or_is_not_there_stays(self, store: Store) -> None:
+        log = talk("r")
+        await store.append(log)
+        await store.redact("r", [3])
+        pairs = [(each, renamed(each)) for each in (*log[2:4], posted("r", 50), posted("none", 1))]
+        assert await store.replace(pairs) == 1
+        assert await store.replace([]) == 0
+        kept = without_texts(log, 3)
+        assert await store.read("r", 0, 100) == [*kept[:3], renamed(log[3]), *kept[4:]]
+        assert await store.read("none", 0, 10) == []
+
+    async def test_many_are_replaced(self, store: Store) -> None:
+        texts = [*TRICKY_TEXTS, *(f"text {number}" for number in range(700))]
+        log: list[AnyEvent] = [posted("r", seq, body=text) for seq, text in enumerate(texts, 1)]
+        await store.append(log)
+        assert await store.replace([(each, renamed(each)) for each in log]) == len(log)
+        assert await store.read("r", 0, len(log)) == [renamed(each) for each in log]
 
     async def test_another_node_and_the_next_start_see_it(
         self, store: Store, other: Store, make_store: Callable[[], Store]

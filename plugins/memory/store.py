@@ -3,7 +3,7 @@
 import asyncio
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
 
@@ -119,7 +119,7 @@ class MemoryStore:
     async def ping(self) -> None:
         """Do nothing: memory is always available."""
 
-    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
         await asyncio.sleep(0)  # lets writers race as on a real store
         for stored, event in enumerate(events):
             log = self._rooms.get(event.room, [])
@@ -135,6 +135,8 @@ class MemoryStore:
                 if event.thread is not None:
                     self._threads[event.room, event.thread].append(event.seq)
             elif isinstance(event, MESSAGE_CHANGES):
+                if stored in erasing:
+                    self._redact(event.room, self._texts_before(event))
                 self._changes[event.room].setdefault(event.message, []).append(event)
             self._rooms.setdefault(event.room, log).append(event)
         return Appended(len(events))
@@ -155,34 +157,50 @@ class MemoryStore:
         return found
 
     async def texts(self, room: str, message: str) -> list[int]:
-        posted = message_seq(room, message)
-        found = [posted] if posted is not None and await self.posted([(room, posted)]) else []
-        changes = self._changes_of(room, [message])
-        return [*found, *(each.seq for each in changes if isinstance(each, MessageEdited))]
+        return self._texts(room, message)
+
+    def _texts(self, room: str, message: str) -> list[int]:
+        posted = message_seq(room, message) or 0
+        found = self._log(room)[posted - 1 : posted] if posted > 0 else []
+        changes = [*found, *self._changes_of(room, [message])]
+        return [each.seq for each in changes if isinstance(each, MessagePosted | MessageEdited)]
+
+    def _texts_before(self, change: MessageChange) -> list[int]:
+        """The seqs of the texts that an edit or deletion removes."""
+        texts = self._texts(change.room, change.message)
+        return texts if isinstance(change, MessageDeleted) else texts[-1:]
 
     async def redact(self, room: str, seqs: Sequence[int]) -> None:
+        self._redact(room, seqs)
+
+    def _redact(self, room: str, seqs: Sequence[int]) -> None:
         log = self._rooms.get(room, [])
         for seq in seqs:
             event = log[seq - 1] if 0 < seq <= len(log) else None
-            if isinstance(event, MessagePosted):
-                log[seq - 1] = self._sent[event.author.id, event.client_id] = redacted(event)
-            elif isinstance(event, MessageEdited):
-                log[seq - 1] = gone = redacted(event)
-                changes = self._changes[room][event.message]
-                changes[changes.index(event)] = gone
+            if isinstance(event, MessagePosted | MessageEdited):
+                self._put_in_place(redacted(event))
 
     async def clear(self, room: str, seqs: Sequence[int]) -> None:
         log = self._rooms.get(room, [])
         for seq in seqs:
-            if not 0 < seq <= len(log):
-                continue
-            event, gone = log[seq - 1], cleared(log[seq - 1])
-            log[seq - 1] = gone
-            if isinstance(gone, MessagePosted):
-                self._sent[gone.author.id, gone.client_id] = gone
-            elif isinstance(event, MessageEdited) and isinstance(gone, MessageEdited):
-                changes = self._changes[room][gone.message]
-                changes[changes.index(event)] = gone
+            if 0 < seq <= len(log):
+                self._put_in_place(cleared(log[seq - 1]))
+
+    async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
+        replaced = 0
+        for old, new in pairs:
+            if self._log(old.room)[old.seq - 1 : old.seq] == [old]:
+                self._put_in_place(new)
+                replaced += 1
+        return replaced
+
+    def _put_in_place(self, new: AnyEvent) -> None:
+        self._rooms[new.room][new.seq - 1] = new
+        if isinstance(new, MessagePosted):
+            self._sent[new.author.id, new.client_id] = new
+        elif isinstance(new, MESSAGE_CHANGES):
+            changes = self._changes[new.room][new.message]
+            changes[[each.seq for each in changes].index(new.seq)] = new
 
     def _is_replaced(self, event: AnyEvent) -> bool:
         """Whether the event's text was replaced; False if it has none."""

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from pymongo import IndexModel
+from pymongo import IndexModel, ReplaceOne
 
 from chatserver import (
     EVERYBODY,
@@ -72,6 +72,17 @@ def document(event: AnyEvent) -> Document:
         seq = message_seq(event.room, event.message)
         return made if seq is None else {**made, "replaces": seq}
     return made
+
+
+def replacement(stored: Document, new: Document) -> ReplaceOne[Document]:
+    """Puts a document in the place of a stored one, which `find` returned, unless that has changed since."""
+    same: Document = {"room": stored["room"], "seq": stored["seq"]}
+    for name in {*stored, *new} - {"_id", *same}:
+        if name not in stored:
+            same[name] = {"$exists": False}
+        elif stored[name] != new.get(name):
+            same[name] = {"$eq": stored[name]}
+    return ReplaceOne(same, new)
 
 
 def message_key(author: str, client_id: str) -> Document:

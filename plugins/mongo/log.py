@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 from bson.errors import InvalidDocument
@@ -13,6 +13,7 @@ from pymongo.read_concern import ReadConcern
 from chatserver import (
     AnyEvent,
     Appended,
+    Erasing,
     MemberEvent,
     MessageChange,
     MessageEdited,
@@ -24,8 +25,10 @@ from chatserver import (
     Tally,
     Unread,
     cleared,
+    erased,
     message_seq,
     redacted,
+    replaced_by,
 )
 from chatserver_plugins.mongo import documents, replaced
 from chatserver_plugins.mongo.driver import DUPLICATE_KEY, DURABLE, Database
@@ -37,10 +40,19 @@ EDITS = ("message.edited", "message.deleted")
 REACTIONS, PINS = ("reaction.added", "reaction.removed"), ("pin.added", "pin.removed")
 
 
+class _Stopped(Exception):
+    """A batch that met a duplicate, with how far it would have come: nothing of its transaction is written."""
+
+    def __init__(self, at: Appended) -> None:
+        super().__init__()
+        self.at = at
+
+
 class MongoLog:
     """Reads see only what a majority has, except those that number events, which see everything."""
 
     _database: Database
+    _has_transactions: bool
 
     @cached_property
     def _events(self) -> Any:
@@ -59,33 +71,86 @@ class MongoLog:
         nothing = {"_id": ""}
         await self._database.run(self._events.update_one(nothing, {"$set": {"seq": 0}}))
 
-    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
         if not events:
             return Appended(0)
         try:
+            if erasing:
+                return await self._append_erasing(events, erasing)
             return await self._insert([documents.document(event) for event in events])
         except InvalidDocument:
             if len(events) == 1:
                 raise
         # Too large for one message to the server, so nothing was sent.
         half = len(events) // 2
-        first = await self.append(events[:half])
+        first = await self.append(events[:half], [index for index in erasing if index < half])
         if first.conflict:
             return first
-        rest = await self.append(events[half:])
+        late = [index - half for index in erasing if index >= half]
+        rest = await self.append(events[half:], late)
         return Appended(half + rest.stored, rest.conflict)
 
-    async def _insert(self, batch: list[documents.Document]) -> Appended:
+    async def _append_erasing(
+        self, events: Sequence[AnyEvent], erasing: Collection[int]
+    ) -> Appended:
+        """Write events and remove texts, in one transaction; on a standalone server one after the other."""
+        # No edit can come meanwhile, as the events follow on all that is stored.
+        edits = await self._edits(replaced_by(events, erasing))
+        if not self._has_transactions:
+            appended = await self._insert([documents.document(event) for event in events])
+            of = [index for index in erasing if index < appended.stored]
+            gone = erased(events, of, edits)
+            for room, seqs in gone.stored.items():
+                await self.redact(room, seqs)
+            for event, kept in zip(gone.batch, events, strict=True):
+                if event is not kept:
+                    await self.redact(event.room, [event.seq])
+            return appended
+        conflict = None
+        while events:
+            of = [index for index in erasing if index < len(events)]
+            write = partial(self._write_erasing, erased(events, of, edits))
+            try:
+                await self._database.in_transaction(write)
+            except _Stopped as stopped:
+                events, conflict = events[: stopped.at.stored], stopped.at.conflict
+            else:
+                break
+        return Appended(len(events), conflict)
+
+    async def _write_erasing(self, erasing: Erasing, session: Any) -> None:
+        """Raises `_Stopped`."""
+        batch = [documents.document(event) for event in erasing.batch]
+        appended = await self._insert(batch, session)
+        if appended.conflict:
+            raise _Stopped(appended)
+        for room, seqs in erasing.stored.items():
+            await self._redact(room, seqs, session)
+
+    async def _edits(
+        self, kinds: Mapping[tuple[str, str], type[AnyEvent]]
+    ) -> dict[tuple[str, str], list[int]]:
+        """The seqs of the edits of these messages; of one that is only edited again, the newest."""
+        found: dict[tuple[str, str], list[int]] = {}
+        edited: defaultdict[str, list[str]] = defaultdict(list)
+        for (room, message), kind in kinds.items():
+            if kind is MessageEdited:
+                edited[room].append(message)
+                continue
+            query = documents.changed({room: [message]}, "message.edited")
+            edits = await self._database.find(self._events, query, [("seq", 1)])
+            found[room, message] = [edit["seq"] for edit in edits]
+        for key, seqs in (await self._newest_of_kinds(edited, "message.edited")).items():
+            found[key] = [*seqs.values()]
+        return found
+
+    async def _insert(self, batch: list[documents.Document], session: Any = None) -> Appended:
         # The bare command takes half the processor time of insert_many, which makes an _id for every
         # document; here the server makes missing ones.
-        result = await self._database.command(
-            {
-                "insert": NAME,
-                "documents": batch,
-                "ordered": True,
-                "writeConcern": DURABLE.document,
-            }
-        )
+        command = {"insert": NAME, "documents": batch, "ordered": True}
+        if session is None:  # else the transaction has it
+            command["writeConcern"] = DURABLE.document
+        result = await self._database.command(command, session)
         if "writeConcernError" in result:
             raise StoreUnavailable
         errors = result.get("writeErrors")
@@ -142,17 +207,41 @@ class MongoLog:
         return [*(event.seq for event in posted), *(edit["seq"] for edit in edits)]
 
     async def redact(self, room: str, seqs: Sequence[int]) -> None:
-        if not seqs:
-            return
+        if seqs:
+            await self._redact(room, seqs)
+
+    async def _redact(self, room: str, seqs: Sequence[int], session: Any = None) -> None:
         query = {"room": room, "seq": {"$in": list(seqs)}, "ev": {"$in": documents.WITH_TEXT}}
-        found = await self._database.find(self._events, query, [])
-        texts = documents.events(found, MessagePosted | MessageEdited)
+        found = await self._database.find(self._events, query, [], session=session)
         changes = [
             ReplaceOne({"room": room, "seq": each.seq}, documents.document(redacted(each)))
-            for each in texts
+            for each in documents.events(found, MessagePosted | MessageEdited)
+            if not each.redacted
         ]
         if changes:
-            await self._database.run(self._events.bulk_write(changes, ordered=False))
+            await self._database.run(
+                self._events.bulk_write(changes, ordered=False, session=session)
+            )
+
+    async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
+        places: defaultdict[str, list[int]] = defaultdict(list)
+        for old, _ in pairs:
+            places[old.room].append(old.seq)
+        if not places:
+            return 0
+        query = {"$or": [{"room": room, "seq": {"$in": seqs}} for room, seqs in places.items()]}
+        found = await self._database.find(self._events, query, [], index=documents.BY_SEQ)
+        given = {(old.room, old.seq): (old, new) for old, new in pairs}
+        changes = []
+        for stored in found:
+            for event in documents.events([stored], AnyEvent):
+                old, new = given[event.room, event.seq]
+                if event == old:
+                    changes.append(documents.replacement(stored, documents.document(new)))
+        if not changes:
+            return 0
+        done = await self._database.run(self._events.bulk_write(changes, ordered=False))
+        return int(done.matched_count)
 
     async def clear(self, room: str, seqs: Sequence[int]) -> None:
         if not seqs:

@@ -1,6 +1,6 @@
 """The log of every room, in the table `events`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from asyncpg.exceptions import UniqueViolationError
@@ -10,8 +10,10 @@ from chatserver import (
     AnyEvent,
     Appended,
     Conflict,
+    Erasing,
     MemberEvent,
     MessageChange,
+    MessageDeleted,
     MessageEdited,
     MessagePosted,
     Replies,
@@ -19,8 +21,10 @@ from chatserver import (
     StoreUnavailable,
     Tally,
     Unread,
+    erased,
     message_seq,
     redact,
+    replaced_by,
 )
 from chatserver_plugins.postgres import statements
 from chatserver_plugins.postgres.driver import Database
@@ -47,12 +51,17 @@ class PostgresLog:
         """Return once all visible data is durable."""
         await self._database.fetch(SETTLE)
 
-    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
         deadline = self._database.deadline()
         batch, conflict = _before_repeat(events)
+        edits = await self._edits(events, erasing, deadline) if erasing else {}
         while batch:
             try:
-                await self._insert(batch, deadline)
+                if erasing:
+                    of = [index for index in erasing if index < len(batch)]
+                    await self._insert_erasing(erased(batch, of, edits), deadline)
+                else:
+                    await self._insert(batch, deadline)
             except UniqueViolationError as error:
                 batch, conflict = await self._before_conflict(batch, error, deadline)
             else:
@@ -65,6 +74,35 @@ class PostgresLog:
         await self._database.fetch(
             statements.APPEND, APPENDING, self._lock, *columns, deadline=deadline
         )
+
+    async def _insert_erasing(self, erasing: Erasing, deadline: float) -> None:
+        """Write all events and remove all texts, or nothing."""
+        places = [(room.encode(), seq) for room, seqs in erasing.stored.items() for seq in seqs]
+        rooms, seqs = [room for room, _ in places], [seq for _, seq in places]
+        found = await self._database.fetch(statements.TEXTS_IN, rooms, seqs, deadline=deadline)
+        await self._database.fetch(
+            statements.APPEND_ERASING,
+            *(APPENDING, self._lock, *statements.columns(erasing.batch)),
+            *statements.redacted_rows(found),
+            deadline=deadline,
+        )
+
+    async def _edits(
+        self, events: Sequence[AnyEvent], erasing: Collection[int], deadline: float
+    ) -> dict[tuple[str, str], list[int]]:
+        """The edits for `erased`. None can come meanwhile, as the events follow on all that is stored."""
+        kinds = replaced_by(events, erasing)
+        keys = list(kinds)
+        found: dict[tuple[str, str], list[int]] = {}
+        rows = await self._database.fetch(
+            statements.NEWEST_EDITS,
+            *(_encoded(room for room, _ in keys), _encoded(message for _, message in keys)),
+            [AFTER_ALL if kinds[key] is MessageDeleted else 1 for key in keys],
+            deadline=deadline,
+        )
+        for number, seq in rows:
+            found.setdefault(keys[number - 1], []).append(seq)
+        return found
 
     async def _before_conflict(
         self, batch: Sequence[AnyEvent], error: Exception, deadline: float
@@ -175,6 +213,14 @@ class PostgresLog:
         changed = statements.cleared_bodies(body for (body,) in found)
         if changed[0]:
             await self._database.fetch(statements.REDACT, name, *changed)
+
+    async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
+        if not pairs:
+            return 0
+        rooms, seqs = _encoded(old.room for old, _ in pairs), [old.seq for old, _ in pairs]
+        found = await self._database.fetch(statements.EVENTS_IN, rooms, seqs)
+        changed = statements.replaced_rows((body for (body,) in found), pairs)
+        return len(await self._database.fetch(statements.REPLACE, *changed)) if changed else 0
 
     async def shown(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
         if len(wanted) == 1:

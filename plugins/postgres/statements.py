@@ -82,6 +82,19 @@ FROM turn, unnest(
 ) AS batch (room, seq, author, client_id, mentions, message, member, room_kind, body)
 """
 
+# The same, and in the same transaction other bodies for stored events that have the expected ones. They wait for the
+# turn as well, so that nobody holds such a row while waiting for it.
+APPEND_ERASING = APPEND.replace(
+    "\nINSERT INTO",
+    """,
+gone AS (
+    UPDATE events SET body = given.body, mentions = NULL
+    FROM turn, unnest($12::bytea[], $13::bigint[], $14::bytea[], $15::bytea[]) AS given (room, seq, old, body)
+    WHERE events.room = given.room AND events.seq = given.seq AND events.body = given.old
+)
+INSERT INTO""",
+)
+
 # The first event of a batch whose position or client_id is stored, counted from 1.
 CONFLICT = """
 SELECT n, is_position FROM (
@@ -171,6 +184,35 @@ def _of_asked(
 
 EDITS_OF = f"""{_of_asked("seq", _EDITED, of="$1", message="$2")} ORDER BY seq"""
 
+# The newest edits of each message, at most so many as asked.
+NEWEST_EDITS = f"""
+SELECT asked.n, stored.seq
+FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) WITH ORDINALITY AS asked (room, message, most, n)
+CROSS JOIN LATERAL ({_of_asked("seq", _EDITED)} ORDER BY seq DESC LIMIT asked.most) AS stored
+ORDER BY asked.n, stored.seq
+"""  # noqa: S608 - as above
+
+TEXTS_IN = f"""
+SELECT events.room, events.seq, body
+FROM unnest($1::bytea[], $2::bigint[]) AS asked (room, seq)
+JOIN events ON events.room = asked.room AND events.seq = asked.seq
+WHERE client_id IS NOT NULL OR substring(body, 1, 22) = {_EDITED}
+"""  # noqa: S608 - as above
+
+EVENTS_IN = """
+SELECT body
+FROM unnest($1::bytea[], $2::bigint[]) AS asked (room, seq)
+JOIN events ON events.room = asked.room AND events.seq = asked.seq
+"""
+
+REPLACE = """
+UPDATE events SET body = given.body, mentions = given.mentions::bytea[], room_kind = given.kind
+FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[], $6::text[])
+    AS given (room, seq, old, body, mentions, kind)
+WHERE events.room = given.room AND events.seq = given.seq AND events.body = given.old
+RETURNING events.seq
+"""
+
 TEXTS_AT = f"""
 SELECT body FROM events
 WHERE room = $1 AND seq = ANY($2::bigint[])
@@ -190,6 +232,31 @@ def redacted_bodies(bodies: Iterable[bytes]) -> tuple[list[int], list[bytes]]:
     """The seqs of these events, and their bodies without texts."""
     events = [redacted(_said.decode(body)) for body in bodies]
     return [event.seq for event in events], [_encode(event) for event in events]
+
+
+def redacted_rows(rows: Iterable[Any]) -> list[list[Any]]:
+    """The last four values of APPEND_ERASING, for rows of TEXTS_IN that have a text."""
+    changed = [
+        (room, seq, body, _encode(redacted(event)))
+        for room, seq, body in rows
+        if not (event := _said.decode(body)).redacted
+    ]
+    return [list(column) for column in zip(*changed, strict=True)] or [[], [], [], []]
+
+
+def replaced_rows(
+    bodies: Iterable[bytes], pairs: Sequence[tuple[AnyEvent, AnyEvent]]
+) -> list[list[Any]]:
+    """The values of REPLACE, for those of these stored bodies that are the first of a pair."""
+    new_ones = {(old.room, old.seq): (old, new) for old, new in pairs}
+    changed = []
+    for body in bodies:
+        for event in events(any_event, [body]):
+            old, new = new_ones[event.room, event.seq]
+            if event == old:
+                room, seq, _, _, mentions, _, _, kind, now = _row(new)
+                changed.append((room, seq, body, now, mentions, kind))
+    return [list(column) for column in zip(*changed, strict=True)]
 
 
 def cleared_bodies(bodies: Iterable[bytes]) -> tuple[list[int], list[bytes]]:

@@ -36,11 +36,16 @@ class SqliteLog:
         self._database = database
         self._numbers: dict[str, int] = {}
 
-    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
         if not events:
             return Appended(0)
         numbers = await self._numbers_for({event.room for event in events})
         written = [rows.row(numbers[event.room], event) for event in events]
+        if erasing:
+            changes = {index: events[index] for index in sorted(erasing)}
+            return await self._database.write(
+                lambda connection: rows.insert_erasing(connection, written, changes)
+            )
         return await self._database.write(
             lambda connection: rows.insert(connection, written),
             is_statement=len(written) <= rows.INSERT_ROWS,
@@ -89,6 +94,13 @@ class SqliteLog:
             await self._database.write(
                 lambda connection: rows.clear_stored(connection, number, wanted)
             )
+
+    async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
+        numbers = await self._known({old.room for old, _ in pairs})
+        known = [(numbers[old.room], old, new) for old, new in pairs if old.room in numbers]
+        if not known:
+            return 0
+        return await self._database.write(lambda connection: rows.replace(connection, known))
 
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         end = queries.ANY_SEQ if before is None else before

@@ -166,6 +166,15 @@ EDITS_OF = events(f"""
     WHERE room = ? AND message = ? AND substr(event, 1, {PREFIX}) = {_EDITED} ORDER BY seq""")
 
 
+# The seqs of the newest edits of a message before a seq; parameters: room, message, seq, limit.
+TEXTS_BEFORE = f"""
+    SELECT group_concat(seq) FROM (
+        SELECT seq FROM events INDEXED BY change_kinds
+        WHERE room = ? AND message = ? AND substr(event, 1, {PREFIX}) = {_EDITED} AND seq < ?
+        ORDER BY seq DESC LIMIT ?
+    )"""
+
+
 REPLIES = events(f"""
     SELECT event FROM events INDEXED BY change_kinds
     WHERE room = ? AND message = ? AND substr(event, 1, {PREFIX}) = {_POSTED} AND seq < ?

@@ -1,7 +1,7 @@
 """Events and rooms as rows of their tables, and back."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -12,11 +12,13 @@ from chatserver import (
     Conflict,
     MemberEvent,
     MessageChange,
+    MessageDeleted,
     MessageEdited,
     MessagePosted,
     RoomChanged,
     RoomKind,
     cleared,
+    message_seq,
     read_event,
     redact,
     redacted,
@@ -129,6 +131,51 @@ def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> Appended:
     return Appended(stored)
 
 
+def insert_erasing(
+    connection: sqlite3.Connection, rows: Sequence[Row], changes: Mapping[int, AnyEvent]
+) -> Appended:
+    """Write rows like `insert`, and remove what these edits and deletions (by index in `rows`) replace."""
+    stored = 0
+    for index, change in changes.items():
+        appended = insert(connection, rows[stored : index + 1])
+        stored += appended.stored
+        if appended.conflict:
+            return Appended(stored, appended.conflict)
+        if isinstance(change, MessageEdited | MessageDeleted):
+            _erase(connection, rows[index][0], change)
+    rest = insert(connection, rows[stored:])
+    return Appended(stored + rest.stored, rest.conflict)
+
+
+def _erase(
+    connection: sqlite3.Connection, room: Value, change: MessageEdited | MessageDeleted
+) -> None:
+    """Remove the texts that a stored edit or deletion replaces."""
+    assert isinstance(room, int)
+    is_all = isinstance(change, MessageDeleted)
+    values = (room, change.message, change.seq, -1 if is_all else 1)
+    (found,) = connection.execute(queries.TEXTS_BEFORE, values).fetchone()
+    seqs = [int(seq) for seq in found.split(",")] if found else []
+    if is_all or not seqs:
+        seqs += [seq] if (seq := message_seq(change.room, change.message)) else []
+    redact_stored(connection, room, seqs)
+
+
+def replace(connection: sqlite3.Connection, pairs: Sequence[tuple[int, AnyEvent, AnyEvent]]) -> int:
+    """Put events, with their rooms' numbers, in the places of others that are stored as given; returns how many."""
+    replaced = 0
+    for room, old, new in pairs:
+        (found,) = connection.execute(queries.events_at(1), (room, old.seq)).fetchone()
+        if decoded(found, AnyEvent) == [old]:
+            _, _, _, _, mentioned, _, _, kind, listed, text = row(room, new)
+            connection.execute(
+                "UPDATE events SET mentions = ?, kind = ?, listed = ?, event = ? WHERE room = ? AND seq = ?",
+                (mentioned, kind, listed, text, room, new.seq),
+            )
+            replaced += 1
+    return replaced
+
+
 def redact_stored(connection: sqlite3.Connection, room: int, seqs: Sequence[int]) -> None:
     """Remove the texts of those of these events that have one."""
     for part in queries.parts(seqs):
@@ -136,7 +183,11 @@ def redact_stored(connection: sqlite3.Connection, room: int, seqs: Sequence[int]
         kept = [msgspec.json.decode(text, type=MessagePosted | MessageEdited) for (text,) in found]
         connection.executemany(
             "UPDATE events SET mentions = NULL, event = ? WHERE room = ? AND seq = ?",
-            [(_encode(redacted(each)).decode(), room, each.seq) for each in kept],
+            [
+                (_encode(redacted(each)).decode(), room, each.seq)
+                for each in kept
+                if not each.redacted
+            ],
         )
 
 

@@ -1,7 +1,7 @@
 """After a move both stores are the same, through any interruption."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -265,8 +265,8 @@ class Careless:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def append(self, events: Sequence[AnyEvent]) -> Appended:
-        return await self._store.append([self._kept(event) for event in events])
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
+        return await self._store.append([self._kept(event) for event in events], erasing)
 
     def _kept(self, event: AnyEvent) -> AnyEvent:
         if (event.room, event.seq) != ("room0", 5):

@@ -5,7 +5,7 @@ Written from the promises, not from the code: it has its own idea of who may do 
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -61,7 +61,23 @@ def check_numbering(logs: Mapping[str, Sequence[AnyEvent]]) -> None:
         demand(all(event.room == room for event in log), f"{room}: another room's event")
 
 
+def check_erased(logs: Mapping[str, Sequence[AnyEvent]]) -> None:
+    """Exactly the texts that an edit or deletion took away are gone. For rooms that keep no history of edits."""
+    for room, log in logs.items():
+        found = {
+            event.seq
+            for event in log
+            if isinstance(event, MessagePosted | MessageEdited) and event.redacted
+        }
+        demand(found == replaced(log), f"{room}: without text are {found}, not {replaced(log)}")
+        texts = [event for event in log if isinstance(event, MessagePosted | MessageEdited)]
+        for event in texts:
+            demand(not event.redacted or not (event.body or event.mentions), f"{room} {event.seq}")
+
+
 def check_acknowledged(logs: Mapping[str, Sequence[AnyEvent]], acks: Iterable[Ack]) -> None:
+    """Each is stored once, as it was answered; without its text, if that was taken away later."""
+    gone = {room: replaced(log) for room, log in logs.items()}
     stored: dict[tuple[str, str], MessagePosted] = {}
     for log in logs.values():
         for event in log:
@@ -73,24 +89,41 @@ def check_acknowledged(logs: Mapping[str, Sequence[AnyEvent]], acks: Iterable[Ac
     for ack in acks:
         key = (ack.author, ack.client_id)
         demand(key in stored, f"{key} was acknowledged and is not stored")
-        demand(stored[key] == ack.event, f"{key} was answered with another event")
+        is_gone = stored[key].seq in gone[stored[key].room]
+        answered = without_text(wire(ack.event)) if is_gone else wire(ack.event)
+        demand(wire(stored[key]) == answered, f"{key} was answered with another event")
         demand(ack.event.room == ack.room, f"{key} went to another room")
         if not ack.repeated:
             demand(key not in fresh, f"{key} was new twice")
             fresh.add(key)
 
 
-def check_reader(user: str, span: Span, log: Sequence[AnyEvent], kind: RoomKind) -> None:
+Originals = dict[tuple[str, int], dict[str, Any]]  # events with their texts, by (room, seq)
+
+
+def originals(acks: Iterable[Ack]) -> Originals:
+    """The messages that were acknowledged, as they were then."""
+    events = [ack.event for ack in acks if not ack.event.redacted]
+    return {(event.room, event.seq): wire(event) for event in events}
+
+
+def check_reader(
+    user: str, span: Span, log: Sequence[AnyEvent], kind: RoomKind, said: Originals
+) -> None:
     """A subscription: ascending without a hole, equal to the log, complete, and over in time.
 
-    A text that was replaced by the end may have been replaced when the reader got it.
+    A text that was gone by the end may have been gone when the reader got it. If not, all readers got the same, which
+    `said` keeps, and it is that which was acknowledged.
     """
     gone = replaced(log)
     wanted = [wire(event) for event in log[span.after :]]
-    got = [
-        wanted[place] if is_without_text(event, wanted[place : place + 1], gone) else event
-        for place, event in enumerate(span.events)
-    ]
+    got = []
+    for event in span.events:
+        if event["seq"] in gone and not event.get("redacted"):
+            first = said.setdefault((span.room, event["seq"]), event)
+            demand(event == first, f"{user} in {span.room}: {event['seq']} has different texts")
+            event = without_text(event)
+        got.append(event)
     seqs = [event["seq"] for event in got]
     where = f"{user} in {span.room} from {span.after}"
     demand(got == wanted[: len(got)], f"{where}: got {seqs}")
@@ -130,14 +163,11 @@ def replaced(log: Sequence[AnyEvent]) -> set[int]:
     }
 
 
-def is_without_text(
-    event: Mapping[str, Any], wanted: Sequence[Mapping[str, Any]], gone: Collection[int]
-) -> bool:
-    """Whether `event` is the wanted one without its text, which was replaced."""
-    if not wanted or event["seq"] not in gone or not event.get("redacted"):
-        return False
-    without = {key: value for key, value in wanted[0].items() if key != "mentions"}
-    return event == {**without, "body": "", "redacted": True}
+def without_text(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event of a message or edit as it is read once its text is gone."""
+    content = {"mentions", "data", "data_text"}
+    left = {key: value for key, value in event.items() if key not in content}
+    return {**left, "body": "", "redacted": True}
 
 
 def check_page(page: Page, log: Sequence[AnyEvent], size: int = 50) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import pytest
@@ -36,10 +36,10 @@ class Recording(MemoryStore):
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
         self.batches.append([f"{event.room}-{event.seq}" for event in events])
         await self.gate.wait()
-        return await super().append(events)
+        return await super().append(events, erasing)
 
 
 class Node:

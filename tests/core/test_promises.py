@@ -3,7 +3,7 @@
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from chatserver.cluster.bus.hints import Hints
 from chatserver.delivery.streams import Group, Payloads, Stream
 from chatserver.delivery.subscriber import Subscriber
-from chatserver.interfaces import Appended, Conflict, Store
-from chatserver.model import AnyEvent, MessagePosted
+from chatserver.interfaces import Appended, Store
+from chatserver.model import AnyEvent, MessageDeleted, MessageEdited, MessagePosted
 from chatserver.roomlog.room import Room
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.mongo import MongoPlugin
@@ -159,25 +159,26 @@ async def on_real_store(
 class NoPositions(MemoryStore):
     """Lets one node write over what another has written."""
 
-    async def append(self, events: Sequence[AnyEvent]) -> Appended:
-        await asyncio.sleep(0)
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
         for stored, event in enumerate(events):
-            if isinstance(event, MessagePosted):
-                key = (event.author.id, event.client_id)
-                if key in self._sent:
-                    return Appended(stored, Conflict.CLIENT_ID)
-                self._sent[key] = event
-            log = self._rooms.setdefault(event.room, [])
-            log[event.seq - 1 : event.seq] = [event]
+            log = self._rooms.get(event.room, [])
+            if event.seq <= len(log):
+                if isinstance(event, MessagePosted):
+                    self._sent[event.author.id, event.client_id] = event
+                log[event.seq - 1] = event
+                continue
+            appended = await super().append([event], [0] if stored in erasing else ())
+            if appended.conflict:
+                return Appended(stored, appended.conflict)
         return Appended(len(events))
 
 
 class NoClientIds(MemoryStore):
     """A store that takes a repeated send for a new one."""
 
-    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
         self._sent.clear()
-        return await super().append(events)
+        return await super().append(events, erasing)
 
 
 class Forgetful(MemoryStore):
@@ -185,14 +186,32 @@ class Forgetful(MemoryStore):
 
     appends = 0
 
-    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
         self.appends += 1
         if self.appends % 10 == 0 and isinstance(events[0], MessagePosted):
             return Appended(len(events))
-        return await super().append(events)
+        return await super().append(events, erasing)
 
 
-@pytest.mark.parametrize("kind", [NoPositions, NoClientIds, Forgetful])
+class Retentive(MemoryStore):
+    """Keeps the texts that edits and deletions replace, now and then."""
+
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
+        return await super().append(events, [each for each in erasing if events[each].seq % 3])
+
+
+class Hasty(MemoryStore):
+    """Removes texts also for an edit or deletion that another node's event keeps from being stored."""
+
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
+        for index in erasing:
+            event = events[index]
+            assert isinstance(event, MessageEdited | MessageDeleted)
+            self._redact(event.room, self._texts_before(event))
+        return await super().append(events, erasing)
+
+
+@pytest.mark.parametrize("kind", [NoPositions, NoClientIds, Forgetful, Retentive, Hasty])
 def test_a_weak_store_is_found_out(logged: list[str], kind: type[MemoryStore]) -> None:
     expect_broken(kind)
 

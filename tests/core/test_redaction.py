@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from chatserver.copies.archive import redacting
 from chatserver.delivery.logpages import LogPages
+from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.model import (
     AnyEvent,
+    EditHistory,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
@@ -319,3 +321,67 @@ def test_texts_of_other_events_are_left_alone() -> None:
     nothing: list[AnyEvent] = []
     redact(nothing, [1])
     assert nothing == []
+
+
+# -- the store loses the texts ------------------------------------------------------------------------
+
+
+async def stored(built: Scene) -> list[str]:
+    """The texts that the store has of the room."""
+    log = await built.store.read(built.room.id, 0, 100)
+    return [each.body for each in log if isinstance(each, MessagePosted | MessageEdited)]
+
+
+async def test_the_store_loses_a_text_with_the_edit_or_deletion_that_replaces_it() -> None:
+    async with scene() as built:
+        messages = built.first.messages
+        one, _ = await messages.post(built.owner, built.room, "one", "first")
+        two, _ = await messages.post(built.owner, built.room, "two", "other")
+        await messages.edit(built.owner, built.room, one.id, "second")
+        assert await stored(built) == ["", "other", "second"]
+        await messages.edit(built.owner, built.room, one.id, "third")
+        assert await stored(built) == ["", "other", "", "third"]
+        await messages.delete(built.owner, built.room, one.id)
+        await messages.delete(built.owner, built.room, two.id)
+        assert await stored(built) == [""] * 4
+
+
+async def test_a_room_that_shows_edits_keeps_what_was_edited_until_it_is_deleted() -> None:
+    async with scene() as built:
+        messages, room = built.first.messages, built.room
+        await built.first.rooms.change(
+            built.owner, room, None, None, edit_history=EditHistory.MODERATORS
+        )
+        one, _ = await messages.post(built.owner, room, "one", "first")
+        await messages.edit(built.owner, room, one.id, "second")
+        assert await stored(built) == ["first", "second"]
+        await messages.delete(built.owner, room, one.id)
+        assert await stored(built) == ["", ""]
+
+
+async def test_an_edit_behind_a_deletion_that_is_being_written_is_not_made() -> None:
+    """It would leave a text in the store that nobody removes."""
+    async with scene() as built:
+        messages, room = built.first.messages, built.room
+        one, _ = await messages.post(built.owner, room, "one", "first")
+        built.store.arm([("", 0.0), ("", 0.0), ("late", 1.0)])
+        deletion = asyncio.create_task(messages.delete(built.owner, room, one.id))
+        while not built.first.log._batch:
+            await asyncio.sleep(0.001)
+        with pytest.raises(ChatError, match=r"message\.not_found"):
+            await messages.edit(built.owner, room, one.id, "second")
+        await asyncio.gather(deletion, return_exceptions=True)
+        log = await built.store.read(room.id, 0, 100)
+        assert not [each for each in log if isinstance(each, MessageEdited)]
+        assert await stored(built) == [""]
+
+
+async def test_a_deletion_that_the_store_refused_keeps_no_edit_away() -> None:
+    async with scene() as built:
+        messages, room = built.first.messages, built.room
+        one, _ = await messages.post(built.owner, room, "one", "first")
+        built.store.arm([("", 0.0), ("", 0.0), ("before", 0.0)])
+        with pytest.raises(StoreUnavailable):
+            await messages.delete(built.owner, room, one.id)
+        await messages.edit(built.owner, room, one.id, "second")
+        assert await stored(built) == ["", "second"]

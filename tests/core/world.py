@@ -226,11 +226,14 @@ class World:
         logs = {room: await store.read(room, 0, 100_000) for room in self.rooms}
         checker.check_numbering(logs)
         checker.check_acknowledged(logs, self.acks)
+        checker.check_erased(logs)
+        said = checker.originals(self.acks)
         for log in logs.values():
             checker.check_rights(log)
         for client in self.clients:
             for span in client.spans:
-                checker.check_reader(client.user.id, span, logs[span.room], self.rooms[span.room])
+                room, kind = logs[span.room], self.rooms[span.room]
+                checker.check_reader(client.user.id, span, room, kind, said)
         for room, page in self.pages:
             checker.check_page(page, logs[room])
         for service in self.services:

@@ -47,8 +47,8 @@ class Late:
         self._store = store
     def __getattr__(self, name):
         return getattr(self._store, name)
-    async def append(self, events):
-        asyncio.get_running_loop().call_later(0.5, lambda: asyncio.ensure_future(self._store.append(events)))
+    async def append(self, events, erasing=()):
+        asyncio.get_running_loop().call_later(0.5, lambda: asyncio.ensure_future(self._store.append(events, erasing)))
         from chatserver import Appended
         return Appended(len(events))
 
@@ -87,8 +87,8 @@ class TwoDescriptors(MemoryStore):
     async def open(self):
         self._data = os.open(path, os.O_RDWR | os.O_CREAT)
         self._header = os.open(path, os.O_WRONLY | os.O_DSYNC)
-    async def append(self, events):
-        found = await super().append(events)
+    async def append(self, events, erasing=()):
+        found = await super().append(events, erasing)
         self._save()
         return found
     async def put(self, *given):
@@ -110,10 +110,10 @@ class Patient:
         self._store = store
     def __getattr__(self, name):
         return getattr(self._store, name)
-    async def append(self, events):
+    async def append(self, events, erasing=()):
         for _ in range(SECONDS):
             try:
-                return await self._store.append(events)
+                return await self._store.append(events, erasing)
             except StoreUnavailable:
                 await asyncio.sleep(1)
         raise StoreUnavailable
@@ -137,7 +137,7 @@ class TestMutant(SilenceContract):
 FOUR_WRITERS = """
 class FourWriters(MemoryStore):
     '''Each batch is shared out to four threads, each of which writes when it gets to it.'''
-    async def append(self, events):
+    async def append(self, events, erasing=()):
         parts = [events[n::WRITERS] for n in range(WRITERS)]
         chance, found = random.Random(len(events)), []
         for part in chance.sample(parts, WRITERS):

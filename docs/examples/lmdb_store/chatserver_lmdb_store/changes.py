@@ -13,6 +13,7 @@ from chatserver import (
     ReactionAdded,
     ReactionRemoved,
     Tally,
+    message_seq,
 )
 from chatserver_lmdb_store.tree import number, value_of
 from chatserver_lmdb_store.view import MESSAGES, View
@@ -54,6 +55,15 @@ def of(view: View, room: bytes, message: str, kind: bytes) -> Iterator[tuple[int
     own = view.number(MESSAGES, room + message.encode())
     for key, value in () if own is None else view.items("changes", own + kind):
         yield value_of(key[-8:]), _decode(value)
+
+
+def texts(view: View, own: bytes, room: str, message: str) -> list[int]:
+    """The seqs of the message, in the room with this number and id, and of its edits; ascending."""
+    edits = [at for at, _ in of(view, own, message, EDITED)]
+    posted = message_seq(room, message)
+    if posted is None or view.get("posted", own + number(posted)) is None:
+        return edits
+    return [posted, *edits]
 
 
 def standing(view: View, room: bytes, message: str) -> list[int]:

@@ -11,7 +11,7 @@
 Rooms, users and messages have numbers there, so that all keys are short, whatever their names are.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from chatserver import (
@@ -25,7 +25,6 @@ from chatserver import (
     RoomChanged,
     Tally,
     Unread,
-    message_seq,
 )
 from chatserver import redact as redact_in_place
 from chatserver_lmdb_store import changes, writing
@@ -40,16 +39,19 @@ class LmdbLog(Base):
 
     # -- writing -----------------------------------------------------------------------------------
 
-    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
         if not events:
             return Appended(0)
-        return await self._write(lambda view: writing.append(view, events))
+        return await self._write(lambda view: writing.append(view, events, erasing))
 
     async def redact(self, room: str, seqs: Sequence[int]) -> None:
         await self._write(lambda view: writing.redact(view, room, seqs))
 
     async def clear(self, room: str, seqs: Sequence[int]) -> None:
         await self._write(lambda view: writing.clear(view, room, seqs))
+
+    async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
+        return await self._write(lambda view: writing.replace(view, pairs))
 
     # -- events ------------------------------------------------------------------------------------
 
@@ -80,12 +82,7 @@ class LmdbLog(Base):
     async def texts(self, room: str, message: str) -> list[int]:
         def run(view: View) -> list[int]:
             own = view.number(ROOMS, room.encode())
-            if own is None:
-                return []
-            edits = [at for at, _ in changes.of(view, own, message, changes.EDITED)]
-            posted = message_seq(room, message)
-            is_posted = posted is not None and view.get("posted", own + number(posted)) is not None
-            return [posted, *edits] if is_posted and posted is not None else edits
+            return [] if own is None else changes.texts(view, own, room, message)
 
         return await self._read(run)
 

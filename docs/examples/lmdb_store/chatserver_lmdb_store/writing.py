@@ -1,6 +1,6 @@
 """Writes events and their indexes, and removes texts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from chatserver import (
     AnyEvent,
@@ -22,8 +22,8 @@ from chatserver_lmdb_store.tree import number
 from chatserver_lmdb_store.view import APART, PUBLIC, ROOMS, SENT, USERS, View, seq
 
 
-def append(view: View, events: Sequence[AnyEvent]) -> Appended:
-    """Write events in order, up to the first that breaks a rule."""
+def append(view: View, events: Sequence[AnyEvent], erasing: Collection[int]) -> Appended:
+    """Write events in order, up to the first that breaks a rule; those at the indexes `erasing` remove texts."""
     for stored, event in enumerate(events):
         room = view.number_for(ROOMS, event.room.encode())
         place = room + number(event.seq)
@@ -35,6 +35,10 @@ def append(view: View, events: Sequence[AnyEvent]) -> Appended:
             if view.number(SENT, sent) is not None:
                 return Appended(stored, Conflict.CLIENT_ID)
             view.tree(SENT).put(sent, place)
+        if stored in erasing and isinstance(event, MessageEdited | MessageDeleted):
+            texts = changes.texts(view, room, event.room, event.message)
+            gone = texts if isinstance(event, MessageDeleted) else texts[-1:]
+            redact(view, event.room, gone)
         view.put("events", place, encode(event))
         _index(view, room, place, event)
     return Appended(len(events))
@@ -98,7 +102,24 @@ def _rewrite(view: View, room: str, seqs: Sequence[int], kinds: type | tuple[typ
             event = None if text is None else decoded(text, AnyEvent)
             if event is None or not isinstance(event, kinds):
                 continue
-            gone = cleared(event)
-            view.put("events", place, encode(gone))
-            if isinstance(gone, MessagePosted):  # the author stays, the mentioned users go
-                view.put("posted", place, _counted(view, gone))
+            _put(view, place, cleared(event))
+
+
+def replace(view: View, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
+    """Put events in the places of others that are stored as given; returns how many."""
+    replaced = 0
+    for old, new in pairs:
+        for own in view.rooms([old.room]).values():
+            place = own + number(old.seq)
+            text = view.get("events", place)
+            if text is not None and decoded(text, AnyEvent) == old:
+                _put(view, place, new)
+                replaced += 1
+    return replaced
+
+
+def _put(view: View, place: bytes, event: AnyEvent) -> None:
+    """Put an event in the place of another of its kind and author."""
+    view.put("events", place, encode(event))
+    if isinstance(event, MessagePosted):
+        view.put("posted", place, _counted(view, event))
