@@ -147,6 +147,7 @@ class Server:
             (EXPIRED, Sweep(self.store, clock).job()),
             ("rooms", self.service.rooms.deletion.job()),
             ("rooms", self.service.preferences.watchers.job()),
+            ("rooms", self.service.replaced_texts.job()),
         ]
         guard = self.hooks.guard
         self.jobs = Jobs(jobs, self.store, guard, self._leases, self.measures, clock)

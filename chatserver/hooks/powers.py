@@ -55,6 +55,7 @@ PARTS = frozenset(
             "presence",
             "rates",
             "removal",
+            "replaced_texts",
         ),
         *("room_cache", "rooms", "search", "signed_in", "staff", "statuses", "store"),
         *("switches", "typing"),

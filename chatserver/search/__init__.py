@@ -6,7 +6,8 @@
     segments.py, directory.py       the parts of a room's index, and what the room knows of them
     pages.py, page_cache.py         pages of postings; those read last, in memory
     marks.py                        what a message has besides its words
-    builder.py, indexer.py          makes the index, in the background
+    builder.py, indexer.py          makes the index, in the background, at the pace of paced.py
+    cleaning.py                     removes the words of texts that are gone
     lookup.py, reading.py           looks tokens up, segment by segment
     candidates.py, merge.py         candidates of one room, and of many rooms in order
     finder.py, effort.py            a page of answers; a limit on processor time

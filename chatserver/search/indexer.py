@@ -5,8 +5,7 @@ that write the same segment write the same bytes. A search reads unindexed event
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import IndexPage, Store
@@ -15,6 +14,7 @@ from chatserver.roomlog.cache import RoomCache
 from chatserver.search import directory
 from chatserver.search.builder import Builder
 from chatserver.search.directory import Known
+from chatserver.search.paced import Paced
 from chatserver.search.segments import SIZES, Segment, next_segment, superseded
 
 LOOK_SECONDS = 1.0  # between two looks
@@ -22,11 +22,6 @@ READ_EVENTS = 500  # read at once
 WRITE_PAGES = 250  # written at once: one or two megabytes
 SWEEP_ROOMS = 500  # in one step of a sweep, which visits all rooms of the store
 SWEEP_SECONDS = 20.0  # between two sweeps
-SLICE_SECONDS = 0.001  # work without a rest
-# Seconds of rest after each second of work, on an idle and on a busy node. A node is busy if its loop wakes
-# late or many sends are under way.
-IDLE_REST, BUSY_REST = 1.0, 30.0
-LATE_SECONDS = 0.002
 PRESSED_SECONDS = 0.1  # between two segments, while many sends are under way
 
 
@@ -40,7 +35,7 @@ class Indexer:
         self._known: dict[str, int] = {}
         self._swept = ""  # the last room that the present sweep looked at
         self._next_sweep = 0.0
-        self._rest = IDLE_REST
+        self._paced = Paced(is_pressed)
         self._paused = False
 
     def pause(self) -> None:
@@ -99,9 +94,9 @@ class Indexer:
         builder = Builder(segment)
         for after in range(segment.newest, segment.end, READ_EVENTS):
             events = await self._read(room, after, min(segment.end, after + READ_EVENTS))
-            await self._paced(map(builder.add, events))
+            await self._paced.run(map(builder.add, events))
         made: list[tuple[int, bytes]] = []
-        await self._paced(map(made.append, builder.pages()))
+        await self._paced.run(map(made.append, builder.pages()))
         part = Known(segment, *builder.times(), builder.lowest())
         known = directory.extended(before, segment, part)
         if not await self._write(room, segment, dict(made), directory.page(room, known)):
@@ -164,16 +159,3 @@ class Indexer:
         if len(found) < end - after:
             raise StoreUnavailable  # `heads` has counted them
         return found
-
-    async def _paced(self, work: Iterable[None]) -> None:
-        """Run the work to its end, with rests in between."""
-        began = time.perf_counter()
-        for _ in work:
-            now = time.perf_counter()
-            if now - began < SLICE_SECONDS:
-                continue
-            rest = (now - began) * self._rest
-            await asyncio.sleep(rest)
-            began = time.perf_counter()
-            late = began - now - rest
-            self._rest = BUSY_REST if late > LATE_SECONDS or self._is_pressed() else IDLE_REST

@@ -76,11 +76,11 @@ def next_segment(indexed: int, head: int) -> Segment | None:
     for size in reversed(SIZES):
         end = (indexed // size + 1) * size
         if end <= head:
-            return Segment(_row(end - size, size), end)
+            return Segment(row_of(end - size, size), end)
     return None
 
 
-def _row(newest: int, size: int) -> int:
+def row_of(newest: int, size: int) -> int:
     """The start of the row of equal parts whose last part begins at `newest`."""
     return newest if size == LARGEST else newest - newest % (GROWTH * size)
 

@@ -35,6 +35,7 @@
     roomlist.py, public.py     the list of a user's rooms; public rooms
     history.py, search.py      reading messages and events
     edits.py                   what messages said before they were edited
+    replaced.py                removing replaced texts that were left
     pins.py                    the pinned messages of a room
     mentions.py                whom a text mentions
     threads.py                 replies to a message, apart from its room

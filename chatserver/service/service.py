@@ -32,9 +32,11 @@ from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.clock import SYSTEM, Clock
 from chatserver.runtime.measure import Measures
 from chatserver.runtime.rate import Rates
+from chatserver.search.cleaning import Cleaner
 from chatserver.search.finder import Finder
 from chatserver.search.indexer import LOOK_SECONDS as INDEX_SECONDS
 from chatserver.search.indexer import Indexer
+from chatserver.search.paced import Paced
 from chatserver.service.accounts import Accounts
 from chatserver.service.administration import Administration
 from chatserver.service.attempts import Attempts
@@ -68,6 +70,7 @@ from chatserver.service.plugin_events import PluginEvents
 from chatserver.service.preferences import Preferences
 from chatserver.service.presence import TICK_SECONDS, Presence
 from chatserver.service.removal import Removal
+from chatserver.service.replaced import ReplacedTexts
 from chatserver.service.rights import demand_scope
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
@@ -199,6 +202,8 @@ class Service:
             self.messages.data,
         )
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
+        cleaner = Cleaner(store, Paced(self.log.is_pressed))
+        self.replaced_texts = ReplacedTexts(store, self.log, cleaner, clock)
         self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)
         self.typing = Typing(self.hub)
         self.presence = Presence(self.rooms, online, announcer)

@@ -23,7 +23,7 @@ from chatserver.config import load
 from chatserver.model import AnyEvent, RoomKind, User
 from chatserver.process.collector import THRESHOLDS
 from chatserver.roomlog.room import Room
-from chatserver.search import indexer
+from chatserver.search import paced
 from chatserver.testing.samples import described, joined, posted
 from tests.bench import disk, machine, searchtable
 from tests.bench.measure import percentile
@@ -121,10 +121,10 @@ async def fill(server: Server, user: User, talk: Talk, messages: int) -> list[Ro
 
 async def indexed(server: Server) -> None:
     """Make the index without the rests that are others' turns: they depend on what else there is to do."""
-    rests = indexer.IDLE_REST, indexer.BUSY_REST
-    indexer.IDLE_REST = indexer.BUSY_REST = 0.0
+    rests = paced.IDLE_REST, paced.BUSY_REST
+    paced.IDLE_REST = paced.BUSY_REST = 0.0
     await server.service.indexer.catch_up()
-    indexer.IDLE_REST, indexer.BUSY_REST = rests
+    paced.IDLE_REST, paced.BUSY_REST = rests
 
 
 async def searched(server: Server, user: User, room: Room | None, texts: Sequence[str]) -> Asked:

@@ -1,0 +1,153 @@
+"""Removes texts that an edit or a deletion has replaced, where they were left: from the log and the search index.
+
+A node removes a text from the log with the edit or deletion that replaces it (`Store.append`). Left are texts that a
+server of an older version replaced, those of rooms that have ceased to show edits, those of a store that takes two
+steps and crashed between them; and their words in the search index, always. A job looks for them: it reads what was
+added to each log since it was there last, and notes how far it came, so it can be interrupted at any time.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from chatserver.hooks.types import Job
+from chatserver.interfaces import Store
+from chatserver.model import (
+    AnyEvent,
+    EditHistory,
+    MessageDeleted,
+    MessageEdited,
+    RoomChanged,
+    message_seq,
+)
+from chatserver.roomlog.log import Log
+from chatserver.runtime.clock import Clock
+from chatserver.search.cleaning import Cleaner
+
+NAME = "texts.erase"
+SPACE = "replacedtexts"  # record space: ROOM -> Reached
+EVERY, DEADLINE = 300.0, 4 * 3600.0
+ROOMS, EVENTS = 500, 200  # at once
+PART = 32_768  # events after which the index is cleaned, and the position noted
+AGAIN = 5000  # the newest seqs, for which the index is cleaned once more
+SETTLED_SECONDS = 60.0  # longer than a node takes to write the part of the index that it is making
+PRESSED_SECONDS = 0.1  # between two pages, while many sends are under way
+
+
+class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far a room's log was looked through, and as that of a room that `shows` edits.
+
+    `again` are seqs whose words are removed from the index once more, after the Unix time `at`.
+    """
+
+    upto: int
+    shows: bool = False
+    again: Sequence[int] = ()
+    at: float = 0.0
+
+
+class Looked(NamedTuple):
+    """What a look through a room found: how far it came, and which events lost a text."""
+
+    upto: int
+    gone: Sequence[int]
+
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.Decoder(Reached).decode
+
+
+class ReplacedTexts:
+    """Looks for them in all rooms."""
+
+    def __init__(self, store: Store, log: Log, cleaner: Cleaner, clock: Clock) -> None:
+        self._store, self._log, self._cleaner, self._clock = store, log, cleaner, clock
+
+    def job(self) -> Job:
+        """The job that removes them."""
+        return Job(name=NAME, every=EVERY, run=self.remove, deadline=DEADLINE)
+
+    async def remove(self) -> None:
+        """Look through what is new in each room, and clean the index once more where that is due."""
+        after = ""
+        while rooms := await self._store.list_rooms(after, ROOMS):
+            after = rooms[-1]
+            heads = await self._store.heads(rooms)
+            described = await self._store.rooms(rooms)
+            found = await self._store.get_many(SPACE, rooms)
+            for room, description in described.items():
+                if description.deleted:  # it has no contents, and no index
+                    await self._store.delete(SPACE, room)
+                    continue
+                record = found.get(room)
+                reached = Reached(upto=0) if record is None else _decode(record)
+                await self._remove(room, heads.get(room, 0), description, reached)
+
+    async def _remove(
+        self, room: str, head: int, description: RoomChanged, reached: Reached
+    ) -> None:
+        shows = description.edit_history is not EditHistory.NONE
+        if reached.shows and not shows:  # what was kept until now
+            reached = Reached(upto=0)
+        if reached.again and self._clock.now() >= reached.at:
+            await self._cleaner.clean(room, reached.again)
+            reached = Reached(upto=reached.upto, shows=shows)
+            await self._store.put(SPACE, room, _encode(reached))
+        while reached.upto < head:
+            reached = await self._look_on(room, reached, min(head, reached.upto + PART), shows)
+            await self._store.put(SPACE, room, _encode(reached))
+
+    async def _look_on(self, room: str, reached: Reached, end: int, shows: bool) -> Reached:
+        """Look through the log up to the seq `end`; the index is cleaned at the end, for all of that together."""
+        gone: set[int] = set()
+        upto = reached.upto
+        while upto < end:
+            looked = await self._look(room, upto, reached.upto, shows)
+            if looked.upto == upto:
+                break
+            upto = looked.upto
+            gone.update(looked.gone)
+            if self._log.is_pressed():
+                await asyncio.sleep(PRESSED_SECONDS)
+        if not gone:
+            return msgspec.structs.replace(reached, upto=upto, shows=shows)
+        await self._cleaner.clean(room, gone)
+        again = sorted({*reached.again, *gone})[-AGAIN:]
+        return Reached(upto=upto, shows=shows, again=again, at=self._clock.now() + SETTLED_SECONDS)
+
+    async def _look(self, room: str, after: int, done: int, shows: bool) -> Looked:
+        """Remove the texts that the next events replace. In a room that shows edits only deletions do.
+
+        Earlier looks have removed what the events up to the seq `done` replaced.
+        """
+        events = await self._store.read(room, after, EVENTS)
+        ids = _changed(events)
+        if not ids:
+            return Looked(events[-1].seq if events else after, ())
+        changes = await self._store.changes({room: list(ids)})
+        deleted = {each.message for each in changes if isinstance(each, MessageDeleted)}
+        gone: set[int] = set()
+        for message in ids:
+            if shows and message not in deleted:
+                continue
+            texts = await self._store.texts(room, message)
+            if message in deleted:
+                gone.update(texts)
+                continue
+            replaced = texts[:-1]
+            known = [seq for seq in replaced if seq <= done]  # only the newest of them was left
+            gone.update(replaced[max(len(known) - 1, 0) :])
+        await self._store.redact(room, sorted(gone))
+        return Looked(events[-1].seq, sorted(gone))
+
+
+def _changed(events: Sequence[AnyEvent]) -> Mapping[str, None]:
+    """The ids of the messages that these events edit or delete, in order."""
+    return {
+        each.message: None
+        for each in events
+        if isinstance(each, MessageEdited | MessageDeleted)
+        and message_seq(each.room, each.message) is not None
+    }
