@@ -145,6 +145,10 @@ class Store(Protocol):
     sets values as `put` does, but together: each is durable, or it raises `StoreUnavailable` and some may be. Consumers
     write their positions by it; without it they take one `put` for each room in which something was said.
 
+    A store may also have a method `async def scrub(self) -> None`: nothing that was removed or replaced before is left in
+    its files afterwards, as far as it can do that itself. Called after texts were erased, at most every few minutes. Raises
+    `StoreUnavailable`.
+
     A store may also have a method `async def facts(self) -> StoreFacts`, for `chatserver status` and
     `upgrade-check`. Like `plan` it is called instead of `open`, also beside a running server, and changes
     nothing; it also works on a schema that is not up to date. Raises `StartupError`.

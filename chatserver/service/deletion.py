@@ -42,6 +42,7 @@ from chatserver.service.contexts import Contexts
 from chatserver.service.markers import IMPORTED
 from chatserver.service.membership import Membership
 from chatserver.service.pins import SPACE as PINS
+from chatserver.service.replaced import scrub
 from chatserver.service.rights import Right, demand
 
 NAME = "rooms.erase"
@@ -195,6 +196,7 @@ class RoomDeletion:
         await self._store.drop_index(room, ANY_SLOT, ANY_SEQ)
         await self._store.delete(PINS, room)
         await self._store.delete(IMPORTED, room)
+        await scrub(self._store)
         if not deletion.erased:
             erased = msgspec.structs.replace(deletion, erased=self._clock.now())
             await self._store.swap(SPACE, f"{DUE}{room}", record, _encode(erased))

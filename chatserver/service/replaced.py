@@ -36,6 +36,12 @@ SETTLED_SECONDS = 60.0  # longer than a node takes to write the part of the inde
 PRESSED_SECONDS = 0.1  # between two pages, while many sends are under way
 
 
+async def scrub(store: Store) -> None:
+    """Have a store that can do so leave nothing in its files of what was removed. Raises `StoreUnavailable`."""
+    if found := getattr(store, "scrub", None):
+        await found()
+
+
 class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far a room's log was looked through, and as that of a room that `shows` edits.
 
@@ -71,7 +77,7 @@ class ReplacedTexts:
 
     async def remove(self) -> None:
         """Look through what is new in each room, and clean the index once more where that is due."""
-        after = ""
+        is_changed, after = False, ""
         while rooms := await self._store.list_rooms(after, ROOMS):
             after = rooms[-1]
             heads = await self._store.heads(rooms)
@@ -83,21 +89,29 @@ class ReplacedTexts:
                     continue
                 record = found.get(room)
                 reached = Reached(upto=0) if record is None else _decode(record)
-                await self._remove(room, heads.get(room, 0), description, reached)
+                is_changed |= await self._remove(room, heads.get(room, 0), description, reached)
+        if is_changed:
+            await scrub(self._store)
 
     async def _remove(
         self, room: str, head: int, description: RoomChanged, reached: Reached
-    ) -> None:
-        shows = description.edit_history is not EditHistory.NONE
+    ) -> bool:
+        """Returns whether anything was removed since the last look, by whichever node."""
+        shows, is_changed = description.edit_history is not EditHistory.NONE, False
         if reached.shows and not shows:  # what was kept until now
             reached = Reached(upto=0)
         if reached.again and self._clock.now() >= reached.at:
-            await self._cleaner.clean(room, reached.again)
+            is_changed |= await self._cleaner.clean(room, reached.again) > 0
             reached = Reached(upto=reached.upto, shows=shows)
             await self._store.put(SPACE, room, _encode(reached))
         while reached.upto < head:
+            before = reached
             reached = await self._look_on(room, reached, min(head, reached.upto + PART), shows)
+            is_changed |= reached.again != before.again
             await self._store.put(SPACE, room, _encode(reached))
+            if reached.upto == before.upto:
+                break
+        return is_changed
 
     async def _look_on(self, room: str, reached: Reached, end: int, shows: bool) -> Reached:
         """Look through the log up to the seq `end`; the index is cleaned at the end, for all of that together."""

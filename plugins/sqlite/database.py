@@ -38,6 +38,7 @@ CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many tim
 # A checkpoint cannot restart the log while a reader is active, so with constant reads the log would grow
 # forever. Above this size the writer waits for the readers to finish.
 LOG_BYTES = 512 << 20
+SCRUBS = 3  # tries to empty the log, each of which waits for readers
 WRITER_CACHE_KIB = 64 * 1024
 READER_CACHE_KIB = 8 * 1024  # small, as each write empties it, and the system caches pages too
 
@@ -55,6 +56,7 @@ class Database:
         self._writer: Worker | None = None
         self._readers: list[Worker] = []
         self._failing = False
+        self._scrubs = False  # whether the log is to be emptied after the writes under way
 
     async def plan(self) -> list[str]:
         """Titles of the steps that the file's schema lacks. Raises `StartupError`, which names the file."""
@@ -169,6 +171,18 @@ class Database:
         self._failing = False
         return result
 
+    async def scrub(self) -> None:
+        """Leave nothing in the files of what was removed before. Raises `StoreUnavailable`."""
+
+        def begin(connection: sqlite3.Connection) -> None:
+            self._scrubs = True
+
+        for _ in range(SCRUBS):
+            await self.write(begin)
+            if not self._scrubs:
+                return
+        raise StoreUnavailable
+
     async def _result(self, job: Job[T], queue: "SimpleQueue[Job[Any] | None]") -> T:
         queue.put(job)
         try:
@@ -184,8 +198,9 @@ class Database:
         """Run the jobs; called in the writer's thread."""
         results = write(writer, jobs)
         with suppress(OSError, sqlite3.Error):
-            if self._log.stat().st_size > LOG_BYTES:
-                writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            if self._scrubs or self._log.stat().st_size > LOG_BYTES:
+                ((is_busy, *_),) = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                self._scrubs = self._scrubs and bool(is_busy)
         return results
 
     # -- opening, in a thread ----------------------------------------------------------------------
@@ -239,6 +254,8 @@ class Database:
         (mode,) = writer.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise StartupError("the file must be on a local disk (no write-ahead log is possible)")
+        # What is deleted or replaced is overwritten in the file.
+        writer.execute("PRAGMA secure_delete = ON").fetchall()
         schema.migrate(writer)
         schema.touch(writer)  # fails now if the file cannot be written
         writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

@@ -45,5 +45,9 @@ class SqliteStore(SqliteIndex, SqliteRecords):
     async def erase(self) -> None:
         await self._database.erase()
 
+    async def scrub(self) -> None:
+        """Empty the write-ahead log; the file itself has nothing of what was removed (`secure_delete`)."""
+        await self._database.scrub()
+
     async def ping(self) -> None:
         await self._database.write(schema.touch)
