@@ -133,7 +133,7 @@ from chatserver.hooks.mail import Mail, Mailer
 from chatserver.hooks.powers import Powers
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
-from chatserver.hooks.telling import Concerned, Reminder, Why
+from chatserver.hooks.telling import Concerned, ExpiredMessages, Reminder, Why
 from chatserver.hooks.timing import (
     Due,
     ExpiringRecords,
@@ -342,6 +342,7 @@ __all__ = [
     "Erasing",
     "EventKind",
     "EventPage",
+    "ExpiredMessages",
     "ExpiringRecords",
     "Feed",
     "Field",

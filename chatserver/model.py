@@ -251,7 +251,8 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
     `topic` is a line, `description` a text of several lines that says what the room is about. An `archived` room is
     kept for reading: nothing is posted, changed, or joined there. `posting` says who may write. With a `slow_mode` a
     member who does not moderate sends one message in so many seconds. `edit_history` says who sees earlier texts of
-    messages, as far as they were replaced after the seq `edits_since`, by which that was chosen.
+    messages, as far as they were replaced after the seq `edits_since`, by which that was chosen. What is older than the
+    room keeps has been removed: of the messages with a seq below `kept_from` only pinned ones are left.
     A `deleted` room exists for nobody any more, and has lost its contents; such a description is private, archived
     and without a name, so that servers and clients that do not know the field hide the room.
     """
@@ -265,6 +266,7 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
     slow_mode: int = 0
     edit_history: EditHistory = EditHistory.NONE
     edits_since: int = 0
+    kept_from: int = 0
     deleted: bool = False
 
 

@@ -27,7 +27,7 @@ from chatserver.hooks.plain import IsAnswer, PlainCalls, TracedPlainCalls
 from chatserver.hooks.policy import MESSAGE
 from chatserver.hooks.reasons import is_reason, refused
 from chatserver.hooks.registering import ContextOf
-from chatserver.hooks.telling import Concerned, Reminder
+from chatserver.hooks.telling import Concerned, ExpiredMessages, Reminder
 from chatserver.hooks.traced_guard import TracedGuard
 from chatserver.hooks.types import (
     AccountChange,
@@ -422,6 +422,16 @@ class HookCalls:
     async def on_reminder(self, reminder: Reminder) -> None:
         """As `on_concerned`."""
         await self._tell_all("on_reminder", {"reminder": reminder}, reminder.user)
+
+    async def on_expired(self, expired: ExpiredMessages) -> bool:
+        """Have plugins remove what they keep of these messages; False if one has failed to."""
+        is_done = True
+        for call in self.active.calls["on_expired"]:
+            try:
+                await self.guard.run("on_expired", call, {"expired": expired})
+            except PluginFailed:
+                is_done = False
+        return is_done
 
     async def _tell_all(self, hook: str, given: dict[str, Any], user: str) -> None:
         for call in self.active.calls[hook]:

@@ -28,6 +28,7 @@ PARTS = frozenset(
             "emails",
             "epoch",
             "exchange",
+            "expiry",
             "following",
             "history",
             "hooks",

@@ -25,7 +25,7 @@ from chatserver.hooks.filters import FoundRoom, FoundUser, SearchQuery
 from chatserver.hooks.login import LoginMethod
 from chatserver.hooks.mail import Mailer
 from chatserver.hooks.targets import BackupScheme
-from chatserver.hooks.telling import Concerned, Reminder
+from chatserver.hooks.telling import Concerned, ExpiredMessages, Reminder
 from chatserver.hooks.timing import Timer
 from chatserver.hooks.tokens import TokenKind
 from chatserver.hooks.types import (
@@ -514,6 +514,15 @@ class Hooks:
         the user may read the message, and whether they are to be disturbed, is asked here
         (`service.notifying.standing`, with `Why.REMINDER`). The return value is ignored. An error is logged and
         counted; the other plugins are told.
+        """
+
+    @hookspec
+    async def on_expired(self, expired: ExpiredMessages) -> None:
+        """Remove what the plugin keeps of messages that have expired.
+
+        Runs when messages are removed as they are older than their room keeps them, at most 100 at once, and is waited
+        for. It may run again for the same messages, on any node. Pinned messages that are kept are not among them. The
+        return value is ignored. An error is logged and counted; the plugins are told again by the next run.
         """
 
     @hookspec

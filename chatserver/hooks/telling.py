@@ -1,6 +1,6 @@
 """What plugins that lead to users elsewhere are told: whom a message concerns, and who wants to be reminded of one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -42,3 +42,10 @@ class Reminder(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     title: Localized
     text: str = ""
+
+
+class ExpiredMessages(NamedTuple):
+    """Messages (ids) of a room that it does not keep any longer; they are shown to nobody."""
+
+    room: str
+    messages: Sequence[str]

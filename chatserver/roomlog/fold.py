@@ -46,10 +46,7 @@ def change(message: Message, event: MessageChange) -> None:
             message.data, message.data_text = event.data, event.data_text
             message.edited_at = event.at if event.edited_at is None else event.edited_at or None
         case MessageDeleted():
-            message.deleted = True
-            message.body, message.mentions, message.reactions = "", (), {}
-            message.data, message.data_text = NO_DATA, ""
-            message.pinned = False
+            delete(message)
         case ReactionAdded():
             users = message.reactions.setdefault(event.emoji, [])
             if event.author.id not in users:
@@ -66,10 +63,26 @@ def change(message: Message, event: MessageChange) -> None:
             message.pinned = False
 
 
+def delete(message: Message) -> None:
+    """Leave the message's place, not its contents."""
+    message.deleted = True
+    message.body, message.mentions, message.reactions = "", (), {}
+    message.data, message.data_text = NO_DATA, ""
+    message.pinned = False
+
+
 def fold(posted: Iterable[MessagePosted], changes: Iterable[MessageChange]) -> list[Message]:
-    """The messages as they stand; `changes` ascending by seq."""
-    messages = {event.id: message_from(event) for event in posted}
-    for event in changes:
-        if event.message in messages:
-            change(messages[event.message], event)
+    """The messages as they stand; `changes` ascending by seq. One whose text was removed is as if it were deleted."""
+    messages, removed = {}, set()
+    for event in posted:
+        messages[event.id] = message_from(event)
+        if event.redacted:
+            removed.add(event.id)
+    for each in changes:
+        if each.message in messages:
+            change(messages[each.message], each)
+            if isinstance(each, MessageEdited):
+                (removed.add if each.redacted else removed.discard)(each.message)
+    for id in removed:
+        delete(messages[id])
     return list(messages.values())

@@ -114,6 +114,11 @@ class Room:
         """Whether the room exists for nobody any more; it has no members."""
         return self.description is not None and self.description.deleted
 
+    @property
+    def kept_from(self) -> int:
+        """The seq from which on messages are kept; 0: all are."""
+        return self.description.kept_from if self.description is not None else 0
+
     def ban_of(self, user: str) -> MemberLeft | None:
         """The event that keeps the user out of the room now, by its `ban`."""
         event = self.bans.get(user)
@@ -169,6 +174,8 @@ class Room:
                     part.replaced.extend(self._replaced_by(event))
                 elif ends_room:
                     part.replaced.append((1, event.seq))
+                elif isinstance(event, RoomChanged) and event.kept_from > self.kept_from:
+                    part.replaced.append((self.kept_from, event.kept_from - 1))
                 self.apply(event, tail_events)
             except MemoryError:
                 self.stale = True
@@ -211,6 +218,8 @@ class Room:
 
     def apply_state(self, event: MemberEvent | RoomChanged) -> None:
         if isinstance(event, RoomChanged):
+            if event.kept_from > self.kept_from:
+                self._let_go(event.kept_from)
             self.description = event
             if event.deleted:
                 self.members, self.bans = {}, {}
@@ -225,6 +234,17 @@ class Room:
         else:
             self.bans.pop(event.user.id, None)
             self.members[event.user.id] = Member(event.user, event.role, event.seq)
+
+    def _let_go(self, kept_from: int) -> None:
+        """Forget what messages below this seq said."""
+        for place in range(min(max(kept_from - 1 - self.tail_from, 0), len(self.tail))):
+            said = self.tail[place]
+            if isinstance(said, MessagePosted | MessageEdited):
+                self.tail[place] = redacted(said)
+        if self._recent is not None:
+            for message in list(self._recent.values()):
+                if message.seq < kept_from:
+                    del self._recent[message.id]
 
     def _replaced_by(self, event: MessageEdited | MessageDeleted) -> list[tuple[int, int]]:
         """The places (first and last seqs) of the texts that this next event of the room replaces."""

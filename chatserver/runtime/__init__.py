@@ -12,4 +12,5 @@ signing.py              signatures of requests to other systems
 for_each.py             the same for many items, some at a time
 singleflight.py         one call for callers that want the same result
 cancelling.py           cancels tasks that may resist
+pace.py                 the share of the time that work in the background takes
 """

@@ -36,6 +36,7 @@
     history.py, search.py      reading messages and events
     edits.py                   what messages said before they were edited
     replaced.py                removing replaced texts that were left
+    expiry.py                  removing messages that a room does not keep any longer
     pins.py                    the pinned messages of a room
     mentions.py                whom a text mentions
     threads.py                 replies to a message, apart from its room

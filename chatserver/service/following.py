@@ -149,6 +149,6 @@ def _demand_read(subscriber: Subscriber, room: Room) -> None:
 def _position(room: Room, after: int | None, same_epoch: bool) -> Followed:
     if after is None or (after == room.head and same_epoch):
         return Followed(state="live", head=room.head)
-    if after > room.head or not same_epoch:
+    if after > room.head or not same_epoch or after < room.kept_from - 1:
         return Followed(state="gap", head=room.head)
     return Followed(state="replay", head=room.head, count=room.head - after)

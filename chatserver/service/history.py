@@ -61,11 +61,15 @@ class _Forward(NamedTuple):
     end: int | None
 
 
-class EventPage(msgspec.Struct, frozen=True):
-    """Events by ascending seq; fewer than asked for if the page would have been too large."""
+class EventPage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Events by ascending seq; fewer than asked for if the page would have been too large.
+
+    With a `gap` they do not follow on the seq that was asked for: what comes in between is older than the room keeps.
+    """
 
     events: list[AnyEvent]
     head: int
+    gap: bool = False
 
 
 class History:
@@ -117,7 +121,7 @@ class History:
         return Page(
             messages,
             head,
-            more_before=more or bool(await self._store.messages(room.id, oldest, 1)),
+            more_before=more or await self._has_before(room, oldest),
             more_after=later.end is not None,
             after=later.end,
         )
@@ -128,10 +132,15 @@ class History:
         return Page(
             later.messages,
             head,
-            more_before=bool(await self._store.messages(room.id, after + 1, 1)),
+            more_before=await self._has_before(room, after + 1),
             more_after=later.end is not None,
             after=later.end,
         )
+
+    async def _has_before(self, room: Room, seq: int) -> bool:
+        """Whether the room has a message with a lower seq."""
+        found = await self._store.messages(room.id, seq, 1)
+        return bool(found) and found[0].seq >= room.kept_from
 
     async def _forward(self, room: Room, after: int, limit: int, size: int) -> _Forward:
         """The first messages after a seq, at most `limit` of at most `size` bytes."""
@@ -147,6 +156,7 @@ class History:
     ) -> tuple[list[MessagePosted], int | None]:
         """The next messages after a seq, and the seq up to which the log was read; None if that is its head."""
         found: list[MessagePosted] = []
+        after = max(after, room.kept_from - 1)
         for _ in range(READS):
             if after >= room.head or len(found) >= limit:
                 break
@@ -204,7 +214,8 @@ class History:
         if after >= head:
             return EventPage([], head)
         found: list[AnyEvent] = []
-        size = self._page_bytes
+        size, asked = self._page_bytes, after
+        after = max(after, room.kept_from - 1)
         for _ in range(READS):
             if len(found) >= limit or after >= head:
                 break
@@ -217,7 +228,7 @@ class History:
                 break
             size -= taken
             after = events[-1].seq
-        return EventPage(found, head)
+        return EventPage(found, head, asked < room.kept_from - 1)
 
     async def event_pages(
         self, user: User, wanted: Sequence[tuple[Room, int]], limit: int
@@ -225,6 +236,8 @@ class History:
         """The result or error of `events` for each room and `after`; two queries for many of them."""
         limit = min(limit, self._limits.events_page)
         heads = {room: room.head for room, _ in wanted}
+        gaps = {key for key in wanted if key[1] < key[0].kept_from - 1}
+        asked, wanted = wanted, [(room, max(after, room.kept_from - 1)) for room, after in wanted]
         found: dict[tuple[Room, int], list[AnyEvent] | None] = {
             (room, after): room.since(after, limit) if after < room.head else []
             for room, after in wanted
@@ -238,8 +251,8 @@ class History:
         return [
             ChatError("room.not_found")
             if (events := found.get((room, after))) is None
-            else EventPage(events[: fitting(events, self._page_bytes)[0]], heads[room])
-            for room, after in wanted
+            else EventPage(events[: fitting(events, self._page_bytes)[0]], heads[room], key in gaps)
+            for key, (room, after) in zip(asked, wanted, strict=True)
         ]
 
     async def _read_ranges(
@@ -277,10 +290,15 @@ class History:
                 missing.append((room.id, seq))
             else:
                 found[room.id, message] = kept
+        kept_from = {room.id: room.kept_from for room, _ in wanted}
         for start in range(0, len(missing), FOUND_AT_ONCE):
             posted = await self._store.posted(missing[start : start + FOUND_AT_ONCE])
             folded = fold.fold(posted, await self._changes(posted))
-            found |= {(message.room, message.id): message for message in folded}
+            found |= {
+                (message.room, message.id): message
+                for message in folded
+                if message.seq >= kept_from[message.room] or message.pinned
+            }
         return found
 
     async def as_they_stand(self, events: Sequence[MessagePosted]) -> dict[str, Message]:
@@ -301,6 +319,8 @@ class History:
         )
         found = fold.fold(posted, changes)
         if not found or found[0].id != message or found[0].deleted:
+            raise ChatError("message.not_found")
+        if seq < room.kept_from and not found[0].pinned:
             raise ChatError("message.not_found")
         return found[0]
 
@@ -364,7 +384,9 @@ class History:
         return found, False
 
     async def _read(self, room: Room, before: int | None, limit: int) -> list[Message]:
-        posted = await self._store.messages(room.id, before, limit)
+        if before is not None and before <= room.kept_from:
+            return []
+        posted = _kept(await self._store.messages(room.id, before, limit), room)
         return fold.fold(posted, await self._changes(posted))
 
     async def _read_many(
@@ -375,7 +397,8 @@ class History:
         several = max(MANY_AT_ONCE // max(limit, 1), 1)
         for start in range(0, len(wanted), several):
             some = wanted[start : start + several]
-            pages = await self._store.pages([(room.id, before) for room, before in some], limit)
+            read = await self._store.pages([(room.id, before) for room, before in some], limit)
+            pages = [_kept(page, room) for page, (room, _) in zip(read, some, strict=True)]
             posted = {event.id: event for page in pages for event in page}.values()
             folded = fold.fold(posted, await self._changes(posted))
             messages = {message.id: message for message in folded}
@@ -388,6 +411,13 @@ class History:
         for event in posted:
             by_room.setdefault(event.room, []).append(event.id)
         return await self._store.changes(by_room)
+
+
+def _kept(posted: Sequence[MessagePosted], room: Room) -> Sequence[MessagePosted]:
+    """Those of the messages that the room keeps."""
+    if not posted or posted[0].seq >= room.kept_from:
+        return posted
+    return [event for event in posted if event.seq >= room.kept_from]
 
 
 def fitting(items: Sequence[msgspec.Struct], size: int, *, least: bool = True) -> tuple[int, int]:

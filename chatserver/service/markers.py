@@ -53,7 +53,10 @@ class ReadMarkers:
         self, user: User, rooms: Sequence[Room], read: dict[str, int]
     ) -> dict[str, Unread]:
         """The user's unread counts of each room, from the seqs in `read` on."""
-        after = {room.id: max(read.get(room.id, 0), room.head - UNREAD_EVENTS) for room in rooms}
+        after = {
+            room.id: max(read.get(room.id, 0), room.head - UNREAD_EVENTS, room.kept_from - 1)
+            for room in rooms
+        }
         counted = await self._store.unread(user.id, after)
         return {room.id: counted.get(room.id, Unread(0, 0)) for room in rooms}
 

@@ -47,6 +47,7 @@ from chatserver.service.claims import Claims
 from chatserver.service.commands import Commands
 from chatserver.service.connections import Connections
 from chatserver.service.contexts import Contexts
+from chatserver.service.expiry import Expiry
 from chatserver.service.following import Following
 from chatserver.service.history import History
 from chatserver.service.inspection import Inspection
@@ -204,6 +205,7 @@ class Service:
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
         cleaner = Cleaner(store, Paced(self.log.is_pressed))
         self.replaced_texts = ReplacedTexts(store, self.log, cleaner, clock)
+        self.expiry = Expiry(store, self.room_cache, self.log, cleaner, self.changes, hooks)
         self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)
         self.typing = Typing(self.hub)
         self.presence = Presence(self.rooms, online, announcer)

@@ -79,7 +79,7 @@ class Threads:
         root = await self._root(room, message)
         posted = await self._store.replies(room.id, root.id, before, limit + 1)
         # What this node has not taken in yet comes as events.
-        posted = [event for event in posted if event.seq <= head]
+        posted = [event for event in posted if room.kept_from <= event.seq <= head]
         standing = await self._history.as_they_stand(posted[-limit:])
         replies = list(standing.values())
         count, _ = fitting(replies[::-1], self._page_bytes)

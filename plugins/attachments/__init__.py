@@ -13,6 +13,7 @@ from chatserver import (
     Consumer,
     Context,
     Draft,
+    ExpiredMessages,
     Message,
     MessageData,
     MessageDeleted,
@@ -110,7 +111,7 @@ class AttachmentsPlugin:
 
     @hookimpl
     def register_consumers(self, context: Context) -> Sequence[Consumer]:
-        keeper = Keeper(context)
+        self._keeper = keeper = Keeper(context)
         return [
             Consumer(
                 name=f"{NAME}.references",
@@ -121,6 +122,10 @@ class AttachmentsPlugin:
                 attempts=None,  # a reference that is not made loses a file
             )
         ]
+
+    @hookimpl
+    async def on_expired(self, expired: ExpiredMessages) -> None:
+        await self._keeper.release(expired.messages)
 
     @hookimpl(data=(NAME,))
     async def change_message(self, draft: Draft, user: User) -> Draft | None:
@@ -202,6 +207,11 @@ class Keeper:
                 await self._hold(event.message, [])
             elif isinstance(event, RoomChanged) and event.deleted:
                 await self._release_all(event.room)
+
+    async def release(self, messages: Sequence[str]) -> None:
+        """Release the blobs of messages that have expired."""
+        for key in await self._records.get_many([HELD + message for message in messages]):
+            await self._hold(key.removeprefix(HELD), [])
 
     async def _release_all(self, room: str) -> None:
         """Release the blobs of all messages of a room that is deleted."""

@@ -12,6 +12,7 @@ from chatserver import (
     Command,
     Consumer,
     Context,
+    ExpiredMessages,
     GraphQLPart,
     Invocation,
     MessageData,
@@ -97,7 +98,7 @@ class PollsPlugin:
 
     @hookimpl
     def register_consumers(self, context: Context) -> Sequence[Consumer]:
-        book = Book(context.records)
+        self._book = book = Book(context.records)
 
         async def handle(events: Sequence[AnyEvent]) -> None:
             for event in events:
@@ -115,6 +116,11 @@ class PollsPlugin:
                 attempts=None,  # what is deleted does not stay
             )
         ]
+
+    @hookimpl
+    async def on_expired(self, expired: ExpiredMessages) -> None:
+        for message in expired.messages:
+            await self._book.forget_poll(message)
 
     @hookimpl
     def register_page(self) -> PagePart:

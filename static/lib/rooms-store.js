@@ -26,6 +26,11 @@ function described(said) {
   return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head, archived, posting, slowMode, editHistory, other, others };
 }
 
+/** Drops messages that the room keeps no longer: those below a seq. */
+function expire(room, from) {
+  if (room.messages[0]?.seq < from) Object.assign(room, { messages: room.messages.filter(({ seq }) => seq >= from), moreBefore: false });
+}
+
 function freshRoom() {
   return {
     read: 0,
@@ -359,6 +364,7 @@ export class RoomsStore extends EventTarget {
       case "member.changed":
         return event.user.id === this.me?.id && Object.assign(room, { role: event.role });
       case "room.changed":
+        expire(room, event.kept_from ?? 0);
         return Object.assign(room, { name: event.name ?? room.name, kind: event.kind ?? room.kind, topic: event.topic ?? "", archived: event.archived ?? false, posting: event.posting ?? "everyone", slowMode: event.slow_mode ?? 0, editHistory: event.edit_history ?? "none" });
       default:
         return null;

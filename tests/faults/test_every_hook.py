@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from chatserver import Actor, ChatError, Concerned, Decision, Reminder, Room, StartupError, Why
+from chatserver import (
+    Actor,
+    ChatError,
+    Concerned,
+    Decision,
+    ExpiredMessages,
+    Reminder,
+    Room,
+    StartupError,
+    Why,
+)
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.hooks.calls import HookCalls
@@ -110,6 +120,11 @@ async def _remind(chat: Chat, person: Person, room: Room) -> None:
     await chat.service.hooks.on_reminder(reminder)
 
 
+async def _expire(chat: Chat, person: Person, room: Room) -> None:
+    message = await person.post(room, "something old")
+    await chat.service.hooks.on_expired(ExpiredMessages(room.id, [message.id]))
+
+
 async def _read(chat: Chat, person: Person, room: Room) -> None:
     await person.post(room, "something to read")
     await chat.service.rooms.mark_read(person.user, room, room.head)
@@ -134,6 +149,7 @@ PROVOKED: dict[str, Act] = {
     "find_groups": _mention,
     "on_concerned": _concern,
     "on_reminder": _remind,
+    "on_expired": _expire,
 }
 
 

@@ -248,6 +248,17 @@ test("a room is archived from its event on, and restored by the next one", () =>
   assert.equal(store.room("r").archived, false);
 });
 
+test("messages that the room keeps no longer leave the list, and nothing is asked for above them", () => {
+  store.applyPage("r", { ...page(4, 5, 6), more: true });
+  const changed = { ev: "room.changed", room: "r", name: "r", kind: "public" };
+  store.applyEvent({ ...changed, seq: 11 });
+  assert.deepEqual(seqs(), [4, 5, 6]);
+  store.applyEvent({ ...changed, seq: 12, kept_from: 5 });
+  assert.deepEqual([seqs(), store.room("r").moreBefore], [[5, 6], false]);
+  store.applyEvent({ ...changed, seq: 13, kept_from: 14 });
+  assert.deepEqual(seqs(), []);
+});
+
 test("a deleted room leaves the list at once, with its name, and only once", () => {
   const changes = [];
   store.addEventListener("change", ({ detail }) => changes.push(detail.room));

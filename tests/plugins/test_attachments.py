@@ -1,5 +1,6 @@
 """Files of messages: whose they must be, who sees them, and how long they are kept."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from chatserver import ChatError, MessagePosted, Room, RoomKind, Service, User
+from chatserver import ChatError, MessagePosted, Room, RoomKind, Service, User, UserRef
 from chatserver.app import Server
 from chatserver.blobs.model import WAITING
 from chatserver.config import load
@@ -202,6 +203,23 @@ async def test_files_of_a_deleted_room_are_released(tmp_path: Path) -> None:
         held = await s.service.store.scan("plugin/attachments", HELD)
         assert [key.startswith(f"{HELD}{lasting.id}-") for key, _ in held] == [True]
         assert await s.is_held(elsewhere)
+
+
+async def test_files_of_expired_messages_are_released(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        old, new = await s.file(s.ada), await s.file(s.ada)
+        await s.post(old)
+        await asyncio.sleep(0.01)  # another millisecond
+        last = await s.post(new)
+        for blob in (old, new):
+            await until(partial(s.is_held, blob))
+        by = UserRef.of(s.ada)
+        await asyncio.sleep(0.01)
+        later = await s.post(await s.file(s.ada))
+        await s.service.expiry.expire(s.room.id, last.at, by, most=1000)
+        assert (await s.is_held(old), await s.is_held(new)) == (False, True)
+        await s.service.expiry.expire(s.room.id, later.at, by, most=1000)
+        assert not await s.is_held(new)
 
 
 async def test_readers_of_the_message_get_the_file_and_others_do_not(tmp_path: Path) -> None:

@@ -102,10 +102,12 @@ export interface ErrorBody {
   detail?: Record<string, unknown>;
 }
 
-/** Events by ascending seq; fewer than asked for if the page would have been too large. */
+/** Events by ascending seq; fewer than asked for if the page would have been too large. With a `gap` they do not follow
+ * on the seq that was asked for: what comes in between is older than the room keeps. */
 export interface EventPage {
   events: (MessagePosted | MessageEdited | MessageDeleted | ReactionAdded | ReactionRemoved | PinAdded | PinRemoved | MemberJoined | MemberLeft | MemberChanged | RoomChanged | PluginEvent | UnknownEvent)[];
   head: number;
+  gap?: boolean;
 }
 
 /** The outcome of following one room. `count` events are replayed before it is live. */
@@ -409,9 +411,10 @@ export interface RoomAdded {
  * of several lines that says what the room is about. An `archived` room is kept for reading: nothing is posted,
  * changed, or joined there. `posting` says who may write. With a `slow_mode` a member who does not moderate sends one
  * message in so many seconds. `edit_history` says who sees earlier texts of messages, as far as they were replaced
- * after the seq `edits_since`, by which that was chosen. A `deleted` room exists for nobody any more, and has lost its
- * contents; such a description is private, archived and without a name, so that servers and clients that do not know
- * the field hide the room. */
+ * after the seq `edits_since`, by which that was chosen. What is older than the room keeps has been removed: of the
+ * messages with a seq below `kept_from` only pinned ones are left. A `deleted` room exists for nobody any more, and has
+ * lost its contents; such a description is private, archived and without a name, so that servers and clients that do
+ * not know the field hide the room. */
 export interface RoomChanged {
   ev: "room.changed";
   room: string;
@@ -427,6 +430,7 @@ export interface RoomChanged {
   slow_mode?: number;
   edit_history?: EditHistory;
   edits_since?: number;
+  kept_from?: number;
   deleted?: boolean;
 }
 

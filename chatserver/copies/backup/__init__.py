@@ -11,7 +11,6 @@
     moment.py      chooses the backup from which a moment is restored
     restore.py     fills a store; comparing.py compares its logs with the backup's; verify.py tries a restore
     key.py         the backup key; configured.py: shelf and settings of a configuration; errors.py
-    pace.py        leaves processor time to others
     job.py         backups that a server makes by itself; figures.py: metrics of all backups,
                    vaultfigures.py of the files beside them
 

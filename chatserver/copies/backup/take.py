@@ -18,11 +18,11 @@ from chatserver.copies.backup.keeping import Keeping
 from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.ledger import Ledger, write_ledger
 from chatserver.copies.backup.manifest import Manifest, Part, write_manifest
-from chatserver.copies.backup.pace import Pace
 from chatserver.copies.backup.seal import SALT_BYTES, seal_for
 from chatserver.copies.backup.shelf import PARTIAL, Shelf
 from chatserver.copies.backup.streams import StreamWriter
 from chatserver.interfaces import Store
+from chatserver.runtime.pace import Pace
 from chatserver.version import __version__
 
 # The streams, in the order they are written. `late` has records that were written during the copying.

@@ -1,0 +1,283 @@
+"""Removes what a room does not keep any longer: its messages from before a time.
+
+A description of the room says from which seq on it keeps messages (`RoomChanged.kept_from`). From there on older ones are
+served to nobody, on any node: pages, searches and threads end there, and who was away for longer gets a `gap`. Only then
+their texts are removed from the log, in parts, and their words from the search index. A record notes how far that came,
+so it goes on after a crash, and on any node. Pinned messages may be kept, and those of some users.
+
+Of an expired message its place in the log is left, with its author, its time and its reactions.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+
+import msgspec
+
+from chatserver.cluster import installation
+from chatserver.errors import ChatError
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.telling import ExpiredMessages
+from chatserver.interfaces import Store
+from chatserver.model import (
+    AnyEvent,
+    MessageChange,
+    MessageEdited,
+    MessagePosted,
+    PinAdded,
+    PluginEvent,
+    RoomChanged,
+    UserRef,
+)
+from chatserver.parts import NAMESPACE as PARTS
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.log import Log
+from chatserver.roomlog.room import Room
+from chatserver.runtime.pace import Pace
+from chatserver.search.cleaning import Cleaner
+from chatserver.service.changes import Changes
+from chatserver.service.contexts import Contexts
+from chatserver.service.replaced import scrub
+
+SPACE = "expiry"  # record space: ROOM -> Removed
+ROOMS, EVENTS = 500, 100  # at once
+PART = 32_768  # events after which the index is cleaned, and the position noted
+SHARE = 0.2  # of the time: the rest is for others
+PRESSED_SECONDS = 0.1  # more between two pages, while many sends are under way
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Texts up to the seq `upto` are removed, in this epoch of the installation.
+
+    Left are the pinned messages at the seqs `pinned`, and, if there are `others`, those of the users `held` (ids).
+    """
+
+    upto: int
+    epoch: str
+    pinned: Sequence[int] = ()
+    others: bool = False
+    held: Sequence[str] = ()
+
+
+class Expired(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done in a room: the number of events that lost a text, and of those that were looked at for it.
+
+    `is_done`: nothing is left to do.
+    """
+
+    events: int
+    looked: int
+    is_done: bool
+
+
+class _Part:
+    """What was removed from a piece of a log: events that lost a text, pinned messages that stay, and whether `others` do.
+
+    `is_told`: all plugins have removed what they kept.
+    """
+
+    def __init__(self) -> None:
+        self.gone: list[int] = []
+        self.pinned: list[int] = []
+        self.others, self.is_told = False, True
+
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.Decoder(Removed).decode
+
+
+class Expiry:
+    """Lets messages expire. Whoever calls this has decided that they may, and at most once at a time for a room."""
+
+    def __init__(
+        self,
+        store: Store,
+        cache: RoomCache,
+        log: Log,
+        cleaner: Cleaner,
+        changes: Changes,
+        hooks: HookCalls,
+    ) -> None:
+        self._store, self._cache, self._log = store, cache, log
+        self._cleaner, self._changes, self._hooks = cleaner, changes, hooks
+        self._contexts = Contexts(store)
+
+    async def rooms(self) -> AsyncIterator[RoomChanged]:
+        """The newest description of each room that is not deleted, by ascending id."""
+        after = ""
+        while ids := await self._store.list_rooms(after, ROOMS):
+            described = await self._store.rooms(ids)
+            for room in ids:
+                if room in described and not described[room].deleted:
+                    yield described[room]
+            after = ids[-1]
+
+    async def count(self, room: str, before: str) -> int:
+        """The number of events that `expire` would take out of the room's history."""
+        loaded = await self._loaded(room)
+        return max(await self._first_at(loaded, before) - max(loaded.kept_from, 1), 0)
+
+    async def expire(
+        self,
+        room: str,
+        before: str,
+        by: UserRef,
+        *,
+        most: int,
+        keeps_pinned: bool = True,
+        held: Collection[str] = (),
+    ) -> Expired:
+        """Remove a room's (id) messages from before a time (RFC 3339), reading at most `most` events for it.
+
+        `by` is named as the author of the room's description. Messages of the users `held` (ids) stay in the store, and are
+        shown to nobody. Raises `ChatError` room.not_found, store.unavailable; may be cancelled, and be called again.
+        """
+        loaded = await self._loaded(room)
+        first = await self._first_at(loaded, before)
+        if first > loaded.kept_from and await self._has_messages(loaded, first):
+            await self._describe(loaded, first, by)
+        return await self._remove(loaded, most, keeps_pinned, sorted(held))
+
+    async def finish(self) -> None:
+        """Have the store leave nothing in its files; for the end of a run over many rooms."""
+        await scrub(self._store)
+
+    # -- what is shown -----------------------------------------------------------------------------
+
+    async def _loaded(self, name: str) -> Room:
+        room = await self._cache.load(name)
+        if room is None or room.description is None or room.is_deleted:
+            raise ChatError("room.not_found")
+        await self._log.refresh([room])
+        return room
+
+    async def _first_at(self, room: Room, before: str) -> int:
+        """The first seq that is kept: of an event at this time or later, or behind the last event."""
+        low, high = max(room.kept_from, 1), room.head + 1
+        while low < high:
+            middle = (low + high) // 2
+            events = await self._store.read(room.id, middle - 1, 1)
+            if events and events[0].at < before:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    async def _has_messages(self, room: Room, first: int) -> bool:
+        """Whether the room shows a message from before the seq `first`."""
+        found = await self._store.messages(room.id, first, 1)
+        return bool(found) and found[0].seq >= room.kept_from
+
+    async def _describe(self, room: Room, first: int, by: UserRef) -> None:
+        def changed(seq: int, at: str) -> RoomChanged:
+            assert room.description is not None
+            return msgspec.structs.replace(
+                room.description, seq=seq, at=at, author=by, kept_from=first
+            )
+
+        def check() -> None:
+            if room.description is None or room.is_deleted:
+                raise ChatError("room.not_found")
+
+        await self._log.append(room, changed, check, changes_state=True)
+        await self._changes.announce("room", room.id)
+
+    # -- what is stored ----------------------------------------------------------------------------
+
+    async def _remove(
+        self, room: Room, most: int, keeps_pinned: bool, held: Sequence[str]
+    ) -> Expired:
+        record = await self._store.get(SPACE, room.id)
+        epoch = await installation.epoch(self._store)
+        done = Removed(upto=0, epoch=epoch) if record is None else _decode(record)
+        if done.epoch != epoch or (done.others and [*done.held] != [*held]):
+            done = Removed(
+                upto=0, epoch=epoch
+            )  # restored from a backup; or some are held no longer
+        events, start, last = 0, done.upto, room.kept_from - 1
+        pinned: list[int] = []
+        for seq in done.pinned:  # some of them may have been unpinned
+            part = await self._clear(room, seq - 1, seq, keeps_pinned, held)
+            pinned += part.pinned
+            events += len(part.gone)
+            if not part.is_told:
+                return Expired(events=events, looked=0, is_done=False)
+        done = msgspec.structs.replace(done, pinned=pinned, held=[*held])
+        while done.upto < last and done.upto - start < most:
+            end = min(last, done.upto + PART, start + most)
+            part = await self._clear(room, done.upto, end, keeps_pinned, held)
+            events += len(part.gone)
+            if not part.is_told:
+                return Expired(events=events, looked=end - start, is_done=False)
+            done = Removed(
+                upto=end,
+                epoch=epoch,
+                pinned=[*done.pinned, *part.pinned],
+                others=done.others or part.others,
+                held=[*held],
+            )
+            await self._store.put(SPACE, room.id, _encode(done))
+        if record is not None and done != _decode(record):
+            await self._store.put(SPACE, room.id, _encode(done))
+        return Expired(events=events, looked=done.upto - start, is_done=done.upto >= last)
+
+    async def _clear(
+        self, room: Room, after: int, end: int, keeps_pinned: bool, held: Sequence[str]
+    ) -> _Part:
+        """Remove contents after a seq up to `end`, from the log and from the index."""
+        part, pace = _Part(), Pace(SHARE)
+        while after < end:
+            events = await self._store.read(room.id, after, min(EVENTS, end - after))
+            if not events:
+                break
+            after = events[-1].seq
+            messages, seqs = await self._expired(room, events, keeps_pinned, held, part)
+            await self._store.redact(room.id, seqs)
+            noted = [event.seq for event in events if isinstance(event, PluginEvent)]
+            if noted:
+                await self._store.clear(room.id, noted)
+            part.gone += seqs
+            if messages:
+                told = ExpiredMessages(room.id, messages)
+                part.is_told &= await self._hooks.on_expired(told)
+            await pace()
+            if self._log.is_pressed():
+                await asyncio.sleep(PRESSED_SECONDS)
+        await self._cleaner.clean(room.id, part.gone)
+        return part
+
+    async def _expired(
+        self,
+        room: Room,
+        events: Sequence[AnyEvent],
+        keeps_pinned: bool,
+        held: Sequence[str],
+        part: _Part,
+    ) -> tuple[list[str], list[int]]:
+        """The messages that these events post or edit, without those that are kept, and the seqs of all their texts."""
+        posted = {each.id: each for each in events if isinstance(each, MessagePosted)}
+        edited = {each.message for each in events if isinstance(each, MessageEdited)}
+        ids = list(dict.fromkeys([*posted, *sorted(edited)]))
+        changes: dict[str, list[MessageChange]] = {id: [] for id in ids}
+        for change in await self._store.changes({room.id: ids} if ids else {}):
+            changes[change.message].append(change)
+        gone: list[str] = []
+        seqs: set[int] = set()
+        for id in ids:
+            is_edited = any(isinstance(each, MessageEdited) for each in changes[id])
+            author = posted[id].author.id if id in posted else _editor(changes[id])
+            if keeps_pinned and any(isinstance(each, PinAdded) for each in changes[id]):
+                part.pinned += [posted[id].seq] if id in posted else []
+                continue
+            if author in held:
+                part.others = True
+                continue
+            if id in posted and PARTS in posted[id].data:
+                await self._contexts.forget(posted[id])
+            gone.append(id)
+            seqs.update(await self._store.texts(room.id, id) if is_edited else [posted[id].seq])
+        return gone, sorted(seqs)
+
+
+def _editor(changes: Sequence[MessageChange]) -> str:
+    """The author of a message, who alone edits it."""
+    return next((each.author.id for each in changes if isinstance(each, MessageEdited)), "")
