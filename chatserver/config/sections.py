@@ -606,6 +606,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "receipts",
             "slash_commands",
             "reports",
+            "retention",
             "announcements",
             "emoji",
             "shortcodes",

@@ -1,4 +1,4 @@
-"""Rooms whose messages are removed for good after some days: `/retention 30`."""
+"""Rooms whose messages are removed for good after some days: `/ageing 30`."""
 
 import logging
 from typing import Annotated
@@ -19,9 +19,9 @@ from chatserver import (
     Settings,
     hookimpl,
 )
-from chatserver_retention.sweep import Sweep
+from chatserver_ageing.sweep import Sweep
 
-logger = logging.getLogger("chatserver.retention")
+logger = logging.getLogger("chatserver.ageing")
 ROOMS = (RoomKind.PUBLIC, RoomKind.PRIVATE)
 
 
@@ -59,13 +59,13 @@ class Plugin:
     def register_jobs(self, context: Context) -> list[Job]:
         self._context, self._sweep = context, Sweep(context)
         every = self._config.every_hours * 3600
-        return [Job(name="retention.sweep", every=every, run=self._run, deadline=600.0)]
+        return [Job(name="ageing.sweep", every=every, run=self._run, deadline=600.0)]
 
     @hookimpl
     def register_commands(self) -> list[Command]:
         return [
             Command(
-                name="retention",
+                name="ageing",
                 about="Remove messages of this room for good after some days; 0 keeps them.",
                 arguments=Days,
                 run=self._set,
@@ -73,7 +73,7 @@ class Plugin:
                 rooms=ROOMS,
             ),
             Command(
-                name="retention-preview",
+                name="ageing-preview",
                 about="See how many messages the next runs would remove, and remove none.",
                 arguments=Days,
                 run=self._preview,

@@ -30,7 +30,7 @@ class Sweep:
 
     async def bot(self) -> User:
         """The account that removes messages."""
-        return await self._context.bot("retention", "Retention")
+        return await self._context.bot("ageing", "Ageing")
 
     async def rooms(self) -> AsyncIterator[tuple[str, int]]:
         """Each room with the days after which its messages go."""

@@ -30,7 +30,7 @@ async def swept(chat: Chat, person: Person, room: Room) -> list[str]:
 
 def test_messages_go_after_their_days_and_not_before() -> None:
     async def talk() -> None:
-        async with running("retention", clock=FakeClock()) as chat:
+        async with running("ageing", clock=FakeClock()) as chat:
             ada = await chat.user("ada")
             room, other = await ada.create_room("Lounge"), await ada.create_room("Elsewhere")
             await ada.post(other, "kept")
@@ -38,7 +38,7 @@ def test_messages_go_after_their_days_and_not_before() -> None:
             await chat.service.messages.edit(ada.user, room, first.id, "old, edited")
             await chat.clock.advance(20 * A_DAY)
             await ada.post(room, "new")
-            await ada.command(room, "/retention 30")
+            await ada.command(room, "/ageing 30")
             await chat.clock.advance(9 * A_DAY)
             assert await texts(chat, ada, room) == ["old, edited", "new"]
             assert await swept(chat, ada, room) == ["old, edited", "new"]
@@ -56,9 +56,7 @@ def test_they_are_gone_from_the_file(tmp_path: Path) -> None:
     settings = {"plugin.sqlite.path": str(path)}
 
     async def talk() -> None:
-        async with running(
-            "retention", store="sqlite", settings=settings, clock=FakeClock()
-        ) as chat:
+        async with running("ageing", store="sqlite", settings=settings, clock=FakeClock()) as chat:
             ada = await chat.user("ada")
             room, other = await ada.create_room("Lounge"), await ada.create_room("Elsewhere")
             await ada.post(other, "the secret that stays")
@@ -66,7 +64,7 @@ def test_they_are_gone_from_the_file(tmp_path: Path) -> None:
             await chat.service.messages.edit(ada.user, room, secret.id, "the second secret")
             gone = await ada.post(room, "the third secret")
             await chat.service.messages.delete(ada.user, room, gone.id)
-            await ada.command(room, "/retention 1")
+            await ada.command(room, "/ageing 1")
             await chat.clock.advance(2 * A_DAY)
 
     asyncio.run(talk())
@@ -78,14 +76,14 @@ def test_they_are_gone_from_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("per_run", [1, 2])
 def test_a_run_does_a_bounded_part_and_the_next_goes_on(per_run: int) -> None:
     async def talk() -> None:
-        settings: Mapping[str, object] = {"plugin.retention.per_run": per_run}
-        async with running("retention", settings=settings, clock=FakeClock()) as chat:
+        settings: Mapping[str, object] = {"plugin.ageing.per_run": per_run}
+        async with running("ageing", settings=settings, clock=FakeClock()) as chat:
             ada = await chat.user("ada")
             room = await ada.create_room("Lounge")
             for number in range(4):
                 await ada.post(room, str(number))
             await chat.clock.advance(2 * A_DAY)
-            await ada.command(room, "/retention 1")
+            await ada.command(room, "/ageing 1")
             counts = [len(await swept(chat, ada, room)) for _ in range(4 // per_run)]
             assert counts == [*range(4 - per_run, -1, -per_run)]
 
@@ -94,30 +92,30 @@ def test_a_run_does_a_bounded_part_and_the_next_goes_on(per_run: int) -> None:
 
 def test_a_preview_removes_nothing() -> None:
     async def talk() -> None:
-        async with running("retention", clock=FakeClock()) as chat:
+        async with running("ageing", clock=FakeClock()) as chat:
             ada, bob = await chat.user("ada"), await chat.user("bob")
             room = await ada.create_room("Lounge", members=[bob])
             await ada.post(room, "old")
             await chat.clock.advance(2 * A_DAY)
             await ada.post(room, "new")
-            note = (await ada.command(room, "/retention-preview 1")).text
+            note = (await ada.command(room, "/ageing-preview 1")).text
             assert note == "1 messages would be removed."
             assert await swept(chat, ada, room) == ["old", "new"]
             with pytest.raises(ChatError, match=r"command\.forbidden"):
-                await bob.command(room, "/retention 1")
+                await bob.command(room, "/ageing 1")
 
     asyncio.run(talk())
 
 
 def test_it_ends_with_0_and_without_its_right() -> None:
     async def talk() -> None:
-        async with running("retention", clock=FakeClock()) as chat:
+        async with running("ageing", clock=FakeClock()) as chat:
             ada = await chat.user("ada")
             room, other = await ada.create_room("Lounge"), await ada.create_room("Elsewhere")
             for each in (room, other):
                 await ada.post(each, "old")
-                await ada.command(each, "/retention 1")
-            await ada.command(room, "/retention 0")
+                await ada.command(each, "/ageing 1")
+            await ada.command(room, "/ageing 0")
             listed = await chat.service.rooms.members(ada.user, other)
             bot = next(each.id for each in listed.members if each.id != ada.id)
             await chat.service.rooms.kick(ada.user, other, bot)

@@ -1,0 +1,207 @@
+"""How long messages are kept: by the server, a kind of room, a room; what is held; and what plugins kept of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from chatserver import ChatError, EditHistory, ExpiredMessages, MessagePosted, Room, RoomKind
+from chatserver.hooks.records import Space, space_of
+from chatserver.testing.clock import FakeClock
+from chatserver.testing.running import Chat, Person, running
+from chatserver_plugins.retention.config import Config
+from chatserver_plugins.retention.rules import Rules
+
+NAME = "retention"
+DAY = 86_400.0
+
+
+def serving(*plugins: str, **settings: object) -> Any:
+    given = {f"plugin.{NAME}.{key}": value for key, value in settings.items()}
+    return running(NAME, *plugins, clock=FakeClock(), settings=given)
+
+
+async def shown(person: Person, room: Room) -> list[str]:
+    answer = await person.http("GET", f"/api/v1/rooms/{room.id}/messages")
+    assert answer.status == 200
+    return [each["body"] for each in answer.json["messages"]]
+
+
+async def stored(chat: Chat, room: Room) -> list[str]:
+    log = await chat._server.store.read(room.id, 0, 1000)
+    return [each.body for each in log if isinstance(each, MessagePosted)]
+
+
+async def told(person: Person, room: Room, command: str) -> str:
+    return (await person.command(room, command)).text or ""
+
+
+async def days_of_messages(chat: Chat, person: Person, room: Room, days: int) -> None:
+    """Each day somebody says which day it is."""
+    for day in range(1, days + 1):
+        await person.post(room, f"day {day}")
+        await chat.clock.advance(DAY)
+
+
+async def test_by_default_everything_is_kept() -> None:
+    async with serving() as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        await ada.post(room, "for ever")
+        await chat.clock.advance(4 * DAY)
+        assert await shown(ada, room) == ["for ever"]
+        assert room.head == len(await chat._server.store.read(room.id, 0, 100)), (
+            "and nothing is written"
+        )
+
+
+async def test_messages_go_when_they_are_older_than_the_server_keeps_them() -> None:
+    async with serving(days=3) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        await days_of_messages(chat, ada, room, 8)
+        await chat.clock.advance(3600)
+        assert await shown(ada, room) == ["day 6", "day 7", "day 8"]
+        assert await stored(chat, room) == ["", "", "", "", "", "day 6", "day 7", "day 8"]
+        await chat.clock.advance(5 * DAY)
+        assert await shown(ada, room) == []
+
+
+async def test_each_kind_of_room_may_have_its_own_time() -> None:
+    async with serving(days=3, private_days=0, direct_days=1) as chat:
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        public = await ada.create_room("Lounge")
+        private = await ada.create_room("Secrets", members=[bob], kind=RoomKind.PRIVATE)
+        direct = await chat.service.rooms.create(
+            ada.user, RoomKind.DIRECT, None, members=[bob.user.id]
+        )
+        for room in (public, private, direct):
+            await ada.post(room, "said")
+        await chat.clock.advance(2 * DAY + 60)
+        assert [await stored(chat, room) for room in (public, private, direct)] == [
+            ["said"],
+            ["said"],
+            [""],
+        ]
+        await chat.clock.advance(3 * DAY)
+        assert [await stored(chat, room) for room in (public, private, direct)] == [
+            [""],
+            ["said"],
+            [""],
+        ]
+
+
+async def test_owners_have_their_room_forget_sooner_and_never_later_than_the_server() -> None:
+    async with serving(days=10) as chat:
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        room = await ada.create_room("Lounge", members=[bob])
+        other = await ada.create_room("Other")
+        await ada.post(room, "said")
+        await ada.post(other, "said there")
+        assert "10 days" in await told(ada, room, "/retention")
+        assert "2 days" in await told(ada, room, "/retention 2")
+        assert "2 days" in await told(ada, room, "/retention")
+        with pytest.raises(ChatError, match=r"request\.invalid"):
+            await ada.command(room, "/retention 11")
+        with pytest.raises(ChatError, match=r"command\.forbidden"):
+            await bob.command(room, "/retention 1")
+        await chat.clock.advance(4 * DAY)
+        assert (await stored(chat, room), await stored(chat, other)) == ([""], ["said there"])
+        assert "10 days" in await told(ada, room, "/retention 0")
+        await ada.post(room, "longer")
+        await chat.clock.advance(4 * DAY)
+        assert await shown(ada, room) == ["longer"]
+
+
+async def test_an_operator_may_keep_owners_from_choosing() -> None:
+    async with serving(owners_choose=False) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        with pytest.raises(ChatError, match=r"action\.refused"):
+            await ada.command(room, "/retention 2")
+        assert "for ever" in await told(ada, room, "/retention")
+
+
+async def test_pinned_messages_stay_if_that_is_wanted() -> None:
+    for keeps, left in ((True, ["pinned", ""]), (False, ["", ""])):
+        async with serving(days=2, keep_pinned=keeps) as chat:
+            ada = await chat.user("ada")
+            room = await ada.create_room("Lounge")
+            message = await ada.post(room, "pinned")
+            await ada.post(room, "not pinned")
+            await chat.service.messages.pin(ada.user, room, message.id, True)
+            await chat.clock.advance(5 * DAY)
+            assert await stored(chat, room) == left
+
+
+async def test_nothing_of_a_held_room_or_user_is_removed_until_it_is_released() -> None:
+    async with serving(days=2) as chat:
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        room = await ada.create_room("Lounge", members=[bob])
+        held = await ada.create_room("Evidence")
+        rules = Rules(Space(chat._server.store, space_of(NAME)), Config())
+        await rules.hold(f"hold/room/{held.id}", "a case", 0.0)
+        await rules.hold(f"hold/user/{bob.user.id}", "", 0.0)
+        await ada.post(held, "evidence")
+        await ada.post(room, "of ada")
+        await bob.post(room, "of bob")
+        await chat.clock.advance(5 * DAY)
+        assert await stored(chat, held) == ["evidence"]
+        assert await shown(ada, held) == ["evidence"]
+        assert await stored(chat, room) == ["", "of bob"]
+        assert await shown(ada, room) == []
+        assert await rules.release(f"hold/user/{bob.user.id}")
+        assert await rules.release(f"hold/room/{held.id}")
+        assert not await rules.release(f"hold/room/{held.id}")
+        await chat.clock.advance(2 * DAY)
+        assert (await stored(chat, held), await stored(chat, room)) == ([""], ["", ""])
+
+
+async def test_a_room_that_shows_edits_forgets_all_texts_of_an_old_message() -> None:
+    async with serving(days=2) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        await chat.service.rooms.change(
+            ada.user, room, None, None, edit_history=EditHistory.MEMBERS
+        )
+        message = await ada.post(room, "first")
+        await chat.service.messages.edit(ada.user, room, message.id, "second")
+        await chat.clock.advance(5 * DAY)
+        log = await chat._server.store.read(room.id, 0, 100)
+        assert not [each for each in log if getattr(each, "body", "")]
+
+
+async def test_a_poll_goes_with_its_message() -> None:
+    async with serving("polls", days=2) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        await ada.command(room, "/poll Tea? | yes | no")
+        (message,) = (await ada.http("GET", f"/api/v1/rooms/{room.id}/messages")).json["messages"]
+        await ada.call("polls.vote", message=message["id"], choices=[1])
+        before = await _records(chat, "polls")
+        assert any(message["id"] in key for key in before)
+        await chat.clock.advance(5 * DAY)
+        assert not any(message["id"] in key for key in await _records(chat, "polls"))
+
+
+async def _records(chat: Chat, plugin: str) -> list[str]:
+    spaces = [space for space in await chat._server.store.spaces() if plugin in space]
+    return [key for space in spaces for key, _ in await chat._server.store.scan(space, "")]
+
+
+async def test_what_a_plugin_could_not_remove_is_told_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(days=2) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        message = await ada.post(room, "old")
+        answers, asked = [False, False, True], list[Sequence[str]]()
+
+        async def on_expired(expired: ExpiredMessages) -> bool:
+            asked.append(expired.messages)
+            return answers[len(asked) - 1]
+
+        monkeypatch.setattr(chat.service.hooks, "on_expired", on_expired)
+        await chat.clock.advance(7 * DAY)
+        assert asked == [[message.id]] * 3, "until it is done, and not again"
