@@ -130,6 +130,7 @@ from chatserver.hooks.login import (
     LoginStep,
 )
 from chatserver.hooks.mail import Mail, Mailer
+from chatserver.hooks.personal import PersonalData, all_of, held_record, held_records
 from chatserver.hooks.powers import Powers
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
@@ -433,6 +434,7 @@ __all__ = [
     "PasswordChange",
     "PasswordReset",
     "PendingStep",
+    "PersonalData",
     "PictureChange",
     "Pin",
     "PinAdded",
@@ -553,6 +555,7 @@ __all__ = [
     "Why",
     "__version__",
     "address_network",
+    "all_of",
     "blob_answer",
     "blob_content",
     "body_html",
@@ -573,6 +576,8 @@ __all__ = [
     "from_extra",
     "from_mrkdwn",
     "future_time",
+    "held_record",
+    "held_records",
     "hookimpl",
     "how_to_install",
     "in_language",

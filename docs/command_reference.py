@@ -16,6 +16,8 @@ from chatserver.cluster.timers.records import DeadTimer
 from chatserver.handover.restarting import Restarted
 from chatserver.hooks.loading import PluginRow
 from chatserver.model import User
+from chatserver.privacy.report import Held
+from chatserver.privacy.search import Place
 from chatserver.probe.outcome import Outcome
 from chatserver.service.claims import CountedClaim
 from chatserver.service.mail.emails import OwnEmail
@@ -52,6 +54,8 @@ SHAPES: dict[str, tuple[str, type]] = {
     "backup list": (LIST, shapes.BackupShown),
     "backup verify": (OBJECT, shapes.BackupVerified),
     "drill": (OBJECT, shapes.DrillShown),
+    "privacy report": (OBJECT, Held),
+    "privacy search": (LINES, Place),
     "probe": (OBJECT, Outcome),
     "consumers list": (LINES, State),
     "consumers dead": (LINES, DeadLetter),

@@ -26,6 +26,7 @@ COMMANDS = (
         "migrate",
     ),
     *("backup", "restore", "drill", "export", "import", "move", "blobs"),
+    "privacy",
     *("consumers", "timers", "probe"),
     *("upgrade-check", "support-bundle", "completion"),
 )

@@ -8,6 +8,7 @@ filters.py                       what hooks for lists and searches get and retur
 door.py                          the door by which the work under way came in
 listening.py                     notices of plugins, and the connection that an operation came from
 login.py, loginmethods.py        ways to sign in: what plugins declare; contained calls of them
+personal.py                      what plugins hold about people; contained calls of them
 tokens.py                        kinds of tokens that sign bots in; contained calls of them
 targets.py, blobs.py, mail.py    places for backups and for files, and senders of mail, that plugins provide
 graphql.py                       the inputs of mutations that plugins add

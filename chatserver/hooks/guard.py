@@ -25,14 +25,14 @@ ANSWERING = (
     *("filter_rooms", "filter_users", "filter_search"),
     *("register_routes", "register_operations", "register_message_data"),
     *("register_consumers", "register_timers", "register_commands", "complete_command"),
-    *("register_login_methods", "register_token_kinds"),
+    *("register_login_methods", "register_token_kinds", "register_personal_data"),
 )
 # Hooks that are always called, however often they failed: one client's requests must not close a route, or
 # a way to sign in, for all others, and jobs, consumers and timers pause by themselves. The guard also waits for
 # their end, as a job or a delivery must not run twice at the same time.
 WITHOUT_BREAKER = (
     *("register_routes", "register_operations", "register_login_methods"),
-    *("register_jobs", "register_consumers", "register_timers"),
+    *("register_jobs", "register_consumers", "register_timers", "register_personal_data"),
 )
 
 

@@ -16,6 +16,8 @@ from chatserver.hooks.guard import Guard
 from chatserver.hooks.guardedroutes import guarded_route
 from chatserver.hooks.login import LoginMethod
 from chatserver.hooks.loginmethods import guarded, method_problems
+from chatserver.hooks.personal import PersonalData, guarded_data
+from chatserver.hooks.personal import data_problems as personal_problems
 from chatserver.hooks.providing import call_at_start
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.timing import Timer
@@ -127,6 +129,7 @@ KINDS = (
     Kind("register_commands", Command, "name", command_problems),
     Kind("register_login_methods", LoginMethod, "name", login_problems),
     Kind("register_token_kinds", TokenKind, "prefix", token_problems),
+    Kind("register_personal_data", PersonalData, "name", personal_problems),
     Kind("register_timers", Timer, "name", timer_problems),
     Kind("register_jobs", Job, "name", job_problems),
     Kind("register_consumers", Consumer, "name", consumer_problems),
@@ -158,6 +161,8 @@ class Registry:
             return guarded(self._guard, plugin, item, holds(active.instances, plugin))
         if isinstance(item, TokenKind):
             return guarded_kind(self._guard, plugin, item, holds(active.instances, plugin))
+        if isinstance(item, PersonalData):
+            return guarded_data(self._guard, plugin, item, holds(active.instances, plugin))
         return item
 
 

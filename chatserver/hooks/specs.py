@@ -24,6 +24,7 @@ from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.filters import FoundRoom, FoundUser, SearchQuery
 from chatserver.hooks.login import LoginMethod
 from chatserver.hooks.mail import Mailer
+from chatserver.hooks.personal import PersonalData
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.telling import Concerned, ExpiredMessages, Reminder
 from chatserver.hooks.timing import Timer
@@ -321,6 +322,16 @@ class Hooks:
         Runs once at start. Return kinds; a prefix that is taken refuses to start, as does an error. An error in
         `find` refuses the request or the connection (plugin.failed). If the plugin is turned off, the connections
         that were signed in by its tokens end.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        """What the plugin holds about a user: to show it to them, and to erase it with their account.
+
+        Runs once at start. Return the parts; a name that is taken refuses to start, as does an error. `export` is
+        called when a person or an operator asks, `erase` when an account is deleted. An error in `export` ends that
+        export; an erasure in whose `erase` there is one is repeated later, by a job. Order does not matter.
         """
         raise NotImplementedError
 

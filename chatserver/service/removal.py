@@ -4,17 +4,11 @@ import msgspec
 
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.types import Actor
-from chatserver.interfaces import Store
 from chatserver.model import User
+from chatserver.privacy.parts import PersonalParts
 from chatserver.service.accounts import Accounts
-from chatserver.service.blocks import Blocks
-from chatserver.service.mail.emails import Emails
-from chatserver.service.markers import MARKERS
 from chatserver.service.own_account import THE_SERVER
-from chatserver.service.preferences import Preferences
 from chatserver.service.rooms import RoomService
-
-PAGE = 1000
 
 
 class Removal:
@@ -22,15 +16,11 @@ class Removal:
 
     def __init__(
         self,
-        store: Store,
         accounts: Accounts,
         rooms: RoomService,
-        emails: Emails,
-        preferences: Preferences,
-        blocks: Blocks,
+        parts: PersonalParts,
     ) -> None:
-        self._store, self._accounts, self._rooms, self._emails = store, accounts, rooms, emails
-        self._preferences, self._blocks = preferences, blocks
+        self._accounts, self._rooms, self._parts = accounts, rooms, parts
 
     async def delete(self, username: str, by: Actor = THE_SERVER) -> User:
         """Delete an account; returns the shell that is left.
@@ -47,11 +37,6 @@ class Removal:
                 raise
             except ChatError:  # a direct room, or its last owner: see above
                 continue
-        while rows := await self._store.scan(MARKERS, f"{gone.id}/", limit=PAGE):
-            for key, _ in rows:
-                await self._store.delete(MARKERS, key)
-        await self._preferences.forget(gone.id)
-        await self._blocks.forget(gone.id)
-        await self._emails.forget(gone.id)
+        await self._parts.erase(gone.id)
         await self._accounts.free_name(username)
         return gone

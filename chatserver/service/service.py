@@ -25,6 +25,7 @@ from chatserver.hooks.mail import Mailer
 from chatserver.hooks.types import ReadMark
 from chatserver.interfaces import Authenticator, Bus, Store, Tracer
 from chatserver.model import EVERYBODY, AnyEvent, MessagePosted, Scope, User
+from chatserver.privacy.privacy import Privacy
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.traced_log import TracedLog
@@ -190,9 +191,6 @@ class Service:
         self.commands = Commands(store, hooks, self.rooms, self.messages, self.accounts, limits)
         self.preferences = Preferences(store, self.hub)
         self.notifying = Notifying(hooks, self.rooms, self.history, self.preferences, self.blocks)
-        self.removal = Removal(
-            store, self.accounts, self.rooms, self.emails, self.preferences, self.blocks
-        )
         self.search = Search(
             Finder(store),
             self.rooms,
@@ -212,6 +210,16 @@ class Service:
         self.blobs = BlobService(
             store, blobs, config.blobs, lambda: self.epoch, measures, allow=self._allow_of
         )
+        self.privacy = Privacy(
+            store,
+            self.accounts,
+            self.emails,
+            self.preferences,
+            self.blocks,
+            self.blobs,
+            server.name,
+        )
+        self.removal = Removal(self.accounts, self.rooms, self.privacy.parts)
         self.connections = Connections(self.hub, self.presence, limits)
         self.switches = Switches(self.administration, self.claims)
         self.overview = Overview(self.administration)

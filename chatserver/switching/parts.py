@@ -48,6 +48,7 @@ def parts(
         Part(
             "register_token_kinds", service.accounts.tokens.register, service.accounts.settle_bots
         ),
+        Part("register_personal_data", service.privacy.parts.register),
         Part("register_timers", timers.register, timers.settle),
         Part("register_jobs", jobs.register, jobs.settle),
         Part("register_consumers", consumers.register, consumers.settle),

@@ -27,6 +27,7 @@ from chatserver.config import load
 from chatserver.denial.refusal import Denial, UndeclaredPower
 from chatserver.denial.server import DeniedServer, holding
 from chatserver.errors import ChatError, Meaning
+from chatserver.interfaces import Records
 from chatserver.model import MessagePosted, RoomKind, User
 from chatserver.roomlog.room import Room
 from chatserver.runtime.clock import SYSTEM
@@ -72,6 +73,10 @@ class Chat:
         """The clock that `running` was given."""
         assert self._clock is not None, "give running a clock: clock=FakeClock()"
         return self._clock
+
+    def records(self, plugin: str) -> Records:
+        """The records of a plugin, for what only its own code makes otherwise."""
+        return self._server.context(plugin).records
 
     async def user(self, name: str) -> "Person":
         """A new account, signed in. The first one of a server is its owner."""

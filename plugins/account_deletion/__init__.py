@@ -10,10 +10,12 @@ from chatserver import (
     Context,
     GraphQLPart,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
     Timer,
+    held_record,
     hookimpl,
     translation,
 )
@@ -59,6 +61,21 @@ class AccountDeletionPlugin:
     def register_timers(self, context: Context) -> Sequence[Timer]:
         self._desk = Desk(context, self._config.days * 86_400.0)
         return [Timer(name=TIMER, run=self._desk.come, attempts=None)]
+
+    @hookimpl
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        async def erase(user: str) -> None:
+            await context.timers.cancel(TIMER, user)
+            await context.records.delete(user)
+
+        return [
+            PersonalData(
+                name="account_deletion",
+                title={"en": "Deletion of your account", "ja": "アカウントの削除の申し込み"},
+                export=lambda user: held_record(context.records, user),
+                erase=erase,
+            )
+        ]
 
     @hookimpl
     def register_routes(self) -> Sequence[Route]:

@@ -14,6 +14,7 @@ from chatserver import (
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     RunInServer,
@@ -122,9 +123,24 @@ class BotsPlugin:
         return commands(run, config.per_user, config.tokens, config.makers)
 
     @hookimpl
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        book = Book(context, self._config.per_user, self._config.tokens)
+
+        async def erase(user: str) -> None:
+            await self._opened().forget(user)
+            await self._opened().owner_gone(user)
+
+        return [
+            PersonalData(
+                name="bots",
+                title={"en": "Bots", "ja": "ボット"},
+                export=book.held,
+                erase=erase,
+            )
+        ]
+
+    @hookimpl
     async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted":
-            await self._opened().forget(change.user)
         if change.what in ("deleted", "locked", "role"):
             await self._opened().owner_changed(change.user)
 

@@ -4,11 +4,12 @@ One record a bot holds its tokens, so that whoever removes one of the two has re
 it: one by its owner, one by each token's digest. They are written before it, and prove nothing alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
 
 import msgspec
 
-from chatserver import ChatError, Context, Scope
+from chatserver import ChatError, Context, Scope, time_text
 from chatserver_plugins.bots.tokens import ID_CHARS, digest_of, new_token
 
 TRIES = 10  # each lost try means that somebody else changed the same bot
@@ -112,6 +113,28 @@ class Book:
         given = await self.change(bot.id, lambda old: msgspec.structs.replace(old, owner=owner))
         await self._records.delete(_by_owner(bot.owner, bot.id))
         return given
+
+    async def disown(self, bot: str, owner: str) -> None:
+        """The owner's (id) account is gone: the bot is nobody's, and stopped, until staff gives it to somebody."""
+
+        def changed(old: Bot) -> Bot:
+            return msgspec.structs.replace(old, owner="") if old.owner == owner else old
+
+        try:
+            await self.change(bot, changed)
+        except ChatError as error:
+            if error.code != NOT_FOUND:  # it is removed meanwhile
+                raise
+        await self._records.delete(_by_owner(owner, bot))
+
+    async def held(self, owner: str) -> AsyncGenerator[dict[str, Any], None]:
+        """The bots of a user (id), for themselves; of tokens, neither secrets nor digests."""
+        for bot in await self.of(owner):
+            tokens = [
+                {"label": each.label, "scopes": each.scopes, "made": time_text(each.made)}
+                for each in bot.tokens
+            ]
+            yield {"bot": bot.id, "description": bot.description, "tokens": tokens}
 
     async def add_token(
         self, bot: str, label: str, scopes: Sequence[Scope], expires: float | None

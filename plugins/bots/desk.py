@@ -166,6 +166,12 @@ class Desk:
         for bot in await self._book.ids_of(user):
             await self._ends(bot)
 
+    async def owner_gone(self, user: str) -> None:
+        """An account is deleted: its bots are nobody's, and their connections end."""
+        for bot in await self._book.ids_of(user):
+            await self._book.disown(bot, user)
+            await self._ends(bot)
+
     async def token_ended(self, key: str) -> None:
         """The time of a token is over."""
         await self._ends(key.partition("/")[0])

@@ -13,6 +13,7 @@ from chatserver import (
     Job,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
@@ -72,6 +73,22 @@ class DirectoryPlugin:
     @hookimpl
     def register_page(self) -> PagePart:
         return PagePart(folder=Path(__file__).parent / "page", late_modules=("directory.js",))
+
+    @hookimpl
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        index = Index(context)
+
+        async def erase(user: str) -> None:
+            await index.refresh([user])
+
+        return [
+            PersonalData(
+                name="directory",
+                title={"en": "Names by which you are found", "ja": "検索に使われる名前"},
+                export=index.held,
+                erase=erase,
+            )
+        ]
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:

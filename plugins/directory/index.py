@@ -6,8 +6,8 @@ have followed: so a crash in between leaves nothing that the next `refresh` does
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -114,6 +114,12 @@ class Index:
             for account in accounts
             if _read(known.get(OF + account.id)) != Known(entry_of(account))
         ]
+
+    async def held(self, user: str) -> AsyncGenerator[dict[str, Any], None]:
+        """What is indexed of a person (id), for themselves."""
+        entry = _read(await self._records.get(OF + user)).entry
+        if entry is not None:
+            yield {"username": entry.username, "name": entry.name, "words": entry.keys}
 
     async def _scan(self, part: str, beginning: str, start: str, limit: int) -> list[Row]:
         if start > part and not start.startswith(part):

@@ -7,14 +7,15 @@ from typing import Annotated
 import msgspec
 
 from chatserver import (
-    AccountChange,
     Context,
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
+    held_records,
     hookimpl,
     translation,
 )
@@ -89,9 +90,16 @@ class DraftsPlugin:
         return PagePart(folder=Path(__file__).parent / "page", late_modules=("drafts.js",))
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted" and self._shelf is not None:
-            await self._shelf.forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        shelf = Shelf(context, self._config.per_user, self._config.keep_days * DAY)
+        return [
+            PersonalData(
+                name="drafts",
+                title={"en": "Drafts", "ja": "下書き"},
+                export=lambda user: held_records(context.expiring, f"{user}/"),
+                erase=shelf.forget,
+            )
+        ]
 
     def _opened(self) -> Desk:
         assert self._desk is not None

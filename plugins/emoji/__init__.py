@@ -11,6 +11,7 @@ from chatserver import (
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
@@ -98,6 +99,18 @@ class EmojiPlugin:
             most_by_member=config.most_by_member,
         )
         return routes(self._opened, largest)
+
+    @hookimpl
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        book = Book(context.records, self._config.most)
+        return [
+            PersonalData(
+                name="emoji",
+                title={"en": "Emoji you added", "ja": "追加した絵文字"},
+                export=book.held,
+                erase=book.disown,
+            )
+        ]
 
     @hookimpl
     def register_operations(self, context: Context) -> Sequence[Operation]:

@@ -1,5 +1,8 @@
 """The emoji of the server in the store, the same on all nodes: a record for each name."""
 
+from collections.abc import AsyncGenerator
+from typing import Any
+
 import msgspec
 
 from chatserver import ChatError, Meaning, Records
@@ -65,6 +68,19 @@ class Book:
         """Raises `ChatError` emoji.not_found, also if it is another one of the name by now."""
         if not await self._records.delete(PREFIX + name, _encode(entry)):
             raise ChatError("emoji.not_found", meaning=NOT_FOUND)
+
+    async def held(self, user: str) -> AsyncGenerator[dict[str, Any], None]:
+        """The emoji that a user (id) added, for themselves."""
+        for name, entry in (await self.all()).items():
+            if entry.by == user:
+                yield {"name": name, "blob": entry.blob, "at": entry.at}
+
+    async def disown(self, user: str) -> None:
+        """The account is deleted: what it added belongs to everybody, and does not say who added it."""
+        for name, entry in (await self.all()).items():
+            if entry.by == user:
+                nobodys = msgspec.structs.replace(entry, by="")
+                await self._records.swap(PREFIX + name, _encode(entry), _encode(nobodys))
 
 
 def _taken(name: str) -> ChatError:

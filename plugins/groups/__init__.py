@@ -7,12 +7,12 @@ from typing import Annotated
 import msgspec
 
 from chatserver import (
-    AccountChange,
     BotCreate,
     Context,
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Register,
     Route,
@@ -93,13 +93,7 @@ class GroupsPlugin:
 
     @hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:
-        config = self._config
-        self._desk = Desk(
-            context,
-            Book(context.records, config.most, config.most_members),
-            makers=config.makers,
-            most_by_member=config.most_by_member,
-        )
+        self._desk = self._new_desk(context)
         return routes(self._opened)
 
     @hookimpl
@@ -125,9 +119,25 @@ class GroupsPlugin:
             await self._opened().demand_no_group(action.username)
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted":
-            await self._opened().forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        desk = self._new_desk(context)
+        return [
+            PersonalData(
+                name="groups",
+                title={"en": "Groups", "ja": "グループ"},
+                export=desk.held,
+                erase=desk.forget,
+            )
+        ]
+
+    def _new_desk(self, context: Context) -> Desk:
+        config = self._config
+        return Desk(
+            context,
+            Book(context.records, config.most, config.most_members),
+            makers=config.makers,
+            most_by_member=config.most_by_member,
+        )
 
     def _opened(self) -> Desk:
         assert self._desk is not None

@@ -1,7 +1,7 @@
 """What users do with groups, at whatever door, and the rights that it needs."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET
@@ -179,6 +179,12 @@ class Desk:
                     raise
             else:
                 self._tell(name, group)
+
+    async def held(self, user: str) -> AsyncGenerator[dict[str, Any], None]:
+        """The groups that a user (id) is in, for themselves."""
+        async for name, group in self._book.all():
+            if user in group.members:
+                yield {"group": name, "title": group.title}
 
     # -- parts -------------------------------------------------------------------------------------
 

@@ -7,16 +7,19 @@ from typing import Annotated
 import msgspec
 
 from chatserver import (
-    AccountChange,
     Consumer,
     Context,
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
     User,
+    all_of,
+    held_record,
+    held_records,
     hookimpl,
     translation,
 )
@@ -103,10 +106,26 @@ class InboxPlugin:
         return await self._following.read_of(user.id, threads) if self._following else None
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted" and self._book is not None and self._following is not None:
-            await self._book.forget(change.user)
-            await self._following.forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        seconds = self._config.keep_days * 86400.0
+        book, following = Book(context, seconds), Following(context, seconds)
+
+        async def erase(user: str) -> None:
+            await book.forget(user)
+            await following.forget(user)
+
+        return [
+            PersonalData(
+                name="inbox",
+                title={"en": "Notifications", "ja": "通知一覧"},
+                export=lambda user: all_of(
+                    held_records(context.expiring, f"{user}/"),
+                    held_record(context.records, f"seen/{user}"),
+                    held_records(context.expiring, f"of/{user}/"),
+                ),
+                erase=erase,
+            )
+        ]
 
     def _opened(self) -> Desk:
         assert self._desk is not None

@@ -19,6 +19,7 @@ from chatserver import (
     LoginMethod,
     LoginStep,
     PagePart,
+    PersonalData,
     Powers,
     Reply,
     Request,
@@ -90,6 +91,18 @@ class InvitesPlugin:
     @hookimpl
     def register_graphql(self) -> Sequence[GraphQLPart]:
         return [part(lambda: self._desk)]
+
+    @hookimpl
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        book = Book(context.records)
+        return [
+            PersonalData(
+                name="invites",
+                title={"en": "Invitations you made", "ja": "作成した招待"},
+                export=book.held,
+                erase=book.forget,
+            )
+        ]
 
     @hookimpl
     def register_cli(self, run: RunInServer) -> click.Command:

@@ -2,12 +2,13 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
-from chatserver import ChatError, Records, ServerRole, User
+from chatserver import ChatError, Records, ServerRole, User, time_text
 
 DAY = 86400.0
 PREFIX = "invite/"
@@ -74,6 +75,23 @@ class Book:
 
     async def remove(self, invite: str) -> bool:
         return await self._records.delete(PREFIX + invite)
+
+    async def held(self, user: str) -> AsyncGenerator[dict[str, Any], None]:
+        """The invitations that a user (id) made, for themselves; not their codes, of which there are hashes alone."""
+        for _, invite in await self.all():
+            if invite.by == user:
+                yield {
+                    "made": time_text(invite.made),
+                    "expires": time_text(invite.expires),
+                    "left": invite.left,
+                    "rooms": invite.rooms,
+                }
+
+    async def forget(self, user: str) -> None:
+        """Remove the invitations of a deleted account."""
+        for id, invite in await self.all():
+            if invite.by == user:
+                await self.remove(id)
 
     async def _change(self, code: str, uses: int) -> bool:
         key = PREFIX + id_of(code)

@@ -7,11 +7,11 @@ from typing import Annotated
 import msgspec
 
 from chatserver import (
-    AccountChange,
     Context,
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
@@ -83,9 +83,7 @@ class JoinRequestsPlugin:
 
     @hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:
-        config = self._config
-        book = Book(context, config.per_user, config.per_room, config.again_days * 86_400.0)
-        self._desk = Desk(context, book)
+        self._desk = Desk(context, self._new_book(context))
         return routes(self._opened)
 
     @hookimpl
@@ -101,9 +99,20 @@ class JoinRequestsPlugin:
         return PagePart(folder=Path(__file__).parent / "page", late_modules=("join_requests.js",))
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted":
-            await self._opened().forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        book = self._new_book(context)
+        return [
+            PersonalData(
+                name="join_requests",
+                title={"en": "Requests to join rooms", "ja": "ルームへの参加申請"},
+                export=book.held,
+                erase=book.forget,
+            )
+        ]
+
+    def _new_book(self, context: Context) -> Book:
+        config = self._config
+        return Book(context, config.per_user, config.per_room, config.again_days * 86_400.0)
 
     def _opened(self) -> Desk:
         assert self._desk is not None

@@ -4,11 +4,12 @@ That of the room decides. It is written last and removed first: after a crash be
 to be about nothing and removed.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
 
 import msgspec
 
-from chatserver import ChatError, Context
+from chatserver import ChatError, Context, time_text
 
 PAGE = 1000
 
@@ -128,6 +129,13 @@ class Book:
         while rows := await self._records.scan(f"user/{user}/", limit=PAGE):
             for key, _ in rows:
                 await self.remove(key.rpartition("/")[2], user)
+
+    async def held(self, user: str) -> AsyncGenerator[dict[str, Any], None]:
+        """The requests of a user (id), for themselves."""
+        for room in await self.rooms_of(user):
+            kept = await self.get(room, user)
+            if kept is not None:
+                yield {"room": room, "note": kept.note, "at": time_text(kept.at)}
 
 
 def _open(room: str) -> str:

@@ -212,9 +212,6 @@ class Desk:
             if found is not None:
                 self._tell(found, user.id)
 
-    async def forget(self, user: str) -> None:
-        await self._book.forget(user)
-
     # -- shared --------------------------------------------------------------------------------------
 
     async def _open_room(self, user: User, room: str) -> Room:

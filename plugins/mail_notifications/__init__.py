@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from chatserver import (
-    AccountChange,
     AnyEvent,
     Concerned,
     Consumer,
@@ -16,10 +15,12 @@ from chatserver import (
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
     Timer,
+    held_records,
     hookimpl,
     translation,
 )
@@ -154,9 +155,21 @@ class MailNotificationsPlugin:
         await self._opened().collecting.concerned(concerned)
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted":
-            await self._opened().forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        async def erase(user: str) -> None:
+            await self._opened().forget(user)
+
+        return [
+            PersonalData(
+                name="mail_notifications",
+                title={
+                    "en": "Messages that a mail is to tell you of",
+                    "ja": "メールで通知するメッセージ",
+                },
+                export=lambda user: held_records(context.expiring, f"{user}/"),
+                erase=erase,
+            )
+        ]
 
     def _opened(self) -> "Parts":
         assert self._parts is not None

@@ -10,7 +10,6 @@ from loguru import logger
 from msgspec import Meta
 
 from chatserver import (
-    AccountChange,
     ChatError,
     Context,
     GraphQLPart,
@@ -22,6 +21,7 @@ from chatserver import (
     LoginMethod,
     LoginStep,
     PagePart,
+    PersonalData,
     Powers,
     Reply,
     Request,
@@ -182,9 +182,16 @@ class PasskeysPlugin:
         return [part(lambda: self._own, self._config.passkeys_per_user)]
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted":
-            await self.book.remove_all(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        book = Book(context.records, self._config.passkeys_per_user)
+        return [
+            PersonalData(
+                name="passkeys",
+                title={"en": "Passkeys", "ja": "パスキー"},
+                export=book.held,
+                erase=book.forget,
+            )
+        ]
 
     async def _demand(self, user: User, identity: Identity) -> bool:
         if identity.is_strong or not self._config.second_step:

@@ -4,12 +4,13 @@ A second record says for each credential whose it is, so that no credential is r
 before the passkey and removed after it: after a crash in between, its user can register the credential again.
 """
 
+from collections.abc import AsyncGenerator
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from chatserver import ChatError, Records
+from chatserver import ChatError, Records, time_text
 
 VERSION = 1  # of the records
 NAME_CHARS = 64
@@ -170,6 +171,20 @@ class Book:
                     await self._records.delete(_credential_key(passkey.credential))
                 return True
         return False
+
+    async def held(self, user: str) -> AsyncGenerator[dict[str, Any], None]:
+        """What a person may know of their passkeys: no keys."""
+        for passkey in await self.of(user):
+            yield {
+                "name": passkey.name,
+                "made": time_text(passkey.made),
+                "used": None if passkey.used is None else time_text(passkey.used),
+                "backed_up": passkey.is_backed_up,
+            }
+
+    async def forget(self, user: str) -> None:
+        """Remove the passkeys of a deleted account."""
+        await self.remove_all(user)
 
 
 def refused(field: str, reason: str, text: str, **more: object) -> ChatError:

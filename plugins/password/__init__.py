@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 
-from chatserver import Authenticator, Context, Job, Powers, Records, hookimpl
+from chatserver import Authenticator, Context, Job, PersonalData, Powers, Records, hookimpl
 from chatserver_plugins.password import strength
-from chatserver_plugins.password.authenticator import LoginLimits, PasswordAuthenticator
+from chatserver_plugins.password.authenticator import (
+    LoginLimits,
+    PasswordAuthenticator,
+    password_key,
+)
 from chatserver_plugins.password.breached import BreachedFile
 from chatserver_plugins.password.config import PasswordConfig
 from chatserver_plugins.password.hashing import Hasher
@@ -65,6 +69,23 @@ class PasswordPlugin:
     def register_jobs(self, context: Context) -> Sequence[Job]:
         sweep = Sweep(context.records, self.config.session_days * 86400)
         return [Job(name="password.expired", every=SWEEP_SECONDS, run=sweep.run, deadline=600)]
+
+    @hookimpl
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        places = Places(context.records)
+
+        async def erase(user: str) -> None:
+            await places.forget(user)
+            await context.records.delete(password_key(user))
+
+        return [
+            PersonalData(
+                name="password",
+                title={"en": "Places where you signed in", "ja": "ログインした場所"},
+                export=places.held,
+                erase=erase,
+            )
+        ]
 
     @hookimpl
     async def startup(self, context: Context) -> None:

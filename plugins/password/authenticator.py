@@ -15,7 +15,7 @@ from chatserver_plugins.password.sessions import Sessions
 NOBODY = ""  # no user has this id
 
 
-def _key(user: str) -> str:
+def password_key(user: str) -> str:
     return f"password/{user}"
 
 
@@ -76,7 +76,7 @@ class PasswordAuthenticator:
         secret = secret_bytes(password)
         assert secret is not None
         encoded = await self._hasher.hash(secret)
-        await self._records.put(_key(user), encoded.encode("ascii"))
+        await self._records.put(password_key(user), encoded.encode("ascii"))
         await self._places.forget(user)  # with the old password, others may have signed in
 
     async def verify(
@@ -132,14 +132,14 @@ class PasswordAuthenticator:
         secret = secret_bytes(password)
         if secret is None:
             return False
-        value = await self._records.get(_key(NOBODY if user is None else user))
+        value = await self._records.get(password_key(NOBODY if user is None else user))
         encoded = self._hasher.dummy if value is None else value.decode("ascii")
         if not await self._hasher.verify(encoded, secret) or value is None:
             return False
         if user is not None and self._hasher.outdated(encoded):
             with contextlib.suppress(ChatError):  # the next login tries again
                 renewed = await self._hasher.hash(secret)
-                await self._records.swap(_key(user), value, renewed.encode("ascii"))
+                await self._records.swap(password_key(user), value, renewed.encode("ascii"))
         return user is not None
 
 

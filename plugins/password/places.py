@@ -7,11 +7,11 @@ Device Cookies"). The store holds only hashes. Nobody gets in from a known place
 import contextlib
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from hashlib import sha256
 from typing import Literal
 
-from chatserver import Records, StoreUnavailable
+from chatserver import Records, StoreUnavailable, time_text
 from chatserver_plugins.password.clock import cautious_now
 
 PREFIX = "known/"  # of all keys; the user's id, the kind of place and a hash follow
@@ -61,6 +61,14 @@ class Places:
         while page := await self._records.scan(f"{PREFIX}{user}/", limit=PAGE):
             for key, _ in page:
                 await self._records.delete(key)
+
+    async def held(self, user: str) -> AsyncGenerator[dict[str, str], None]:
+        """The kind of each place, and when it was last used; of which place it is there is a hash alone."""
+        after = ""
+        while page := await self._records.scan(f"{PREFIX}{user}/", after, PAGE):
+            after = page[-1][0]
+            for key, seen in page:
+                yield {"kind": key.split("/")[2], "used": time_text(float(seen))}
 
     async def _make_room(self, prefix: str) -> None:
         found = await self._records.scan(prefix, limit=PAGE)

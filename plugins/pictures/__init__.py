@@ -7,17 +7,18 @@ from typing import Annotated
 import msgspec
 
 from chatserver import (
-    AccountChange,
     AnyEvent,
     Consumer,
     Context,
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     RoomChanged,
     Route,
     Settings,
+    held_record,
     hookimpl,
     translation,
 )
@@ -92,9 +93,16 @@ class PicturesPlugin:
         ]
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted":
-            await self._opened().forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        desk = Desk(context)
+        return [
+            PersonalData(
+                name="pictures",
+                title={"en": "Picture", "ja": "プロフィール画像"},
+                export=lambda user: held_record(context.records, user),
+                erase=desk.forget,
+            )
+        ]
 
     def _opened(self) -> Desk:
         assert self._desk is not None

@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 
 from chatserver import (
-    AccountChange,
     AnyEvent,
     ChatError,
     Command,
@@ -20,6 +19,7 @@ from chatserver import (
     MessageEdit,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Refusal,
     Rest,
@@ -127,9 +127,20 @@ class PollsPlugin:
         return PagePart(folder=Path(__file__).parent / "page", modules=("polls.js",))
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted":
-            await self._opened().forget_user(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        async def erase(user: str) -> None:
+            if self._desk is not None:  # it has tallies in memory
+                await self._desk.forget_user(user)
+            await Book(context.records).forget_user(user)
+
+        return [
+            PersonalData(
+                name="polls",
+                title={"en": "Votes", "ja": "投票"},
+                export=Book(context.records).held,
+                erase=erase,
+            )
+        ]
 
     @hookimpl
     async def shutdown(self) -> None:

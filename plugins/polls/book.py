@@ -4,8 +4,8 @@ A second record a vote names the poll under its user, for the day on which the a
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -104,6 +104,15 @@ class Book:
                 await self.forget_vote(message, user)
                 polls.append(message)
         return polls
+
+    async def held(self, user: str) -> AsyncGenerator[dict[str, Any], None]:
+        """The votes of a user (id), for themselves."""
+        after = ""
+        while rows := await self._records.scan(f"{OWN}{user}/", after, PAGE):
+            after = rows[-1][0]
+            for key, _ in rows:
+                message = key.rpartition("/")[2]
+                yield {"poll": message, "choices": (await self.state(message, user)).choices}
 
     async def forget_vote(self, message: str, user: str) -> None:
         """Remove one vote."""

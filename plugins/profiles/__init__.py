@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chatserver import (
-    AccountChange,
     Context,
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
+    held_record,
     hookimpl,
 )
 from chatserver_plugins.profiles.desk import Desk
@@ -48,9 +49,16 @@ class ProfilesPlugin:
         return PagePart(folder=Path(__file__).parent / "page", late_modules=("profiles.js",))
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted":
-            await self._opened().forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        desk = Desk(context)
+        return [
+            PersonalData(
+                name="profiles",
+                title={"en": "Profile", "ja": "プロフィール"},
+                export=lambda user: held_record(context.records, user),
+                erase=desk.forget,
+            )
+        ]
 
     def _opened(self) -> Desk:
         assert self._desk is not None

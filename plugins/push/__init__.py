@@ -2,9 +2,10 @@
 
 import ipaddress
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from msgspec import Meta, field
 
@@ -18,6 +19,7 @@ from chatserver import (
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Reminder,
     Route,
@@ -185,12 +187,35 @@ class PushPlugin:
         await self._opened().concern.remind(reminder)
 
     @hookimpl
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        async def held(user: str) -> AsyncGenerator[dict[str, Any], None]:
+            for device in await self._opened().devices.of(user):
+                yield {
+                    "name": device.name,
+                    "service": urlsplit(device.endpoint).hostname,
+                    "language": device.language,
+                    "texts": device.texts,
+                    "created": device.created,
+                }
+
+        async def erase(user: str) -> None:
+            await self._opened().devices.forget(user)
+
+        return [
+            PersonalData(
+                name="push",
+                title={"en": "Devices for push notices", "ja": "プッシュ通知を受け取る端末"},
+                export=held,
+                erase=erase,
+            )
+        ]
+
+    @hookimpl
     async def on_account(self, change: AccountChange) -> None:
-        devices = self._opened().devices
-        if change.what == "deleted":
-            await devices.forget(change.user)
-        elif change.what in ("signed_out", "sessions_ended"):
-            await devices.of(change.user)  # which removes those whose session has ended
+        if change.what in ("signed_out", "sessions_ended"):
+            await self._opened().devices.of(
+                change.user
+            )  # which removes those whose session has ended
 
     @hookimpl
     async def shutdown(self) -> None:

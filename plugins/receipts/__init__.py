@@ -7,15 +7,16 @@ from typing import Annotated
 import msgspec
 
 from chatserver import (
-    AccountChange,
     Context,
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     ReadMark,
     Route,
     Settings,
+    held_record,
     hookimpl,
     translation,
 )
@@ -113,9 +114,16 @@ class ReceiptsPlugin:
         self._watched().moved(mark.room)
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted" and self._choices is not None:
-            await self._choices.forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        choices = Choices(context.records, shown=self._config.shown)
+        return [
+            PersonalData(
+                name="receipts",
+                title={"en": "Whether others see what you read", "ja": "既読を表示するかどうか"},
+                export=lambda user: held_record(context.records, user),
+                erase=choices.forget,
+            )
+        ]
 
     @hookimpl
     async def shutdown(self) -> None:

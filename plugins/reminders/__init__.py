@@ -7,15 +7,16 @@ from typing import Annotated
 import msgspec
 
 from chatserver import (
-    AccountChange,
     Context,
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
     Timer,
+    held_records,
     hookimpl,
     translation,
 )
@@ -96,9 +97,16 @@ class RemindersPlugin:
         return PagePart(folder=Path(__file__).parent / "page", late_modules=("reminders.js",))
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted" and self._book is not None:
-            await self._book.forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        book = Book(context, self._config.per_user)
+        return [
+            PersonalData(
+                name="reminders",
+                title={"en": "Reminders", "ja": "リマインダー"},
+                export=lambda user: held_records(context.records, f"{user}/"),
+                erase=book.forget,
+            )
+        ]
 
     def _opened(self) -> Desk:
         assert self._desk is not None

@@ -7,15 +7,16 @@ from typing import Annotated
 import msgspec
 
 from chatserver import (
-    AccountChange,
     Context,
     GraphQLPart,
     Job,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
+    held_records,
     hookimpl,
     translation,
 )
@@ -102,14 +103,7 @@ class ReportsPlugin:
 
     @hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:
-        config = self._config
-        self._book = Book(
-            context,
-            per_day=config.per_day,
-            most_open=config.most_open,
-            most_settled=config.most_settled,
-            keep_days=config.keep_days,
-        )
+        self._book = self._new_book(context)
         self._desk = Desk(context, self._book)
         return routes(self._opened)
 
@@ -131,9 +125,26 @@ class ReportsPlugin:
         return PagePart(folder=folder, modules=("reports.js",))
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted" and self._book is not None:
-            await self._book.forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        book = self._new_book(context)
+        return [
+            PersonalData(
+                name="reports",
+                title={"en": "Messages you reported", "ja": "報告したメッセージ"},
+                export=lambda user: held_records(context.expiring, f"{user}/"),
+                erase=book.forget,
+            )
+        ]
+
+    def _new_book(self, context: Context) -> Book:
+        config = self._config
+        return Book(
+            context,
+            per_day=config.per_day,
+            most_open=config.most_open,
+            most_settled=config.most_settled,
+            keep_days=config.keep_days,
+        )
 
     async def _tidy(self) -> None:
         await self._opened().tidy()

@@ -7,14 +7,15 @@ from typing import Annotated
 import msgspec
 
 from chatserver import (
-    AccountChange,
     Context,
     GraphQLPart,
     Operation,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
+    held_records,
     hookimpl,
     translation,
 )
@@ -74,9 +75,16 @@ class SavedPlugin:
         return PagePart(folder=Path(__file__).parent / "page", late_modules=("saved.js",))
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted":
-            await self._opened().forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        shelf = Shelf(context, self._config.per_user)
+        return [
+            PersonalData(
+                name="saved",
+                title={"en": "Saved messages", "ja": "保存したメッセージ"},
+                export=lambda user: held_records(context.records, f"{user}/"),
+                erase=shelf.forget,
+            )
+        ]
 
     def _opened(self) -> Shelf:
         assert self._shelf is not None

@@ -7,14 +7,15 @@ from typing import Annotated
 import msgspec
 
 from chatserver import (
-    AccountChange,
     Context,
     GraphQLPart,
     PagePart,
+    PersonalData,
     Powers,
     Route,
     Settings,
     Timer,
+    held_records,
     hookimpl,
     translation,
 )
@@ -79,9 +80,16 @@ class ScheduledPlugin:
         return [part(self._opened)]
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted":
-            await self._opened().forget(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        book = Book(context, self._config.per_user, self._config.longest_days * 86400.0)
+        return [
+            PersonalData(
+                name="scheduled",
+                title={"en": "Scheduled messages", "ja": "予約投稿"},
+                export=lambda user: held_records(context.records, f"{user}/"),
+                erase=book.forget,
+            )
+        ]
 
     def _opened(self) -> Book:
         assert self._book is not None

@@ -7,7 +7,6 @@ from typing import Annotated
 import msgspec
 
 from chatserver import (
-    AccountChange,
     Context,
     GraphQLPart,
     Identity,
@@ -19,6 +18,7 @@ from chatserver import (
     LoginMethod,
     LoginStep,
     PagePart,
+    PersonalData,
     Powers,
     Refusal,
     Reply,
@@ -137,9 +137,16 @@ class TotpPlugin:
         return PagePart(folder=Path(__file__).parent / "page", late_modules=("totp.js",))
 
     @hookimpl
-    async def on_account(self, change: AccountChange) -> None:
-        if change.what == "deleted":
-            await self.enrolments.remove(change.user)
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        enrolments = Enrolments(context.records, self._config.recovery_codes)
+        return [
+            PersonalData(
+                name="totp",
+                title={"en": "One-time codes", "ja": "ワンタイムコード"},
+                export=enrolments.held,
+                erase=enrolments.forget,
+            )
+        ]
 
     async def _demand(self, user: User, identity: Identity) -> bool:
         if identity.is_strong:

@@ -1,7 +1,8 @@
 """The secrets and recovery codes of users, and the use of each code at most once, on whatever node."""
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import msgspec
 
@@ -84,6 +85,16 @@ class Enrolments:
     async def remove(self, user: str) -> bool:
         """Whether there was an enrolment."""
         return await self._records.delete(user_key(user))
+
+    async def held(self, user: str) -> AsyncGenerator[dict[str, Any], None]:
+        """What a person may know of their enrolment: neither the secret nor the codes."""
+        found = await self.of(user)
+        if found is not None:
+            yield {"enrolled": True, "recovery_codes": len(found.recovery)}
+
+    async def forget(self, user: str) -> None:
+        """Remove the enrolment of a deleted account."""
+        await self.remove(user)
 
 
 def _hashes(recovery: list[str]) -> tuple[str, ...]:

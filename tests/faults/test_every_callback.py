@@ -7,6 +7,7 @@ import pytest
 
 from chatserver import Button, ChatError, Parts, Room
 from chatserver.hooks.loading import hook_names
+from chatserver.privacy.parts import items
 from chatserver.runtime.measure import Counter
 from chatserver.testing.running import Chat, Person, running
 from tests.faults.server import PLUGINS
@@ -55,6 +56,11 @@ async def _token(chat: Chat, person: Person, room: Room) -> None:
     await _answered(await chat.http("GET", "/api/v1/me", token=f"callbacks_{person.id}"))
 
 
+async def _export(chat: Chat, person: Person, room: Room) -> None:
+    (part,) = [each for each in chat.service.privacy.parts if each.name == "callbacks"]
+    assert [each async for each in items(part, person.id)] == [{"user": person.id}]
+
+
 CALLED: dict[str, Act] = {
     "register_routes": _route,
     "register_operations": _operation,
@@ -63,6 +69,7 @@ CALLED: dict[str, Act] = {
     "register_message_data": _interact,
     "register_login_methods": _begin,
     "register_token_kinds": _token,
+    "register_personal_data": _export,
 }
 ANY_ANSWER = ("register_operations",)  # it is encoded for the client, whatever it is
 # Called by nobody, or by the server's own work; that this goes on is tried in tests/core, where the work is.

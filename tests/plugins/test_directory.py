@@ -270,7 +270,7 @@ async def test_a_place_goes_on_where_somebody_was_that_is_renamed_or_gone() -> N
             await chat.user(name)
         await lists(ada, ["ada", "ben", "carl", "dora"])
         after = (await page(ada, limit=2))["after"]
-        await chat.service.accounts.retire("ben", OPERATOR)
+        await chat.service.removal.delete("ben", OPERATOR)
         await lists(ada, ["ada", "carl", "dora"])
         again = await page(ada, after=after)
         assert [each["username"] for each in again["people"]] == ["ada", "carl", "dora"]

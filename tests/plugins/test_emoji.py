@@ -308,7 +308,7 @@ async def test_the_name_of_who_added_it_is_that_of_today() -> None:
 
         await chat.service.accounts.change_name(ben.user, "Benjamin")
         assert await by() == {"id": ben.id, "name": "Benjamin"}
-        await chat.service.accounts.retire("ben")
+        await chat.service.removal.delete("ben")
         assert "Benjamin" not in str(await by())
 
 

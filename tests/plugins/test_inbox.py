@@ -182,7 +182,7 @@ async def test_a_deleted_account_leaves_nothing() -> None:
         await ada.post(room, "For @ben")
         await settled(ben, 1)
         await ben.call("inbox.seen")
-        await chat.service.accounts.retire("ben")
+        await chat.service.removal.delete("ben")
         store = chat.service.store
 
         async def is_empty() -> bool:
@@ -468,7 +468,7 @@ async def test_a_deleted_account_follows_nothing_any_more() -> None:
         room = await ada.create_room("Lounge", members=[ben])
         root = await ada.post(room, "Root")
         await ben.call("inbox.follow", message=root.id, following=True)
-        await chat.service.accounts.retire("ben")
+        await chat.service.removal.delete("ben")
         store = chat.service.store
 
         async def is_empty() -> bool:

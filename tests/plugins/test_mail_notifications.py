@@ -641,7 +641,7 @@ async def test_a_link_turns_mails_off_by_post_alone(mails: MailServer) -> None:
         await all_handled(chat)
         await clock.advance(HOUR)
         assert len(mails.mails) == 1
-        await chat.service.accounts.retire("ben")
+        await chat.service.removal.delete("ben")
         assert (await chat.http("POST", path)).status == 200
 
 
@@ -687,7 +687,7 @@ async def test_nothing_of_a_deleted_account_is_left(mails: MailServer) -> None:
         await ben.call("mail_notifications.active")
         await noted(chat, ben, 1)
         await parts(chat)._refusals.note(ben.id, "ben@example.org")
-        await chat.service.accounts.retire("ben")
+        await chat.service.removal.delete("ben")
 
         async def is_forgotten() -> bool:
             timer = await parts(chat).collecting._timers.get(collecting.TIMER, ben.id)

@@ -273,7 +273,7 @@ async def test_the_picture_of_a_deleted_account_goes_with_it_and_that_of_a_locke
         await scene.chat.service.accounts.lock("ada", True)
         assert await scene.of(scene.ben, scene.ada) == {scene.ada.id: picture}
         said = heard(scene)
-        await scene.chat.service.accounts.retire("ada")
+        await scene.chat.service.removal.delete("ada")
 
         async def is_gone() -> bool:
             return await scene.holders(picture) == []

@@ -224,7 +224,7 @@ async def test_the_profile_goes_with_the_account() -> None:
     async with running("profiles") as chat:
         ben, ada = await chat.user("ben"), await chat.user("ada")
         await say(ada, **SAID)
-        await chat.service.accounts.retire("ada")
+        await chat.service.removal.delete("ada")
 
         async def is_gone() -> bool:
             return await chat.service.store.scan("plugin/profiles", "") == []

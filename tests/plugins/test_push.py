@@ -397,7 +397,7 @@ async def test_a_device_ends_with_its_session_and_with_the_account(
         await until(lambda: is_settled(chat))
         assert phone.tried == 0
         await subscribed(cat, service)
-        await chat.service.accounts.retire("cat")
+        await chat.service.removal.delete("cat")
         await until(is_forgotten)
 
 

@@ -477,7 +477,7 @@ async def test_reports_of_a_deleted_account_go_with_it() -> None:
         scene = await Scene.set(chat)
         await scene.report(scene.ada)
         await scene.report(scene.ben)
-        await chat.service.accounts.retire("ada")
+        await chat.service.removal.delete("ada")
 
         async def is_gone() -> bool:
             return await reporters(scene) == ["ben"]

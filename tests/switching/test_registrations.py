@@ -52,6 +52,7 @@ async def seen(site: Site, ada: Person, room: Any) -> dict[str, Any]:
         "register_message_data": data is not None,
         "register_event_kinds": "whole.noted" in service.plugin_events._kinds,
         "register_token_kinds": service.accounts.tokens.kind_of("whole_1") is not None,
+        "register_personal_data": "whole" in [each.name for each in service.privacy.parts],
         "register_login_methods": [each["label"] for each in methods if each["name"] == "whole"],
         "measures": shown["whole_word"].read() if "whole_word" in shown else None,  # type: ignore[union-attr]
     }
@@ -86,6 +87,7 @@ def with_word(word: str) -> dict[str, Any]:
         "register_message_data": True,
         "register_event_kinds": True,
         "register_token_kinds": True,
+        "register_personal_data": True,
         "register_login_methods": [word],
         "measures": len(word),
     }
@@ -105,6 +107,7 @@ GONE = {
     "register_message_data": False,
     "register_event_kinds": False,
     "register_token_kinds": False,
+    "register_personal_data": False,
     "register_login_methods": [],
     "measures": None,
 }

@@ -1,6 +1,7 @@
 """A plugin with everything that users can call of one. A test sets `fault`: which, and how it goes wrong."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -88,6 +89,18 @@ class Plugin:
 
     async def _proceed(self, flow: chatserver.LoginFlow, answer: Any) -> Any:
         return chatserver.Refusal("no")
+
+    @chatserver.hookimpl
+    def register_personal_data(self) -> list[chatserver.PersonalData]:
+        async def export(user: str) -> AsyncIterator[Any]:
+            yield await self.meet("register_personal_data", {"user": user})
+
+        async def erase(user: str) -> None:
+            """Nothing is held."""
+
+        return [
+            chatserver.PersonalData(name="callbacks", title="Callbacks", export=export, erase=erase)
+        ]
 
     @chatserver.hookimpl
     def register_token_kinds(self) -> list[chatserver.TokenKind]:

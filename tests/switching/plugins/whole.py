@@ -1,6 +1,7 @@
 """A plugin with every kind of registration. Its setting `word` is seen in each of them."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -162,6 +163,16 @@ class Plugin:
             return chatserver.Refusal(self.word)
 
         return [chatserver.LoginMethod(name="whole", label=self.word, begin=begin, proceed=proceed)]
+
+    @hookimpl
+    def register_personal_data(self) -> list[chatserver.PersonalData]:
+        async def export(user: str) -> AsyncIterator[dict[str, str]]:
+            yield {"word": self.word}
+
+        async def erase(user: str) -> None:
+            """Nothing is held."""
+
+        return [chatserver.PersonalData(name="whole", title="Whole", export=export, erase=erase)]
 
     @hookimpl
     def register_token_kinds(self) -> list[chatserver.TokenKind]:
