@@ -148,6 +148,7 @@ class Server:
             ("rooms", self.service.rooms.deletion.job()),
             ("rooms", self.service.preferences.watchers.job()),
             ("rooms", self.service.replaced_texts.job()),
+            ("accounts", self.service.removal.job()),
         ]
         guard = self.hooks.guard
         self.jobs = Jobs(jobs, self.store, guard, self._leases, self.measures, clock)

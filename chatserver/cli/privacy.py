@@ -103,6 +103,47 @@ def export(
 @command.command()
 @click.argument("user")
 @click.option(
+    "--messages",
+    type=click.Choice(["anonymise", "redact"]),
+    help="What becomes of the person's messages.  [default: privacy.erased_messages]",
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@configured
+def erase(
+    user: str,
+    messages: str | None,
+    yes: bool,
+    source: str | None,
+    overrides: dict[str, object],
+) -> None:
+    """Delete an account for good, and take the person out of the log.
+
+    As `chatserver user delete`, but the command waits until all is done. Their name is gone from all events and
+    from mentions, and with --messages redact their texts and files, too. Of an account that is deleted already, what is
+    left is erased.
+
+    \b
+    chatserver privacy erase ada --yes
+    chatserver privacy erase 018f… --messages redact --yes
+    """
+    if not yes:
+        click.confirm(f"Erase {user} for good?", abort=True, err=True)
+    from chatserver.cli.user import operator
+    from chatserver.privacy.rewriting import Erased
+
+    async def act(server: Server) -> None:
+        account = await found(server, user)
+        async with files_of(server):
+            mode = Erased(messages) if messages else None
+            await server.service.removal.erase(account, operator(), mode)
+
+    with_server(source, overrides, act)
+    click.echo(f"{user} is erased.")
+
+
+@command.command()
+@click.argument("user")
+@click.option(
     "--text",
     "texts",
     multiple=True,

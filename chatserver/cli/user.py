@@ -317,8 +317,9 @@ def delete(
 ) -> None:
     """Delete an account for good.
 
-    Nobody can sign in to it any more, its sessions, password and read markers are removed, and it
-    leaves its rooms. Its messages stay, with its id and the name shown at their time.
+    Nobody can sign in to it any more, all that is held of it in records is removed, and it leaves its
+    rooms. Its messages stay, with its id and without its name, or go: see privacy.erased_messages. A running
+    server does that; `chatserver privacy erase` waits for it.
 
     \b
     chatserver user delete ada --yes

@@ -566,6 +566,18 @@ class BlobsConfig(Section, frozen=True, kw_only=True):
     ] = 168.0
 
 
+class PrivacyConfig(Section, frozen=True, kw_only=True):
+    """What becomes of people's data."""
+
+    erased_messages: Annotated[
+        Literal["anonymise", "redact"],
+        Meta(
+            description="What becomes of the messages of a deleted account: `anonymise`: they stay, without the name; "
+            "`redact`: their texts and files go, too. Mentions of the account by others become @deleted."
+        ),
+    ] = "anonymise"
+
+
 class StatusConfig(Section, frozen=True, kw_only=True):
     """The sources that `chatserver status` asks besides the store."""
 
@@ -669,6 +681,7 @@ class Config(Section, frozen=True, kw_only=True):
     logging: LoggingConfig = field(default_factory=LoggingConfig)
     backup: BackupConfig = field(default_factory=BackupConfig)
     blobs: BlobsConfig = field(default_factory=BlobsConfig)
+    privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     status: StatusConfig = field(default_factory=StatusConfig)
     plugins: PluginsConfig = field(default_factory=PluginsConfig)
     plugin: dict[str, dict[str, Any]] = field(default_factory=dict)

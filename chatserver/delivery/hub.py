@@ -13,6 +13,7 @@ from chatserver.model import MemberLeft, ServerRole, User
 from chatserver.roomlog.room import Advance, Room
 from chatserver.runtime.measure import Measures
 
+ANY_SEQ = (1 << 63) - 1  # as high as that of any event
 TOLD_AT_ONCE = 500  # connections in one turn of the loop
 
 
@@ -148,6 +149,10 @@ class Hub:
                 self._let_go(room, self.of_user(last.user.id))
             elif advance.hides:
                 self._let_go(room, self._followers(room, channel))
+
+    def forget_pages(self, room: str) -> None:
+        """Drop the pages kept of a room (id), whose log was rewritten."""
+        self.outlet.pages.forget(room, [(1, ANY_SEQ)])
 
     def _followers(self, room: Room, channel: Channel) -> Iterable[Subscriber]:
         """The connections that follow the room; all there are, if some follow it in a way that no channel knows."""

@@ -12,13 +12,14 @@ import msgspec
 
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, MessageEdited, MessagePosted
+from chatserver.privacy.erasing import SPACE as ERASURES
 from chatserver.service.changes import SPACE as CHANGES
 from chatserver.service.directory import USERS, decode_user
 
 PAGE = 500
 SHORTEST = 2  # characters of a text that is looked for: shorter ones are everywhere
-# Spaces that name accounts by their id and nothing else: notes to other nodes, which end within a minute.
-KEPT_IDS = (CHANGES,)
+# Spaces that name accounts by their id and nothing else: notes to other nodes, which end within a minute; erasures.
+KEPT_IDS = (CHANGES, ERASURES)
 
 Kind = Literal["id", "text"]
 

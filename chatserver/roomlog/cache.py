@@ -108,6 +108,12 @@ class RoomCache:
         """Replace a room's state in place by that of the store."""
         await self._read(room)
 
+    def forget_contents(self, room: str, user: str) -> None:
+        """Drop what is in memory of a room (id) whose log was rewritten, so that it has no name of the user (id)."""
+        found = self._rooms.get(room)
+        if found is not None:
+            found.forget_contents(user)
+
     async def _read(self, room: Room) -> Room | None:
         head = (await self._store.heads([room.id])).get(room.id)
         if head is None:

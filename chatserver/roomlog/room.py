@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from chatserver.model import (
     AnyEvent,
     MemberEvent,
@@ -375,6 +377,19 @@ class Room:
         for event in members:
             self.apply_state(event)
 
+    def forget_contents(self, user: str) -> None:
+        """Drop what was read of the log, which was rewritten: events have no name of the user (id) any more."""
+        self.tail, self.tail_from, self._texts = [], self.head, {}
+        self._recent = self.newest_page = None
+        member, left = self.members.get(user), self.bans.get(user)
+        if member is not None:
+            self.members[user] = Member(_nameless(member.user), member.role, member.since)
+        if left is not None:
+            self.bans[user] = msgspec.structs.replace(left, user=_nameless(left.user))
+        if self.description is not None and self.description.author.id == user:
+            author = _nameless(self.description.author)
+            self.description = msgspec.structs.replace(self.description, author=author)
+
     def _add_recent(self, event: MessagePosted) -> None:
         if self._recent is None:
             return
@@ -386,3 +401,7 @@ class Room:
         if len(self._recent) > 2 * NEWEST_PAGE:
             for message in list(self._recent)[:-NEWEST_PAGE]:
                 del self._recent[message]
+
+
+def _nameless(user: UserRef) -> UserRef:
+    return msgspec.structs.replace(user, name="")

@@ -24,7 +24,7 @@ KEPT_SECONDS = (
 )
 CHANGES = 1000  # in one read
 
-Kind = Literal["user", "room", "turn", "claims", "plugins"]
+Kind = Literal["user", "room", "turn", "claims", "plugins", "erased"]
 ONCE = ("turn",)  # kinds that are useful only for a moment: looked at once, then removed
 Recheck = Callable[[str], Awaitable[None]]
 

@@ -25,7 +25,9 @@ from chatserver.hooks.mail import Mailer
 from chatserver.hooks.types import ReadMark
 from chatserver.interfaces import Authenticator, Bus, Store, Tracer
 from chatserver.model import EVERYBODY, AnyEvent, MessagePosted, Scope, User
+from chatserver.privacy.erasing import LogErasing
 from chatserver.privacy.privacy import Privacy
+from chatserver.privacy.rewriting import Erased
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.traced_log import TracedLog
@@ -219,7 +221,19 @@ class Service:
             self.blobs,
             server.name,
         )
-        self.removal = Removal(self.accounts, self.rooms, self.privacy.parts)
+        erasing = LogErasing(
+            store, self.room_cache, self.log, self.hub, self.accounts, hooks, self.changes
+        )
+        self.removal = Removal(
+            store,
+            self.accounts,
+            self.rooms,
+            self.privacy.parts,
+            erasing,
+            self.blobs,
+            clock,
+            Erased(config.privacy.erased_messages),
+        )
         self.connections = Connections(self.hub, self.presence, limits)
         self.switches = Switches(self.administration, self.claims)
         self.overview = Overview(self.administration)
@@ -284,6 +298,7 @@ class Service:
     async def stop(self) -> None:
         await cancel_or_name(self._tasks)  # before the store closes, which they use
         await self.rooms.deletion.stop()
+        await self.removal.stop()
         await self.outbox.stop()
         await self.commands.stop()
         await self.log.drain()

@@ -5,6 +5,7 @@ Names of people: `names.py`.
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from chatserver.errors import ChatError
 
@@ -148,3 +149,13 @@ def mentioned_names(body: str) -> list[str]:
         return []
     names = (unicodedata.normalize("NFKC", name).casefold() for name in _MENTION.findall(body))
     return list(dict.fromkeys(names))[:MENTIONS]
+
+
+def with_other_mentions(body: str, other: Callable[[str], str | None]) -> str:
+    """The text with other names behind @: `other` gets each one, folded, and returns one, or None to leave it."""
+
+    def replaced(found: re.Match[str]) -> str:
+        name = other(unicodedata.normalize("NFKC", found[1]).casefold())
+        return found[0] if name is None else f"@{name}"
+
+    return _MENTION.sub(replaced, body)

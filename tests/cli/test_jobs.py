@@ -7,6 +7,8 @@ from tests.cli.conftest import Run
 from tests.faults.server import ForkedServer
 from tests.waiting import wait_until
 
+OWN_JOBS = ("accounts.erase", "expired", "rooms.erase", "rooms.watchers", "texts.erase")
+
 
 def test_the_last_run_of_each_job_is_listed(tmp_path: Path, run: Run) -> None:
     with ForkedServer(tmp_path / "server", store="sqlite") as server:
@@ -25,7 +27,7 @@ def test_the_last_run_of_each_job_is_listed(tmp_path: Path, run: Run) -> None:
     (job,) = (
         each
         for each in jobs
-        if each["name"] not in ("expired", "rooms.erase", "rooms.watchers", "texts.erase")
+        if each["name"] not in OWN_JOBS
     )
     assert (job["name"], job["every"]) == ("password.expired", 86400)
     assert (job["last"]["failures"], f":{pid}:" in job["last"]["node"]) == (0, True)

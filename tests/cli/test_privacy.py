@@ -59,7 +59,7 @@ def test_a_search_says_by_its_status_whether_something_is_left(command: Command)
     assert status == 0
     assert {"email", "user", "username"} <= {place["space"] for place in places}
     id = next(place["key"] for place in places if place["space"] == "user")
-    assert command("user", "delete", "ada", "--yes")[0] == 0
+    assert command("privacy", "erase", "ada", "--yes")[0] == 0
     gone = ("privacy", "search", id, "--text", "Ada L", "--text", "ada@example.org")
     assert "LEFT" not in command(*gone)[1]
     assert command(*gone)[0] == 0

@@ -1,0 +1,101 @@
+"""Takes people out of the log of the store, room by room; and out of the memory of all nodes within a second.
+
+Every room is read: who was mentioned somewhere is not noted anywhere. The work is in pages, gives way to sends, and
+says how far it came, so that it goes on there after a crash.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from functools import partial
+
+from loguru import logger
+
+from chatserver.delivery.hub import Hub
+from chatserver.errors import ChatError
+from chatserver.hooks.calls import HookCalls
+from chatserver.interfaces import Store
+from chatserver.model import User
+from chatserver.privacy.rewriting import Gone, rewritten
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.log import Log
+from chatserver.service.accounts import Accounts
+from chatserver.service.changes import Changes
+
+SPACE = "erasure"  # record space: see `chatserver/service/removal.py`
+EVENTS = 100  # at once: of 40 KB each, with the largest texts and data, they take the loop 8 ms
+ROOMS = 500  # ids of rooms at once
+NOTED_ROOMS = 20  # rooms after which it is said how far the work came
+PRESSED_SECONDS = 0.1  # between two pages, while many sends are under way
+TRIES = 5  # of one page, each lost because others changed an event of it
+
+
+class LogErasing:
+    """Rewrites the log, and has all nodes forget what they have read of it."""
+
+    def __init__(
+        self,
+        store: Store,
+        cache: RoomCache,
+        log: Log,
+        hub: Hub,
+        accounts: Accounts,
+        hooks: HookCalls,
+        changes: Changes,
+    ) -> None:
+        self._store, self._cache, self._log, self._hub = store, cache, log, hub
+        self._accounts, self._hooks, self._changes = accounts, hooks, changes
+        changes.watch("erased", self._recheck)
+
+    async def run(self, gone: Gone, after: str) -> AsyncIterator[str]:
+        """Take the person out of all rooms with id > `after`; yields ids up to which all rooms are done.
+
+        Repeating it does no harm.
+        """
+        shell = await self._accounts.get(gone.user)
+        while rooms := await self._store.list_rooms(after, ROOMS):
+            for number, room in enumerate(rooms, 1):
+                after = room
+                await self._room(room, gone, shell)
+                if number % NOTED_ROOMS == 0:
+                    yield after
+            yield after
+
+    async def _room(self, room: str, gone: Gone, shell: User) -> None:
+        after, is_changed = 0, False
+        holders = partial(self._holders, shell, room)
+        while events := await self._store.read(room, after, EVENTS):
+            for _ in range(TRIES):
+                pairs = await rewritten(events, gone, holders)
+                if not pairs:
+                    break
+                is_changed = True
+                if await self._store.replace(pairs) == len(pairs):
+                    break
+                events = await self._store.read(room, after, EVENTS)
+            else:
+                logger.warning("room {}: events change all the time, and are left for later", room)
+                raise ChatError("limit.rate", after_ms=1000)
+            after = events[-1].seq
+            await asyncio.sleep(PRESSED_SECONDS if self._log.is_pressed() else 0)
+        if is_changed:
+            await self._tell(room, gone.user)
+
+    async def _holders(self, shell: User, room: str, names: Collection[str]) -> Collection[str]:
+        """Those of the names that users and groups have now."""
+        users = await self._accounts.ids_of(names)
+        left = [name for name in names if name not in users]
+        return {*users, *(await self._hooks.find_groups(shell, room, left) if left else ())}
+
+    # -- memory --------------------------------------------------------------------------------------
+
+    async def _tell(self, room: str, user: str) -> None:
+        self._forget(room, user)
+        await self._changes.announce("erased", f"{room}/{user}")
+
+    async def _recheck(self, name: str) -> None:
+        room, _, user = name.partition("/")
+        self._forget(room, user)
+
+    def _forget(self, room: str, user: str) -> None:
+        self._cache.forget_contents(room, user)
+        self._hub.forget_pages(room)
