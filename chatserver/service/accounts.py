@@ -28,7 +28,7 @@ from chatserver.runtime.rate import AddressRate
 from chatserver.service.administration import Administration
 from chatserver.service.attempts import Attempts
 from chatserver.service.changes import Changes
-from chatserver.service.directory import NAMES, USERS, decode_user, folded_name
+from chatserver.service.directory import DELETED_NAME, NAMES, USERS, decode_user, folded_name
 from chatserver.service.found import found_by
 from chatserver.service.founding import Founding
 from chatserver.service.login.steps import Challenged, Steps
@@ -42,7 +42,6 @@ from chatserver.service.similar import Similar
 from chatserver.service.tokens import Tokens
 
 PASSWORD = "password"  # noqa: S105 - the name of the method; no plugin's has it
-DELETED_NAME = "deleted user"
 
 _encode = msgspec.json.encode
 

@@ -16,6 +16,7 @@ from chatserver.search.beginnings import ACCENTS
 
 USERS = "user"  # record space: id -> User
 NAMES = "username"  # record space: folded name -> id
+DELETED_NAME = "deleted user"  # of the shell of an account, and where an event has no name any more
 CACHE_SECONDS = 0.25  # after this time another node's change of a user is in force here
 CACHE_USERS = 50_000
 

@@ -8,6 +8,7 @@ import msgspec
 from chatserver.interfaces import Unread
 from chatserver.model import EditHistory, Posting, RoomKind, RoomRole, Status, User, UserRef
 from chatserver.roomlog.room import Room
+from chatserver.service.directory import DELETED_NAME
 
 MEMBER_PAGE = 1000
 
@@ -93,7 +94,8 @@ def room_name(user: User, room: Room) -> str | None:
     assert room.description is not None
     if room.description.kind is not RoomKind.DIRECT:
         return room.description.name
-    return ", ".join(other.name for other in _others(user, room)) or user.name
+    names = (other.name or DELETED_NAME for other in _others(user, room))
+    return ", ".join(names) or user.name
 
 
 def view_of(

@@ -25,7 +25,7 @@ let made = 0; // ids in the document
  */
 export function messageRow({ message, grouped, folded, quoted, quoteFolded, thread, last = false }, { me, session, places, room = null, rooms, isClosed = false, isInThread = false, showsEdits = false }) {
   const { author, state } = message;
-  const name = author.name || me.username;
+  const name = author.name || (author.id === me.id ? me.username : t("message.gone"));
   const shown = folded ? [] : data(message, places, isClosed);
   const id = `message-${++made}`;
   const head = { id: `${id}-head` };
@@ -118,7 +118,7 @@ function quote({ reply_to: original }, quoted, folded, places) {
 
 function quotedParts(message, folded, places) {
   const text = folded ? t("message.folded") : message.deleted ? t("message.deleted") : plainOf(message.body);
-  return [h("strong", { dir: "auto" }, message.author.name), h("span", { dir: "auto" }, ...withPictures(text, places))];
+  return [h("strong", { dir: "auto" }, message.author.name || t("message.gone")), h("span", { dir: "auto" }, ...withPictures(text, places))];
 }
 
 /** Whether the text is no more than that of the data, or the lines with which that begins: descriptions follow names. */

@@ -67,7 +67,7 @@ export function fill(element, { session, store, room }) {
       h(
         "button",
         { class: "found", type: "button", "data-testid": "pin-show", onclick: choose },
-        h("span", { class: "found-head muted" }, h("strong", { dir: "auto" }, message.author.name), h("time", { datetime: message.at, title: formatFull(date) }, `${formatDay(date)} ${formatTime(date)}`)),
+        h("span", { class: "found-head muted" }, h("strong", { dir: "auto" }, message.author.name || t("message.gone")), h("time", { datetime: message.at, title: formatFull(date) }, `${formatDay(date)} ${formatTime(date)}`)),
         h("span", { class: "found-body", dir: "auto" }, text),
       ),
       h(

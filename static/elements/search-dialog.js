@@ -103,7 +103,7 @@ export function showSearch({ session, store, places, open }) {
         h(
           "span",
           { class: "found-head muted" },
-          h("strong", { dir: "auto" }, author.name),
+          h("strong", { dir: "auto" }, author.name || t("message.gone")),
           known && h("span", { dir: "auto" }, roomTitle(known)),
           h("time", { datetime: at, title: formatFull(date) }, `${formatDay(date)} ${formatTime(date)}`),
         ),

@@ -93,6 +93,7 @@ export default {
   "message.folded": "Message from somebody you blocked",
   "message.unfold": "Show",
   "message.deleted": "This message was deleted.",
+  "message.gone": "Deleted account",
   "message.edited": "edited",
   "message.edits": "What it said before",
   "message.pending": "Sending…",

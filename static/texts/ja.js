@@ -89,6 +89,7 @@ export default {
   "message.folded": "ブロックした人のメッセージ",
   "message.unfold": "表示",
   "message.deleted": "このメッセージは削除されました。",
+  "message.gone": "削除されたアカウント",
   "message.edited": "編集済み",
   "message.edits": "以前の内容",
   "message.pending": "送信中…",

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.page.people import AWAY, PersonFactory, Server
 
 pytestmark = pytest.mark.long
+FETCHED = "async (path) => (await fetch(path)).text()"
 
 
 def test_one_wants_it_and_changes_ones_mind(person: PersonFactory, server: Server) -> None:
@@ -40,6 +41,11 @@ def test_at_the_end_one_is_signed_out_everywhere(person: PersonFactory, tmp_path
         aya = person(server).sign_up("aya", "Aya")  # who owns the server, and stays
         ben = person(server).sign_up("ben", "Ben")
         ben.expected.append(r"401 \(Unauthorized\)")
+        aya.create_room("Garden")
+        ben.join_room("Garden")
+        ben.say("The plums are ripe")
+        elsewhere = aya.page.get_by_test_id("message").filter(has_text="plums")
+        expect(elsewhere.get_by_test_id("author")).to_have_text("Ben")
         for each in (aya, ben):
             each.expected.append(AWAY)  # at the end, when the server stops
         other = ben.new_page()
@@ -53,5 +59,14 @@ def test_at_the_end_one_is_signed_out_everywhere(person: PersonFactory, tmp_path
         for each in (page, other):
             expect(each.get_by_test_id("username")).to_be_visible()
             expect(each.get_by_test_id("deletion-keep")).to_have_count(0)
+        # The log follows in a moment.
+        room = aya.page.url.partition("room=")[2].partition("&")[0]
+        while '"Ben"' in aya.page.evaluate(FETCHED, f"/api/v1/rooms/{room}/messages"):
+            aya.page.wait_for_timeout(100)
+        cy = person(server).sign_up("cy", "Cy")
+        cy.expected.append(AWAY)
+        cy.join_room("Garden")
+        message = cy.page.get_by_test_id("message").filter(has_text="plums")
+        expect(message.get_by_test_id("author")).to_have_text("Deleted account")
     finally:
         server.stop()
