@@ -38,6 +38,7 @@ from chatserver.hooks.registering import Registry
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.types import GraphQLPart, Job
 from chatserver.interfaces import Store
+from chatserver.privacy.erasures import Erasure
 from chatserver.process.descriptors import UNKNOWN
 from chatserver.process.folders import DataFolder
 from chatserver.process.store_note import Holding
@@ -180,6 +181,7 @@ class Server:
             bus=None if bus is None else bus.is_connected,
             connections=self.service.hub.connections,
         )
+        self._keep_erasures()
         self._ship = self._shipper()
         self._mirrors = self._targets()
         self._vitals = Vitals(
@@ -231,6 +233,8 @@ class Server:
             stack.push_async_callback(self.service.stop)
             await self.service.start()
             if not beside:
+                if number := await self.service.removal.replay():
+                    logger.info("{} accounts of a restored store are erased again", number)
                 await self.service.blobs.look()
                 stack.push_async_callback(self._presentation.stop)
                 await self.service.join()
@@ -430,6 +434,19 @@ class Server:
 
         job = BackupJob(loaded, self.store, self.measures, self._leases.node, self.blobs)
         return [(NAME, job.job())]
+
+    def _keep_erasures(self) -> None:
+        """Have erasures noted beside the backups."""
+        from chatserver.copies.backup.configured import erasures_of
+        from chatserver.copies.backup.erasures import Entry
+
+        ledger = erasures_of(self.config)
+
+        async def keep(user: str, erasure: Erasure) -> None:
+            entry = Entry(user=user, at=erasure.at, mode=erasure.mode)
+            await asyncio.to_thread(ledger.note, entry)
+
+        self.service.removal.keep = keep
 
     def _shipper(self) -> "Shipper | None":
         """The shipper, which keeps the newest backup up to date, if it is configured."""

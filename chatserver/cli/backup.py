@@ -104,7 +104,7 @@ def verify(
 
     loaded = load_configuration(source, overrides)
     place = backup if backup is not None else str(shelf_of(loaded.config).folder)
-    with located(place, loaded) as (found, vault):
+    with located(place, loaded) as (found, vault, _):
         reached = checked(found, vault)
         shown = f"{name_of(place)}: {found.manifest.name}" if is_url(place) else str(found.folder)
     if as_json:

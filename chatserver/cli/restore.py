@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from chatserver.cli.names import backups
 from chatserver.cli.options import configured, load_configuration
+from chatserver.errors import ChatError, StartupError
 
 if TYPE_CHECKING:
     from chatserver.config import Loaded
+    from chatserver.copies.backup.erasures import Entry
     from chatserver.copies.backup.keeping import Refill
     from chatserver.copies.backup.moment import Moment
     from chatserver.copies.backup.reading import Backup
@@ -44,7 +47,8 @@ def command(
     backup are broken, --incomplete restores them up to the first broken one, and prints the reason.
 
     No server may run on the installation. Existing data is never touched: a store that is not empty
-    is refused. After an interruption, run the restore again with the same BACKUP and TIME: it
+    is refused. Accounts that were erased since the backup, by the ledger beside it, are erased again.
+    After an interruption, run the restore again with the same BACKUP and TIME: it
     continues. Afterwards everybody has to sign in again, and clients reload their rooms.
 
     \b
@@ -58,16 +62,39 @@ def command(
 
     loaded = load_configuration(source, overrides)
     moment = read_moment(at) if at is not None else None
-    with located(backup, loaded, moment, incomplete=incomplete) as (found, vault):
-        restored, until, refilled = fill(found, vault, loaded, moment)
+    with located(backup, loaded, moment, incomplete=incomplete) as (found, vault, erasures):
+        restored, until, refilled = fill(found, vault, loaded, moment, erasures)
         events = sum(restored.heads.values())
         place = f"{name_of(backup)}: {found.manifest.name}" if is_url(backup) else found.folder
         click.echo(
             f"Restored {events:,} events of {len(restored.heads):,} rooms as of {until}, from {place}."
         )
         report(refilled)
+        if restored.erased:
+            erase_again(loaded, restored.erased)
         if found.lost:
             click.echo(f"Later changes are missing: {found.lost}", err=True)
+
+
+def erase_again(loaded: Loaded, number: int) -> None:
+    """Erase the accounts again that were erased since the backup. A server does it at its start if this fails."""
+    from chatserver.app import opened
+    from chatserver.cli.stores import run_quietly
+
+    async def work() -> int:
+        async with opened(loaded) as server:
+            return await server.service.removal.replay()
+
+    try:
+        run_quietly(work())
+    except (ChatError, StartupError) as error:
+        click.echo(
+            f"{number:,} accounts were erased since the backup. They are erased again when a server starts, "
+            f"before it shows anything, as it was not possible now: {error}",
+            err=True,
+        )
+        return
+    click.echo(f"{number:,} accounts that were erased since the backup are erased again.")
 
 
 def report(files: Refill) -> None:
@@ -88,7 +115,11 @@ def report(files: Refill) -> None:
 
 
 def fill(
-    backup: Backup, vault: VaultReader, loaded: Loaded, moment: Moment | None
+    backup: Backup,
+    vault: VaultReader,
+    loaded: Loaded,
+    moment: Moment | None,
+    erasures: Sequence[Entry] = (),
 ) -> tuple[Restored, str, Refill]:
     """Restore into a configuration's store and place of files.
 
@@ -111,7 +142,8 @@ def fill(
             with progress("restored") as show, progress("files restored") as show_files:
                 refill = Refill(place, vault, lost.add, show_files)
                 try:
-                    return await restore(backup, store, show, moment, refill), until, refill
+                    done = await restore(backup, store, show, moment, refill, erasures)
+                    return done, until, refill
                 finally:
                     await vault.close()
 

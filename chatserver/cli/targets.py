@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +18,7 @@ from chatserver.errors import StartupError
 
 if TYPE_CHECKING:
     from chatserver.config import Config, Loaded
+    from chatserver.copies.backup.erasures import Entry
     from chatserver.copies.backup.moment import Moment
     from chatserver.copies.backup.reading import Backup
     from chatserver.copies.backup.vault import VaultReader
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 
 
 class Located(NamedTuple):
-    """A backup on this machine, and the vault with the files of users that it needs."""
+    """A backup on this machine, the vault with the files of users that it needs, and the erasures to do again."""
 
     backup: Backup
     vault: VaultReader
+    erasures: Sequence[Entry]
 
 
 def is_url(text: str | None) -> bool:
@@ -57,16 +59,46 @@ def located(
     key = configured_key(loaded.config.backup)
     if not is_url(place):
         found = choose(Path(place), key, moment, incomplete=incomplete)
-        yield Located(found, vault_of(found.folder, key))
+        yield Located(found, vault_of(found.folder, key), erasures(found.folder.parent, loaded))
         return
     folder = _download_folder(place)
     try:
         found = run_quietly(_downloaded(place, loaded, moment, folder, incomplete))
-        yield Located(found, TargetVault(target_at(place, loaded.config)[0], key))
+        there = run_quietly(_erasures_at(place, loaded))
+        vault = TargetVault(target_at(place, loaded.config)[0], key)
+        yield Located(found, vault, erasures(None, loaded, there))
     except BaseException:
         click.echo(f"the download stays in {folder}: the same command goes on there", err=True)
         raise
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def erasures(
+    folder: Path | None, loaded: Loaded, further: Mapping[str, bytes] | None = None
+) -> list[Entry]:
+    """The ledger of erasures in a folder of backups, in the configured one, and of `further` lines by their names.
+
+    Raises `StartupError`.
+    """
+    from chatserver.copies.backup.configured import shelf_of
+    from chatserver.copies.backup.erasures import ErasureLedger, opened
+    from chatserver.copies.backup.key import configured_key
+
+    key, lines = configured_key(loaded.config.backup), dict(further or {})
+    for each in {shelf_of(loaded.config).folder, folder}:
+        if each is not None:
+            lines |= ErasureLedger(each, key).files()
+    return [opened(name, data, key) for name, data in sorted(lines.items())]
+
+
+async def _erasures_at(url: str, loaded: Loaded) -> dict[str, bytes]:
+    from chatserver.copies.targets.erasures import erasures_on
+
+    target, _ = target_at(url, loaded.config)
+    try:
+        return await erasures_on(target)
+    finally:
+        await target.close()
 
 
 async def _downloaded(

@@ -21,7 +21,6 @@ from chatserver.roomlog.log import Log
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
 
-SPACE = "erasure"  # record space: see `chatserver/service/removal.py`
 EVENTS = 100  # at once: of 40 KB each, with the largest texts and data, they take the loop 8 ms
 ROOMS = 500  # ids of rooms at once
 NOTED_ROOMS = 20  # rooms after which it is said how far the work came

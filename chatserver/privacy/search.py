@@ -12,7 +12,7 @@ import msgspec
 
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, MessageEdited, MessagePosted
-from chatserver.privacy.erasing import SPACE as ERASURES
+from chatserver.privacy.erasures import SPACE as ERASURES
 from chatserver.service.changes import SPACE as CHANGES
 from chatserver.service.directory import USERS, decode_user
 

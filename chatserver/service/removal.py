@@ -7,7 +7,7 @@ epoch of the installation: a restored store has another one, and maybe the log o
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 from loguru import logger
@@ -19,7 +19,8 @@ from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.types import Actor, Job
 from chatserver.interfaces import Store
 from chatserver.model import User
-from chatserver.privacy.erasing import SPACE, LogErasing
+from chatserver.privacy.erasing import LogErasing
+from chatserver.privacy.erasures import DONE, DUE, SPACE, Erasure, decode, encode
 from chatserver.privacy.parts import PersonalParts
 from chatserver.privacy.rewriting import Erased, Gone
 from chatserver.runtime.cancelling import cancel_or_name
@@ -30,7 +31,6 @@ from chatserver.service.own_account import THE_SERVER
 from chatserver.service.rooms import RoomService
 
 NAME = "accounts.erase"
-DUE, DONE = "due/", "done/"  # keys in SPACE: due/USER -> Erasure, done/EPOCH/USER -> Erasure
 EVERY, DEADLINE = 60.0, 4 * 3600.0
 # After the end of the account, until the log is read: longer than a message of it takes that another node has accepted.
 SETTLED_SECONDS = 3.0
@@ -41,22 +41,11 @@ PAGE = 500
 TRIES = 20  # of one change of a record, each lost because another node works on the same
 
 
-class Erasure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An erasure: what becomes of the messages; when it was asked for (Unix time); the user name, until it is done.
-
-    `records`: the account has ended, and all is erased but what the log has. That is done in rooms with ids up to
-    `room`.
-    """
-
-    mode: Erased
-    at: float
-    username: str = ""
-    records: bool = False
-    room: str = ""
+Keep = Callable[[str, Erasure], Awaitable[None]]
 
 
-_encode = msgspec.json.encode
-_decode = msgspec.json.Decoder(Erasure).decode
+async def _nowhere(user: str, erasure: Erasure) -> None:
+    """Without a folder of backups nothing is noted beside them."""
 
 
 class Removal:
@@ -78,6 +67,7 @@ class Removal:
         self._parts, self._erasing, self._blobs = parts, erasing, blobs
         self._clock, self._mode = clock, mode
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by user id
+        self.keep: Keep = _nowhere  # notes an erasure beside the backups
 
     async def delete(
         self, username: str, by: Actor = THE_SERVER, mode: Erased | None = None
@@ -93,9 +83,9 @@ class Removal:
         erasure = Erasure(
             mode=mode or self._mode, at=self._clock.now(), username=username_of(user, username)
         )
-        if not await self._store.add(SPACE, f"{DUE}{user.id}", _encode(erasure)):
+        if not await self._store.add(SPACE, f"{DUE}{user.id}", encode(erasure)):
             kept = await self._store.get(SPACE, f"{DUE}{user.id}")
-            erasure = erasure if kept is None else _decode(kept)
+            erasure = erasure if kept is None else decode(kept)
         try:
             gone = await self._end(user, username, by)
         except ChatError as error:
@@ -118,10 +108,10 @@ class Removal:
             await self.settle()
         else:
             again = Erasure(mode=mode or self._mode, at=self._clock.now())
-            await self._store.add(SPACE, key, _encode(again))
+            await self._store.add(SPACE, key, encode(again))
         record = await self._store.get(SPACE, key)
         if record is not None:
-            await self._advance(user.id, _decode(record), await installation.epoch(self._store))
+            await self._advance(user.id, decode(record), await installation.epoch(self._store))
 
     async def _end(self, user: User, username: str, by: Actor) -> User:
         """End the account, and erase what is held in records."""
@@ -149,7 +139,21 @@ class Removal:
         epoch = await installation.epoch(self._store)
         await self._begin_again(epoch)
         async for user, record in self._due():
-            await self._advance(user, _decode(record), epoch)
+            await self._advance(user, decode(record), epoch)
+
+    async def replay(self) -> int:
+        """Do again what a restore has undone, before anybody sees the store; returns the number of accounts.
+
+        Raises what stops it.
+        """
+        epoch, number = await installation.epoch(self._store), 0
+        await self._begin_again(epoch)
+        async for user, record in self._due():
+            erasure = decode(record)
+            if erasure.again:
+                number += 1
+                await self._advance(user, erasure, epoch)
+        return number
 
     async def settle(self) -> None:
         """Wait until this node has taken those whose accounts it deleted out of the log."""
@@ -169,7 +173,7 @@ class Removal:
             epoch = await installation.epoch(self._store)
             record = await self._store.get(SPACE, f"{DUE}{user}")
             if record is not None:
-                await self._advance(user, _decode(record), epoch)
+                await self._advance(user, decode(record), epoch)
         except Exception as error:
             logger.warning("account {}: what is left of it is erased later: {!r}", user, error)
 
@@ -184,10 +188,30 @@ class Removal:
     async def _advance(self, user: str, erasure: Erasure, epoch: str) -> None:
         """Finish one erasure."""
         account = await self._accounts.get(user)
+        if not account.deleted and erasure.again:
+            try:
+                account = await self._end(account, account.username, THE_SERVER)
+            except ChatError as error:
+                if error.code != "user.last_owner":
+                    raise
+                logger.error(
+                    "account {}: it was erased, and came back with a restore as the last owner: make another "
+                    "owner, and delete it",
+                    user,
+                )
+                await self._store.delete(SPACE, f"{DUE}{user}")
+                return
         if not account.deleted:
             if self._clock.now() - erasure.at > UNDECIDED_SECONDS:
                 await self._store.delete(SPACE, f"{DUE}{user}")
             return
+        if not erasure.noted:
+            try:
+                await self.keep(user, erasure)
+            except Exception as error:
+                logger.error("account {}: not noted beside the backups yet: {}", user, error)
+            else:
+                await self._note(user, noted=True)
         if not erasure.records:
             holder = await self._accounts.by_name(erasure.username)
             if holder is not None and holder.id == user:
@@ -201,8 +225,11 @@ class Removal:
         gone = Gone(user=user, username=erasure.username, at=text_of(erasure.at), mode=erasure.mode)
         async for room in self._erasing.run(gone, erasure.room):
             await self._note(user, room=room)
-        done = Erasure(mode=erasure.mode, at=erasure.at, records=True)
-        await self._store.put(SPACE, f"{DONE}{epoch}/{user}", _encode(done))
+        record = await self._store.get(SPACE, f"{DUE}{user}")
+        if record is not None and not decode(record).noted:  # the job comes again for that alone
+            return
+        done = Erasure(mode=erasure.mode, at=erasure.at, records=True, noted=True)
+        await self._store.put(SPACE, f"{DONE}{epoch}/{user}", encode(done))
         await self._store.delete(SPACE, f"{DUE}{user}")
 
     async def _remove_files(self, user: str) -> None:
@@ -219,10 +246,10 @@ class Removal:
             while rows := await self._store.scan(SPACE, DONE, after, PAGE):
                 others = [(key, record) for key, record in rows if not key.startswith(own)]
                 for key, record in others:
-                    before = _decode(record)
-                    again = Erasure(mode=before.mode, at=before.at)
+                    before = decode(record)
+                    again = Erasure(mode=before.mode, at=before.at, again=True)
                     user = key.rpartition("/")[2]
-                    await self._store.add(SPACE, f"{DUE}{user}", _encode(again))
+                    await self._store.add(SPACE, f"{DUE}{user}", encode(again))
                     await self._store.delete(SPACE, key)
                 if not others:
                     break
@@ -234,7 +261,7 @@ class Removal:
             record = await self._store.get(SPACE, key)
             if record is None:
                 return
-            after = _encode(msgspec.structs.replace(_decode(record), **fields))
+            after = encode(msgspec.structs.replace(decode(record), **fields))
             if await self._store.swap(SPACE, key, record, after):
                 return
 

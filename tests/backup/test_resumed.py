@@ -72,7 +72,7 @@ async def test_on_every_store_it_goes_on(kind: str, empty: Empty, shelf: Shelf) 
     async with empty(kind) as fresh:
         for number in (5, 6, 20):
             await stopped(backup, fresh, number)
-        heads, _ = await restore(backup, fresh)
+        heads = (await restore(backup, fresh)).heads
         assert await contents(fresh) == wanted
         assert heads == {room: len(log) for room, log in wanted[0].items()}
         await epoch(fresh)

@@ -8,6 +8,7 @@
     vault.py       the files of users, beside all backups; keeping.py: into it and out of it, clearing.py
     increments.py  changes since a backup, in files beside it; ledger.py: the frames that must exist
                    changes.py finds the changes, shipper.py writes them; newest.py: the newest of all nodes
+    erasures.py    the ledger of erased accounts, whom a restore must not bring back
     moment.py      chooses the backup from which a moment is restored
     restore.py     fills a store; comparing.py compares its logs with the backup's; verify.py tries a restore
     key.py         the backup key; configured.py: shelf and settings of a configuration; errors.py

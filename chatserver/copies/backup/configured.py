@@ -6,6 +6,7 @@ from loguru import logger
 
 from chatserver.config import BackupConfig, Config, Loaded
 from chatserver.config.text import render_effective
+from chatserver.copies.backup.erasures import ErasureLedger
 from chatserver.copies.backup.keeping import Keeping
 from chatserver.copies.backup.key import Key, configured_key
 from chatserver.copies.backup.owner import owner_for
@@ -21,6 +22,12 @@ def shelf_of(config: Config) -> Shelf:
     data = Path(config.server.data)
     folder = Path(config.backup.folder or data / "backups")
     return Shelf(folder, owner_for(folder, data))
+
+
+def erasures_of(config: Config) -> ErasureLedger:
+    """The ledger of erasures beside the configured backups. Raises `BackupError`."""
+    shelf = shelf_of(config)
+    return ErasureLedger(shelf.folder, configured_key(config.backup), shelf.owner)
 
 
 def checked_key(config: BackupConfig) -> Key | None:

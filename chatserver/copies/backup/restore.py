@@ -20,6 +20,7 @@ from chatserver.copies.archive.patience import Patient, patiently
 from chatserver.copies.archive.target import BATCH, Heads, Target
 from chatserver.copies.archive.transient import is_transient
 from chatserver.copies.backup.comparing import differing, ends_of
+from chatserver.copies.backup.erasures import Entry, have_erased_again
 from chatserver.copies.backup.keeping import Refill
 from chatserver.copies.backup.moment import Moment
 from chatserver.copies.backup.reading import Backup
@@ -30,10 +31,11 @@ from chatserver.service.markers import MARKERS
 
 
 class Restored(NamedTuple):
-    """The head of each restored room, and the number of records."""
+    """The head of each restored room, the number of records, and that of accounts that are to be erased again."""
 
     heads: Heads
     records: int
+    erased: int = 0
 
 
 async def restore(
@@ -42,12 +44,14 @@ async def restore(
     progress: Progress = silent,
     moment: Moment | None = None,
     refill: Refill | None = None,
+    erasures: Sequence[Entry] = (),
 ) -> Restored:
     """Fill a store that no server uses with the backup's content, up to a moment if one is given.
 
     No server starts on the store before this has finished. The store then has a new epoch and no sessions.
     After an interruption, call it again with the same backup and moment; in that case the logs are compared
-    with the backup's at the end. `refill` brings the files of users. Raises `ArchiveError`, and `Corrupted` if the backup is broken.
+    with the backup's at the end. `refill` brings the files of users. The accounts of `erasures` are erased
+    again by a server, before it shows anything. Raises `ArchiveError`, and `Corrupted` if the backup is broken.
     """
     begun = await patiently(lambda: claims.is_claimed(store))
     claim = await patiently(lambda: claims.claim(store, _origin(backup, moment)))
@@ -60,8 +64,9 @@ async def restore(
     epoch = secrets.token_hex(8)
     if refill is not None:
         await refill.run(store, epoch)
+    erased = await patiently(lambda: have_erased_again(store, erasures))
     await patiently(lambda: claims.complete(store, claim, epoch))
-    return Restored(filling.heads, records)
+    return Restored(filling.heads, records, erased)
 
 
 def _origin(backup: Backup, moment: Moment | None) -> Origin:

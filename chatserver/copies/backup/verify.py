@@ -45,7 +45,7 @@ async def verify(
     each (author, client_id) once, the room's description first.
     """
     await asyncio.to_thread(backup.check_files)
-    heads, records = await restore(backup, scratch, progress)
+    heads, records, _ = await restore(backup, scratch, progress)
     ends = await ends_of(backup)
     events = sum(end.seq for end in ends.values())
     counts = backup.manifest.counts

@@ -9,6 +9,7 @@
     copying.py    copies one backup: in an order that leaves the target consistent at any moment
     reading.py    what a target holds: its backups, their manifests; downloads one to restore it
     keeping.py    removal of old backups on a target, and renewal of locks
+    erasures.py   the ledger of erased accounts on a target
     vaults.py     the files of users on a target
     needs.py      which of them the backups there need
     vaultreading.py  reads them, to restore or verify a backup

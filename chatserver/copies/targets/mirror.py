@@ -18,6 +18,7 @@ from typing import NamedTuple
 from loguru import logger
 
 from chatserver.copies.archive.errors import ArchiveError, Corrupted
+from chatserver.copies.backup.erasures import ErasureLedger
 from chatserver.copies.backup.figures import unix
 from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.reading import Backup
@@ -26,6 +27,7 @@ from chatserver.copies.backup.trust import Trust
 from chatserver.copies.backup.vault import Vault
 from chatserver.copies.targets.checking import damaged
 from chatserver.copies.targets.copying import Copy
+from chatserver.copies.targets.erasures import copy_erasures
 from chatserver.copies.targets.guarded import Guarded, TargetFailed
 from chatserver.copies.targets.keeping import Keeper
 from chatserver.copies.targets.needs import Needs
@@ -60,6 +62,7 @@ class Mirror:
         self._trust = Trust(shelf, key)
         self._keeper = Keeper(target, key, settings.keep_days, settings.keep_count)
         self._vault = Vault(shelf.folder, key)
+        self._erasures = ErasureLedger(shelf.folder, key)
         self.files, self._needs = VaultCopy(target, self._vault), Needs(target, key)
         self._files_due = -math.inf
         self._copies: dict[Path, Copy] = {}
@@ -130,6 +133,7 @@ class Mirror:
         """Copy all that is missing, remove what is too old, renew locks, check. Raises `ArchiveError`."""
         copies = await self._list()
         await self._target.open()
+        await copy_erasures(self._erasures, self._target)
         if time.monotonic() >= self._look_due:
             self._look_due = time.monotonic() + LOOK_SECONDS
             for copy in copies:
