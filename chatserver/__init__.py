@@ -231,6 +231,7 @@ from chatserver.model import (
     read_event,
 )
 from chatserver.parts import Button, Field, Form, Menu, Option, Parts, TextPart
+from chatserver.privacy.report import Held, PartHeld
 from chatserver.roomlog.redaction import Erasing, cleared, erased, redact, redacted, replaced_by
 from chatserver.roomlog.room import Room
 from chatserver.runtime.clock import text_of as time_text
@@ -361,6 +362,7 @@ __all__ = [
     "GroupRemove",
     "GuardedResolver",
     "HealthCheck",
+    "Held",
     "Histogram",
     "Identity",
     "IndexPage",
@@ -430,6 +432,7 @@ __all__ = [
     "OwnSession",
     "Page",
     "PagePart",
+    "PartHeld",
     "Parts",
     "PasswordChange",
     "PasswordReset",

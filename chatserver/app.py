@@ -444,7 +444,12 @@ class Server:
 
         async def keep(user: str, erasure: Erasure) -> None:
             entry = Entry(user=user, at=erasure.at, mode=erasure.mode)
-            await asyncio.to_thread(ledger.note, entry)
+            writing = asyncio.ensure_future(asyncio.to_thread(ledger.note, entry))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:  # a thread goes on, and the folder may be gone then
+                await writing
+                raise
 
         self.service.removal.keep = keep
 

@@ -626,6 +626,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "pictures",
             "profiles",
             "account_deletion",
+            "my_data",
             "join_requests",
             "directory",
             "polls",

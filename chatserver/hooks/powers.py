@@ -55,6 +55,7 @@ PARTS = frozenset(
             "preferences",
             "presence",
             "rates",
+            "privacy",
             "removal",
             "replaced_texts",
         ),

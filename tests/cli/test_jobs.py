@@ -24,11 +24,7 @@ def test_the_last_run_of_each_job_is_listed(tmp_path: Path, run: Run) -> None:
     listed = run("jobs", "--json", *sets)
     assert listed.exit_code == 0, listed.output
     jobs = [json.loads(line) for line in listed.stdout.splitlines()]
-    (job,) = (
-        each
-        for each in jobs
-        if each["name"] not in OWN_JOBS
-    )
+    (job,) = (each for each in jobs if each["name"] not in OWN_JOBS)
     assert (job["name"], job["every"]) == ("password.expired", 86400)
     assert (job["last"]["failures"], f":{pid}:" in job["last"]["node"]) == (0, True)
     table = run("jobs", *sets).output

@@ -33,6 +33,7 @@ PLUGINS = (
         "pictures",
         "profiles",
         "account_deletion",
+        "my_data",
         "directory",
         "polls",
         "link_previews",
@@ -158,6 +159,8 @@ async def command(target: Target, rng: Random, found: Findings, client: httpx.As
     await caller.call("DELETE", f"/api/v1/scheduled?client_id={_quoted(rng)}")
     await caller.call("POST", "/api/v1/me/deletion", {"username": text})
     await caller.call("DELETE", "/api/v1/me/deletion")
+    await caller.call("GET", "/api/v1/me/data")
+    await caller.call("POST", "/api/v1/me/data/export")
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     reminder = {"message": message, "at": tomorrow, "note": text}
     await caller.call("POST", "/api/v1/reminders", reminder)

@@ -260,7 +260,7 @@ WITHOUT = {
     **dict.fromkeys(("shortcodes", "slash_commands", "wordfilter"), "keep no records"),
     "audit": "a log of ids, which ends with its files: docs/privacy.md",
     "announcements": "one record, of what stands for everybody",
-    "calls": "keep nothing",
+    **dict.fromkeys(("calls", "my_data"), "keep nothing"),
     "link_previews": "keep what pages say, not who asked",
     "translation": "counts by user, of which each ends within a day",
     "webhooks": "act for bots of their own",

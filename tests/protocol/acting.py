@@ -765,6 +765,7 @@ SETTINGS = {
         "totp",
         "passkeys",
         "account_deletion",
+        "my_data",
         "join_requests",
         "disk_blobs",
         "uploads",

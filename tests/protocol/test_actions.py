@@ -57,6 +57,7 @@ OTHER_ROUTES = {
     ("POST", "/api/v1/oidc/{provider}/logout"),  # by the provider
     ("PATCH", "/api/v1/me/passkeys/{id}"),
     ("DELETE", "/api/v1/me/deletion"),
+    ("POST", "/api/v1/me/data/export"),  # gives nothing but leave to get it
     ("DELETE", "/api/v1/join-requests"),
     ("PUT", "/api/v1/join-requests/rooms"),
     ("DELETE", "/api/v1/me/sessions/{session}"),

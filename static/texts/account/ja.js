@@ -37,6 +37,7 @@ export default {
   "step.reset.username": "ユーザー名",
   "step.reset.password": "新しいパスワード",
   "step.reset.error": "このリンクはもう使えません。新しいリンクを依頼してください。",
+  "why.export.count": "データのダウンロードをすでに準備しています。",
   "why.username.form": "ユーザー名は 1～32 文字の文字、数字、ピリオド、ハイフン、アンダースコアで入力してください。",
   "why.username.scripts": "ユーザー名には異なる種類の文字（ラテン文字とキリル文字など）を混ぜられません。",
   "why.username.other": "これはあなたのユーザー名ではありません。",

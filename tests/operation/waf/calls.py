@@ -355,6 +355,9 @@ async def call_every_address(
     changes = {"note": "<script>alert(1)</script>", "done": True}
     await ask("PATCH", f"/api/v1/reminders?message={message}", json=changes, headers=owner)
     await ask("DELETE", f"/api/v1/reminders?message={message}", headers=owner)
+    await ask("GET", "/api/v1/me/data", headers=owner)
+    await ask("POST", "/api/v1/me/data/export", headers=owner)
+    await ask("GET", "/api/v1/me/data/export?language=ja-JP", headers=owner)
     await ask("GET", "/api/v1/me/deletion", headers=owner)
     await ask("POST", "/api/v1/me/deletion", json={"username": "somebody"}, headers=owner)
     await ask("DELETE", "/api/v1/me/deletion", headers=owner)
