@@ -14,10 +14,11 @@ from chatserver.delivery.hub import Hub
 from chatserver.errors import ChatError
 from chatserver.hooks.calls import HookCalls
 from chatserver.interfaces import Store
-from chatserver.model import User
+from chatserver.model import AnyEvent, MessageEdited, MessagePosted, User
 from chatserver.privacy.rewriting import Gone, rewritten
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
+from chatserver.search.cleaning import Cleaner
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
 
@@ -25,6 +26,7 @@ EVENTS = 100  # at once: of 40 KB each, with the largest texts and data, they ta
 ROOMS = 500  # ids of rooms at once
 NOTED_ROOMS = 20  # rooms after which it is said how far the work came
 PRESSED_SECONDS = 0.1  # between two pages, while many sends are under way
+CLEANED_EVENTS = 1000  # of a room, after which its index is cleaned
 TRIES = 5  # of one page, each lost because others changed an event of it
 
 
@@ -40,9 +42,11 @@ class LogErasing:
         accounts: Accounts,
         hooks: HookCalls,
         changes: Changes,
+        cleaner: Cleaner,
     ) -> None:
         self._store, self._cache, self._log, self._hub = store, cache, log, hub
         self._accounts, self._hooks, self._changes = accounts, hooks, changes
+        self._cleaner = cleaner
         changes.watch("erased", self._recheck)
 
     async def run(self, gone: Gone, after: str) -> AsyncIterator[str]:
@@ -61,6 +65,7 @@ class LogErasing:
 
     async def _room(self, room: str, gone: Gone, shell: User) -> None:
         after, is_changed = 0, False
+        said: list[int] = []  # seqs of texts that changed, whose words are in the index
         holders = partial(self._holders, shell, room)
         while events := await self._store.read(room, after, EVENTS):
             for _ in range(TRIES):
@@ -68,6 +73,7 @@ class LogErasing:
                 if not pairs:
                     break
                 is_changed = True
+                said += [old.seq for old, new in pairs if _says_other(old, new)]
                 if await self._store.replace(pairs) == len(pairs):
                     break
                 events = await self._store.read(room, after, EVENTS)
@@ -75,7 +81,11 @@ class LogErasing:
                 logger.warning("room {}: events change all the time, and are left for later", room)
                 raise ChatError("limit.rate", after_ms=1000)
             after = events[-1].seq
+            if len(said) >= CLEANED_EVENTS:
+                await self._cleaner.clean(room, said)
+                said.clear()
             await asyncio.sleep(PRESSED_SECONDS if self._log.is_pressed() else 0)
+        await self._cleaner.clean(room, said)
         if is_changed:
             await self._tell(room, gone.user)
 
@@ -98,3 +108,12 @@ class LogErasing:
     def _forget(self, room: str, user: str) -> None:
         self._cache.forget_contents(room, user)
         self._hub.forget_pages(room)
+
+
+def _says_other(old: AnyEvent, new: AnyEvent) -> bool:
+    """Whether a text has gone, in part or as a whole."""
+    return (
+        isinstance(old, MessagePosted | MessageEdited)
+        and isinstance(new, MessagePosted | MessageEdited)
+        and (old.body, old.data_text) != (new.body, new.data_text)
+    )

@@ -28,6 +28,7 @@ from chatserver.runtime.clock import Clock, text_of
 from chatserver.service.accounts import Accounts
 from chatserver.service.directory import folded_name
 from chatserver.service.own_account import THE_SERVER
+from chatserver.service.replaced import scrub
 from chatserver.service.rooms import RoomService
 
 NAME = "accounts.erase"
@@ -225,6 +226,7 @@ class Removal:
         gone = Gone(user=user, username=erasure.username, at=text_of(erasure.at), mode=erasure.mode)
         async for room in self._erasing.run(gone, erasure.room):
             await self._note(user, room=room)
+        await scrub(self._store)
         record = await self._store.get(SPACE, f"{DUE}{user}")
         if record is not None and not decode(record).noted:  # the job comes again for that alone
             return

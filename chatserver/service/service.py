@@ -222,7 +222,14 @@ class Service:
             server.name,
         )
         erasing = LogErasing(
-            store, self.room_cache, self.log, self.hub, self.accounts, hooks, self.changes
+            store,
+            self.room_cache,
+            self.log,
+            self.hub,
+            self.accounts,
+            hooks,
+            self.changes,
+            cleaner,
         )
         self.removal = Removal(
             store,

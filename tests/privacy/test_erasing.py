@@ -147,6 +147,36 @@ async def test_an_account_that_is_deleted_already_is_erased_again() -> None:
         assert "quincemark" not in await scene.text()
 
 
+async def test_words_that_are_gone_leave_the_index_and_the_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with playing() as scene:
+        cleaned: dict[str, list[int]] = {}
+        scrubbed: list[bool] = []
+        store = scene.chat.service.store
+
+        class Cleaner:
+            async def clean(self, room: str, seqs: list[int]) -> int:
+                cleaned.setdefault(room, []).extend(seqs)
+                return 0
+
+        async def scrub(store: Store) -> None:
+            scrubbed.append(True)
+
+        monkeypatch.setattr(scene.chat.service.removal._erasing, "_cleaner", Cleaner())
+        monkeypatch.setattr(removal, "scrub", scrub)
+        changed = {
+            (event.room, event.seq)
+            for event in await scene.log()
+            if isinstance(event, MessagePosted) and "@plum," in event.body
+        }
+        await scene.erase()
+        assert {(room, seq) for room, seqs in cleaned.items() for seq in seqs} == changed
+        assert len(changed) == 2
+        assert scrubbed == [True]
+        assert await store.list_rooms("", 10) == sorted(cleaned)
+
+
 async def test_the_setting_says_what_becomes_of_messages() -> None:
     async with running(settings=SETTINGS | {"privacy.erased_messages": "redact"}) as chat:
         scene = await made(chat)
