@@ -111,9 +111,11 @@ def _codes(text: str) -> Iterator[str]:
 
 
 def _keeps_id(space: str, key: str, value: bytes, user: str) -> bool:
-    """Whether a record names the id for good."""
+    """Whether a record may name the id for good: of the account itself the shell alone, and those of others."""
     if space == USERS and key == user:
         return decode_user(value).deleted
+    if user not in key:  # somebody else's record, such as of what the person did
+        return True
     return space in KEPT_IDS
 
 

@@ -77,16 +77,12 @@ class DirectoryPlugin:
     @hookimpl
     def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
         index = Index(context)
-
-        async def erase(user: str) -> None:
-            await index.refresh([user])
-
         return [
             PersonalData(
                 name="directory",
                 title={"en": "Names by which you are found", "ja": "検索に使われる名前"},
                 export=index.held,
-                erase=erase,
+                erase=index.forget,
             )
         ]
 

@@ -115,6 +115,11 @@ class Index:
             if _read(known.get(OF + account.id)) != Known(entry_of(account))
         ]
 
+    async def forget(self, user: str) -> None:
+        """Index a deleted account no longer, and remove that it ever was."""
+        await self.refresh([user])
+        await self._records.delete(OF + user, _encode(Known(None)))
+
     async def held(self, user: str) -> AsyncGenerator[dict[str, Any], None]:
         """What is indexed of a person (id), for themselves."""
         entry = _read(await self._records.get(OF + user)).entry
@@ -131,12 +136,23 @@ class Index:
     async def _key_at(self, place: str) -> str:
         user, _, number = place.rpartition(".")
         raw = await self._records.get(OF + user) if user and number.isdecimal() else None
+        if raw is None and user and number.isdecimal() and await self._is_gone(user):
+            return ""
         if raw is None:
             raise ChatError("request.invalid", "after: nobody is there. Begin with the first page.")
         entry, at = _known(raw).entry, int(number[:3])
         if entry is None or at >= len(entry.keys):
             return ""  # locked or renamed since the page before: what came already comes again
         return _key(user, entry, at)
+
+    async def _is_gone(self, user: str) -> bool:
+        """Whether this is the id of a deleted account."""
+        try:
+            return (await self._service.accounts.get(user)).deleted
+        except ChatError as error:
+            if error.code != "user.not_found":
+                raise
+            return False
 
     async def _refresh(self, user: str) -> None:
         # Those whose records came after somebody else had removed them, maybe.

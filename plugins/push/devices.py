@@ -163,6 +163,7 @@ class Devices:
         raw = await self._records.get(_key(user))
         if raw is not None:
             await self.remove(user, {device.id for device in _decode(raw)})
+        await self._roster.forget(user)
 
     async def _own(self, user: str, id: str) -> None:
         """The address belongs to this user, and to nobody else any more."""

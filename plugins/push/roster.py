@@ -29,6 +29,16 @@ class Roster:
         self._users.add(user)
         await self._news.put(f"new/{_time(self._clock.now())}-{user}", b"", NEWS_SECONDS)
 
+    async def forget(self, user: str) -> None:
+        """Remove the news of a deleted account (id); a node that has read them forgets it with its next load."""
+        after = "new/"
+        self._users.discard(user)
+        while rows := await self._news.scan("new/", after, PAGE):
+            after = rows[-1][0]
+            for key, _ in rows:
+                if key.endswith(f"-{user}"):
+                    await self._news.delete(key)
+
     async def among(self, users: Iterable[str]) -> list[str]:
         """Those of the users (ids) who have devices, or had some not long ago."""
         await self._catch_up()

@@ -178,15 +178,14 @@ class Book:
         return told
 
     async def forget(self, user: str) -> None:
-        """Remove the user's reports; the cases stay."""
+        """Remove the user's reports and their name; the cases stay, also those of their messages."""
         for prefix in (OPEN, SETTLED):
             limit = max(self._most_open, 2 * self._most_settled)
             for key, row in await self._records.scan(prefix, limit=limit):
                 case = _case(row)
                 for _ in range(TRIES):
-                    if case.report_of(user) is None:
-                        break
-                    if await self._records.swap(key, row, _encode(case.without(user))):
+                    left = case.without(user)
+                    if left == case or await self._records.swap(key, row, _encode(left)):
                         break
                     if (now := await self._records.get(key)) is None:
                         break

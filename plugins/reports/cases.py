@@ -117,8 +117,17 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def without(self, user: str) -> "Case":
+        """Without the reports of a deleted account, and without its name."""
         left = tuple(each for each in self.reports if each.by.id != user)
-        return msgspec.structs.replace(self, reports=left)
+        settled = self.settled
+        if settled is not None and settled.by.id == user:
+            settled = msgspec.structs.replace(settled, by=_nameless(settled.by))
+        author = _nameless(self.author) if self.author.id == user else self.author
+        return msgspec.structs.replace(self, reports=left, author=author, settled=settled)
+
+
+def _nameless(user: UserRef) -> UserRef:
+    return msgspec.structs.replace(user, name="")
 
 
 class OwnReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,11 @@ import msgspec
 import pytest
 
 from chatserver import MessagePosted, Room, RoomKind
+from chatserver.privacy.rewriting import Erased
 from chatserver.runtime.ids import new_id
-from chatserver.testing.personal import PersonalDataContract, kept_in
-from chatserver.testing.running import Chat, Person
+from chatserver.service import removal
+from chatserver.testing.personal import PersonalDataContract, held_by, kept_in
+from chatserver.testing.running import Chat, Person, running
 from chatserver_plugins.emoji.book import Book, Entry
 from chatserver_plugins.passkeys.book import Passkey
 from chatserver_plugins.password.places import Places
@@ -275,3 +277,36 @@ def test_each_plugin_says_what_it_holds_or_is_said_to_hold_nothing() -> None:
     shipped = {entry.partition("=")[0].strip() for entry in entries if entry.strip()}
     assert told.isdisjoint(WITHOUT)
     assert told | WITHOUT.keys() == shipped
+
+
+NAME = "Quincy Plumfield"
+
+
+async def test_after_an_erasure_nothing_in_the_store_names_the_person(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With all plugins together: neither what they hold nor the log, and what is another person's is as it was."""
+    monkeypatch.setattr(removal, "SETTLED_SECONDS", 0.0)
+    made = [each for each in PersonalDataContract.__subclasses__() if each.plugins[0] != "password"]
+    made = [each for each in made if each.__module__ == __name__]
+    plugins = list(dict.fromkeys(name for each in made for name in each.plugins))
+    settings = {key: value for each in made for key, value in each.settings.items()}
+    async with running(*plugins, settings=settings) as chat:
+        await chat.user("owner")
+        first, second = await chat.user("first"), await chat.user("second")
+        first.user = await chat.service.accounts.rename("first", name=NAME)
+        await chat.service.emails.set(first.id, "plum@example.org")
+        for number, each in enumerate(made):
+            await each().make(chat, first, second, f"one{number}")
+            await each().make(chat, second, first, f"two{number}")
+        before = await held_by(chat, second)
+        await chat.service.removal.delete("first", mode=Erased.REDACT)
+        await chat.service.removal.settle()
+        search = chat.service.privacy.search
+        found = [each async for each in search.places(first.id, [NAME, "plum@example.org"])]
+        assert [each for each in found if not each.stays] == []
+        assert {each.what for each in found} == {"id"}
+        after = await held_by(chat, second)
+        # What the others wrote does not mention the person any more.
+        for name in before.keys() - {"memberships", "room_events", "messages"}:
+            assert after[name] == before[name], name
