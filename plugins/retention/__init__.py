@@ -9,6 +9,7 @@ from loguru import logger
 from msgspec import Meta
 
 from chatserver import (
+    AccountDelete,
     ChatError,
     Command,
     CommandAnswer,
@@ -16,6 +17,7 @@ from chatserver import (
     Invocation,
     Job,
     Powers,
+    Refusal,
     RoomKind,
     RoomRole,
     RunInServer,
@@ -29,6 +31,12 @@ from chatserver_plugins.retention.sweep import Sweep
 
 ROOMS = (RoomKind.PUBLIC, RoomKind.PRIVATE)
 DEADLINE = 8 * 3600.0
+HELD = Refusal(
+    {
+        "en": "This account has to be kept for now. Ask those who run the server.",
+        "ja": "このアカウントは現在、保持する必要があります。サーバーの管理者にお問い合わせください。",
+    }
+)
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -78,6 +86,10 @@ class RetentionPlugin:
                 rooms=ROOMS,
             )
         ]
+
+    @hookimpl(actions=(AccountDelete,))
+    async def check_action(self, action: AccountDelete) -> Refusal | None:
+        return HELD if await self._rules.is_held(action.account) else None
 
     @hookimpl
     def register_cli(self, run: RunInServer) -> click.Command:

@@ -72,6 +72,10 @@ class Rules:
         """End a hold; False if there was none."""
         return await self._records.delete(key)
 
+    async def is_held(self, user: str) -> bool:
+        """Whether there is a hold on a user (id)."""
+        return await self._records.get(HELD_USER + user) is not None
+
     async def holds(self, prefix: str) -> dict[str, Hold]:
         """The holds on rooms or users, by id."""
         return {id: _hold(record) async for id, record in self._all(prefix)}

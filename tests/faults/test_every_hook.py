@@ -121,8 +121,7 @@ async def _remind(chat: Chat, person: Person, room: Room) -> None:
 
 
 async def _expire(chat: Chat, person: Person, room: Room) -> None:
-    message = await person.post(room, "something old")
-    await chat.service.hooks.on_expired(ExpiredMessages(room.id, [message.id]))
+    await chat.service.hooks.on_expired(ExpiredMessages(room.id, [person.id]))
 
 
 async def _read(chat: Chat, person: Person, room: Room) -> None:

@@ -157,6 +157,17 @@ async def test_nothing_of_a_held_room_or_user_is_removed_until_it_is_released() 
         assert (await stored(chat, held), await stored(chat, room)) == ([""], ["", ""])
 
 
+async def test_who_is_held_does_not_delete_their_account() -> None:
+    async with serving("account_deletion") as chat:
+        await chat.user("ada")
+        bob, eve = await chat.user("bob"), await chat.user("eve")
+        rules = Rules(Space(chat._server.store, space_of(NAME)), Config())
+        await rules.hold(f"hold/user/{bob.user.id}", "a case", 0.0)
+        refused = await bob.http("POST", "/api/v1/me/deletion", {"username": "bob"})
+        assert (refused.status, refused.json["error"]["code"]) == (422, "action.refused")
+        assert (await eve.http("POST", "/api/v1/me/deletion", {"username": "eve"})).status == 202
+
+
 async def test_a_room_that_shows_edits_forgets_all_texts_of_an_old_message() -> None:
     async with serving(days=2) as chat:
         ada = await chat.user("ada")

@@ -263,6 +263,7 @@ WITHOUT = {
     "audit": "a log of ids, which ends with its files: docs/privacy.md",
     "announcements": "one record, of what stands for everybody",
     **dict.fromkeys(("calls", "my_data"), "keep nothing"),
+    "retention": "days of rooms, and holds, which outlast an erasure on purpose",
     "link_previews": "keep what pages say, not who asked",
     "translation": "counts by user, of which each ends within a day",
     "webhooks": "act for bots of their own",

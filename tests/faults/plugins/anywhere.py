@@ -91,6 +91,8 @@ def user_of(given: dict[str, Any]) -> str:
         return str(given["mark"].user)
     if "reminder" in given:
         return str(given["reminder"].user)
+    if "expired" in given:  # names messages, not users
+        return str(given["expired"].messages[0])
     return str(given["look"].user) if "look" in given else ""
 
 
