@@ -24,6 +24,7 @@ from chatserver.cluster.leases import Leases, node_name
 from chatserver.cluster.nodes import Presentation
 from chatserver.cluster.timers import Timers
 from chatserver.cluster.workers.place import Place
+from chatserver.cluster.wrappers import open_wrapped
 from chatserver.config import Config, Loaded
 from chatserver.delivery.notices import PluginsChanged
 from chatserver.errors import StartupError
@@ -221,7 +222,7 @@ class Server:
             if beside or self.config.server.migrate == "by_command":
                 await demand_up_to_date(self.provided.store())
             stack.push_async_callback(self.store.close)
-            await self.store.open()
+            await open_wrapped(self.store)
             if holding is not None:
                 holding.note()
             await installation.enter(self.store)  # before a plugin writes anything

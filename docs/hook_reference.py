@@ -40,7 +40,7 @@ change may not replace stay as they were.
 This page is generated from the code."""
 # The sections of the page, and the beginnings of the hooks in them.
 KINDS = {
-    "Parts of the server": ("provide_",),
+    "Parts of the server": ("provide_", "wrap_"),
     "Additions": ("register_",),
     "Changes, checks and filters": ("change_", "check_", "filter_"),
     "What plugins know": ("find_", "threads_"),

@@ -69,6 +69,7 @@ def impatient(loaded: Loaded) -> Loaded:
 async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
     """The store, open. Refuses data that belongs to one process while a server has it."""
     from chatserver.app import Server
+    from chatserver.cluster.wrappers import open_wrapped
 
     server = Server(loaded)
     async with AsyncExitStack() as stack:
@@ -76,7 +77,7 @@ async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
             stack.callback(data_folder(loaded).close)
         holding = await server.holding()
         stack.push_async_callback(server.store.close)
-        await server.store.open()
+        await open_wrapped(server.store)
         if holding is not None:
             holding.note()
         yield server.store
@@ -85,6 +86,8 @@ async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
 @asynccontextmanager
 async def opened_to_copy(loaded: Loaded) -> AsyncIterator[Store]:
     """The store, open for reading, even while a server has the data to itself."""
+    from chatserver.cluster.wrappers import open_wrapped
+
     store = store_of(loaded)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
@@ -94,14 +97,16 @@ async def opened_to_copy(loaded: Loaded) -> AsyncIterator[Store]:
         except StartupError as taken:  # mostly by a server
             await _open_beside(store, taken)
         else:
-            await store.open()
+            await open_wrapped(store)
         yield store
 
 
 async def _open_beside(store: Store, taken: StartupError) -> None:
     """Open beside another process. Raises `StartupError` with both errors, as either may be the cause."""
+    from chatserver.cluster.wrappers import open_wrapped_to_read
+
     try:
-        await store.open_to_read()
+        await open_wrapped_to_read(store)
     except StartupError as error:
         raise StartupError(f"{taken}\n{error}") from error
 

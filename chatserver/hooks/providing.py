@@ -21,8 +21,12 @@ class Provided:
         self._calls = calls
 
     def store(self) -> Store:
-        """A new store, unopened."""
+        """A new store, unopened, within those that plugins put around it."""
         store: Store = _one(self._calls, "provide_store", "store", Store, lambda call: {})
+        hook = "wrap_store"
+        for call in self._calls[hook]:
+            store = call_at_start(hook, call, {"store": store})
+            _demand_methods(hook, call, store, Store)
         return store
 
     def authenticator(self, records: Callable[[str], Records]) -> Authenticator:

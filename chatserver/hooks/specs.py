@@ -1,8 +1,8 @@
 """Every hook, and nothing else. The first word of a name is its rule:
 
-`provide_` exactly one plugin answers (for a bus: one or none), `register_` all results are combined,
-`change_` each plugin may replace the draft, `check_` the first refusal stops, `filter_` each plugin may leave
-something out, `on_` all plugins are called. `on_`, `startup` and `shutdown` are `async def`; so are `change_`, `check_`
+`provide_` exactly one plugin answers (for a bus: one or none), `wrap_` each plugin may put something of its own around
+what another provides, `register_` all results are combined, `change_` each plugin may replace the draft, `check_` the
+first refusal stops, `filter_` each plugin may leave something out, `on_` all plugins are called. `on_`, `startup` and `shutdown` are `async def`; so are `change_`, `check_`
 and `filter_` here, and plugins write them as that or as plain functions; the others are plain functions. Plugins are
 called in the order of the configuration. A plugin takes any subset of a hook's arguments, by name.
 
@@ -117,6 +117,20 @@ class Hooks:
         Runs at start, before anything is opened, and may run several times. Return a new store
         object each time, unopened: the server calls `open` and `close` of one, and asks others
         only for `is_private` and `plan`. An error refuses to start, as do two plugins with a store.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def wrap_store(self, store: Store) -> Store:
+        """A store around the store of this server, such as one that encrypts what it hands on.
+
+        Runs at start after `provide_store`, as often as that, and for commands that open the store, too. Return a
+        store that keeps the whole contract by means of `store`, with its optional methods if it has them. It opens
+        and closes `store` as it is opened and closed. If its data cannot be read without it, it puts a record with
+        the plugin's name as key into the space `wrapped` of `store` before it writes anything of the kind, and shows
+        this record to nobody: a server or command that finds a mark is without the plugin, and refuses to start. Its
+        own records are in the space `wrapped/NAME`, which it does not show either, and no copy has. An error refuses
+        to start. With several plugins, each one's store is around those of the plugins before it.
         """
         raise NotImplementedError
 

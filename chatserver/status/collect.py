@@ -14,6 +14,7 @@ from chatserver.cluster.installation import EPOCH, META
 from chatserver.cluster.jobs import Jobs, UnreadableRun
 from chatserver.cluster.quarantine import PREFIX
 from chatserver.cluster.timers import Timers
+from chatserver.cluster.wrappers import open_wrapped_to_read
 from chatserver.config import Config
 from chatserver.errors import ChatError, StartupError, StoreUnavailable
 from chatserver.hooks.providing import Provided
@@ -97,7 +98,7 @@ class Collector:
             try:
                 try:
                     if not self._is_open:
-                        await self._within(self._server.store.open_to_read())
+                        await self._within(open_wrapped_to_read(self._server.store))
                     store = await self._timed(store)
                     found = await self._part("the nodes", nodes(self._server.store, wait), [])
                     jobs = await self._part("the jobs", self._jobs(found), [])

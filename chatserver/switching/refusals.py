@@ -8,6 +8,7 @@ from chatserver.hooks.registering import Items
 # What a server has one of, for as long as it runs: all its data and connections go through it.
 PROVIDED = (
     "provide_store",
+    "wrap_store",
     "provide_authenticator",
     "provide_bus",
     "provide_blobs",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatserver.cluster.nodes import raw_records, read
+from chatserver.cluster.wrappers import open_wrapped_to_read
 from chatserver.config import Config
 from chatserver.config.renamed import RENAMED
 from chatserver.copies.archive.errors import ArchiveError
@@ -200,7 +201,7 @@ class UpgradeCheck:
         versions: list[str] = []
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                await store.open_to_read()
+                await open_wrapped_to_read(store)
                 versions = [read(*each).version for each in await raw_records(store)]
         except (StartupError, StoreUnavailable, TimeoutError):
             return

@@ -4,6 +4,7 @@ from chatserver.blobs.model import LOCKS, PLACES, UPLOADS
 from chatserver.cluster.installation import META
 from chatserver.cluster.leases import SPACE as LEASES
 from chatserver.cluster.nodes import SPACE as NODES
+from chatserver.cluster.wrappers import is_of_wrappers
 from chatserver.service.changes import SPACE as CHANGED
 from chatserver.service.login.flows import SPACE as LOGINS
 from chatserver.service.login.resets import SPACE as RESETS
@@ -19,8 +20,8 @@ SESSIONS = "session/"  # prefix of keys in the space of a plugin that authentica
 
 
 def is_of_nodes(space: str, key: str) -> bool:
-    """Whether the record belongs to an installation's nodes: a notice, a lease, a node's record, or their key."""
-    return space in (CHANGED, LEASES, NODES, META)
+    """Whether the record belongs to an installation's nodes or its very store: a notice, a lease, a node's record, a key."""
+    return space in (CHANGED, LEASES, NODES, META) or is_of_wrappers(space)
 
 
 def is_transient(space: str, key: str) -> bool:
