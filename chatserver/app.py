@@ -286,6 +286,10 @@ class Server:
         Opens nothing, and may be called without an open store. `descriptors` is the number of files and
         sockets that this process may have open.
         """
+        if self.config.backup.every_hours or self.config.backup.ship_seconds:
+            from chatserver.copies.backup.configured import demand_sealed
+
+            demand_sealed(self.store, self.config.backup)
         gate = self._gate = Gate(self.config, self.service, self.measures, descriptors, self.tracer)
         self._doors = Doors(gate)
         self._addresses_now = self.engine.open_doors(self._doors)

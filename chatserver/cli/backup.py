@@ -60,7 +60,7 @@ def command(
     loaded = load_configuration(source, overrides | directed(folder))
     if not plain:
         demand_key(loaded)
-    path, manifest = make(loaded)
+    path, manifest = make(loaded, plain=plain)
     if not as_json:
         click.echo(f"{path}: {summary(manifest)}")
     removed = [] if no_rotate else rotate(loaded)
@@ -309,13 +309,16 @@ def demand_key(loaded: Loaded) -> None:
         )
 
 
-def make(loaded: Loaded) -> tuple[Path, Manifest]:
-    """Copy a configuration's store to its backup folder."""
+def make(loaded: Loaded, *, plain: bool = False) -> tuple[Path, Manifest]:
+    """Copy a configuration's store to its backup folder.
+
+    Unless `plain`, a store that a plugin encrypts is copied only with a key.
+    """
     from chatserver.cli.export import Missing
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_place, opened_untouched, run_quietly
     from chatserver.copies.archive.claims import whole_epoch
-    from chatserver.copies.backup.configured import settings_of, shelf_of
+    from chatserver.copies.backup.configured import demand_sealed, settings_of, shelf_of
     from chatserver.copies.backup.keeping import Keeping
     from chatserver.copies.backup.take import take
     from chatserver.copies.backup.vault import Vault
@@ -325,6 +328,8 @@ def make(loaded: Loaded) -> tuple[Path, Manifest]:
 
     async def work() -> tuple[Path, Manifest]:
         async with opened_untouched(loaded) as store, opened_place(loaded) as place:
+            if not plain:
+                demand_sealed(store, loaded.config.backup)
             await whole_epoch(store)
             files = None
             if place is not None:

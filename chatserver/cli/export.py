@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from chatserver.config import Loaded
     from chatserver.copies.archive.copying import Counts
     from chatserver.copies.archive.filesout import FilesOut
+    from chatserver.copies.backup.sealedfile import ArchiveSeal
+    from chatserver.interfaces import Store
 
 
 @click.command()
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 )
 @click.option("--without-files", is_flag=True, help="Leave out the files of users.")
 @click.option("--require-files", is_flag=True, help="Fail if a file that something needs is lost.")
+@click.option("--sealed", is_flag=True, help="Encrypt it with the key of backups.")
+@click.option("--plain", is_flag=True, help="Do not encrypt it, though the store is encrypted.")
 @configured
 def command(
     source: str | None,
@@ -35,11 +40,14 @@ def command(
     path: str | None,
     without_files: bool,
     require_files: bool,
+    sealed: bool,
+    plain: bool,
 ) -> None:
     """Write everything in the store to one file, in an open format, with the files of users.
 
     Works beside running servers. The archive holds all messages, accounts and password hashes, but no
-    sessions: protect it like the store. A file whose content is lost is named with its rooms, and the
+    sessions: protect it like the store. Of a store that a plugin encrypts, the archive is encrypted with the key of
+    backups (backup.key_file), unless --plain says otherwise. A file whose content is lost is named with its rooms, and the
     archive is made without it.
 
     \b
@@ -51,7 +59,10 @@ def command(
     loaded = load_configuration(source, overrides)
     path = default_name() if path is None else path
     missing = Missing(required=require_files)
-    counts, files = run_quietly(export(loaded, path, without_files, missing))
+    if sealed and plain:
+        raise click.UsageError("--sealed and --plain: expected one of them")
+    wish = None if not (sealed or plain) else sealed
+    counts, files = run_quietly(export(loaded, path, without_files, missing, wish))
     with_files = "" if files is None else f", {files.files:,} files ({files.bytes / 1e6:,.1f} MB)"
     click.echo(
         f"Exported {counts.events:,} events of {counts.rooms:,} rooms{with_files} and {counts.records:,} "
@@ -90,9 +101,12 @@ def default_name() -> str:
 
 
 async def export(
-    loaded: Loaded, path: str, without_files: bool, missing: Missing
+    loaded: Loaded, path: str, without_files: bool, missing: Missing, sealed: bool | None = None
 ) -> tuple[Counts, FilesOut | None]:
-    """Write the archive to a file, or to standard output for `-`. Raises `ArchiveError`."""
+    """Write the archive to a file, or to standard output for `-`. Raises `ArchiveError`.
+
+    `sealed` says whether to encrypt it; None: if a plugin encrypts the store.
+    """
     from chatserver.blobs.model import BLOBS
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_place, opened_untouched
@@ -101,6 +115,7 @@ async def export(
     from chatserver.copies.archive.filesout import FilesOut
 
     async with opened_untouched(loaded) as store, opened_place(loaded) as place:
+        seal = seal_for(store, loaded, sealed)
         if place is None and not without_files and BLOBS in await store.spaces():
             raise ArchiveError(
                 "plugins.enabled: no plugin provides the place of the files that this store knows: enable it, "
@@ -111,14 +126,36 @@ async def export(
             if place is not None and not without_files:
                 files = FilesOut(place, missing.add, show_files)
             if path != "-":
-                return await exporting.export(store, Path(path), show, files), files
+                return await exporting.export(store, Path(path), show, files, seal), files
             try:
-                counts = await exporting.export_to(store, sys.stdout.buffer.write, show, files)
+                with (
+                    nullcontext(sys.stdout.buffer)
+                    if seal is None
+                    else seal.sealing(sys.stdout.buffer) as sink
+                ):
+                    counts = await exporting.export_to(store, sink.write, show, files)
                 sys.stdout.buffer.flush()
             except OSError as error:
                 forget_stdout()
                 raise ArchiveError(f"standard output: {error.strerror}") from error
             return counts, files
+
+
+def seal_for(store: Store, loaded: Loaded, sealed: bool | None) -> ArchiveSeal | None:
+    """What encrypts an archive of the store, if that is wished. Raises `ArchiveError` if there is no key."""
+    from chatserver.cluster.wrappers import is_sealed
+    from chatserver.copies.archive.errors import ArchiveError
+    from chatserver.copies.backup.configured import checked_key
+    from chatserver.copies.backup.sealedfile import ArchiveSeal
+
+    if not (is_sealed(store) if sealed is None else sealed):
+        return None
+    key = checked_key(loaded.config.backup)
+    if key is None:
+        raise ArchiveError(
+            "backup.key_file: required for an encrypted archive; --plain writes one that is not encrypted"
+        )
+    return ArchiveSeal(key)
 
 
 def forget_stdout() -> None:

@@ -125,9 +125,14 @@ async def import_(loaded: Loaded, file: Path, without_files: bool, missing: Miss
     from chatserver.copies.archive.files import old_file
     from chatserver.copies.archive.filesin import FilesIn
     from chatserver.copies.archive.importing import import_archive
+    from chatserver.copies.backup.key import configured_key
+    from chatserver.copies.backup.sealedfile import ArchiveSeal
 
-    with old_file(file):
+    seal = ArchiveSeal(configured_key(loaded.config.backup))
+    with old_file(file, seal):
         """Check the file before a store is made for it."""
     async with opened_to_write(loaded) as store, opened_place(loaded) as place:
         files = None if place is None or without_files else FilesIn(place, missing.add)
-        return await import_archive(file, store, progress, files, without_files=without_files)
+        return await import_archive(
+            file, store, progress, files, without_files=without_files, seal=seal
+        )

@@ -16,6 +16,12 @@ def is_of_wrappers(space: str) -> bool:
     return space.partition("/")[0] == WRAPPED
 
 
+def is_sealed(store: object) -> bool:
+    """Whether what the store writes is encrypted by a plugin: then copies of it are to be encrypted as well."""
+    asked = getattr(store, "is_sealed", None)
+    return asked is not None and bool(asked())
+
+
 async def open_wrapped(store: Store) -> None:
     """Open the store. Raises `StartupError`, also if a plugin is missing; then the store is to be closed."""
     await store.open()

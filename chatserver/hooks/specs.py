@@ -129,8 +129,9 @@ class Hooks:
         and closes `store` as it is opened and closed. If its data cannot be read without it, it puts a record with
         the plugin's name as key into the space `wrapped` of `store` before it writes anything of the kind, and shows
         this record to nobody: a server or command that finds a mark is without the plugin, and refuses to start. Its
-        own records are in the space `wrapped/NAME`, which it does not show either, and no copy has. An error refuses
-        to start. With several plugins, each one's store is around those of the plugins before it.
+        own records are in the space `wrapped/NAME`, which it does not show either, and no copy has. If it encrypts, it
+        has a method `is_sealed() -> bool`, so that copies are encrypted, too. An error refuses to start. With several
+        plugins, each one's store is around those of the plugins before it.
         """
         raise NotImplementedError
 

@@ -18,12 +18,13 @@ async def export(
     path: Path,
     progress: Progress = silent,
     filesout: FilesOut | None = None,
+    seal: files.Seal | None = None,
 ) -> Counts:
     """Write a new file, compressed if its name ends with `.gz`. Servers may use the store meanwhile.
 
-    With `filesout`, the files of users are in it. Raises `ArchiveError` and then leaves no file.
+    With `filesout`, the files of users are in it; with `seal`, it is encrypted. Raises `ArchiveError` and then leaves no file.
     """
-    with files.new_file(path) as file:
+    with files.new_file(path, seal) as file:
         return await export_to(store, file.write, progress, filesout)
 
 

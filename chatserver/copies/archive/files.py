@@ -1,13 +1,14 @@
-"""Archive files: plain or compressed with gzip, visible only when complete."""
+"""Archive files: plain or compressed with gzip, encrypted or not, visible only when complete."""
 
 import fcntl
 import gzip
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from chatserver.copies.archive.errors import ArchiveError
 
@@ -17,11 +18,21 @@ LEVEL = 1  # 250 MB of JSON (a million messages) shrink to a fifth in 2.6 s; lev
 FLAGS = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 
 
+class Seal(Protocol):
+    """Encrypts archives; see `chatserver.copies.backup.sealedfile`."""
+
+    def sealing(self, file: BinaryIO) -> AbstractContextManager[BinaryIO]:
+        """What is written to the result goes into the file, encrypted."""
+
+    def opened(self, file: BinaryIO) -> BufferedReader | None:
+        """The content of an encrypted file; None for another one. Raises `ArchiveError` without its key."""
+
+
 @contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path, seal: Seal | None = None) -> Iterator[BinaryIO]:
     """A file to write to. It gets its name, durably, when the block ends without an error.
 
-    It is compressed if its name ends with `.gz`. Only its owner may read it. Raises `ArchiveError` if the
+    It is compressed if its name ends with `.gz`, and encrypted with a `seal`. Only its owner may read it. Raises `ArchiveError` if the
     file exists, another process is writing it, or it cannot be written.
     """
     try:
@@ -32,7 +43,8 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         if not path.parent.exists():
             raise ArchiveError(f"{path}: there is no folder {path.parent}")
         packed = _packed if path.suffix == PACKED else _plain
-        with _part(path) as file, packed(file) as sink:
+        sealed = _plain if seal is None else seal.sealing
+        with _part(path) as file, sealed(file) as inner, packed(inner) as sink:
             yield sink
     except OSError as error:
         raise ArchiveError(f"{path}: {error.strerror or error}") from error
@@ -47,8 +59,8 @@ class OldFile(NamedTuple):
 
 
 @contextmanager
-def old_file(path: Path) -> Iterator[OldFile]:
-    """A file to read from. Raises `ArchiveError`."""
+def old_file(path: Path, seal: Seal | None = None) -> Iterator[OldFile]:
+    """A file to read from; `seal` opens an encrypted one. Raises `ArchiveError`."""
     try:
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
@@ -57,10 +69,12 @@ def old_file(path: Path) -> Iterator[OldFile]:
                     f"{path}: expected a regular file, since an import reads it twice"
                 )
             size = found.st_size
-            if not file.peek(len(GZIP)).startswith(GZIP):
-                yield OldFile(file, file.tell, size)
+            opened = None if seal is None else seal.opened(file)
+            inner = file if opened is None else opened
+            if not inner.peek(len(GZIP)).startswith(GZIP):
+                yield OldFile(inner, file.tell, size)
                 return
-            with gzip.GzipFile(fileobj=file) as unpacked:
+            with gzip.GzipFile(fileobj=inner) as unpacked:
                 yield OldFile(cast(BinaryIO, unpacked), file.tell, size)
     except OSError as error:
         raise ArchiveError(f"{path}: {error.strerror or error}") from error

@@ -47,15 +47,16 @@ async def import_archive(
     filesin: FilesIn | None = None,
     *,
     without_files: bool = False,
+    seal: files.Seal | None = None,
 ) -> Imported:
-    """Fill an empty store. `filesin` takes the files of users.
+    """Fill an empty store. `filesin` takes the files of users, `seal` opens an encrypted archive.
 
     The archive is checked as a whole before anything is written. After an interruption, call it again with
     the same archive. At the end all data is read back and compared; only then may a server start on the
     store, with a new epoch, so that clients load their rooms again. Raises `ArchiveError`.
     """
     with phases("bytes checked") as progress:
-        checked = await check(path, progress)
+        checked = await check(path, progress, seal)
     if checked.end.files and filesin is None and not without_files:
         raise ArchiveError(
             f"plugins.enabled: no plugin provides a place for the {checked.end.files:,} files of the archive: "
@@ -68,7 +69,7 @@ async def import_archive(
         await filesin.begin(store)
     filling = _Filling(target, filesin)
     with phases("events, records and files imported") as progress:
-        await filling.fill(path, checked.end, progress)
+        await filling.fill(path, checked.end, progress, seal)
     with phases("events verified") as progress:
         await filling.demand_same(Patient(store), progress)
     epoch = secrets.token_hex(8)
@@ -80,9 +81,9 @@ async def import_archive(
     return Imported(end.rooms, end.events, end.records, given, left_out)
 
 
-async def check(path: Path, progress: Progress) -> Reader:
+async def check(path: Path, progress: Progress, seal: files.Seal | None = None) -> Reader:
     """Read and check a whole archive. Raises `ArchiveError`."""
-    with files.old_file(path) as file:
+    with files.old_file(path, seal) as file:
         reader = Reader(file.data, str(path))
         async with aclosing(ahead(reader)) as pieces:
             async for _ in pieces:
@@ -102,10 +103,12 @@ class _Filling:
         self._spaces = SpaceDigests()
         self._log = hashlib.sha256()
 
-    async def fill(self, path: Path, end: End, progress: Progress) -> None:
+    async def fill(
+        self, path: Path, end: End, progress: Progress, seal: files.Seal | None = None
+    ) -> None:
         done, total = 0, end.events + end.records + end.files + end.lost
         try:
-            with files.old_file(path) as file:
+            with files.old_file(path, seal) as file:
                 async with aclosing(ahead(Reader(file.data, str(path)))) as pieces:
                     async for lines in pieces:
                         done += await self._add(lines)

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from loguru import logger
 
+from chatserver.cluster.wrappers import is_sealed
 from chatserver.config import BackupConfig, Config, Loaded
 from chatserver.config.text import render_effective
 from chatserver.copies.backup.erasures import ErasureLedger
+from chatserver.copies.backup.errors import BackupError
 from chatserver.copies.backup.keeping import Keeping
 from chatserver.copies.backup.key import Key, configured_key
 from chatserver.copies.backup.owner import owner_for
@@ -15,6 +17,7 @@ from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.take import BackupSettings
 from chatserver.copies.backup.vault import Vault
 from chatserver.hooks.blobs import Blobs
+from chatserver.interfaces import Store
 
 
 def shelf_of(config: Config) -> Shelf:
@@ -35,6 +38,15 @@ def checked_key(config: BackupConfig) -> Key | None:
     key = configured_key(config)
     seal_for(key, b"", "")  # raises now if the library is missing
     return key
+
+
+def demand_sealed(store: Store, config: BackupConfig) -> None:
+    """Raises `BackupError` if a plugin encrypts the store and backups of it would be plain."""
+    if is_sealed(store) and configured_key(config) is None:
+        raise BackupError(
+            "backup.key_file: required, as a plugin encrypts the store, and a backup without a key would have "
+            "everything in clear"
+        )
 
 
 def keeping_of(place: Blobs | None, shelf: Shelf, key: Key | None) -> Keeping | None:
