@@ -1,0 +1,255 @@
+"""What operators do with the keys: status, rotations, destroying; and the sealing of what a rotation left behind.
+
+Each of these may be cut off at any point, by kill -9 too, and repeated: it goes on.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from chatserver import AnyEvent, Store
+from chatserver_plugins.vault import sealing
+from chatserver_plugins.vault.keyring import LOOK_SECONDS, MARKS, SPACE, DataKey, Keyring, State
+from chatserver_plugins.vault.store import (
+    HIGHEST_FIRST,
+    HIGHEST_SLOT,
+    SealedStore,
+    records_scope,
+    room_scope,
+)
+
+PAGE = 200  # events or records in one step of the sealing
+PROGRESS = "progress"  # the record with what the sealing has done
+# After a rotation other nodes use older keys for LOOK_SECONDS, and what they write may take the store's time limit.
+SETTLE_SECONDS = LOOK_SECONDS + 5.0
+RECORDS, ROOMS = "records", "rooms"
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers of data keys by kind of scope, and how far the sealing is."""
+
+    masters: tuple[
+        str, ...
+    ]  # the ids of those that wrap root keys; more than one during a rotation
+    present: bool  # whether the configured present master key wraps the root key
+    root: int
+    root_at: str
+    rooms: int
+    keys: int
+    destroyed: int
+    turn: int
+    sealed: bool  # whether everything is sealed, with keys of this turn
+
+
+class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the sealing has done in a turn: `done` is the last space or room of `part`."""
+
+    turn: int
+    part: str = RECORDS
+    done: str = ""
+
+
+class Caretaker:
+    """The work on one open store."""
+
+    def __init__(
+        self,
+        store: SealedStore,
+        sleep: Callable[[float], Any] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store, self._sleep, self._clock = store, sleep, clock
+
+    @property
+    def _ring(self) -> Keyring:
+        return self._store.ring
+
+    @property
+    def _inner(self) -> Store:
+        return self._store.inner
+
+    async def status(self) -> Status:
+        roots = await self._ring.roots()
+        state, _ = await self._ring.stored_state()
+        rooms = keys = destroyed = 0
+        async for name, found in self._scopes():
+            rooms += name.startswith("room/")
+            gone = sum(bool(key.gone) for key in found)
+            keys, destroyed = keys + len(found) - gone, destroyed + gone
+        newest = roots[max(roots)]
+        return Status(
+            masters=tuple(sorted({root.master for root in roots.values()})),
+            present=await self._ring.masters.present.is_present(newest.master),
+            root=max(roots),
+            root_at=newest.at,
+            rooms=rooms,
+            keys=keys,
+            destroyed=destroyed,
+            turn=state.turn,
+            sealed=state.sealed == state.turn,
+        )
+
+    async def rotate_master(self) -> int:
+        """Wrap everything anew: a new root key by the present master key, all data keys by that root key.
+
+        Afterwards the earlier master key opens nothing in the store. Returns the number of scopes.
+        """
+        roots = await self._ring.roots()
+        newest = max(roots)
+        present = self._ring.masters.present
+        if len(roots) == 1 or not await present.is_present(roots[newest].master):
+            newest += 1  # else an interrupted rotation has made it already
+            await self._ring.add_root(newest)
+        total = await self._rewrap(newest)
+        await self._ring.change_state(lambda state: state)
+        await self._sleep(
+            SETTLE_SECONDS
+        )  # other nodes may just have made a key with the earlier root key
+        await self._rewrap(newest)
+        for number in await self._ring.roots():
+            if number < newest:
+                await self._ring.drop_root(number)
+        return total
+
+    async def _rewrap(self, root: int) -> int:
+        total = 0
+        async for name, _ in self._scopes():
+            total += 1
+            await self._ring.rewrap(name, root)
+        return total
+
+    async def rotate_data(self) -> int:
+        """Have every room and space of records seal with a new key from now on; returns the turn.
+
+        What was sealed before is sealed anew by `seal`.
+        """
+        return (await self._ring.change_state(_next_turn)).turn
+
+    async def shred(self, room: str) -> int:
+        """Destroy the keys of a room, and with them everything that was written there; returns their number.
+
+        What is written from now on is sealed with a new key.
+        """
+        last = await self._ring.renew(room_scope(room))
+        await self._ring.change_state(lambda state: state)
+        await self._sleep(
+            SETTLE_SECONDS
+        )  # other nodes may seal with the earlier key, and its message would be lost
+        return await self._store.shred(room, before=last)
+
+    async def _scopes(self) -> AsyncIterator[tuple[str, tuple[DataKey, ...]]]:
+        after = ""
+        while found := await self._ring.names(after):
+            for name, keys in found:
+                yield name, keys.keys
+            after = found[-1][0]
+
+    # -- sealing what is in clear, or sealed with earlier keys -------------------------------------------
+
+    async def seal(self, seconds: float) -> bool:
+        """Go on with the sealing for so long; True once all of the store is sealed with keys of the present turn.
+
+        Then the keys of earlier turns are destroyed.
+        """
+        await self._ring.look()
+        turn = self._ring.state.turn
+        if self._ring.state.sealed == turn:
+            return True
+        progress = await self._progress(turn)
+        if progress == Progress(turn):
+            await self._sleep(SETTLE_SECONDS)
+        end = self._clock() + seconds
+        if progress.part == RECORDS:
+            for space in sorted(await self._store.spaces()):
+                if space > progress.done and space != MARKS:
+                    await self._seal_records(space, turn)
+                    await self._note(Progress(turn, RECORDS, space))
+                    if self._clock() >= end:
+                        return False
+            progress = Progress(turn, ROOMS)
+            await self._note(progress)
+        done = progress.done
+        while rooms := await self._inner.list_rooms(done, PAGE):
+            for room in rooms:
+                if not await self._seal_room(room, turn, end):
+                    return False
+                done = room
+                await self._note(Progress(turn, ROOMS, room))
+                if self._clock() >= end:
+                    return False
+        return await self._finish(turn)
+
+    async def _finish(self, turn: int) -> bool:
+        def change(state: State) -> State:
+            sealed = turn if state.turn == turn else state.sealed
+            return msgspec.structs.replace(state, sealed=sealed)
+
+        return (await self._ring.change_state(change)).sealed == turn
+
+    async def _progress(self, turn: int) -> Progress:
+        raw = await self._inner.get(SPACE, PROGRESS)
+        found = Progress(-1) if raw is None else msgspec.json.decode(raw, type=Progress)
+        return found if found.turn == turn else Progress(turn)
+
+    async def _note(self, progress: Progress) -> None:
+        await self._inner.put(SPACE, PROGRESS, msgspec.json.encode(progress))
+
+    async def _seal_records(self, space: str, turn: int) -> None:
+        scope, after = records_scope(space), ""
+        while page := await self._inner.scan(space, "", after, PAGE):
+            after = page[-1][0]
+            numbers = await self._old(scope, turn)
+            for key, value in page:
+                if sealing.is_sealed(value):
+                    if sealing.number_of(value[len(sealing.MAGIC) :]) not in numbers:
+                        continue
+                    clear = await self._store.get(space, key)
+                else:
+                    clear = value
+                if clear is not None:  # else it was removed, or its key destroyed
+                    await self._store.swap(space, key, clear, clear)
+        await self._ring.destroy(scope, lambda key: key.turn < turn)
+
+    async def _old(self, scope: str, turn: int) -> set[int]:
+        """The numbers of a scope's keys of earlier turns that are there."""
+        found = (await self._ring.scopes([scope])).get(scope)
+        keys = found.keys.keys if found is not None else ()
+        return {key.number for key in keys if key.turn < turn and not key.gone}
+
+    async def _seal_room(self, room: str, turn: int, end: float) -> bool:
+        """Seal a room's log; False if that took too long. The next run begins with the room again, and reads more."""
+        scope, after = room_scope(room), 0
+        numbers = await self._old(scope, turn)
+        while page := await self._inner.read(room, after, PAGE):
+            after = page[-1].seq
+            await self._seal_events([event for event in page if _is_left(event, numbers)])
+            if self._clock() >= end and len(page) == PAGE:
+                return False
+        await self._inner.drop_index(
+            room, HIGHEST_SLOT, HIGHEST_FIRST
+        )  # as it was before the vault
+        await self._ring.destroy(scope, lambda key: key.turn < turn)
+        return True
+
+    async def _seal_events(self, stored: Sequence[AnyEvent]) -> None:
+        """Seal events anew. One that changes meanwhile has been written by this vault, or has lost its content."""
+        if not stored:
+            return
+        clear = await self._store.opened(list(stored))
+        sealed = await self._store.sealed(clear)
+        await self._inner.replace(list(zip(stored, sealed, strict=True)))
+
+
+def _next_turn(state: State) -> State:
+    return msgspec.structs.replace(state, turn=state.turn + 1)
+
+
+def _is_left(event: AnyEvent, numbers: set[int]) -> bool:
+    """Whether an event as stored has content in clear, or sealed with one of these keys."""
+    seal = sealing.seal_in(event)
+    if seal is None:
+        return sealing.has_content(event)
+    return sealing.number_of(seal) in numbers

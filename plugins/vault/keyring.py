@@ -1,0 +1,355 @@
+"""The keys of a vault, as the inner store keeps them, and those of them that this process has open.
+
+The master key wraps the root key; the root key wraps the data keys. So a server asks a service that has the master
+key once, at its start, however many rooms there are. All records are in one space, which SealedStore hides:
+
+- `root/N`: a root key, wrapped. There is one, and two during a rotation of the master key.
+- `key/SCOPE`: the data keys of a scope, wrapped. The scopes are `room/ID`, `index/ID` and `records/SPACE`.
+- `state`: the turn, which a rotation of data keys raises: a scope whose newest key is of an earlier turn gets another
+  when it next seals something; and the number of changes, by which every node notices what others did to the keys.
+"""
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from chatserver import StartupError, Store, StoreUnavailable
+from chatserver_plugins.vault.masters import KEY_BYTES, NONCE_BYTES, Masters, Wrapped
+from chatserver_plugins.vault.sealing import NUMBERS, Cipher, Sealer
+
+NAME = "vault"  # the plugin's
+MARKS = "wrapped"  # the space with the mark of each plugin that is around the store
+SPACE = f"{MARKS}/{NAME}"
+STATE = "state"
+LOOK_SECONDS = 1.0  # a node may seal with a key for so long after another has made a newer one
+ASKED_AT_ONCE = 500  # scopes in one query
+_ROOT, _KEY = "root/", "key/"
+
+
+class Root(msgspec.Struct, frozen=True):
+    """A root key as it is stored."""
+
+    master: str
+    wrapped: bytes
+    at: str
+
+
+class DataKey(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A data key as it is stored. `gone` is the time at which it was destroyed; then `wrapped` is empty."""
+
+    number: int
+    root: int
+    wrapped: bytes
+    turn: int
+    at: str
+    gone: str = ""
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """The data keys of a scope, by ascending number."""
+
+    keys: tuple[DataKey, ...]
+
+
+class State(msgspec.Struct, frozen=True, omit_defaults=True):
+    """See the module. `sealed` is the turn of which everything is; -1: something may be left of before the vault."""
+
+    turn: int = 0
+    changes: int = 0
+    sealed: int = -1
+
+
+class Scope:
+    """The keys of a scope in memory."""
+
+    __slots__ = ("ciphers", "keys", "sealer")
+
+    def __init__(self, keys: Keys, ciphers: dict[int, Cipher | None], turn: int) -> None:
+        self.keys, self.ciphers = keys, ciphers
+        newest = keys.keys[-1] if keys.keys else None
+        self.sealer: Sealer | None = None  # None: another key has to be made
+        if newest is not None and newest.turn >= turn:
+            cipher = ciphers[newest.number]
+            self.sealer = None if cipher is None else Sealer(newest.number, cipher)
+
+
+class Keyring:
+    """All methods but `open` may raise `StoreUnavailable`."""
+
+    def __init__(
+        self,
+        store: Store,
+        masters: Masters,
+        bound: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`bound` is the number of scopes whose keys stay in memory."""
+        self._store, self.masters, self._bound, self._clock = store, masters, bound, clock
+        self._roots: dict[int, AESGCM] = {}
+        self._scopes: dict[str, Scope] = {}
+        self.state = State()
+        self._looked = 0.0
+        self.is_open = False
+
+    # -- opening -----------------------------------------------------------------------------------------
+
+    async def open(self, writes: bool) -> None:
+        """Open the root keys; with `writes`, make the first one if this is a new vault, and the mark.
+
+        Raises `StartupError` that names the key which is missing or wrong.
+        """
+        roots = await self.roots()
+        if not roots:
+            if await self._store.get(MARKS, NAME) is not None:
+                raise StartupError(
+                    "plugin.vault: the store is sealed, and its root key is missing: restore the database as a whole"
+                )
+            if not writes:
+                return  # nothing is sealed yet, and nothing can be written
+            await self.add_root(1)
+            roots = await self.roots()
+        for number, root in roots.items():
+            self._roots[number] = await self._opened_root(root)
+        await self.look()
+        if writes:
+            await self._store.add(MARKS, NAME, b"1")
+        self.is_open = True
+
+    async def roots(self) -> dict[int, Root]:
+        """The root keys as they are stored, ascending by number."""
+        found = await self._store.scan(SPACE, _ROOT)
+        return {
+            int(key.removeprefix(_ROOT)): msgspec.json.decode(value, type=Root)
+            for key, value in found
+        }
+
+    async def add_root(self, number: int) -> None:
+        """Make a root key of this number, wrapped by the present master key, unless there is one."""
+        wrapped = await self.masters.present.wrap(os.urandom(KEY_BYTES))
+        root = Root(wrapped.master, wrapped.data, now())
+        await self._store.add(SPACE, root_key(number), msgspec.json.encode(root))
+
+    async def _opened_root(self, root: Root) -> AESGCM:
+        return AESGCM(await self.masters.unwrap(Wrapped(root.master, root.wrapped)))
+
+    async def _root(self, number: int) -> AESGCM:
+        """The root key; one that another process has made is fetched."""
+        if (found := self._roots.get(number)) is not None:
+            return found
+        stored = (await self.roots()).get(number)
+        if stored is None:
+            raise StoreUnavailable(reason=f"vault: the root key {number} is missing in the store")
+        try:
+            opened = await self._opened_root(stored)
+        except StartupError as error:
+            raise StoreUnavailable(reason=str(error)) from error
+        self._roots[number] = opened
+        return opened
+
+    async def newest_root(self) -> int:
+        """The number of the root key that wraps new data keys, asked from the store, as it is rarely needed."""
+        numbers = await self.roots()
+        if not numbers:
+            raise StoreUnavailable(reason="vault: the root key is missing in the store")
+        return max(numbers)
+
+    # -- keys of scopes ----------------------------------------------------------------------------------
+
+    def ready(self) -> bool:
+        """Whether it is not time yet to `look`."""
+        return self._clock() - self._looked < LOOK_SECONDS
+
+    async def look(self) -> None:
+        """See whether other processes have changed the keys; then none in memory count any more."""
+        self._looked = self._clock()
+        found = await self.stored_state()
+        if found[0] != self.state:
+            self.state = found[0]
+            self._scopes.clear()
+
+    async def stored_state(self) -> tuple[State, bytes | None]:
+        raw = await self._store.get(SPACE, STATE)
+        return (State() if raw is None else msgspec.json.decode(raw, type=State)), raw
+
+    async def change_state(self, change: Callable[[State], State]) -> State:
+        """Change the state in the store; every node notices within LOOK_SECONDS."""
+        while True:
+            state, raw = await self.stored_state()
+            new = msgspec.structs.replace(change(state), changes=state.changes + 1)
+            data = msgspec.json.encode(new)
+            if raw is None:
+                done = await self._store.add(SPACE, STATE, data)
+            else:
+                done = await self._store.swap(SPACE, STATE, raw, data)
+            if done:
+                self.state = new
+                self._scopes.clear()
+                return new
+
+    def known(self, name: str) -> Scope | None:
+        """The scope if its keys are in memory."""
+        return self._scopes.get(name)
+
+    def forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._scopes.pop(name, None)
+
+    async def scopes(self, names: Collection[str]) -> dict[str, Scope]:
+        """The keys of these scopes; those that have none are left out."""
+        found, missing = {}, []
+        for name in dict.fromkeys(names):
+            scope = self._scopes.get(name)
+            if scope is None:
+                missing.append(name)
+            else:
+                found[name] = scope
+        for start in range(0, len(missing), ASKED_AT_ONCE):
+            part = {record_key(name): name for name in missing[start : start + ASKED_AT_ONCE]}
+            for key, raw in (await self._store.get_many(SPACE, list(part))).items():
+                found[part[key]] = await self._keep(part[key], msgspec.json.decode(raw, type=Keys))
+        return found
+
+    async def writing(self, names: Collection[str]) -> dict[str, Sealer]:
+        """What seals for each of these scopes; keys that are missing, or of an earlier turn, are made."""
+        found = await self.scopes(names)
+        sealers = {}
+        for name in dict.fromkeys(names):
+            scope = found.get(name)
+            while scope is None or scope.sealer is None:
+                scope = await self._made(name)
+            sealers[name] = scope.sealer
+        return sealers
+
+    async def renew(self, name: str) -> int:
+        """Make a further key for a scope, whatever its newest one is; returns its number."""
+        return (await self._made(name, always=True)).keys.keys[-1].number
+
+    async def _made(self, name: str, *, always: bool = False) -> Scope:
+        """The scope, with a further key; or, unless `always`, as another process has just made it."""
+        key = record_key(name)
+        raw = await self._store.get(SPACE, key)
+        keys = Keys(()) if raw is None else msgspec.json.decode(raw, type=Keys)
+        newest = keys.keys[-1] if keys.keys else None
+        is_good = newest is not None and newest.turn >= self.state.turn and not newest.gone
+        if is_good and not always:
+            return await self._keep(name, keys)
+        number = 1 if newest is None else newest.number + 1
+        if number > NUMBERS:
+            raise StoreUnavailable(reason=f"vault: {name} has had {NUMBERS} data keys")
+        root = await self.newest_root()
+        secret = os.urandom(KEY_BYTES)
+        wrapped = await self.wrapped(name, number, secret, root)
+        made = DataKey(number, root, wrapped, self.state.turn, now())
+        after = Keys((*keys.keys, made))
+        if raw is None:
+            done = await self._store.add(SPACE, key, msgspec.json.encode(after))
+        else:
+            done = await self._store.swap(SPACE, key, raw, msgspec.json.encode(after))
+        if not done:
+            return await self._made(name, always=always)
+        if root not in await self.roots():  # a rotation of the master key has ended meanwhile
+            await self.rewrap(name, await self.newest_root(), {number: secret})
+            return await self._made(name)
+        return await self._keep(name, after)
+
+    async def wrapped(self, name: str, number: int, secret: bytes, root: int) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + (await self._root(root)).encrypt(nonce, secret, _place(name, number))
+
+    async def secret(self, name: str, key: DataKey) -> bytes:
+        """The data key itself."""
+        nonce, data = key.wrapped[:NONCE_BYTES], key.wrapped[NONCE_BYTES:]
+        try:
+            return (await self._root(key.root)).decrypt(nonce, data, _place(name, key.number))
+        except (InvalidTag, ValueError):
+            raise StoreUnavailable(
+                reason=f"vault: data key {key.number} of {name} was damaged or changed in the database"
+            ) from None
+
+    async def rewrap(self, name: str, root: int, secrets: Mapping[int, bytes] = {}) -> int:
+        """Wrap the keys of a scope by this root key; returns how many were wrapped by another.
+
+        `secrets` are keys that are known already, as their root key may be gone.
+        """
+        key = record_key(name)
+        while (raw := await self._store.get(SPACE, key)) is not None:
+            keys = msgspec.json.decode(raw, type=Keys)
+            old = [each for each in keys.keys if each.root != root and not each.gone]
+            if not old:
+                return 0
+            made = []
+            for each in keys.keys:
+                if each in old:
+                    secret = secrets.get(each.number) or await self.secret(name, each)
+                    again = await self.wrapped(name, each.number, secret, root)
+                    made.append(msgspec.structs.replace(each, root=root, wrapped=again))
+                else:
+                    made.append(each)
+            if await self._store.swap(SPACE, key, raw, msgspec.json.encode(Keys(tuple(made)))):
+                return len(old)
+        return 0
+
+    async def destroy(self, name: str, numbers: Callable[[DataKey], bool]) -> int:
+        """Destroy those keys of a scope; what was sealed with them is lost. Returns how many there were."""
+        key = record_key(name)
+        while (raw := await self._store.get(SPACE, key)) is not None:
+            keys = msgspec.json.decode(raw, type=Keys)
+            lost = [each for each in keys.keys if not each.gone and numbers(each)]
+            if not lost:
+                break
+            left = [
+                msgspec.structs.replace(each, wrapped=b"", gone=now()) if each in lost else each
+                for each in keys.keys
+            ]
+            if await self._store.swap(SPACE, key, raw, msgspec.json.encode(Keys(tuple(left)))):
+                self._scopes.pop(name, None)
+                return len(lost)
+        return 0
+
+    async def names(self, after: str = "", limit: int = 1000) -> list[tuple[str, Keys]]:
+        """The scopes that have keys, by ascending name > `after`."""
+        found = await self._store.scan(SPACE, _KEY, record_key(after) if after else "", limit)
+        return [(key.removeprefix(_KEY), msgspec.json.decode(raw, type=Keys)) for key, raw in found]
+
+    async def drop_root(self, number: int) -> None:
+        await self._store.delete(SPACE, root_key(number))
+        self._roots.pop(number, None)
+
+    async def _keep(self, name: str, keys: Keys) -> Scope:
+        """Open the keys of a scope, and keep them in memory."""
+        ciphers: dict[int, Cipher | None] = {}
+        for key in keys.keys:
+            ciphers[key.number] = None if key.gone else AESGCM(await self.secret(name, key))
+        scope = Scope(keys, ciphers, self.state.turn)
+        while len(self._scopes) >= self._bound:
+            del self._scopes[next(iter(self._scopes))]  # the one that is there for longest
+        self._scopes[name] = scope
+        return scope
+
+    async def close(self) -> None:
+        self.is_open = False
+        self._scopes.clear()
+        self._roots.clear()
+        await self.masters.close()
+
+
+def record_key(name: str) -> str:
+    """The key of the record with a scope's keys."""
+    return f"{_KEY}{name}"
+
+
+def root_key(number: int) -> str:
+    return f"{_ROOT}{number:08}"
+
+
+def _place(name: str, number: int) -> bytes:
+    return f"{number}\0{name}".encode()
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,477 @@
+"""A store around the store, which seals contents before they are written and opens them as they are read.
+
+Every method of the contract is written out here: a method that a later version of the contract brings is missing, and
+the server refuses to start, instead of passing contents on in clear.
+"""
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+from chatserver import (
+    AnyEvent,
+    Appended,
+    IndexPage,
+    IndexPlace,
+    MemberEvent,
+    MessageChange,
+    MessagePosted,
+    Replies,
+    RoomChanged,
+    Store,
+    StoreUnavailable,
+    Tally,
+    Unread,
+)
+from chatserver_plugins.vault import sealing
+from chatserver_plugins.vault.keyring import MARKS, NAME, SPACE, Keyring, Scope
+from chatserver_plugins.vault.sealing import NONCE_BYTES, NUMBERS, Sealer, UnknownKey
+
+EventT = TypeVar("EventT", bound=AnyEvent)
+T = TypeVar("T")
+OPTIONAL = ("facts", "folder", "replication", "for_trial")  # methods that see no content
+REPLACED_AT_ONCE = 100  # events, as each is read on its own
+HIGHEST_SLOT, HIGHEST_FIRST = (1 << 31) - 1, (1 << 63) - 1
+
+
+def room_scope(room: str) -> str:
+    return f"room/{room}"
+
+
+def index_scope(room: str) -> str:
+    return f"index/{room}"
+
+
+def records_scope(space: str) -> str:
+    return f"records/{space}"
+
+
+def index_room(room: str) -> str:
+    """The name under which the inner store keeps the sealed index of a room.
+
+    Another name than the room's own: so the index that was made before the vault was turned on is not taken for it,
+    and a new one is made. No room has such a name.
+    """
+    return f"\x01index/{room}"
+
+
+class SealedStore:
+    """Keeps the contract of `chatserver.Store` by means of `inner`."""
+
+    def __init__(self, inner: Store, ring: Keyring) -> None:
+        self._inner, self.ring = inner, ring
+        for name in OPTIONAL:
+            if (method := getattr(inner, name, None)) is not None:
+                setattr(self, name, method)
+        if hasattr(inner, "put_many"):
+            self.put_many = self._put_many
+
+    @property
+    def inner(self) -> Store:
+        """The store that has the seals."""
+        return self._inner
+
+    def is_sealed(self) -> bool:
+        """So that copies of this store are encrypted, or refused."""
+        return True
+
+    # -- opening and closing -----------------------------------------------------------------------------
+
+    def is_private(self) -> bool:
+        return self._inner.is_private()
+
+    async def plan(self) -> list[str]:
+        return await self._inner.plan()
+
+    async def open(self) -> None:
+        await self._inner.open()
+        await self.ring.open(writes=True)
+
+    async def open_to_read(self) -> None:
+        await self._inner.open_to_read()
+        await self.ring.open(writes=False)
+
+    async def close(self) -> None:
+        await self.ring.close()
+        await self._inner.close()
+
+    def scratch(self, name: str) -> dict[str, object]:
+        return self._inner.scratch(name)
+
+    async def erase(self) -> None:
+        await self._inner.erase()
+
+    async def ping(self) -> None:
+        await self._inner.ping()
+
+    # -- the log -----------------------------------------------------------------------------------------
+
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
+        return await self._inner.append(await self.sealed(events), erasing)
+
+    async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
+        return await self._inner.heads(rooms)
+
+    async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
+        return await self.opened(await self._inner.read(room, after, limit))
+
+    async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        return await self._opened_parts(await self._inner.ranges(wanted, limit))
+
+    async def shown(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        return await self._opened_parts(await self._inner.shown(wanted, limit))
+
+    async def texts(self, room: str, message: str) -> list[int]:
+        return await self._inner.texts(room, message)
+
+    async def redact(self, room: str, seqs: Sequence[int]) -> None:
+        await self._inner.redact(room, seqs)
+
+    async def clear(self, room: str, seqs: Sequence[int]) -> None:
+        await self._inner.clear(room, seqs)
+        newest = (await self._inner.rooms([room])).get(room)
+        if newest is not None and newest.deleted:
+            await self.shred(room)
+
+    async def shred(self, room: str, before: int = NUMBERS + 1) -> int:
+        """Destroy the data keys of a room, of its log those with a lower number than `before`.
+
+        Returns their number. What was sealed with them reads as cleared.
+        """
+        found = await self.ring.destroy(room_scope(room), lambda key: key.number < before)
+        found += await self.ring.destroy(index_scope(room), lambda key: True)
+        await self._inner.drop_index(index_room(room), HIGHEST_SLOT, HIGHEST_FIRST)
+        await self._inner.drop_index(room, HIGHEST_SLOT, HIGHEST_FIRST)
+        return found
+
+    async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
+        # As no two seals are equal, each stored event is opened, compared, and then replaced if it is still the same.
+        replaced = 0
+        for start in range(0, len(pairs), REPLACED_AT_ONCE):
+            part = pairs[start : start + REPLACED_AT_ONCE]
+            places = [(old.room, old.seq - 1) for old, _ in part]
+            stored = [event for found in await self._inner.ranges(places, 1) for event in found]
+            opened = {(e.room, e.seq): e for e in await self.opened(list(stored))}
+            inner = {(event.room, event.seq): event for event in stored}
+            equal = [each for each in part if opened.get((each[0].room, each[0].seq)) == each[0]]
+            sealed = await self.sealed([new for _, new in equal])
+            replaced += await self._inner.replace(
+                [
+                    (inner[old.room, old.seq], new)
+                    for (old, _), new in zip(equal, sealed, strict=True)
+                ]
+            )
+        return replaced
+
+    async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
+        return await self.opened(await self._inner.messages(room, before, limit))
+
+    async def pages(
+        self, wanted: Sequence[tuple[str, int | None]], limit: int
+    ) -> list[list[MessagePosted]]:
+        return await self._opened_parts(await self._inner.pages(wanted, limit))
+
+    async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
+        return await self.opened(await self._inner.posted(keys))
+
+    async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
+        return await self.opened(await self._inner.changes(messages))
+
+    async def tally(self, room: str, message: str, user: str) -> Tally:
+        return await self._inner.tally(room, message, user)
+
+    async def replies(
+        self, room: str, message: str, before: int | None, limit: int
+    ) -> list[MessagePosted]:
+        return await self.opened(await self._inner.replies(room, message, before, limit))
+
+    async def threads(
+        self, messages: Mapping[str, Sequence[str]], newest: int
+    ) -> dict[tuple[str, str], Replies]:
+        found = await self._inner.threads(messages, newest)
+        parts = await self._opened_parts([each.newest for each in found.values()])
+        return {
+            key: Replies(each.total, part)
+            for (key, each), part in zip(found.items(), parts, strict=True)
+        }
+
+    async def repeats(
+        self, keys: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], MessagePosted]:
+        return await self._opened_values(await self._inner.repeats(keys))
+
+    async def rooms(self, rooms: Sequence[str]) -> dict[str, RoomChanged]:
+        return await self._opened_values(await self._inner.rooms(rooms))
+
+    async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
+        return await self.opened(await self._inner.public_rooms(after, limit))
+
+    async def list_rooms(self, after: str, limit: int) -> list[str]:
+        return await self._inner.list_rooms(after, limit)
+
+    async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
+        return await self.opened(await self._inner.members(rooms))
+
+    async def memberships(self, user: str) -> list[MemberEvent]:
+        return await self.opened(await self._inner.memberships(user))
+
+    async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
+        return await self._inner.unread(user, after)
+
+    # -- the search index --------------------------------------------------------------------------------
+
+    async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:
+        scope = index_scope(room)
+        sealer = await self._sealer(scope)
+        nonces = os.urandom(NONCE_BYTES * len(pages))
+        name = index_room(room)
+        sealed = [
+            IndexPage(
+                name,
+                page.slot,
+                page.first,
+                sealing.sealed_page(
+                    (room, page.slot, page.first), page.data, sealer, _nonce(nonces, number)
+                ),
+            )
+            for number, page in enumerate(pages)
+        ]
+        await self._inner.index(name, upto, sealed)
+
+    async def indexed(self, rooms: Sequence[str]) -> dict[str, int]:
+        names = {index_room(room): room for room in rooms}
+        return {
+            names[name]: upto for name, upto in (await self._inner.indexed(list(names))).items()
+        }
+
+    async def index_pages(self, places: Sequence[IndexPlace]) -> list[bytes | None]:
+        inner = [(index_room(room), slot, first) for room, slot, first in places]
+        found = await self._inner.index_pages(inner)
+        rooms = {index_scope(place[0]) for place, page in zip(places, found, strict=True) if page}
+
+        def opened(scopes: Mapping[str, Scope]) -> list[bytes | None]:
+            return [
+                page and sealing.opened_page(place, page, _ciphers(scopes, index_scope(place[0])))
+                for place, page in zip(places, found, strict=True)
+            ]
+
+        return await self._with_keys(rooms, opened)
+
+    async def drop_index(self, room: str, slot: int, first: int) -> None:
+        await self._inner.drop_index(index_room(room), slot, first)
+
+    # -- records -----------------------------------------------------------------------------------------
+
+    async def get(self, space: str, key: str) -> bytes | None:
+        if _is_hidden(space, key):
+            return None
+        value = await self._inner.get(space, key)
+        if value is None:
+            return None
+        return (await self._opened_records(space, {key: value}))[key]
+
+    async def get_many(self, space: str, keys: Sequence[str]) -> dict[str, bytes]:
+        found = await self._inner.get_many(
+            space, [key for key in keys if not _is_hidden(space, key)]
+        )
+        return await self._opened_records(space, found)
+
+    async def put(self, space: str, key: str, value: bytes) -> None:
+        await self._inner.put(space, key, await self._sealed_record(space, key, value))
+
+    async def _put_many(self, space: str, values: Mapping[str, bytes]) -> None:
+        sealed = {
+            key: await self._sealed_record(space, key, value) for key, value in values.items()
+        }
+        await self._inner.put_many(space, sealed)  # type: ignore[attr-defined]
+
+    async def add(self, space: str, key: str, value: bytes) -> bool:
+        return await self._inner.add(space, key, await self._sealed_record(space, key, value))
+
+    # What is compared is what was sealed, as no two seals are equal. If the seal in the store changes between reading
+    # and writing, the value may still be the same, sealed again: so it is read again.
+
+    async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
+        while (stored := await self._equal(space, key, old)) is not None:
+            sealed = await self._sealed_record(space, key, new)
+            if await self._inner.swap(space, key, stored, sealed):
+                return True
+        return False
+
+    async def delete(self, space: str, key: str, old: bytes | None = None) -> bool:
+        if _is_hidden(space, key):
+            return False
+        if old is None:
+            return await self._inner.delete(space, key)
+        while (stored := await self._equal(space, key, old)) is not None:
+            if await self._inner.delete(space, key, stored):
+                return True
+        return False
+
+    async def _equal(self, space: str, key: str, value: bytes) -> bytes | None:
+        """What the inner store has for a record if its value is this one."""
+        if _is_hidden(space, key):
+            return None
+        stored = await self._inner.get(space, key)
+        if stored is None:
+            return None
+        return stored if (await self._opened_records(space, {key: stored}))[key] == value else None
+
+    async def scan(
+        self, space: str, prefix: str, after: str = "", limit: int = 1000
+    ) -> list[tuple[str, bytes]]:
+        if space == SPACE:
+            return []
+        found = await self._inner.scan(space, prefix, after, limit + (space == MARKS))
+        shown = {key: value for key, value in found if not _is_hidden(space, key)}
+        opened = await self._opened_records(space, shown)
+        return [(key, opened[key]) for key in shown][: max(limit, 0)]
+
+    async def spaces(self) -> list[str]:
+        found = [space for space in await self._inner.spaces() if space != SPACE]
+        if MARKS in found and not await self.scan(MARKS, "", limit=1):
+            found.remove(MARKS)
+        return found
+
+    # -- sealing and opening -----------------------------------------------------------------------------
+
+    async def sealed(self, events: Sequence[AnyEvent]) -> list[AnyEvent]:
+        """The events as the inner store gets them."""
+        if not self.ring.ready():
+            await self.ring.look()
+        nonces = os.urandom(NONCE_BYTES * len(events))
+        known: dict[str, Sealer] = {}
+        for event in events:
+            if event.room not in known:
+                scope = self.ring.known(room_scope(event.room))
+                if scope is None or scope.sealer is None:
+                    known = await self._sealers({each.room for each in events})
+                    break
+                known[event.room] = scope.sealer
+        return [
+            sealing.sealed_event(event, known[event.room], _nonce(nonces, number))
+            for number, event in enumerate(events)
+        ]
+
+    async def _sealers(self, rooms: Collection[str]) -> dict[str, Sealer]:
+        scopes = {room_scope(room): room for room in rooms}
+        return {scopes[name]: each for name, each in (await self.ring.writing(scopes)).items()}
+
+    async def _sealer(self, scope: str) -> Sealer:
+        if not self.ring.ready():
+            await self.ring.look()
+        known = self.ring.known(scope)
+        if known is not None and known.sealer is not None:
+            return known.sealer
+        return (await self.ring.writing([scope]))[scope]
+
+    async def opened(self, events: list[EventT]) -> list[EventT]:
+        """The events with their contents, in place."""
+        made: list[Any] = []
+        room: str | None = None
+        ciphers: sealing.Ciphers = {}
+        try:
+            if self.ring.ready():
+                for event in events:
+                    if event.room != room:
+                        room, ciphers = event.room, self._ciphers_known(event.room)
+                    opened: AnyEvent = event
+                    if type(event) is MessagePosted:
+                        if event.data_text and not event.data:
+                            opened = sealing.opened_message(event, ciphers)
+                    elif (seal := sealing.seal_in(event)) is not None:
+                        opened = sealing.opened_event(event, seal, ciphers)
+                    made.append(opened)
+                return made
+        except (UnknownKey, ValueError):
+            pass
+        return await self._opened_slowly(events)
+
+    def _ciphers_known(self, room: str) -> sealing.Ciphers:
+        scope = self.ring.known(room_scope(room))
+        return {} if scope is None else scope.ciphers
+
+    async def _opened_slowly(self, events: list[EventT]) -> list[EventT]:
+        """As `opened`, with keys that may have to be fetched, and with errors that say what is wrong."""
+        seals = [sealing.seal_in(event) for event in events]
+        rooms = {room_scope(e.room) for e, seal in zip(events, seals, strict=True) if seal}
+
+        def opened(scopes: Mapping[str, Scope]) -> list[EventT]:
+            made: list[Any] = []
+            for event, seal in zip(events, seals, strict=True):
+                if seal is None:
+                    made.append(event)
+                    continue
+                ciphers = _ciphers(scopes, room_scope(event.room))
+                made.append(sealing.opened_event(event, seal, ciphers))
+            return made
+
+        return await self._with_keys(rooms, opened)
+
+    async def _opened_parts(self, parts: list[list[EventT]]) -> list[list[EventT]]:
+        """As `opened`, for several lists, whose keys are fetched together."""
+        events = await self.opened([event for part in parts for event in part])
+        found, start = [], 0
+        for part in parts:
+            found.append(events[start : start + len(part)])
+            start += len(part)
+        return found
+
+    async def _opened_values(self, events: dict[Any, EventT]) -> dict[Any, EventT]:
+        return dict(zip(events, await self.opened(list(events.values())), strict=True))
+
+    async def _opened_records(self, space: str, values: Mapping[str, bytes]) -> dict[str, bytes]:
+        """The values of records of one space; those whose key was destroyed are left out."""
+        if not any(map(sealing.is_sealed, values.values())):
+            return dict(values)
+        scope = records_scope(space)
+
+        def opened(scopes: Mapping[str, Scope]) -> dict[str, bytes]:
+            ciphers = _ciphers(scopes, scope)
+            return {
+                key: sealing.opened_value(space, key, value, ciphers)
+                if sealing.is_sealed(value)
+                else value
+                for key, value in values.items()
+            }
+
+        return await self._with_keys({scope}, opened)
+
+    async def _sealed_record(self, space: str, key: str, value: bytes) -> bytes:
+        if _is_hidden(space, key):
+            raise ValueError(f"the record {space}/{key} is the vault's own")
+        if space == MARKS:  # of another store around this one, which is read without keys
+            return value
+        sealer = await self._sealer(records_scope(space))
+        return sealing.sealed_value(key, value, sealer, os.urandom(NONCE_BYTES))
+
+    async def _with_keys(
+        self, names: Collection[str], opened: Callable[[Mapping[str, Scope]], T]
+    ) -> T:
+        """The result of `opened` with the keys of these scopes, fetched again if another process has made newer ones."""
+        if not self.ring.ready():
+            await self.ring.look()
+        try:
+            return opened(await self.ring.scopes(names))
+        except UnknownKey:
+            self.ring.forget(names)
+        try:
+            return opened(await self.ring.scopes(names))
+        except UnknownKey as error:
+            raise StoreUnavailable(
+                reason=f"vault: data key {error.number} is missing in the store ({', '.join(sorted(names)[:3])})"
+            ) from None
+
+
+def _ciphers(scopes: Mapping[str, Scope], name: str) -> sealing.Ciphers:
+    scope = scopes.get(name)
+    return {} if scope is None else scope.ciphers
+
+
+def _nonce(nonces: bytes, number: int) -> bytes:
+    return nonces[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
+
+
+def _is_hidden(space: str, key: str) -> bool:
+    """Whether the record is the vault's own: its keys, its mark."""
+    return space == SPACE or (space == MARKS and key == NAME)

@@ -1,0 +1,354 @@
+"""What a sealed store keeps in its inner store, and whom it lets in."""
+
+import asyncio
+import base64
+from typing import Any
+
+import msgspec
+import pytest
+
+from chatserver import (
+    AnyEvent,
+    Ban,
+    IndexPage,
+    MemberLeft,
+    MessageEdited,
+    PluginEvent,
+    RoomKind,
+    StartupError,
+    Store,
+    StoreUnavailable,
+    UserRef,
+    cleared,
+)
+from chatserver.testing.samples import described, event, posted
+from chatserver_plugins.vault.keyring import MARKS, SPACE
+from chatserver_plugins.vault.store import SealedStore, index_room
+from tests.vault.sealing import MARKER, OTHER, Hand, Shared, local, opened, sealed, written
+
+
+@pytest.fixture
+def inner() -> Any:
+    return Shared()
+
+
+async def everything(inner: Store) -> bytes:
+    """All that a store has, as text, with what is base64 in it."""
+    rooms = await inner.list_rooms("", 100)
+    found: list[Any] = [await inner.read(room, 0, 100) for room in rooms]
+    found += [await inner.scan(space, "") for space in await inner.spaces()]
+    found += [page.data for pages in inner._index.values() for page in pages.values()]  # type: ignore[attr-defined]
+    return msgspec.json.encode(found) + b"".join(
+        base64.b64decode(msgspec.json.encode(each).strip(b'"'))
+        for each in found
+        if type(each) is bytes
+    )
+
+
+async def fill(store: Store) -> None:
+    await store.append([*written("r"), *written("q")])
+    await store.put("plugin/drafts", "u1/r", MARKER.encode())
+    await store.add("user", "u1", MARKER.encode())
+    await store.swap("user", "u1", MARKER.encode(), MARKER.encode() * 2)
+    await store.put_many("read", {"u1/r": MARKER.encode()})  # type: ignore[attr-defined]
+    await store.put("meta", "bus_key", MARKER.encode())
+    await store.index("r", 8, [IndexPage("r", 1, 0, MARKER.encode())])
+
+
+async def test_no_content_is_in_the_inner_store(inner: Store) -> None:
+    async with opened(sealed(inner)) as store:
+        await fill(store)
+        assert await store.read("r", 0, 100) == written("r")
+        assert await store.get("user", "u1") == MARKER.encode() * 2
+        assert await store.index_pages([("r", 1, 0)]) == [MARKER.encode()]
+        assert MARKER.encode() not in await everything(inner)
+        # Nor would it be in a copy of the store without the vault, which says nothing of its own keys either.
+        assert await store.spaces() == ["meta", "plugin/drafts", "read", "user"]
+        assert await store.scan(MARKS, "") == await store.scan(SPACE, "") == []
+    assert MARKER.encode() in msgspec.json.encode(written("r")), "the marker would be found"
+
+
+async def test_places_and_people_stay_in_clear(inner: Store) -> None:
+    async with opened(sealed(inner)) as store:
+        await store.append(written("r"))
+    for clear, stored in zip(written("r"), await inner.read("r", 0, 100), strict=True):
+        assert type(stored) is type(clear)
+        for name in (
+            "room",
+            "seq",
+            "at",
+            "author",
+            "id",
+            "client_id",
+            "mentions",
+            "thread",
+            "kind",
+            "message",
+            "user",
+        ):
+            assert getattr(stored, name, None) == getattr(clear, name, None)
+
+
+async def test_no_two_seals_are_alike(inner: Store) -> None:
+    async with opened(sealed(inner)) as store:
+        await store.append([posted("r", seq, body="the same") for seq in range(1, 200)])
+        for number in range(200):
+            await store.put("s", f"{number}", b"the same")
+    events: list[Any] = await inner.read("r", 0, 200)
+    assert len({each.data_text[4:20] for each in events}) == 199
+    assert len({value[6:18] for _, value in await inner.scan("s", "")}) == 200
+
+
+def _swapped(first: Any, second: Any) -> tuple[Any, Any]:
+    """Two events of one kind, each with the contents of the other."""
+    names = [
+        name
+        for name in ("body", "data", "data_text", "name", "payload", "ban")
+        if hasattr(first, name)
+    ]
+    one = {name: getattr(first, name) for name in names}
+    other = {name: getattr(second, name) for name in names}
+    return msgspec.structs.replace(first, **other), msgspec.structs.replace(second, **one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (posted("r", 1, body="a"), posted("r", 2, body="b")),
+        (described("r", 1, name="a"), described("r", 2, name="b")),
+        (
+            event(MessageEdited, "r", 1, message="r-1", body="a"),
+            event(MessageEdited, "r", 2, message="r-1", body="b"),
+        ),
+        (
+            event(PluginEvent, "r", 1, type="poll.closed", payload=1),
+            event(PluginEvent, "r", 2, type="poll.closed", payload=2),
+        ),
+        (
+            event(MemberLeft, "r", 1, user=UserRef("u2", "B"), ban=Ban(reason="a")),
+            event(MemberLeft, "r", 2, user=UserRef("u2", "B"), ban=Ban(reason="b")),
+        ),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+async def test_a_seal_at_another_place_is_refused(
+    inner: Any, one: AnyEvent, other: AnyEvent
+) -> None:
+    async with opened(sealed(inner)) as store:
+        await store.append([one, other])
+        inner._rooms["r"][:] = _swapped(*inner._rooms["r"])
+        for after in (0, 1):
+            with pytest.raises(StoreUnavailable) as caught:
+                await store.read("r", after, 1)
+            assert f"the seal of event r/{after + 1} does not match" in caught.value.reason
+
+
+async def test_a_seal_of_another_room_author_or_kind_is_refused(inner: Any) -> None:
+    async with opened(sealed(inner)) as store:
+        await store.append([posted("r", 1, body="a"), posted("q", 1, body="b")])
+        log = inner._rooms
+        log["r"][0], log["q"][0] = _swapped(log["r"][0], log["q"][0])
+        with pytest.raises(StoreUnavailable):
+            await store.read("r", 0, 1)
+        log["r"][0], log["q"][0] = _swapped(log["r"][0], log["q"][0])
+        assert await store.read("r", 0, 1) == [posted("r", 1, body="a")]
+        stored = log["r"][0]
+        log["r"][0] = msgspec.structs.replace(stored, author=UserRef("u9", "Eve"))
+        with pytest.raises(StoreUnavailable):
+            await store.read("r", 0, 1)
+        log["r"][0] = event(
+            MessageEdited, "r", 1, message="r-1", body="", data_text=stored.data_text
+        )
+        with pytest.raises(StoreUnavailable):
+            await store.read("r", 0, 1)
+
+
+async def test_a_record_or_page_at_another_place_or_damaged_is_refused(inner: Any) -> None:
+    async with opened(sealed(inner)) as store:
+        await store.put("s", "a", b"of a")
+        await store.put("t", "a", b"of another space")
+        value, other = await inner.get("s", "a"), await inner.get("t", "a")
+        for space, key, planted in (
+            ("s", "b", value),
+            ("s", "a", other),
+            ("s", "a", value[:-1]),
+            ("s", "a", value[:4]),
+        ):
+            await inner.put(space, key, planted)
+            with pytest.raises(StoreUnavailable) as caught:
+                await store.get(space, key)
+            assert f"record {space}/{key}" in caught.value.reason
+        await store.index("r", 8, [IndexPage("r", 1, 0, b"one"), IndexPage("r", 2, 0, b"two")])
+        pages = inner._index[index_room("r")]
+        pages[1, 0] = pages[2, 0]
+        with pytest.raises(StoreUnavailable):
+            await store.index_pages([("r", 1, 0)])
+
+
+async def test_every_bit_of_a_seal_counts(inner: Any) -> None:
+    async with opened(sealed(inner)) as store:
+        await store.append([posted("r", 1, body="hello")])
+        stored = inner._rooms["r"][0]
+        raw = base64.b64decode(stored.data_text)
+        for bit in range(len(raw) * 8):
+            changed = bytearray(raw)
+            changed[bit // 8] ^= 1 << bit % 8
+            text = base64.b64encode(changed).decode()
+            inner._rooms["r"][0] = msgspec.structs.replace(stored, data_text=text)
+            with pytest.raises(StoreUnavailable):
+                await store.read("r", 0, 1)
+        inner._rooms["r"][0] = msgspec.structs.replace(stored, data_text="no base64!")
+        with pytest.raises(StoreUnavailable):
+            await store.read("r", 0, 1)
+
+
+async def test_the_length_of_an_index_page_is_that_of_many(inner: Any) -> None:
+    async with opened(sealed(inner)) as store:
+        pages = [IndexPage("r", slot, 0, bytes(slot)) for slot in range(1, 600)]
+        await store.index("r", 8, pages)
+        assert await store.index_pages([("r", slot, 0) for slot in range(1, 600)]) == [
+            page.data for page in pages
+        ]
+        assert len({len(page.data) for page in inner._index[index_room("r")].values()}) == 3
+
+
+# -- before the vault was there ------------------------------------------------------------------------
+
+
+async def test_what_was_written_before_the_vault_is_read_as_it_stands(inner: Store) -> None:
+    old = [
+        *written("r"),
+        posted("r", 12, body="\x01not a seal", data_text=""),
+        posted("r", 13, data={"vault": 1}),
+    ]
+    await inner.append(old)
+    await inner.put("s", "k", b"\xf5 clear")
+    async with opened(sealed(inner)) as store:
+        await store.append([posted("r", 14, body="new")])
+        assert await store.read("r", 0, 100) == [*old, posted("r", 14, body="new")]
+        assert await store.get("s", "k") == b"\xf5 clear"
+        assert not await store.swap("s", "k", b"other", b"x")
+        assert await store.swap("s", "k", b"\xf5 clear", b"sealed now")
+        assert b"sealed now" not in (await inner.get("s", "k") or b"")
+        assert await store.indexed(["r"]) == {}
+
+
+# -- keys ----------------------------------------------------------------------------------------------
+
+
+async def test_a_store_opens_with_its_master_key_alone(inner: Store) -> None:
+    async with opened(sealed(inner)) as store:
+        await store.append(written("r"))
+    with pytest.raises(StartupError) as caught:
+        async with opened(sealed(inner, local(OTHER))):
+            pass
+    assert f"the master key {local().id} is missing" in str(caught.value)
+    assert local(OTHER).id in str(caught.value), "the one that is configured"
+    async with opened(sealed(inner, local(OTHER), local())) as store:  # as an earlier one
+        assert await store.read("r", 0, 100) == written("r")
+    reader = sealed(inner, local(OTHER))
+    with pytest.raises(StartupError, match="is missing"):
+        await reader.open_to_read()
+
+
+async def test_a_damaged_or_missing_root_key_is_named(inner: Store) -> None:
+    async with opened(sealed(inner)) as store:
+        await store.append(written("r"))
+    ((key, root),) = await inner.scan(SPACE, "root/")
+    await inner.put(SPACE, key, root.replace(b'"wrapped":"', b'"wrapped":"AAAA'))
+    with pytest.raises(StartupError, match="the wrapped root key was damaged or changed"):
+        await sealed(inner).open()
+    await inner.delete(SPACE, key)
+    with pytest.raises(StartupError, match="its root key is missing"):
+        await sealed(inner).open()
+    assert await inner.scan(SPACE, "root/") == [], "none is made in its place"
+
+
+async def test_a_missing_or_planted_data_key_is_named(inner: Store) -> None:
+    async with opened(sealed(inner)) as store:
+        await store.append([posted("r", 1), posted("q", 1)])
+    kept = await inner.get(SPACE, "key/room/r")
+    assert kept is not None
+    await inner.delete(SPACE, "key/room/r")
+    async with opened(sealed(inner)) as store:
+        with pytest.raises(StoreUnavailable) as caught:
+            await store.read("r", 0, 10)
+        assert "data key 1 is missing in the store (room/r)" in caught.value.reason
+        assert await store.read("q", 0, 10) == [posted("q", 1)]
+    await inner.put(SPACE, "key/room/r", await inner.get(SPACE, "key/room/q") or b"")
+    async with opened(sealed(inner)) as store:
+        with pytest.raises(StoreUnavailable) as caught:
+            await store.read("r", 0, 10)
+        assert "data key 1 of room/r was damaged or changed" in caught.value.reason
+    await inner.put(SPACE, "key/room/r", kept)
+    async with opened(sealed(inner)) as store:
+        assert await store.read("r", 0, 10) == [posted("r", 1)]
+
+
+async def test_two_nodes_that_begin_at_once_have_the_same_keys(inner: Store) -> None:
+    stores = [sealed(inner) for _ in range(5)]
+    await asyncio.gather(*(store.open() for store in stores))
+    await asyncio.gather(
+        *(store.append([posted(f"r{number}", 1)]) for number, store in enumerate(stores)),
+        *(store.put("s", f"{number}", b"v") for number, store in enumerate(stores)),
+    )
+    for store in stores:
+        for number in range(5):
+            assert await store.read(f"r{number}", 0, 10) == [posted(f"r{number}", 1)]
+            assert await store.get("s", f"{number}") == b"v"
+    assert len(await inner.scan(SPACE, "root/")) == 1
+
+
+async def test_nothing_is_made_by_opening_to_read(inner: Store) -> None:
+    await inner.append([posted("r", 1)])
+    reader = sealed(inner)
+    await reader.open_to_read()
+    assert await reader.read("r", 0, 10) == [posted("r", 1)]
+    assert await inner.spaces() == []
+
+
+async def test_the_vaults_own_records_are_nobody_elses(inner: Store) -> None:
+    async with opened(sealed(inner)) as store:
+        await store.put("s", "k", b"v")
+        for space, key in ((SPACE, "root/00000001"), (MARKS, "vault")):
+            assert await inner.get(space, key) is not None
+            assert await store.get(space, key) is None
+            assert await store.get_many(space, [key]) == {}
+            for write in (store.put(space, key, b"x"), store.add(space, key, b"x")):
+                with pytest.raises(ValueError, match="vault's own"):
+                    await write
+            assert not await store.delete(space, key)
+            assert not await store.swap(space, key, b"1", b"2")
+            assert await inner.get(space, key) is not None
+        await store.put(MARKS, "other", b"1")  # of a store around this one: read without keys
+        assert await inner.get(MARKS, "other") == b"1"
+        assert await store.scan(MARKS, "") == [("other", b"1")]
+        assert await store.spaces() == ["s", MARKS]
+
+
+def test_every_method_of_the_contract_is_written_out() -> None:
+    """A new one would else be handed on, with its contents in clear."""
+    methods = {name for name, each in vars(Store).items() if callable(each) and name[0] != "_"}
+    assert methods <= set(vars(SealedStore))
+    assert not hasattr(SealedStore, "__getattr__")
+
+
+async def test_the_contents_of_a_deleted_room_lose_their_keys(inner: Store) -> None:
+    hand = Hand()
+    async with opened(sealed(inner, clock=hand)) as store:
+        await store.append([*written("r"), *written("q")])
+        before = await inner.read("r", 0, 100)
+        await store.clear("r", [3])
+        assert await store.read("r", 3, 1) == written("r")[3:4], "the room is not deleted"
+        gone = msgspec.structs.replace(
+            described("r", 12, RoomKind.PRIVATE, name=None), archived=True, deleted=True
+        )
+        await store.append([gone])
+        await store.index("r", 8, [IndexPage("r", 1, 0, b"page")])
+        await store.clear("r", [4])
+        # The rest was not cleared yet, as when the server was killed; a copy of the seals tells nothing either.
+        assert await store.read("r", 0, 100) == [*map(cleared, written("r")), gone]
+        inner._rooms["r"][:11] = before  # type: ignore[attr-defined]
+        assert await store.read("r", 0, 100) == [*map(cleared, written("r")), gone]
+        assert await store.index_pages([("r", 1, 0)]) == [None]
+        assert await store.read("q", 0, 100) == written("q")
