@@ -82,7 +82,7 @@ class Caretaker:
         newest = roots[max(roots)]
         return Status(
             masters=tuple(sorted({root.master for root in roots.values()})),
-            present=await self._ring.masters.present.is_present(newest.master),
+            present=await self._ring.masters.is_present(newest.master),
             root=max(roots),
             root_at=newest.at,
             rooms=rooms,
@@ -99,8 +99,7 @@ class Caretaker:
         """
         roots = await self._ring.roots()
         newest = max(roots)
-        present = self._ring.masters.present
-        if len(roots) == 1 or not await present.is_present(roots[newest].master):
+        if len(roots) == 1 or not await self._ring.masters.is_present(roots[newest].master):
             newest += 1  # else an interrupted rotation has made it already
             await self._ring.add_root(newest)
         total = await self._rewrap(newest)

@@ -129,8 +129,8 @@ class Keyring:
         }
 
     async def add_root(self, number: int) -> None:
-        """Make a root key of this number, wrapped by the present master key, unless there is one."""
-        wrapped = await self.masters.present.wrap(os.urandom(KEY_BYTES))
+        """Make a root key of this number, wrapped by the present master key, unless there is one. May raise `StartupError`."""
+        wrapped = await self.masters.wrap(os.urandom(KEY_BYTES))
         root = Root(wrapped.master, wrapped.data, now())
         await self._store.add(SPACE, root_key(number), msgspec.json.encode(root))
 

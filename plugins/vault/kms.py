@@ -50,6 +50,7 @@ class KmsMaster:
     async def close(self) -> None:
         if self._client is not None:
             self._client.close()
+            self._client = None
 
     async def _asked(self, operation: str, **given: Any) -> dict[str, Any]:
         try:

@@ -65,6 +65,20 @@ class Masters:
     def __init__(self, present: Master, older: Sequence[Master] = ()) -> None:
         self.present, self._all = present, (present, *older)
 
+    async def wrap(self, key: bytes) -> Wrapped:
+        """Raises `StartupError` if the service of the present key does not answer."""
+        try:
+            return await self.present.wrap(key)
+        except MasterUnavailable as error:
+            raise StartupError(f"plugin.vault: {self.present.name()}: {error}") from None
+
+    async def is_present(self, id: str) -> bool:
+        """Whether the present master key is that with this id. Raises `StartupError` as `wrap`."""
+        try:
+            return await self.present.is_present(id)
+        except MasterUnavailable as error:
+            raise StartupError(f"plugin.vault: {self.present.name()}: {error}") from None
+
     async def unwrap(self, wrapped: Wrapped) -> bytes:
         """Raises `StartupError` that names the key if it is missing or wrong, or its service does not answer."""
         for master in self._all:

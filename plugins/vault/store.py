@@ -376,9 +376,9 @@ class SealedStore:
                     if event.room != room:
                         room, ciphers = event.room, self._ciphers_known(event.room)
                     opened: AnyEvent = event
-                    if type(event) is MessagePosted:
-                        if event.data_text and not event.data:
-                            opened = sealing.opened_message(event, ciphers)
+                    if isinstance(opened, MessagePosted):
+                        if opened.data_text and not opened.data:
+                            opened = sealing.opened_message(opened, ciphers)
                     elif (seal := sealing.seal_in(event)) is not None:
                         opened = sealing.opened_event(event, seal, ciphers)
                     made.append(opened)

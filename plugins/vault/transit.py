@@ -59,6 +59,7 @@ class TransitMaster:
     async def close(self) -> None:
         if self._client is not None:
             self._client.close()
+            self._client = None
 
     async def _asked(self, do: str, id: str, body: dict[str, str], wanted: str) -> str:
         mount, _, name = id.removeprefix(PREFIX).rpartition("/")
