@@ -120,7 +120,9 @@ class Bench:
         settings = self._database.settings(name)
         if row.workers > 1:
             settings |= self._database.bus(name)
-        return Chatserver(folder, settings, graphql=row.graphql, workers=row.workers)
+        return Chatserver(
+            folder, settings, graphql=row.graphql, workers=row.workers, vault=row.vault
+        )
 
     def _plain(self, row: Row, concern: str) -> Peer:
         assert isinstance(self._database, MongoBackend)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -110,14 +111,25 @@ class Chatserver(Program):
     }
 
     def __init__(
-        self, folder: Path, store: dict[str, str], *, graphql: bool = False, workers: int = 1
+        self,
+        folder: Path,
+        store: dict[str, str],
+        *,
+        graphql: bool = False,
+        workers: int = 1,
+        vault: bool = False,
     ) -> None:
         """`store` holds the settings that choose the store, and a bus if there are several workers."""
         port = free_port()
         settings = self.settings | store
-        if graphql:
+        for name in ["graphql"] * graphql + ["vault"] * vault:
             enabled = settings.get("plugins.enabled")
-            settings["plugins.enabled"] = f"{enabled},graphql" if enabled else "+graphql"
+            if enabled and not enabled.startswith("+"):
+                settings["plugins.enabled"] = f"{enabled},{name}"
+            else:
+                settings["plugins.enabled"] = f"{enabled},+{name}" if enabled else f"+{name}"
+        if vault:
+            settings["plugin.vault.key"] = secrets.token_hex(32)
         command = [
             sys.executable,
             "-m",

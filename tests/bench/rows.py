@@ -44,6 +44,7 @@ class Row(NamedTuple):
     stores: bool = False  # what the store costs shows: compare with both write concerns
     workers: int = 1  # processes of our server
     alone: bool = False  # nothing is measured beside it
+    vault: bool = False  # the store is encrypted
 
 
 async def fanout(peer: Peer, plan: Plan) -> list[Values]:
@@ -322,6 +323,30 @@ ROWS = [
         "newest page of an active room, 10 connections",
         history,
         {"rate": Figure("reads/s", 5_000, more_is_better=True), "µs": Figure("µs a read")},
+    ),
+    *(
+        Row(
+            f"vault-{name}",
+            f"{title}, with the store encrypted",
+            run,
+            figures,
+            alone=True,
+            vault=True,
+        )
+        for name, title, run, figures in (
+            (
+                "sends",
+                "500 senders, each in a room of its own",
+                sends,
+                {"rate": Figure("durable sends/s", more_is_better=True), "µs": Figure("µs a send")},
+            ),
+            (
+                "history",
+                "newest page of an active room, 10 connections",
+                history,
+                {"rate": Figure("reads/s", more_is_better=True), "µs": Figure("µs a read")},
+            ),
+        )
     ),
     Row(
         "list-50",
