@@ -144,7 +144,7 @@ def checked(found: Backup, vault: VaultReader) -> Reach:
 
     async def check() -> Reach:
         with progress("verified") as show:
-            async with scratch_store() as scratch:
+            async with scratch_store(sealed=found.key is not None) as scratch:
                 try:
                     await verify(found, scratch, show, vault, lost.add)
                 except BrokenIncrements as error:

@@ -25,18 +25,26 @@ def scratch_folder(prefix: str) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def scratch_store() -> AsyncIterator[Store]:
-    """An open SQLite store. Raises `StartupError`, also if the disk is full."""
+async def scratch_store(*, sealed: bool) -> AsyncIterator[Store]:
+    """An open SQLite store; a `sealed` one is encrypted with a key that is nowhere else.
+
+    Raises `StartupError`, also if the disk is full.
+    """
+    import secrets
+
     from chatserver.cli.stores import store_of
     from chatserver.config import load
     from chatserver.copies.archive.patience import reason
 
     with scratch_folder("chatserver-") as folder:
-        settings = {
+        settings: dict[str, object] = {
             "server.data": folder,
             "plugins.enabled": ["sqlite", "password"],
             "plugin.sqlite.timeout_ms": 60_000,  # no client waits here
         }
+        if sealed:
+            settings["plugins.enabled"] = ["sqlite", "password", "vault"]
+            settings["plugin.vault.key"] = secrets.token_hex(32)
         store = store_of(load(environ={}, overrides=settings))
         await store.open()
         try:

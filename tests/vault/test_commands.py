@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from chatserver.cli import main
 from chatserver.copies.backup.sealedfile import MAGIC
+from chatserver_plugins.sqlite import SqliteStore
 
 NAME = "zugvogelnest"
 ACCOUNT = b'"role":"owner"'  # a part of the record of an account
@@ -124,6 +126,27 @@ def test_backups_and_archives_are_sealed_unless_said_otherwise(place: Place) -> 
     plain = place.folder / "plain.jsonl"
     assert place.run("export", "--plain", "--to", str(plain)).exit_code == 0
     assert _has_name(plain)
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_the_scratch_store_of_an_encrypted_backup_is_sealed(
+    place: Place, sealed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a plain one it is in clear, so the search finds what is there."""
+    settings = {"backup__key_file": place.key("backup")} if sealed else {}
+    assert place.run("backup", *([] if sealed else ["--plain"]), **settings).exit_code == 0
+    scratch, seen = place.folder / "scratch", []
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    close = SqliteStore.close
+
+    async def closing(store: SqliteStore) -> None:
+        await close(store)
+        seen.append(files(scratch))
+
+    monkeypatch.setattr(SqliteStore, "close", closing)
+    assert place.run("backup", "verify", **settings).exit_code == 0
+    assert len(seen[0]) > 10_000 and (ACCOUNT in seen[0]) is not sealed
 
 
 def _has_name(archive: Path) -> bool:
