@@ -3,20 +3,28 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from zlib import crc32
 
 from chatserver.model import AnyEvent, MessageEdited, MessagePosted, message_seq
 from chatserver.search.analyser import said, tokens
 from chatserver.search.marks import mark_token, marks
 from chatserver.search.pages import encoded
-from chatserver.search.segments import NEVER, TIMES, Segment, author_token, seconds, slot_in
+from chatserver.search.segments import (
+    NEVER,
+    TIMES,
+    Segment,
+    TokenHash,
+    author_token,
+    seconds,
+    slot_in,
+)
 
 
 class Builder:
     """Builds the bytes that a segment's newest part appends to its pages, from the part's events in order."""
 
-    def __init__(self, segment: Segment) -> None:
-        self._segment, self._slots = segment, segment.lowest_slot
+    def __init__(self, segment: Segment, hashed: TokenHash) -> None:
+        """`hashed` is that of `token_hash`."""
+        self._segment, self._slots, self._hashed = segment, segment.lowest_slot, hashed
         self._posted: dict[str, array[int]] = {}
         self._edited: defaultdict[str, list[int]] = defaultdict(list)
         self._start = segment.newest - segment.first
@@ -25,13 +33,13 @@ class Builder:
 
     def add(self, event: AnyEvent) -> None:
         if isinstance(event, MessagePosted):
-            offset = event.seq - self._segment.first - 1
+            offset, hashed = event.seq - self._segment.first - 1, self._hashed
             for token in _tokens(event):
                 offsets = self._posted.get(token)
                 if offsets is None:
                     self._posted[token] = array("H", (offset,))
-                    # `slot_in` inlined: it would be called a hundred times for each message.
-                    self._on_page[self._slots + crc32(token.encode()) % self._slots].append(token)
+                    # Inlined: it would be called a hundred times for each message.
+                    self._on_page[self._slots + hashed(token.encode()) % self._slots].append(token)
                 else:
                     offsets.append(offset)
             self._note_time((offset - self._start) // self._segment.block * 2, seconds(event.at))
@@ -58,8 +66,9 @@ class Builder:
         """Pairs (slot, bytes to append to its page), by ascending slot; slots without new bytes are left out."""
         edited: defaultdict[int, dict[str, Sequence[int]]] = defaultdict(dict)
         times = (self._start, *self._times)
-        for token, messages in (*sorted(self._edited.items()), (TIMES, times)):
-            edited[slot_in(self._segment, token.encode())][token] = messages
+        for token, messages in sorted(self._edited.items()):
+            edited[self._slots + self._hashed(token.encode()) % self._slots][token] = messages
+        edited[slot_in(self._segment, TIMES.encode())][TIMES] = times
         for slot in sorted(self._on_page.keys() | edited.keys()):
             posted = {token: self._posted[token] for token in sorted(self._on_page.get(slot, ()))}
             yield slot, encoded(posted, edited.get(slot, {}))

@@ -12,7 +12,7 @@ from chatserver.interfaces import IndexPage, Store
 from chatserver.model import AnyEvent
 from chatserver.search.builder import Builder
 from chatserver.search.paced import Paced
-from chatserver.search.segments import GROWTH, SIZES, Segment, cover, row_of
+from chatserver.search.segments import GROWTH, SIZES, Segment, cover, row_of, token_hash
 
 READ_EVENTS = 500  # read at once
 WRITE_PAGES = 250  # read and written at once: one or two megabytes
@@ -49,7 +49,7 @@ class Cleaner:
             return 0
         made: dict[int, bytes] = {}
         for end in range(segment.first + segment.size, segment.end + 1, segment.size):
-            builder = Builder(Segment(segment.first, end))
+            builder = Builder(Segment(segment.first, end), token_hash(self._store))
             for after in range(end - segment.size, end, READ_EVENTS):
                 events = await self._read(room, after, min(READ_EVENTS, end - after))
                 await self._paced.run(map(builder.add, events))

@@ -15,7 +15,7 @@ from chatserver.search import directory
 from chatserver.search.builder import Builder
 from chatserver.search.directory import Known
 from chatserver.search.paced import Paced
-from chatserver.search.segments import SIZES, Segment, next_segment, superseded
+from chatserver.search.segments import SIZES, Segment, next_segment, superseded, token_hash
 
 LOOK_SECONDS = 1.0  # between two looks
 READ_EVENTS = 500  # read at once
@@ -91,7 +91,7 @@ class Indexer:
         self, room: str, segment: Segment, before: directory.Directory
     ) -> directory.Directory | None:
         """Write a segment and return the room's directory with it; None if another node was faster."""
-        builder = Builder(segment)
+        builder = Builder(segment, token_hash(self._store))
         for after in range(segment.newest, segment.end, READ_EVENTS):
             events = await self._read(room, after, min(segment.end, after + READ_EVENTS))
             await self._paced.run(map(builder.add, events))

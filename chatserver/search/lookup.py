@@ -9,7 +9,7 @@ from chatserver.search.candidates import Candidates, Span
 from chatserver.search.directory import Directory, Known
 from chatserver.search.page_cache import PageCache
 from chatserver.search.reading import TIMES, Group, Groups, Reading, as_group
-from chatserver.search.segments import may_be_dropped
+from chatserver.search.segments import may_be_dropped, token_hash
 
 FIRST_SEGMENTS = 16  # in the first read, in addition to one for each room; later reads take more
 FIRST_EVENTS = 1 << 15  # the first read ends early when its segments cover this many events
@@ -33,7 +33,8 @@ class Lookup:
         span: Span | None,
     ) -> None:
         self._store, self._kept, self._rooms, self._span = store, pages, rooms, span
-        self._groups = [as_group(group) for group in groups]
+        hashed = token_hash(store)
+        self._groups = [as_group(group, hashed) for group in groups]
         self._found = [0] * len(groups)  # bytes of postings found for each group: its frequency
         self._unread: list[tuple[str, Known]] = []  # by `latest`, ascending
         self._size, self._events = len(rooms) + FIRST_SEGMENTS, FIRST_EVENTS

@@ -25,8 +25,9 @@ Groups = Sequence[Sequence[str]]
 Group = Sequence[Token]  # one group, prepared for `look_up`
 
 
-def as_group(tokens: Iterable[str]) -> Group:
-    return [Token(marked(token), crc32(token.encode())) for token in tokens]
+def as_group(tokens: Iterable[str], hashed: segments.TokenHash = crc32) -> Group:
+    """`hashed` is that of `segments.token_hash`; that of TIMES is always CRC-32."""
+    return [Token(marked(token), hashed(token.encode())) for token in tokens]
 
 
 TIMES = as_group([segments.TIMES])

@@ -14,9 +14,9 @@ search checks against the message's present text whether it still has the tokens
 A segment's tokens are spread over its pages by a hash, so that each token is on exactly one of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from zlib import crc32
 
 from chatserver.search.pages import look_up, marked
@@ -28,6 +28,8 @@ PAGE_EVENTS = 8  # of a part for each of its pages: a part adds 1 to 4 KB to a p
 BLOCK = 16  # consecutive events that share one range of times; fewer in the smallest parts
 NEVER = (1 << 32) - 1  # later than any time, in seconds
 TIMES = "\0"  # the token under which times are stored; no text has it
+
+TokenHash: TypeAlias = Callable[[bytes], int]  # at least 32 bits that differ from token to token
 
 _TIMES_MARK = marked(TIMES)
 # Size of the parts by the number of events of a segment: unambiguous, as a row has at most three parts.
@@ -113,8 +115,16 @@ def may_be_dropped(segment: Segment, indexed: int) -> bool:
     return segment.size < LARGEST and segment.end + 2 * segment.size <= indexed
 
 
+def token_hash(store: object) -> TokenHash:
+    """The hash of tokens that spreads them over pages: CRC-32, or a store's own `hash_token`.
+
+    A store that encrypts has one with a key, as else the presence of a page would tell of the words of few messages.
+    """
+    return getattr(store, "hash_token", crc32)
+
+
 def slot_in(segment: Segment, token: bytes) -> int:
-    """The slot of the segment's page that holds the token."""
+    """The slot of the segment's page that holds the token, by CRC-32."""
     return segment.lowest_slot + crc32(token) % segment.lowest_slot
 
 

@@ -94,7 +94,7 @@ class Keyring:
         self._scopes: dict[str, Scope] = {}
         self.state = State()
         self._looked = 0.0
-        self.is_open = False
+        self.is_open = self._writes = False
 
     # -- opening -----------------------------------------------------------------------------------------
 
@@ -103,6 +103,7 @@ class Keyring:
 
         Raises `StartupError` that names the key which is missing or wrong.
         """
+        self._writes = writes
         roots = await self.roots()
         if not roots:
             if await self._store.get(MARKS, NAME) is not None:
@@ -224,6 +225,17 @@ class Keyring:
                 scope = await self._made(name)
             sealers[name] = scope.sealer
         return sealers
+
+    async def lasting(self, name: str) -> bytes | None:
+        """The first key of a scope itself, which no rotation replaces; None if it is missing and may not be made."""
+        raw = await self._store.get(SPACE, record_key(name))
+        if raw is None:
+            if not self._writes:
+                return None
+            await self._made(name)
+            raw = await self._store.get(SPACE, record_key(name))
+        assert raw is not None
+        return await self.secret(name, msgspec.json.decode(raw, type=Keys).keys[0])
 
     async def renew(self, name: str) -> int:
         """Make a further key for a scope, whatever its newest one is; returns its number."""

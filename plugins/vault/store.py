@@ -6,6 +6,8 @@ the server refuses to start, instead of passing contents on in clear.
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache, partial
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 from chatserver import (
@@ -30,8 +32,14 @@ from chatserver_plugins.vault.sealing import NONCE_BYTES, NUMBERS, Sealer, Unkno
 EventT = TypeVar("EventT", bound=AnyEvent)
 T = TypeVar("T")
 OPTIONAL = ("facts", "folder", "replication", "for_trial")  # methods that see no content
+TOKENS = "tokens"  # the scope of the key by which words are hashed
+TOKENS_KNOWN = 1 << 16  # hashes that are kept, as most words come again and again
 REPLACED_AT_ONCE = 100  # events, as each is read on its own
 HIGHEST_SLOT, HIGHEST_FIRST = (1 << 31) - 1, (1 << 63) - 1
+
+
+def _not_open(token: bytes) -> int:
+    raise StoreUnavailable(reason="vault: the store is not open, or has no index yet")
 
 
 def room_scope(room: str) -> str:
@@ -60,6 +68,7 @@ class SealedStore:
 
     def __init__(self, inner: Store, ring: Keyring) -> None:
         self._inner, self.ring = inner, ring
+        self._hashed: Callable[[bytes], int] = _not_open
         for name in OPTIONAL:
             if (method := getattr(inner, name, None)) is not None:
                 setattr(self, name, method)
@@ -86,10 +95,17 @@ class SealedStore:
     async def open(self) -> None:
         await self._inner.open()
         await self.ring.open(writes=True)
+        await self._take_token_key()
 
     async def open_to_read(self) -> None:
         await self._inner.open_to_read()
         await self.ring.open(writes=False)
+        await self._take_token_key()
+
+    async def _take_token_key(self) -> None:
+        key = await self.ring.lasting(TOKENS)
+        if key is not None:
+            self._hashed = lru_cache(TOKENS_KNOWN)(partial(_hashed, key))
 
     async def close(self) -> None:
         await self.ring.close()
@@ -219,6 +235,10 @@ class SealedStore:
         return await self._inner.unread(user, after)
 
     # -- the search index --------------------------------------------------------------------------------
+
+    def hash_token(self, token: bytes) -> int:
+        """Where a word is in the index: a keyed hash, as else the pages that there are would tell of rare words."""
+        return self._hashed(token)
 
     async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:
         scope = index_scope(room)
@@ -461,6 +481,10 @@ class SealedStore:
             raise StoreUnavailable(
                 reason=f"vault: data key {error.number} is missing in the store ({', '.join(sorted(names)[:3])})"
             ) from None
+
+
+def _hashed(key: bytes, token: bytes) -> int:
+    return int.from_bytes(blake2b(token, digest_size=8, key=key).digest())
 
 
 def _ciphers(scopes: Mapping[str, Scope], name: str) -> sealing.Ciphers:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from zlib import crc32
 
 from chatserver.interfaces import IndexPage, Store
 from chatserver.model import AnyEvent, MessageEdited
@@ -42,7 +43,7 @@ def built(events: Sequence[AnyEvent], segment: Segment, room: str = "r") -> Iter
 
 def filled(events: Sequence[AnyEvent], segment: Segment) -> Builder:
     """A builder with the events of the segment's newest part."""
-    builder = Builder(segment)
+    builder = Builder(segment, crc32)
     for each in events[segment.newest : segment.end]:
         builder.add(each)
     return builder

@@ -198,8 +198,11 @@ async def test_new_events_use_a_new_key_at_once_and_old_ones_are_sealed_anew(inn
         assert status.sealed and status.turn == 1
         assert status.destroyed == len(ROOMS) + 2
         for name, found in (await keys(inner)).items():
-            assert [bool(key.gone) for key in found.keys] == [True, False], name
-            assert found.keys[0].wrapped == b""
+            if (
+                name != "key/tokens"
+            ):  # by which words are found in the index: no rotation replaces it
+                assert [bool(key.gone) for key in found.keys] == [True, False], name
+                assert found.keys[0].wrapped == b""
 
 
 async def test_what_was_there_before_the_vault_is_sealed(inner: Store) -> None:

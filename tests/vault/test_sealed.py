@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from typing import Any
+from zlib import crc32
 
 import msgspec
 import pytest
@@ -24,7 +25,17 @@ from chatserver import (
 from chatserver.testing.samples import described, event, posted
 from chatserver_plugins.vault.keyring import MARKS, SPACE
 from chatserver_plugins.vault.store import SealedStore, index_room
-from tests.vault.sealing import MARKER, OTHER, Hand, Shared, local, opened, sealed, written
+from tests.vault.sealing import (
+    MARKER,
+    OTHER,
+    Hand,
+    Shared,
+    caretaker,
+    local,
+    opened,
+    sealed,
+    written,
+)
 
 
 @pytest.fixture
@@ -210,6 +221,27 @@ async def test_the_length_of_an_index_page_is_that_of_many(inner: Any) -> None:
             page.data for page in pages
         ]
         assert len({len(page.data) for page in inner._index[index_room("r")].values()}) == 3
+
+
+async def test_places_of_words_follow_from_a_key_of_the_installation(inner: Store) -> None:
+    words = [f"word {number}".encode() for number in range(200)]
+    async with opened(sealed(inner)) as store, opened(sealed(inner)) as other:
+        first = [store.hash_token(word) for word in words]
+        assert [other.hash_token(word) for word in words] == first
+        assert len(set(first)) == len(words)
+    async with opened(sealed(inner, local(OTHER), local())) as store:
+        assert [store.hash_token(word) for word in words] == first, "after a start"
+        await caretaker(store, Hand()).rotate_master()
+        await caretaker(store, Hand()).rotate_data()
+        await caretaker(store, Hand()).seal(60)
+    async with opened(sealed(inner, local(OTHER))) as store:
+        assert [store.hash_token(word) for word in words] == first, "after rotations"
+    async with opened(sealed(Shared())) as store:  # another installation
+        alike = sum(store.hash_token(word) % 4 == crc32(word) % 4 for word in words)
+        assert [store.hash_token(word) for word in words] != first
+        assert 20 < alike < 100
+    with pytest.raises(StoreUnavailable):
+        sealed(inner).hash_token(b"word")
 
 
 # -- before the vault was there ------------------------------------------------------------------------

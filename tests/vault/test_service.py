@@ -20,6 +20,8 @@ async def test_people_find_what_they_have_written() -> None:
         found = await ada.call("search", text="zugvogel 39")
         assert [each["body"] for each in found["messages"]] == ["zugvogel number 39"]
         inner = chat.service.store.inner  # type: ignore[attr-defined]
+        asked = await ada.call("search", text="nowhere")
+        assert asked["messages"] == []
         assert "zugvogel" not in str(await inner.read(room.id, 0, 100))
         assert "Lounge" not in str(await inner.rooms([room.id]))
 
