@@ -264,8 +264,11 @@ class Keyring:
             done = await self._store.swap(SPACE, key, raw, msgspec.json.encode(after))
         if not done:
             return await self._made(name, always=always)
-        if root not in await self.roots():  # a rotation of the master key has ended meanwhile
-            await self.rewrap(name, await self.newest_root(), {number: secret})
+        newest_root = await self.newest_root()
+        if (
+            newest_root != root
+        ):  # a rotation of the master key has begun meanwhile, and may be past this scope
+            await self.rewrap(name, newest_root, {number: secret})
             return await self._made(name)
         return await self._keep(name, after)
 
