@@ -111,6 +111,7 @@ class Caretaker:
         for number in await self._ring.roots():
             if number < newest:
                 await self._ring.drop_root(number)
+        await self._scrub()
         return total
 
     async def _rewrap(self, root: int) -> int:
@@ -137,7 +138,15 @@ class Caretaker:
         await self._sleep(
             SETTLE_SECONDS
         )  # other nodes may seal with the earlier key, and its message would be lost
-        return await self._store.shred(room, before=last)
+        found = await self._store.shred(room, before=last)
+        await self._scrub()
+        return found
+
+    async def _scrub(self) -> None:
+        """Have nothing of destroyed keys, and of what was in clear, left in the files of a store that can do that."""
+        scrub = getattr(self._inner, "scrub", None)
+        if scrub is not None:
+            await scrub()
 
     async def _scopes(self) -> AsyncIterator[tuple[str, tuple[DataKey, ...]]]:
         after = ""
@@ -186,6 +195,7 @@ class Caretaker:
             sealed = turn if state.turn == turn else state.sealed
             return msgspec.structs.replace(state, sealed=sealed)
 
+        await self._scrub()
         return (await self._ring.change_state(change)).sealed == turn
 
     async def _progress(self, turn: int) -> Progress:

@@ -25,8 +25,9 @@ from chatserver.testing.samples import described, event, posted
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
 from chatserver_plugins.sqlite import SqlitePlugin
+from chatserver_plugins.vault.keyring import SPACE
 from tests.servers import PATIENT_MS, Mongod, Postgres
-from tests.vault.sealing import opened, sealed
+from tests.vault.sealing import Hand, caretaker, opened, sealed
 
 ALL = 200
 
@@ -136,6 +137,28 @@ async def test_no_file_of_the_database_has_any_of_it(database: Database) -> None
         await database.flush()
         assert found(database.folder, words) == set(), "after that"
     assert found(database.folder, words) == set(), "once it is closed"
+
+
+async def test_nothing_of_before_the_vault_and_of_destroyed_keys_is_left_in_sqlite(
+    tmp_path: Path,
+) -> None:
+    plugin = SqlitePlugin(SqlitePlugin.Config(timeout_ms=PATIENT_MS), tmp_path)
+    words, hand = markers(), Hand()
+    async with in_clear(plugin.provide_store()) as inner:
+        await fill(inner, words)
+        assert found(tmp_path, words)
+    async with opened(sealed(plugin.provide_store(), clock=hand)) as store:
+        care = caretaker(store, hand)
+        assert await care.seal(600)
+        assert found(tmp_path, words) == set()
+        stored = [value for _, value in await store.inner.scan(SPACE, "")]
+        keys = [
+            each for value in stored for each in re.findall('"wrapped":"([^"]+)', value.decode())
+        ]
+        quoted = [re.escape(each) for each in keys]
+        assert len(keys) > 5 and found(tmp_path, quoted) == set(keys)
+        await care.rotate_master()
+        assert found(tmp_path, quoted) == set()
 
 
 async def test_without_the_vault_it_would_be_found(database: Database) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import inspect
+import re
 from typing import Any
 from zlib import crc32
 
@@ -24,7 +26,7 @@ from chatserver import (
 )
 from chatserver.testing.samples import described, event, posted
 from chatserver_plugins.vault.keyring import MARKS, SPACE
-from chatserver_plugins.vault.store import SealedStore, index_room
+from chatserver_plugins.vault.store import OPTIONAL, SealedStore, index_room
 from tests.vault.sealing import (
     MARKER,
     OTHER,
@@ -363,6 +365,14 @@ def test_every_method_of_the_contract_is_written_out() -> None:
     methods = {name for name, each in vars(Store).items() if callable(each) and name[0] != "_"}
     assert methods <= set(vars(SealedStore))
     assert not hasattr(SealedStore, "__getattr__")
+
+
+def test_the_optional_methods_of_the_contract_are_those_that_are_handed_on() -> None:
+    """Each of those in its text; of them `put_many` sees contents."""
+    text = inspect.getdoc(Store) or ""
+    named = re.findall(r"may\s+also\s+have\s+a\s+method\s+`(?:async )?(?:def )?(\w+)", text)
+    named += re.findall(r"may have `(?:async )?(\w+)\(", text)
+    assert set(named) == {*OPTIONAL, "put_many"}
 
 
 async def test_the_contents_of_a_deleted_room_lose_their_keys(inner: Store) -> None:
