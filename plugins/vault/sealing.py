@@ -123,16 +123,20 @@ def damaged(what: str) -> StoreUnavailable:
 def sealed_event(event: AnyEvent, sealer: Sealer, nonce: bytes) -> AnyEvent:
     """The event without its content in clear; the same event if it has none."""
     if isinstance(event, MessagePosted):
-        if event.data or event.data_text:
-            data = _FIELDS + _encode((event.body, event.data, event.data_text))
-        elif event.body:
-            data = _TEXT + event.body.encode()
-        else:
+        data = _said(event)
+        if not data:
             return event
         seal = sealer.seal(nonce, data, f"m{event.seq}\0{event.author.id}".encode())
         text = b2a_base64(seal, newline=False).decode()
         return replace(event, body="", data=NO_DATA, data_text=text)
     return _sealed_other(event, sealer, nonce)
+
+
+def _said(event: MessagePosted | MessageEdited) -> bytes:
+    """The plaintext of a message or edit; empty if it says nothing."""
+    if event.data or event.data_text:
+        return _FIELDS + _encode((event.body, event.data, event.data_text))
+    return _TEXT + event.body.encode() if event.body else b""
 
 
 def _sealed_other(event: AnyEvent, sealer: Sealer, nonce: bytes) -> AnyEvent:
@@ -141,9 +145,8 @@ def _sealed_other(event: AnyEvent, sealer: Sealer, nonce: bytes) -> AnyEvent:
         return b2a_base64(made, newline=False).decode()
 
     match event:
-        case MessageEdited() if event.body or event.data or event.data_text:
-            content = _encode((event.body, event.data, event.data_text))
-            return replace(event, body="", data=NO_DATA, data_text=seal(_FIELDS + content))
+        case MessageEdited() if content := _said(event):
+            return replace(event, body="", data=NO_DATA, data_text=seal(content))
         case RoomChanged() if event.name is not None or event.topic or event.description:
             content = _encode((event.name, event.topic, event.description))
             return replace(event, name=MARK + seal(content), topic="", description="")
@@ -226,7 +229,7 @@ def opened_message(event: MessagePosted, ciphers: Ciphers) -> MessagePosted:
     if data[0] == _PLAIN:
         return replace(event, body=data[1:].decode(), data_text="")
     body, found, text = _message(data[1:])
-    return replace(event, body=body, data=found, data_text=text)
+    return replace(event, body=body, data=found or NO_DATA, data_text=text)
 
 
 def opened_event(event: AnyEvent, seal: bytes, ciphers: Ciphers) -> AnyEvent:
@@ -240,7 +243,7 @@ def opened_event(event: AnyEvent, seal: bytes, ciphers: Ciphers) -> AnyEvent:
             return replace(event, body=data[1:].decode(), data_text="")
         case MessagePosted() | MessageEdited():
             body, found, text = _message(data[1:])
-            return replace(event, body=body, data=found, data_text=text)
+            return replace(event, body=body, data=found or NO_DATA, data_text=text)
         case RoomChanged():
             name, topic, description = _room(data)
             return replace(event, name=name, topic=topic, description=description)

@@ -71,7 +71,9 @@ async def fill(store: Store) -> None:
 async def test_no_content_is_in_the_inner_store(inner: Store) -> None:
     async with opened(sealed(inner)) as store:
         await fill(store)
-        assert await store.read("r", 0, 100) == written("r")
+        found = await store.read("r", 0, 100)
+        assert found == written("r")
+        assert msgspec.json.encode(found) == msgspec.json.encode(written("r")), "to the byte"
         assert await store.get("user", "u1") == MARKER.encode() * 2
         assert await store.index_pages([("r", 1, 0)]) == [MARKER.encode()]
         assert MARKER.encode() not in await everything(inner)

@@ -11,6 +11,7 @@
     erasures.py    the ledger of erased accounts, whom a restore must not bring back
     moment.py      chooses the backup from which a moment is restored
     restore.py     fills a store; comparing.py compares its logs with the backup's; verify.py tries a restore
+    sealedfile.py  archives that are sealed with the backup key
     key.py         the backup key; configured.py: shelf and settings of a configuration; errors.py
     job.py         backups that a server makes by itself; figures.py: metrics of all backups,
                    vaultfigures.py of the files beside them
