@@ -266,6 +266,7 @@ WITHOUT = {
     "retention": "days of rooms, and holds, which outlast an erasure on purpose",
     "link_previews": "keep what pages say, not who asked",
     "translation": "counts by user, of which each ends within a day",
+    "vault": "keys, of rooms and spaces of records",
     "webhooks": "act for bots of their own",
 }
 

@@ -302,6 +302,7 @@ export default {
   "search.what": "言葉を入力するか、投稿者、日付、または含むものを指定してください。",
   "why.title.length": "仕事・役割は 100 文字以内で、一行で入力してください。",
   "why.pronouns.length": "代名詞は 40 文字以内で、一行で入力してください。",
+  "why.days.most": "サーバーの設定より長くは保存できません。",
   "why.about.length": "自己紹介は 1,000 文字以内で入力してください。",
   "why.time_zone.name": "タイムゾーンの名前が正しくありません。",
   "why.section.length": "セクション名は 50 文字以内で入力してください。",
