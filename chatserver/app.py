@@ -45,6 +45,7 @@ from chatserver.process.folders import DataFolder
 from chatserver.process.store_note import Holding
 from chatserver.runtime.clock import SYSTEM, Clock
 from chatserver.runtime.measure import Measures
+from chatserver.service.login.addresses import Addresses
 from chatserver.service.overview import Disk, OverviewReport
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
@@ -151,6 +152,7 @@ class Server:
             ("rooms", self.service.preferences.watchers.job()),
             ("rooms", self.service.replaced_texts.job()),
             ("accounts", self.service.removal.job()),
+            ("accounts", Addresses(self.store, self.config.privacy.address_days, clock).job()),
         ]
         guard = self.hooks.guard
         self.jobs = Jobs(jobs, self.store, guard, self._leases, self.measures, clock)

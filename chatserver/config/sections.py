@@ -576,6 +576,15 @@ class PrivacyConfig(Section, frozen=True, kw_only=True):
             "`redact`: their texts and files go, too. Mentions of the account by others become @deleted."
         ),
     ] = "anonymise"
+    address_days: Annotated[
+        int,
+        Meta(
+            description="Days after which the address from which somebody signed in is shortened to its network, an "
+            "IPv4 /24 or an IPv6 /48. 0: never.",
+            ge=0,
+            le=3650,
+        ),
+    ] = 30
 
 
 class StatusConfig(Section, frozen=True, kw_only=True):

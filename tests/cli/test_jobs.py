@@ -7,7 +7,10 @@ from tests.cli.conftest import Run
 from tests.faults.server import ForkedServer
 from tests.waiting import wait_until
 
-OWN_JOBS = ("accounts.erase", "expired", "rooms.erase", "rooms.watchers", "texts.erase")
+OWN_JOBS = (
+    *("accounts.erase", "expired", "rooms.erase", "rooms.watchers"),
+    *("sessions.addresses", "texts.erase"),
+)
 
 
 def test_the_last_run_of_each_job_is_listed(tmp_path: Path, run: Run) -> None:

@@ -327,6 +327,6 @@ async def test_jobs_run_where_the_role_is(tmp_path: Path, role: str) -> None:
         runs = {job.name: last for job, last in await server.jobs.last_runs()}
         assert runs.keys() == {
             *("accounts.erase", "expired", "password.expired"),
-            *("rooms.erase", "rooms.watchers", "texts.erase"),
+            *("rooms.erase", "rooms.watchers", "sessions.addresses", "texts.erase"),
         }
         assert all((last is not None) is (role == "jobs") for last in runs.values())
