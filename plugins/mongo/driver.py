@@ -5,7 +5,7 @@ turns every failure to reach the server into `StoreUnavailable`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import pymongo
@@ -66,40 +66,9 @@ class Database:
         except (PyMongoError, TimeoutError) as error:
             raise StoreUnavailable(reason=plain(error, self._servers)) from error
 
-    async def command(self, command: Mapping[str, Any], session: Any = None) -> Document:
+    async def command(self, command: Mapping[str, Any]) -> Document:
         """Run a database command on the primary. Write errors stay in the answer."""
-        return await self.run(self._database.command(command, session=session))
-
-    async def in_transaction(self, work: Callable[[Any], Awaitable[T]]) -> T:
-        """The result of `work`, called with a session: all that it writes with it is durable, or nothing.
-
-        It is repeated if others write the same meanwhile. Raises `StoreUnavailable`, and what `work` raises.
-        """
-        return await self.run(self._in_transaction(work))
-
-    async def _in_transaction(self, work: Callable[[Any], Awaitable[T]]) -> T:
-        started = self._client.start_session()
-        async with await started if self._motor else started as session:
-            while True:
-                beginning = session.start_transaction(
-                    read_concern=MAJORITY,
-                    write_concern=DURABLE,
-                    read_preference=ReadPreference.PRIMARY,
-                )
-                try:
-                    async with beginning if self._motor else await beginning:
-                        return await work(session)
-                except (PyMongoError, StoreUnavailable) as error:
-                    cause = error.__cause__ if isinstance(error, StoreUnavailable) else error
-                    if not isinstance(cause, PyMongoError):
-                        raise
-                    if not cause.has_error_label("TransientTransactionError"):
-                        raise
-
-    async def has_transactions(self) -> bool:
-        """Whether the server is a member of a replica set, or a router; a standalone one has no transactions."""
-        hello = await self.command({"hello": 1})
-        return "setName" in hello or hello.get("msg") == "isdbgrid"
+        return await self.run(self._database.command(command))
 
     async def ask(self, command: Mapping[str, Any]) -> Document:
         """Like `command`, but returns a refusal as an answer too (see its `ok`)."""
@@ -116,7 +85,6 @@ class Database:
         sort: Sort,
         limit: int = 0,
         index: Sort | None = None,
-        session: Any = None,
     ) -> list[Document]:
         """The documents without their `_id`; `limit` 0 means all. `index` is the index to use.
 
@@ -124,7 +92,7 @@ class Database:
         the search.
         """
         cursor = collection.find(
-            query, {"_id": 0}, sort=sort, limit=limit, batch_size=limit, hint=index, session=session
+            query, {"_id": 0}, sort=sort, limit=limit, batch_size=limit, hint=index
         )
         return await self.run(cursor.to_list(None))
 

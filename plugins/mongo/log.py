@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from bson.errors import InvalidDocument
@@ -13,7 +13,6 @@ from pymongo.read_concern import ReadConcern
 from chatserver import (
     AnyEvent,
     Appended,
-    Erasing,
     MemberEvent,
     MessageChange,
     MessageEdited,
@@ -40,19 +39,10 @@ EDITS = ("message.edited", "message.deleted")
 REACTIONS, PINS = ("reaction.added", "reaction.removed"), ("pin.added", "pin.removed")
 
 
-class _Stopped(Exception):
-    """A batch that met a duplicate, with how far it would have come: nothing of its transaction is written."""
-
-    def __init__(self, at: Appended) -> None:
-        super().__init__()
-        self.at = at
-
-
 class MongoLog:
     """Reads see only what a majority has, except those that number events, which see everything."""
 
     _database: Database
-    _has_transactions: bool
 
     @cached_property
     def _events(self) -> Any:
@@ -93,39 +83,22 @@ class MongoLog:
     async def _append_erasing(
         self, events: Sequence[AnyEvent], erasing: Collection[int]
     ) -> Appended:
-        """Write events and remove texts, in one transaction; on a standalone server one after the other."""
+        """Write events, and then remove what they replace.
+
+        Not in a transaction: if this process ended within one, nobody could write to the room for a minute.
+        """
         # No edit can come meanwhile, as the events follow on all that is stored.
         edits = await self._edits(replaced_by(events, erasing))
-        if not self._has_transactions:
-            appended = await self._insert([documents.document(event) for event in events])
-            of = [index for index in erasing if index < appended.stored]
-            gone = erased(events, of, edits)
-            for room, seqs in gone.stored.items():
-                await self.redact(room, seqs)
-            for event, kept in zip(gone.batch, events, strict=True):
-                if event is not kept:
-                    await self.redact(event.room, [event.seq])
-            return appended
-        conflict = None
-        while events:
-            of = [index for index in erasing if index < len(events)]
-            write = partial(self._write_erasing, erased(events, of, edits))
-            try:
-                await self._database.in_transaction(write)
-            except _Stopped as stopped:
-                events, conflict = events[: stopped.at.stored], stopped.at.conflict
-            else:
-                break
-        return Appended(len(events), conflict)
-
-    async def _write_erasing(self, erasing: Erasing, session: Any) -> None:
-        """Raises `_Stopped`."""
-        batch = [documents.document(event) for event in erasing.batch]
-        appended = await self._insert(batch, session)
-        if appended.conflict:
-            raise _Stopped(appended)
-        for room, seqs in erasing.stored.items():
-            await self._redact(room, seqs, session)
+        appended = await self._insert([documents.document(event) for event in events])
+        stored = events[: appended.stored]
+        gone = erased(stored, [index for index in erasing if index < len(stored)], edits)
+        seqs = defaultdict(list, gone.stored)
+        for event, without in zip(stored, gone.batch, strict=True):
+            if event is not without:
+                seqs[event.room].append(event.seq)
+        for room, of in seqs.items():
+            await self.redact(room, of)
+        return appended
 
     async def _edits(
         self, kinds: Mapping[tuple[str, str], type[AnyEvent]]
@@ -144,13 +117,17 @@ class MongoLog:
             found[key] = [*seqs.values()]
         return found
 
-    async def _insert(self, batch: list[documents.Document], session: Any = None) -> Appended:
+    async def _insert(self, batch: list[documents.Document]) -> Appended:
         # The bare command takes half the processor time of insert_many, which makes an _id for every
         # document; here the server makes missing ones.
-        command = {"insert": NAME, "documents": batch, "ordered": True}
-        if session is None:  # else the transaction has it
-            command["writeConcern"] = DURABLE.document
-        result = await self._database.command(command, session)
+        result = await self._database.command(
+            {
+                "insert": NAME,
+                "documents": batch,
+                "ordered": True,
+                "writeConcern": DURABLE.document,
+            }
+        )
         if "writeConcernError" in result:
             raise StoreUnavailable
         errors = result.get("writeErrors")
@@ -207,21 +184,17 @@ class MongoLog:
         return [*(event.seq for event in posted), *(edit["seq"] for edit in edits)]
 
     async def redact(self, room: str, seqs: Sequence[int]) -> None:
-        if seqs:
-            await self._redact(room, seqs)
-
-    async def _redact(self, room: str, seqs: Sequence[int], session: Any = None) -> None:
+        if not seqs:
+            return
         query = {"room": room, "seq": {"$in": list(seqs)}, "ev": {"$in": documents.WITH_TEXT}}
-        found = await self._database.find(self._events, query, [], session=session)
+        found = await self._database.find(self._events, query, [])
         changes = [
             ReplaceOne({"room": room, "seq": each.seq}, documents.document(redacted(each)))
             for each in documents.events(found, MessagePosted | MessageEdited)
             if not each.redacted
         ]
         if changes:
-            await self._database.run(
-                self._events.bulk_write(changes, ordered=False, session=session)
-            )
+            await self._database.run(self._events.bulk_write(changes, ordered=False))
 
     async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
         places: defaultdict[str, list[int]] = defaultdict(list)

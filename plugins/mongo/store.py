@@ -144,9 +144,7 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         deadline = time.monotonic() + self._config.start_seconds
         while True:
             try:
-                await self.ping()
-                self._has_transactions = await self._database.has_transactions()
-                return
+                return await self.ping()
             except StoreUnavailable as error:
                 if time.monotonic() > deadline:
                     raise StartupError(f"plugin.mongo.uri: {error.reason}") from error
