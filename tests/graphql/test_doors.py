@@ -145,6 +145,7 @@ EXCEPTIONS = {
     "PATCH /api/v1/uploads/{upload}": BYTES,
     "DELETE /api/v1/uploads/{upload}": BYTES,
     "PUT /api/v1/me/picture": BYTES,
+    "POST /api/v1/me/data/export": BYTES,
     "PUT /api/v1/rooms/{room}/picture": BYTES,
     "POST /mail-notifications/unsubscribe/{code}": "A mail program asks by a link, not a user.",
     "POST /hooks/ci": "A program asks with the token of its hook, not a user.",

@@ -17,7 +17,7 @@ METHODS = ("post", "put", "patch", "delete")
 # Plugins that need another service, and bring no way to do anything: this is checked, too.
 ELSEWHERE = {
     *("mongo", "postgres", "sqlite", "mongo_bus", "postgres_bus", "redis_bus", "nats_bus", "kafka"),
-    *("s3", "gridfs", "sftp", "smtp", "tracing", "clamav"),
+    *("s3", "gridfs", "sftp", "smtp", "tracing", "clamav", "vault"),
 }
 # What some of them do not start without.
 REQUIRED = {
