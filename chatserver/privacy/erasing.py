@@ -18,9 +18,9 @@ from chatserver.model import AnyEvent, MessageEdited, MessagePosted, User
 from chatserver.privacy.rewriting import Gone, rewritten
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
-from chatserver.search.cleaning import Cleaner
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
+from chatserver.service.cleanings import Cleanings
 
 EVENTS = 100  # at once: of 40 KB each, with the largest texts and data, they take the loop 8 ms
 ROOMS = 500  # ids of rooms at once
@@ -42,11 +42,11 @@ class LogErasing:
         accounts: Accounts,
         hooks: HookCalls,
         changes: Changes,
-        cleaner: Cleaner,
+        cleanings: Cleanings,
     ) -> None:
         self._store, self._cache, self._log, self._hub = store, cache, log, hub
         self._accounts, self._hooks, self._changes = accounts, hooks, changes
-        self._cleaner = cleaner
+        self._cleanings = cleanings
         changes.watch("erased", self._recheck)
 
     async def run(self, gone: Gone, after: str) -> AsyncIterator[str]:
@@ -82,10 +82,10 @@ class LogErasing:
                 raise ChatError("limit.rate", after_ms=1000)
             after = events[-1].seq
             if len(said) >= CLEANED_EVENTS:
-                await self._cleaner.clean(room, said)
+                await self._cleanings.clean(room, said)
                 said.clear()
             await asyncio.sleep(PRESSED_SECONDS if self._log.is_pressed() else 0)
-        await self._cleaner.clean(room, said)
+        await self._cleanings.clean(room, said)
         if is_changed:
             await self._tell(room, gone.user)
 

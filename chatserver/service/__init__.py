@@ -35,7 +35,7 @@
     roomlist.py, public.py     the list of a user's rooms; public rooms
     history.py, search.py      reading messages and events
     edits.py                   what messages said before they were edited
-    replaced.py                removing replaced texts that were left
+    replaced.py, cleanings.py  removing replaced texts that were left, and words of the search index
     expiry.py                  removing messages that a room does not keep any longer
     pins.py                    the pinned messages of a room
     mentions.py                whom a text mentions

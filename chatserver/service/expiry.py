@@ -33,8 +33,8 @@ from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
 from chatserver.runtime.pace import Pace
-from chatserver.search.cleaning import Cleaner
 from chatserver.service.changes import Changes
+from chatserver.service.cleanings import Cleanings
 from chatserver.service.contexts import Contexts
 from chatserver.service.replaced import scrub
 
@@ -93,12 +93,12 @@ class Expiry:
         store: Store,
         cache: RoomCache,
         log: Log,
-        cleaner: Cleaner,
+        cleanings: Cleanings,
         changes: Changes,
         hooks: HookCalls,
     ) -> None:
         self._store, self._cache, self._log = store, cache, log
-        self._cleaner, self._changes, self._hooks = cleaner, changes, hooks
+        self._cleanings, self._changes, self._hooks = cleanings, changes, hooks
         self._contexts = Contexts(store)
 
     async def rooms(self) -> AsyncIterator[RoomChanged]:
@@ -242,7 +242,7 @@ class Expiry:
             await pace()
             if self._log.is_pressed():
                 await asyncio.sleep(PRESSED_SECONDS)
-        await self._cleaner.clean(room.id, part.gone)
+        await self._cleanings.clean(room.id, part.gone)
         return part
 
     async def _expired(

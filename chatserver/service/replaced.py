@@ -23,16 +23,13 @@ from chatserver.model import (
     message_seq,
 )
 from chatserver.roomlog.log import Log
-from chatserver.runtime.clock import Clock
-from chatserver.search.cleaning import Cleaner
+from chatserver.service.cleanings import Cleanings
 
 NAME = "texts.erase"
 SPACE = "replacedtexts"  # record space: ROOM -> Reached
 EVERY, DEADLINE = 300.0, 4 * 3600.0
 ROOMS, EVENTS = 500, 200  # at once
 PART = 32_768  # events after which the index is cleaned, and the position noted
-AGAIN = 5000  # the newest seqs, for which the index is cleaned once more
-SETTLED_SECONDS = 60.0  # longer than a node takes to write the part of the index that it is making
 PRESSED_SECONDS = 0.1  # between two pages, while many sends are under way
 
 
@@ -43,15 +40,10 @@ async def scrub(store: Store) -> None:
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far a room's log was looked through, and as that of a room that `shows` edits.
-
-    `again` are seqs whose words are removed from the index once more, after the Unix time `at`.
-    """
+    """How far a room's log was looked through, and as that of a room that `shows` edits."""
 
     upto: int
     shows: bool = False
-    again: Sequence[int] = ()
-    at: float = 0.0
 
 
 class Looked(NamedTuple):
@@ -68,8 +60,8 @@ _decode = msgspec.json.Decoder(Reached).decode
 class ReplacedTexts:
     """Looks for them in all rooms."""
 
-    def __init__(self, store: Store, log: Log, cleaner: Cleaner, clock: Clock) -> None:
-        self._store, self._log, self._cleaner, self._clock = store, log, cleaner, clock
+    def __init__(self, store: Store, log: Log, cleanings: Cleanings) -> None:
+        self._store, self._log, self._cleanings = store, log, cleanings
 
     def job(self) -> Job:
         """The job that removes them."""
@@ -77,7 +69,7 @@ class ReplacedTexts:
 
     async def remove(self) -> None:
         """Look through what is new in each room, and clean the index once more where that is due."""
-        is_changed, after = False, ""
+        is_changed, after = await self._cleanings.finish() > 0, ""
         while rooms := await self._store.list_rooms(after, ROOMS):
             after = rooms[-1]
             heads = await self._store.heads(rooms)
@@ -86,6 +78,7 @@ class ReplacedTexts:
             for room, description in described.items():
                 if description.deleted:  # it has no contents, and no index
                     await self._store.delete(SPACE, room)
+                    await self._cleanings.forget(room)
                     continue
                 record = found.get(room)
                 reached = Reached(upto=0) if record is None else _decode(record)
@@ -98,38 +91,30 @@ class ReplacedTexts:
     ) -> bool:
         """Returns whether anything was removed since the last look, by whichever node."""
         shows, is_changed = description.edit_history is not EditHistory.NONE, False
-        if reached.shows and not shows:  # what was kept until now
-            reached = Reached(upto=0)
-        if reached.again and self._clock.now() >= reached.at:
-            is_changed |= await self._cleaner.clean(room, reached.again) > 0
-            reached = Reached(upto=reached.upto, shows=shows)
-            await self._store.put(SPACE, room, _encode(reached))
-        while reached.upto < head:
-            before = reached
-            reached = await self._look_on(room, reached, min(head, reached.upto + PART), shows)
-            is_changed |= reached.again != before.again
-            await self._store.put(SPACE, room, _encode(reached))
-            if reached.upto == before.upto:
+        upto = 0 if reached.shows and not shows else reached.upto  # what was kept until now goes
+        while upto < head:
+            looked = await self._look_on(room, upto, min(head, upto + PART), shows)
+            is_changed |= bool(looked.gone)
+            await self._store.put(SPACE, room, _encode(Reached(upto=looked.upto, shows=shows)))
+            if looked.upto == upto:
                 break
+            upto = looked.upto
         return is_changed
 
-    async def _look_on(self, room: str, reached: Reached, end: int, shows: bool) -> Reached:
+    async def _look_on(self, room: str, after: int, end: int, shows: bool) -> Looked:
         """Look through the log up to the seq `end`; the index is cleaned at the end, for all of that together."""
         gone: set[int] = set()
-        upto = reached.upto
+        upto = after
         while upto < end:
-            looked = await self._look(room, upto, reached.upto, shows)
+            looked = await self._look(room, upto, after, shows)
             if looked.upto == upto:
                 break
             upto = looked.upto
             gone.update(looked.gone)
             if self._log.is_pressed():
                 await asyncio.sleep(PRESSED_SECONDS)
-        if not gone:
-            return msgspec.structs.replace(reached, upto=upto, shows=shows)
-        await self._cleaner.clean(room, gone)
-        again = sorted({*reached.again, *gone})[-AGAIN:]
-        return Reached(upto=upto, shows=shows, again=again, at=self._clock.now() + SETTLED_SECONDS)
+        await self._cleanings.clean(room, gone)
+        return Looked(upto, sorted(gone))
 
     async def _look(self, room: str, after: int, done: int, shows: bool) -> Looked:
         """Remove the texts that the next events replace. In a room that shows edits only deletions do.

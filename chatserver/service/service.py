@@ -47,6 +47,7 @@ from chatserver.service.blocks import Blocks
 from chatserver.service.changes import LOOK_SECONDS, Changes
 from chatserver.service.claims import LOOK_SECONDS as CLAIMS_SECONDS
 from chatserver.service.claims import Claims
+from chatserver.service.cleanings import Cleanings
 from chatserver.service.commands import Commands
 from chatserver.service.connections import Connections
 from chatserver.service.contexts import Contexts
@@ -203,9 +204,9 @@ class Service:
             self.messages.data,
         )
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
-        cleaner = Cleaner(store, Paced(self.log.is_pressed))
-        self.replaced_texts = ReplacedTexts(store, self.log, cleaner, clock)
-        self.expiry = Expiry(store, self.room_cache, self.log, cleaner, self.changes, hooks)
+        cleanings = Cleanings(store, Cleaner(store, Paced(self.log.is_pressed)), clock)
+        self.replaced_texts = ReplacedTexts(store, self.log, cleanings)
+        self.expiry = Expiry(store, self.room_cache, self.log, cleanings, self.changes, hooks)
         self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)
         self.typing = Typing(self.hub)
         self.presence = Presence(self.rooms, online, announcer)
@@ -229,7 +230,7 @@ class Service:
             self.accounts,
             hooks,
             self.changes,
-            cleaner,
+            cleanings,
         )
         self.removal = Removal(
             store,

@@ -18,7 +18,7 @@ from chatserver.model import (
     RoomChanged,
 )
 from chatserver.runtime.clock import Clock
-from chatserver.service import replaced
+from chatserver.service import cleanings, replaced
 from chatserver.service.service import Service
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.memory import MemoryStore
@@ -138,7 +138,7 @@ async def test_a_part_of_the_index_that_was_being_made_is_cleaned_once_more() ->
         store._index["r"] |= old  # what a node writes that had read the log before
         await service.replaced_texts.remove()
         assert indexed(store, "gone"), "it is not known yet who is still writing"
-        clock.at += replaced.SETTLED_SECONDS
+        clock.at += cleanings.SETTLED_SECONDS
         await service.replaced_texts.remove()
         assert not indexed(store, "gone")
         store._index["r"] |= old

@@ -13,7 +13,7 @@ import pytest
 
 from chatserver import RoomKind
 from chatserver.privacy.rewriting import Erased
-from chatserver.service import removal, replaced
+from chatserver.service import cleanings, removal
 from chatserver.testing.running import Chat, Person, running
 from tests.servers import Postgres
 
@@ -26,7 +26,7 @@ SETTINGS = {"limits.registrations_per_hour": 0, "limits.operations_per_second": 
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other node has accepted a message meanwhile, or is making a part of the index."""
     monkeypatch.setattr(removal, "SETTLED_SECONDS", 0.0)
-    monkeypatch.setattr(replaced, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(cleanings, "SETTLED_SECONDS", 0.0)
 
 
 def marker(number: int) -> str:

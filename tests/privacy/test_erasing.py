@@ -163,7 +163,7 @@ async def test_words_that_are_gone_leave_the_index_and_the_files(
         async def scrub(store: Store) -> None:
             scrubbed.append(True)
 
-        monkeypatch.setattr(scene.chat.service.removal._erasing, "_cleaner", Cleaner())
+        monkeypatch.setattr(scene.chat.service.removal._erasing, "_cleanings", Cleaner())
         monkeypatch.setattr(removal, "scrub", scrub)
         changed = {
             (event.room, event.seq)

@@ -10,7 +10,7 @@ import pytest
 
 from chatserver import RoomKind, Store
 from chatserver.runtime.clock import Clock
-from chatserver.service import replaced
+from chatserver.service import cleanings
 from chatserver.service.service import Service
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.core.nodes import add_user, config, make_service, running
@@ -61,7 +61,7 @@ async def removed(service: Service, clock: HandClock) -> None:
     """Run the job until it has nothing left to do."""
     for _ in range(2):
         await service.replaced_texts.remove()
-        clock.ahead += replaced.SETTLED_SECONDS
+        clock.ahead += cleanings.SETTLED_SECONDS
     await service.replaced_texts.remove()
 
 
