@@ -39,6 +39,7 @@ from chatserver.roomlog.room import Room
 from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.clock import Clock
 from chatserver.service.contexts import Contexts
+from chatserver.service.expiry import SPACE as EXPIRY
 from chatserver.service.markers import IMPORTED
 from chatserver.service.membership import Membership
 from chatserver.service.pins import SPACE as PINS
@@ -196,6 +197,7 @@ class RoomDeletion:
         await self._store.drop_index(room, ANY_SLOT, ANY_SEQ)
         await self._store.delete(PINS, room)
         await self._store.delete(IMPORTED, room)
+        await self._store.delete(EXPIRY, room)
         await scrub(self._store)
         if not deletion.erased:
             erased = msgspec.structs.replace(deletion, erased=self._clock.now())

@@ -321,8 +321,11 @@ async def test_a_restored_copy_from_before_is_cleared_again() -> None:
 
 async def test_a_deleted_room_has_nothing_that_could_expire() -> None:
     async with talk(2) as built:
+        await built.expire(built.messages[1])
+        assert await built.store.behind.get(expiry.SPACE, built.room.id)
         await built.first.rooms.deletion.delete(built.anna, built.room)
         await built.first.rooms.deletion.settle()
+        assert await built.store.behind.get(expiry.SPACE, built.room.id) is None
         with pytest.raises(ChatError, match=r"room\.not_found"):
             await built.expire()
 
