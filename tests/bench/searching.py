@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import uvloop
 
-from chatserver.app import THREAD_SECONDS, Server, opened
+from chatserver.app import THREAD_SECONDS, Server
 from chatserver.config import load
 from chatserver.model import AnyEvent, RoomKind, User
 from chatserver.process.collector import THRESHOLDS
@@ -141,7 +141,7 @@ async def searched(server: Server, user: User, room: Room | None, texts: Sequenc
 async def run(database: Backend, store: str, folder: Path, messages: int) -> Figures:
     settings = database.settings("bench")
     overrides: dict[str, object] = {**settings, "server.data": str(folder / "data")}
-    async with opened(load(environ={}, overrides=overrides)) as server:
+    async with Server(load(environ={}, overrides=overrides)).opened() as server:
         server.service.indexer.pause()  # it is to be made when all is there
         talk = Talk()
         user = await server.service.accounts.add("ada", "a long password")

@@ -17,7 +17,7 @@ from typing import Any
 import click
 import uvloop
 
-from chatserver.app import THREAD_SECONDS, Server, opened
+from chatserver.app import THREAD_SECONDS, Server
 from chatserver.config import load
 from chatserver.model import AnyEvent
 from chatserver.roomlog.entries import Append, Outcome
@@ -115,7 +115,7 @@ async def run(database: Backend, folder: Path, events: int) -> Figures:
         **database.settings("bench"),
         "server.data": str(folder / "data"),
     }
-    async with opened(load(environ={}, overrides=overrides)) as server:
+    async with Server(load(environ={}, overrides=overrides)).opened() as server:
         many = await appends(server, database, SENDERS)
         one = await appends(server, database, 1)
         filled = await fill(server, events)
