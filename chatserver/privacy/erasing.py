@@ -18,6 +18,7 @@ from chatserver.model import AnyEvent, MessageEdited, MessagePosted, User
 from chatserver.privacy.rewriting import Gone, rewritten
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
+from chatserver.runtime.pace import Pace
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
 from chatserver.service.cleanings import Cleanings
@@ -25,7 +26,8 @@ from chatserver.service.cleanings import Cleanings
 EVENTS = 100  # at once: of 40 KB each, with the largest texts and data, they take the loop 8 ms
 ROOMS = 500  # ids of rooms at once
 NOTED_ROOMS = 20  # rooms after which it is said how far the work came
-PRESSED_SECONDS = 0.1  # between two pages, while many sends are under way
+SHARE = 0.5  # of the time: the rest is for others
+PRESSED_SECONDS = 0.1  # more between two pages, while many sends are under way
 CLEANED_EVENTS = 1000  # of a room, after which its index is cleaned
 TRIES = 5  # of one page, each lost because others changed an event of it
 
@@ -64,7 +66,7 @@ class LogErasing:
             yield after
 
     async def _room(self, room: str, gone: Gone, shell: User) -> None:
-        after, is_changed = 0, False
+        after, is_changed, pace = 0, False, Pace(SHARE)
         said: list[int] = []  # seqs of texts that changed, whose words are in the index
         holders = partial(self._holders, shell, room)
         while events := await self._store.read(room, after, EVENTS):
@@ -84,7 +86,9 @@ class LogErasing:
             if len(said) >= CLEANED_EVENTS:
                 await self._cleanings.clean(room, said)
                 said.clear()
-            await asyncio.sleep(PRESSED_SECONDS if self._log.is_pressed() else 0)
+            await pace()
+            if self._log.is_pressed():
+                await asyncio.sleep(PRESSED_SECONDS)
         await self._cleanings.clean(room, said)
         if is_changed:
             await self._tell(room, gone.user)

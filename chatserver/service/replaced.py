@@ -23,6 +23,7 @@ from chatserver.model import (
     message_seq,
 )
 from chatserver.roomlog.log import Log
+from chatserver.runtime.pace import Pace
 from chatserver.service.cleanings import Cleanings
 
 NAME = "texts.erase"
@@ -30,7 +31,8 @@ SPACE = "replacedtexts"  # record space: ROOM -> Reached
 EVERY, DEADLINE = 300.0, 4 * 3600.0
 ROOMS, EVENTS = 500, 200  # at once
 PART = 32_768  # events after which the index is cleaned, and the position noted
-PRESSED_SECONDS = 0.1  # between two pages, while many sends are under way
+SHARE = 0.2  # of the time: the rest is for others
+PRESSED_SECONDS = 0.1  # more between two pages, while many sends are under way
 
 
 async def scrub(store: Store) -> None:
@@ -104,13 +106,14 @@ class ReplacedTexts:
     async def _look_on(self, room: str, after: int, end: int, shows: bool) -> Looked:
         """Look through the log up to the seq `end`; the index is cleaned at the end, for all of that together."""
         gone: set[int] = set()
-        upto = after
+        upto, pace = after, Pace(SHARE)
         while upto < end:
             looked = await self._look(room, upto, after, shows)
             if looked.upto == upto:
                 break
             upto = looked.upto
             gone.update(looked.gone)
+            await pace()
             if self._log.is_pressed():
                 await asyncio.sleep(PRESSED_SECONDS)
         await self._cleanings.clean(room, gone)
