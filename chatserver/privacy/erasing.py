@@ -94,10 +94,17 @@ class LogErasing:
             await self._tell(room, gone.user)
 
     async def _holders(self, shell: User, room: str, names: Collection[str]) -> Collection[str]:
-        """Those of the names that users and groups have now."""
+        """Those of the names that others and groups have now. One that leads to the person is freed.
+
+        A restore to a moment in the middle of an erasure may bring the name back, but not the account.
+        """
         users = await self._accounts.ids_of(names)
+        for name, user in users.items():
+            if user == shell.id:
+                await self._accounts.free_name(name)
+        others = {name for name, user in users.items() if user != shell.id}
         left = [name for name in names if name not in users]
-        return {*users, *(await self._hooks.find_groups(shell, room, left) if left else ())}
+        return {*others, *(await self._hooks.find_groups(shell, room, left) if left else ())}
 
     # -- memory --------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,9 +15,11 @@ from tornado.websocket import websocket_connect
 from chatserver import ChatError, Room, RoomKind
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, MessagePosted
+from chatserver.privacy.erasures import DUE, SPACE, Erasure, encode
 from chatserver.privacy.rewriting import Erased
 from chatserver.service import removal
 from chatserver.testing.running import Chat, Person, running
+from chatserver.testing.samples import posted
 from chatserver_plugins.groups.views import NewGroup
 from tests.plugins.nodes import two_nodes
 from tests.waiting import until
@@ -361,3 +364,20 @@ async def following(chat: Chat, person: Person, room: Room) -> AsyncIterator[Non
         yield
     finally:
         socket.close()
+
+
+async def test_a_name_that_a_restore_brought_back_without_its_account_is_freed() -> None:
+    """The moment may lie between the end of an account and that of its name."""
+    async with playing() as scene:
+        await scene.erase()
+        store, user = scene.chat._server.store, scene.ada.user.id
+        head = (await store.heads([scene.room.id]))[scene.room.id]
+        said = posted(scene.room.id, head + 1, body="hello @plum", mentions=(user,))
+        assert (await store.append([said])).conflict is None
+        await store.put("username", "plum", user.encode())
+        again = Erasure(mode=Erased.ANONYMISE, at=time.time(), again=True)
+        await store.put(SPACE, f"{DUE}{user}", encode(again))
+        await scene.chat.service.removal.finish()
+        (kept,) = await store.posted([(scene.room.id, head + 1)])
+        assert kept.body == "hello @deleted"
+        assert await store.get("username", "plum") is None
