@@ -5,8 +5,10 @@ those that differ are written. Pages that a larger segment has superseded may be
 Another node may be extending a segment from pages that it has read before: whoever cleans does so once more, later.
 """
 
-from collections.abc import Collection, Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
+from math import inf
 
 from chatserver.interfaces import IndexPage, Store
 from chatserver.model import AnyEvent
@@ -78,20 +80,28 @@ def _some(slots: range) -> Iterator[range]:
 
 def _with(seqs: Collection[int], indexed: int) -> list[Segment]:
     """The segments that hold words of these events: those of the index, and those that may not be dropped yet."""
+    ordered = sorted(seqs)
     present = [
-        segment
-        for segment in cover(indexed)
-        if any(segment.first < seq <= segment.end for seq in seqs)
+        segment for segment in cover(indexed) if _next(ordered, segment.first) <= segment.end
     ]
-    return list(dict.fromkeys(chain(present, _superseded(seqs, indexed))))
+    return list(dict.fromkeys(chain(present, _superseded(ordered, indexed))))
 
 
-def _superseded(seqs: Collection[int], indexed: int) -> Iterator[Segment]:
+def _next(ordered: Sequence[int], after: int) -> float:
+    """The first seq above this one."""
+    place = bisect_right(ordered, after)
+    return ordered[place] if place < len(ordered) else inf
+
+
+def _superseded(ordered: Sequence[int], indexed: int) -> Iterator[Segment]:
     for size in SIZES[:-1]:  # the largest are never superseded
-        for seq in seqs:
-            part = (seq - 1) // size * size
+        # Of events before that all such segments are gone; from part to part, as there may be very many events.
+        seq = _next(ordered, max(indexed - (DROPPED + GROWTH) * size, 0))
+        while seq <= indexed:
+            part = (int(seq) - 1) // size * size
             row = row_of(part, size)
             for newest in range(part, row + (GROWTH - 1) * size, size):
                 end = newest + size
                 if end <= indexed < end + DROPPED * size:
                     yield Segment(row, end)
+            seq = _next(ordered, part + size)
