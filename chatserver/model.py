@@ -141,8 +141,8 @@ class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True, tag="m
     shown in the room as well.
 
     `data` holds what plugins, and clients by their rules, add to the text: a value for each namespace.
-    `data_text` is its text for search, and for clients that cannot show the data. `redacted`: the message was
-    changed or deleted since; `body`, `mentions`, `data` and `data_text` are empty.
+    `data_text` is its text for search, and for clients that cannot show the data. `redacted`: the text was
+    edited, deleted or removed since; `body`, `mentions`, `data` and `data_text` are empty.
     """
 
     id: str

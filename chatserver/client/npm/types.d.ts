@@ -243,8 +243,8 @@ export interface MessageEdited {
 /** A message. `mentions` holds user ids, and "@room" for everybody in it; `reply_to` a message id of the same room.
  * `thread` is the id of the message, of the same room, under which it is a reply of a thread; a `broadcast` one is
  * shown in the room as well. `data` holds what plugins, and clients by their rules, add to the text: a value for each
- * namespace. `data_text` is its text for search, and for clients that cannot show the data. `redacted`: the message was
- * changed or deleted since; `body`, `mentions`, `data` and `data_text` are empty. */
+ * namespace. `data_text` is its text for search, and for clients that cannot show the data. `redacted`: the text was
+ * edited, deleted or removed since; `body`, `mentions`, `data` and `data_text` are empty. */
 export interface MessagePosted {
   ev: "message.posted";
   room: string;
