@@ -17,7 +17,7 @@ from chatserver.search.paced import Paced
 from chatserver.search.segments import GROWTH, SIZES, Segment, cover, row_of, token_hash
 
 READ_EVENTS = 500  # read at once
-WRITE_PAGES = 250  # read and written at once: one or two megabytes
+WRITE_PAGES = 50  # read and written at once, so that no send waits long
 DROPPED = (
     GROWTH**2
 )  # sizes of a segment by which the index has grown when its superseded pages are gone for sure

@@ -34,7 +34,8 @@ READERS = 3
 SYNCHRONOUS = "FULL"  # a transaction ends once it is on the disk
 BUSY_SECONDS = 1.0  # a backup or a shell may lock the file for a moment
 STOP_SECONDS = 10.0
-CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many times until then
+CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many times until then …
+CHECKPOINT_ROWS = 1000  # … but at rest it is made after so many rows, so that none takes long
 # A checkpoint cannot restart the log while a reader is active, so with constant reads the log would grow
 # forever. Above this size the writer waits for the readers to finish.
 LOG_BYTES = 512 << 20
@@ -56,6 +57,7 @@ class Database:
         self._writer: Worker | None = None
         self._readers: list[Worker] = []
         self._failing = False
+        self._rows = 0  # written before the last checkpoint that was made at rest
         self._scrubs = False  # whether the log is to be emptied after the writes under way
 
     async def plan(self) -> list[str]:
@@ -102,7 +104,7 @@ class Database:
             await self.close()
             raise StartupError(f"plugin.sqlite.path: {self._path}: {_cause(error)}") from error
         writer, *readers = connections
-        self._writer = Worker(writer, self._writes, self._write, GROUP)
+        self._writer = Worker(writer, self._writes, self._write, GROUP, self._checkpoint)
         self._readers = [Worker(reader, self._reads, read, 1) for reader in readers]
 
     async def open_to_read(self) -> None:
@@ -202,6 +204,13 @@ class Database:
                 ((is_busy, *_),) = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 self._scrubs = self._scrubs and bool(is_busy)
         return results
+
+    def _checkpoint(self, writer: sqlite3.Connection) -> None:
+        """Move the log into the file while nobody writes; called in the writer's thread."""
+        if writer.total_changes - self._rows >= CHECKPOINT_ROWS:
+            self._rows = writer.total_changes
+            with suppress(sqlite3.Error):
+                writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     # -- opening, in a thread ----------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ T = TypeVar("T")
 Run = Callable[[sqlite3.Connection], T]
 
 GROUP = 100  # jobs in one transaction
+REST_SECONDS = 0.005
 
 logger = logging.getLogger("chatserver.sqlite")
 
@@ -70,8 +71,11 @@ class Worker:
         queue: "SimpleQueue[Job[Any] | None]",
         work: Work,
         group: int,
+        rest: Callable[[sqlite3.Connection], None] | None = None,
     ) -> None:
+        """`rest` is called in the thread once no job has come for REST_SECONDS after some work."""
         self._connection, self._queue, self._work, self._group = connection, queue, work, group
+        self._rest = rest
         self._loop = asyncio.get_running_loop()
         # A hanging disk must not prevent the end of the process.
         self.thread = threading.Thread(target=self._run, name="sqlite", daemon=True)
@@ -87,7 +91,7 @@ class Worker:
 
     def _take(self) -> list[Job[Any]] | None:
         """At least one job, with others that wait; None at the end."""
-        job = self._queue.get()
+        job = self._next()
         if job is None:
             return None
         jobs = [job]
@@ -101,6 +105,14 @@ class Worker:
                 break
             jobs.append(job)
         return jobs
+
+    def _next(self) -> Job[Any] | None:
+        if self._rest is not None:
+            try:
+                return self._queue.get(timeout=REST_SECONDS)
+            except Empty:
+                self._rest(self._connection)
+        return self._queue.get()
 
 
 def _settle(results: Sequence[Result]) -> None:
