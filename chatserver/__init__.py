@@ -204,6 +204,7 @@ from chatserver.model import (
     AnyEvent,
     Ban,
     EditHistory,
+    EventRemoved,
     MemberChanged,
     MemberEvent,
     MemberJoined,
@@ -233,7 +234,15 @@ from chatserver.model import (
 )
 from chatserver.parts import Button, Field, Form, Menu, Option, Parts, TextPart
 from chatserver.privacy.report import Held, PartHeld
-from chatserver.roomlog.redaction import Erasing, cleared, erased, redact, redacted, replaced_by
+from chatserver.roomlog.redaction import (
+    Erasing,
+    cleared,
+    erased,
+    redact,
+    redacted,
+    removed,
+    replaced_by,
+)
 from chatserver.roomlog.room import Room
 from chatserver.runtime.clock import text_of as time_text
 from chatserver.runtime.for_each import for_each
@@ -345,6 +354,7 @@ __all__ = [
     "Erasing",
     "EventKind",
     "EventPage",
+    "EventRemoved",
     "ExpiredMessages",
     "ExpiringRecords",
     "Feed",
@@ -599,6 +609,7 @@ __all__ = [
     "read_input",
     "redact",
     "redacted",
+    "removed",
     "replaced_by",
     "signed_headers",
     "signing_key",

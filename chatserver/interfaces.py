@@ -258,6 +258,15 @@ class Store(Protocol):
         an event change nothing, and repeating a call does no harm. After an error some may be cleared.
         """
 
+    async def remove(self, room: str, seqs: Sequence[int]) -> None:
+        """Leave only the places of these events, durably: every read then gives `chatserver.EventRemoved` there.
+
+        For what a room does not keep any longer, to give its space back: the store keeps no entry of an index for such
+        an event but that of its place, so a message is not found by its author and client_id any more. Events of
+        members, descriptions of the room, its newest event, and seqs above that do not change, and repeating a call does
+        no harm. After an error some may be removed.
+        """
+
     async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
         """Put the second event of each pair in the place of the first, durably; returns how many were replaced.
 

@@ -125,6 +125,9 @@ class UserRef(msgspec.Struct, frozen=True):
         return cls(user.id, user.name, user.bot)
 
 
+_NOBODY = UserRef("", "")
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", omit_defaults=True):
     """One entry of a room's log: number `seq` (1, 2, 3, …), done by `author` at `at`."""
 
@@ -277,6 +280,17 @@ class PluginEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag="plu
     payload: Any = None
 
 
+class EventRemoved(Event, frozen=True, kw_only=True, tag="event.removed"):
+    """The place of an event that the room kept for its time: nothing else is left of it.
+
+    `at` and the author's id and name are empty. Only below `RoomChanged.kept_from`, where people are shown no events.
+    """
+
+    @classmethod
+    def of(cls, room: str, seq: int) -> "EventRemoved":
+        return cls(room=room, seq=seq, at="", author=_NOBODY)
+
+
 class UnknownEvent(Event, frozen=True, kw_only=True, tag="event.unknown"):
     """An event that only a newer version can read: `unknown` is its `ev`, `fields` has its other fields."""
 
@@ -289,7 +303,13 @@ MessageChange: TypeAlias = (
 )
 MemberEvent: TypeAlias = MemberJoined | MemberLeft | MemberChanged
 AnyEvent: TypeAlias = (
-    MessagePosted | MessageChange | MemberEvent | RoomChanged | PluginEvent | UnknownEvent
+    MessagePosted
+    | MessageChange
+    | MemberEvent
+    | RoomChanged
+    | PluginEvent
+    | EventRemoved
+    | UnknownEvent
 )
 
 

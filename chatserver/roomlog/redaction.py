@@ -2,7 +2,8 @@
 
 A store removes them with the edit or deletion that replaces them (`erased`, `interfaces.Store.append`). Where it has
 them still, as the room keeps its history of edits or an older server wrote the change, it leaves them out as it reads a
-log for people (`interfaces.Store.shown`). Of a deleted room the log keeps no contents (`cleared`).
+log for people (`interfaces.Store.shown`). Of a deleted room the log keeps no contents (`cleared`), and of what a room does
+not keep any longer only the places (`removed`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,6 +15,8 @@ from chatserver.model import (
     NO_DATA,
     AnyEvent,
     Ban,
+    EventRemoved,
+    MemberEvent,
     MemberLeft,
     MessageDeleted,
     MessageEdited,
@@ -53,6 +56,13 @@ def cleared(event: AnyEvent) -> AnyEvent:
         case UnknownEvent() if event.fields:
             return msgspec.structs.replace(event, fields={})
     return event
+
+
+def removed(event: AnyEvent) -> AnyEvent:
+    """The place of the event; the event itself if the room cannot do without it: one of a member, or a description."""
+    if isinstance(event, MemberEvent | RoomChanged | EventRemoved):
+        return event
+    return EventRemoved.of(event.room, event.seq)
 
 
 class Erasing(NamedTuple):

@@ -12,6 +12,7 @@ import msgspec
 
 from chatserver.model import (
     AnyEvent,
+    EventRemoved,
     MemberEvent,
     MemberLeft,
     Message,
@@ -201,7 +202,7 @@ class Room:
         elif isinstance(event, MessageChange):
             if self._recent is not None and event.message in self._recent:
                 fold.change(self._recent[event.message], event)
-        elif not isinstance(event, PluginEvent | UnknownEvent):
+        elif not isinstance(event, PluginEvent | EventRemoved | UnknownEvent):
             self.apply_state(event)
         if isinstance(event, MessageEdited | MessageDeleted):
             event = self._replace_text(event)

@@ -2,10 +2,11 @@
 
 A description of the room says from which seq on it keeps messages (`RoomChanged.kept_from`). From there on older ones are
 served to nobody, on any node: pages, searches and threads end there, and who was away for longer gets a `gap`. Only then
-their texts are removed from the log, in parts, and their words from the search index. A record notes how far that came,
-so it goes on after a crash, and on any node. Pinned messages may be kept, and those of some users.
+they are removed from the log, in parts, with all that changed them, and their words from the search index. A record notes
+how far that came, so it goes on after a crash, and on any node. Pinned messages may be kept, and those of some users.
 
-Of an expired message its place in the log is left, with its author, its time and its reactions.
+Left are empty places (`model.EventRemoved`), so that a log without a hole has lost nothing, and the events of members and
+descriptions of the room.
 """
 
 import asyncio
@@ -20,17 +21,21 @@ from chatserver.hooks.telling import ExpiredMessages
 from chatserver.interfaces import Store
 from chatserver.model import (
     AnyEvent,
+    EventRemoved,
     MessageChange,
     MessageEdited,
     MessagePosted,
     PinAdded,
-    PluginEvent,
     RoomChanged,
+    UnknownEvent,
     UserRef,
+    message_id,
+    message_seq,
 )
 from chatserver.parts import NAMESPACE as PARTS
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
+from chatserver.roomlog.redaction import removed
 from chatserver.roomlog.room import Room
 from chatserver.runtime.pace import Pace
 from chatserver.service.changes import Changes
@@ -41,12 +46,12 @@ from chatserver.service.replaced import scrub
 SPACE = "expiry"  # record space: ROOM -> Removed
 ROOMS, EVENTS = 500, 100  # at once
 PART = 32_768  # events after which the index is cleaned, and the position noted
-SHARE = 0.2  # of the time: the rest is for others
+SHARE = 0.1  # of the time: the rest is for others
 PRESSED_SECONDS = 0.1  # more between two pages, while many sends are under way
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Texts up to the seq `upto` are removed, in this epoch of the installation.
+    """Events up to the seq `upto` are removed, in this epoch of the installation.
 
     Left are the pinned messages at the seqs `pinned`, and, if there are `others`, those of the users `held` (ids).
     """
@@ -70,13 +75,13 @@ class Expired(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Part:
-    """What was removed from a piece of a log: events that lost a text, pinned messages that stay, and whether `others` do.
+    """What was removed from a piece of a log: the number of texts, pinned messages that stay, and whether `others` do.
 
-    `is_told`: all plugins have removed what they kept.
+    The index may have words of the events `gone`. `is_told`: all plugins have removed what they kept.
     """
 
     def __init__(self) -> None:
-        self.gone: list[int] = []
+        self.texts, self.gone = 0, list[int]()
         self.pinned: list[int] = []
         self.others, self.is_told = False, True
 
@@ -198,14 +203,14 @@ class Expiry:
         for seq in done.pinned:  # some of them may have been unpinned
             part = await self._clear(room, seq - 1, seq, keeps_pinned, held)
             pinned += part.pinned
-            events += len(part.gone)
+            events += part.texts
             if not part.is_told:
                 return Expired(events=events, looked=0, is_done=False)
         done = msgspec.structs.replace(done, pinned=pinned, held=[*held])
         while done.upto < last and done.upto - start < most:
             end = min(last, done.upto + PART, start + most)
             part = await self._clear(room, done.upto, end, keeps_pinned, held)
-            events += len(part.gone)
+            events += part.texts
             if not part.is_told:
                 return Expired(events=events, looked=end - start, is_done=False)
             done = Removed(
@@ -223,61 +228,83 @@ class Expiry:
     async def _clear(
         self, room: Room, after: int, end: int, keeps_pinned: bool, held: Sequence[str]
     ) -> _Part:
-        """Remove contents after a seq up to `end`, from the log and from the index."""
+        """Remove what comes after a seq up to `end`, from the log and from the index."""
         part, pace = _Part(), Pace(SHARE)
         while after < end:
-            events = await self._store.read(room.id, after, min(EVENTS, end - after))
+            read = await self._store.read(room.id, after, min(EVENTS, end - after))
+            events = [event for event in read if event.seq <= end]
             if not events:
                 break
+            ids = await self._expire(room, after, events, keeps_pinned, held, part)
             after = events[-1].seq
-            messages, seqs = await self._expired(room, events, keeps_pinned, held, part)
-            await self._store.redact(room.id, seqs)
-            noted = [event.seq for event in events if isinstance(event, PluginEvent)]
-            if noted:
-                await self._store.clear(room.id, noted)
-            part.gone += seqs
-            if messages:
-                told = ExpiredMessages(room.id, messages)
-                part.is_told &= await self._hooks.on_expired(told)
+            if ids:
+                part.is_told &= await self._hooks.on_expired(ExpiredMessages(room.id, ids))
             await pace()
             if self._log.is_pressed():
                 await asyncio.sleep(PRESSED_SECONDS)
         await self._cleanings.clean(room.id, part.gone)
         return part
 
-    async def _expired(
+    async def _expire(
         self,
         room: Room,
+        after: int,
         events: Sequence[AnyEvent],
         keeps_pinned: bool,
         held: Sequence[str],
         part: _Part,
-    ) -> tuple[list[str], list[int]]:
-        """The messages that these events post or edit, without those that are kept, and the seqs of all their texts."""
-        posted = {each.id: each for each in events if isinstance(each, MessagePosted)}
-        edited = {each.message for each in events if isinstance(each, MessageEdited)}
-        ids = list(dict.fromkeys([*posted, *sorted(edited)]))
-        changes: dict[str, list[MessageChange]] = {id: [] for id in ids}
-        for change in await self._store.changes({room.id: ids} if ids else {}):
+    ) -> list[str]:
+        """Remove these events, which follow on a seq, but for those that are kept; returns the messages that are gone.
+
+        Of places that are empty it cannot be known whether these were messages that nobody was told of, before a crash.
+        """
+        posted = await self._posted(room, events)
+        changes: dict[str, list[MessageChange]] = {id: [] for id in posted}
+        for change in await self._store.changes({room.id: [*posted]} if posted else {}):
             changes[change.message].append(change)
-        gone: list[str] = []
-        seqs: set[int] = set()
-        for id in ids:
-            is_edited = any(isinstance(each, MessageEdited) for each in changes[id])
-            author = posted[id].author.id if id in posted else _editor(changes[id])
+        places = [each.seq for each in events if isinstance(each, EventRemoved)]
+        gone: dict[str, set[int]] = {}
+        for id, message in posted.items():
             if keeps_pinned and any(isinstance(each, PinAdded) for each in changes[id]):
-                part.pinned += [posted[id].seq] if id in posted else []
+                part.pinned += [message.seq] if message.seq > after else []
                 continue
-            if author in held:
+            if message.author.id in held:
                 part.others = True
                 continue
-            if id in posted and PARTS in posted[id].data:
-                await self._contexts.forget(posted[id])
-            gone.append(id)
-            seqs.update(await self._store.texts(room.id, id) if is_edited else [posted[id].seq])
-        return gone, sorted(seqs)
+            if PARTS in message.data:
+                await self._contexts.forget(message)
+            is_edited = any(isinstance(each, MessageEdited) for each in changes[id])
+            gone[id] = {*(await self._store.texts(room.id, id) if is_edited else (message.seq,))}
+        kept = {
+            event.seq
+            for event in events
+            if removed(event) is event
+            or isinstance(event, UnknownEvent)
+            or _message(event) in posted.keys() - gone.keys()
+        }
+        texts = {seq for seqs in gone.values() for seq in seqs}
+        seqs = texts | {each.seq for id in gone for each in changes[id]}
+        seqs |= {*range(after + 1, events[-1].seq + 1)} - kept
+        await self._store.redact(room.id, sorted(seq for seq in texts if seq >= room.kept_from))
+        await self._store.remove(room.id, sorted(seq for seq in seqs if seq < room.kept_from))
+        part.texts += len(texts)
+        part.gone += [*places, *sorted(texts)]
+        return [*(message_id(room.id, seq) for seq in places), *gone]
+
+    async def _posted(self, room: Room, events: Sequence[AnyEvent]) -> dict[str, MessagePosted]:
+        """The messages that these events post or change, as far as they are still in the log."""
+        found = {each.id: each for each in events if isinstance(each, MessagePosted)}
+        others = {
+            _message(each) for each in events if isinstance(each, MessageChange)
+        } - found.keys()
+        seqs = {message_seq(room.id, message) for message in others if message is not None}
+        keys = [(room.id, seq) for seq in sorted(seq for seq in seqs if seq is not None)]
+        before = await self._store.posted(keys) if keys else []
+        return {each.id: each for each in before if each.seq < room.kept_from} | found
 
 
-def _editor(changes: Sequence[MessageChange]) -> str:
-    """The author of a message, who alone edits it."""
-    return next((each.author.id for each in changes if isinstance(each, MessageEdited)), "")
+def _message(event: AnyEvent) -> str | None:
+    """The message (id) that an event posts or changes."""
+    if isinstance(event, MessagePosted):
+        return event.id
+    return event.message if isinstance(event, MessageChange) else None

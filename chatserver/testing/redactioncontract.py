@@ -20,6 +20,7 @@ from chatserver import (
     UserRef,
     cleared,
     redacted,
+    removed,
 )
 from chatserver.testing.samples import AT, TRICKY_TEXTS, described, event, joined, posted
 
@@ -185,6 +186,82 @@ class RedactionContract:
             await store.clear("r", seqs)
         await store.clear("none", [1, 2])
         assert await store.read("r", 0, 100) == log
+
+    # -- what a room does not keep any longer ---------------------------------------------------------
+
+    async def test_of_removed_events_only_the_places_are_left(self, store: Store) -> None:
+        log, other = eventful("r"), eventful("q")
+        reply = posted("r", 15, thread="r-4")
+        await store.append([*log, reply, posted("r", 16, mentions=("u2",)), *other])
+        seqs = [each.seq for each in log]
+        await store.remove("r", [3, 4])
+        kept = [removed(each) if each.seq in (3, 4) else each for each in log]
+        assert await store.read("r", 0, len(log)) == kept
+        for _ in range(2):
+            await store.remove("r", [*seqs, 15, 500, -1, 0])
+        kept = [removed(each) for each in (*log, reply)]
+        assert await store.read("r", 0, 15) == kept
+        assert await store.ranges([("r", 2), ("none", 0)], 5) == [kept[2:7], []]
+        assert await store.shown([("r", 0)], 15) == [kept]
+        assert [each.seq for each in await store.read("r", 0, 100)] == [*range(1, 17)]
+        assert await store.read("q", 0, 100) == other
+
+    async def test_removed_events_are_found_by_nothing_but_their_places(self, store: Store) -> None:
+        log = eventful("r")
+        reply = posted("r", 15, thread="r-4", mentions=("u2",))
+        last = posted("r", 16, mentions=("u2",))
+        await store.append([*log, reply, last])
+        await store.remove("r", [*range(1, 16)])
+        assert await store.messages("r", None, 10) == [last]
+        assert await store.pages([("r", None), ("r", 16)], 10) == [[last], []]
+        assert await store.posted([("r", 3), ("r", 16)]) == [last]
+        assert await store.changes({"r": ["r-3", "r-4"]}) == []
+        assert await store.texts("r", "r-3") == []
+        assert await store.tally("r", "r-3", "u1") == (0, 0, 0)
+        assert await store.replies("r", "r-4", None, 10) == []
+        assert await store.threads({"r": ["r-4"]}, 3) == {}
+        assert (await store.unread("u2", {"r": 0}))["r"] == (1, 1)
+        sent: Any = log[3]
+        key = (sent.author.id, sent.client_id)
+        assert await store.repeats([key]) == {}
+        again = posted("r", 17, body="again", client_id=sent.client_id)
+        assert await store.append([again]) == Appended(1)
+        assert await store.repeats([key]) == {key: again}
+        assert await store.rooms(["r"]) == {"r": log[12]}
+        assert {each.user.id: each.seq for each in await store.members(["r"])} == {"u2": 11}
+        assert [each.seq for each in await store.memberships("u2")] == [11]
+        assert await store.public_rooms("", 10) == [log[12]]
+        assert await store.heads(["r"]) == {"r": 17}
+        assert await store.list_rooms("", 10) == ["r"]
+
+    async def test_removing_nothing_does_no_harm(self, store: Store) -> None:
+        log = eventful("r")
+        await store.append(log)
+        for seqs in ([], [1, 2, 11, 13], [500, -1, 0]):
+            await store.remove("r", seqs)
+        await store.remove("none", [1, 2])
+        assert await store.read("r", 0, 100) == log
+        assert await store.read("none", 0, 100) == []
+
+    async def test_many_are_removed(self, store: Store) -> None:
+        texts = [*TRICKY_TEXTS, *(f"text {number}" for number in range(700))]
+        log: list[AnyEvent] = [described("r", 1)]
+        log += [posted("r", seq, body=text) for seq, text in enumerate(texts, 2)]
+        await store.append([*log, posted("r", len(log) + 1)])
+        await store.remove("r", [*range(1, len(log) + 1)])
+        assert await store.read("r", 0, len(log)) == [removed(each) for each in log]
+        assert await store.messages("r", None, 10) == [posted("r", len(log) + 1)]
+
+    async def test_another_node_sees_what_is_removed(
+        self, store: Store, other: Store, make_store: Callable[[], Store]
+    ) -> None:
+        log = eventful("r")
+        await store.append(log)
+        await store.remove("r", [3, 4, 5, 6])
+        kept = [removed(each) if each.seq in (3, 4, 5, 6) else each for each in log]
+        assert await other.read("r", 0, 100) == kept
+        await other.append([posted("r", 15)])  # the log goes on
+        assert await store.read("r", 0, 14) == kept
 
     # -- together with the edit or deletion that replaces them ---------------------------------------
 

@@ -4,6 +4,7 @@ import msgspec
 
 from chatserver import (
     AnyEvent,
+    EventRemoved,
     MemberEvent,
     MemberLeft,
     MessageEdited,
@@ -64,6 +65,8 @@ def _content(event: AnyEvent) -> Markup:
         return theirs(event.type)
     if isinstance(event, UnknownEvent):
         return theirs(event.unknown)
+    if isinstance(event, EventRemoved):
+        return join(())
     parts: list[str] = [_message_link(event.room, event.message)]
     if isinstance(event, MessageEdited):
         parts += [" ", theirs(event.body)]

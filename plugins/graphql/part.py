@@ -34,6 +34,7 @@ LOG_ENTRIES = (
     chatserver.MemberChanged,
     chatserver.RoomChanged,
     chatserver.PluginEvent,
+    chatserver.EventRemoved,
     chatserver.UnknownEvent,
 )
 USER_EVENTS = (

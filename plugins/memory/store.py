@@ -35,6 +35,7 @@ from chatserver import (
     message_seq,
     redact,
     redacted,
+    removed,
 )
 
 MEMBER_EVENTS = (MemberJoined, MemberLeft, MemberChanged)
@@ -185,6 +186,23 @@ class MemoryStore:
         for seq in seqs:
             if 0 < seq <= len(log):
                 self._put_in_place(cleared(log[seq - 1]))
+
+    async def remove(self, room: str, seqs: Sequence[int]) -> None:
+        log = self._rooms.get(room, [])
+        for seq in seqs:
+            if 0 < seq <= len(log):
+                self._remove(log[seq - 1])
+
+    def _remove(self, event: AnyEvent) -> None:
+        self._rooms[event.room][event.seq - 1] = removed(event)
+        if isinstance(event, MessagePosted):
+            del self._sent[event.author.id, event.client_id]
+            if event.thread is not None:
+                self._threads[event.room, event.thread].remove(event.seq)
+        elif isinstance(event, MESSAGE_CHANGES):
+            self._changes[event.room][event.message].remove(event)
+            if not self._changes[event.room][event.message]:
+                del self._changes[event.room][event.message]
 
     async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
         replaced = 0

@@ -85,6 +85,11 @@ def replacement(stored: Document, new: Document) -> ReplaceOne[Document]:
     return ReplaceOne(same, new)
 
 
+def can_be_removed(stored: Document) -> bool:
+    """Whether `Store.remove` does anything to a document."""
+    return not ("user" in stored or "kind" in stored or stored["ev"] == "event.removed")
+
+
 def message_key(author: str, client_id: str) -> Document:
     """The `_id` of the message that an author sent with this client_id."""
     return {"author": author, "client_id": client_id}

@@ -5,7 +5,7 @@ turns every failure to reach the server into `StoreUnavailable`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import pymongo
@@ -69,6 +69,33 @@ class Database:
     async def command(self, command: Mapping[str, Any]) -> Document:
         """Run a database command on the primary. Write errors stay in the answer."""
         return await self.run(self._database.command(command))
+
+    async def in_transaction(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """The result of `work`, called with a session: all that it writes with it becomes visible at once, or nothing.
+
+        It is called again if others write the same meanwhile. A server that is not in a replica set has no
+        transactions: there `work` gets None. Raises `StoreUnavailable`.
+        """
+        hello = await self.command({"hello": 1})
+        if "setName" in hello or hello.get("msg") == "isdbgrid":
+            return await self.run(self._in_transaction(work))
+        return await self.run(work(None))
+
+    async def _in_transaction(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        started = self._client.start_session()
+        async with await started if self._motor else started as session:
+            while True:
+                beginning = session.start_transaction(
+                    read_concern=MAJORITY,
+                    write_concern=DURABLE,
+                    read_preference=ReadPreference.PRIMARY,
+                )
+                try:
+                    async with beginning if self._motor else await beginning:
+                        return await work(session)
+                except PyMongoError as error:
+                    if not error.has_error_label("TransientTransactionError"):
+                        raise
 
     async def ask(self, command: Mapping[str, Any]) -> Document:
         """Like `command`, but returns a refusal as an answer too (see its `ok`)."""

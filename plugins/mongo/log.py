@@ -13,6 +13,7 @@ from pymongo.read_concern import ReadConcern
 from chatserver import (
     AnyEvent,
     Appended,
+    EventRemoved,
     MemberEvent,
     MessageChange,
     MessageEdited,
@@ -195,6 +196,28 @@ class MongoLog:
         ]
         if changes:
             await self._database.run(self._events.bulk_write(changes, ordered=False))
+
+    async def remove(self, room: str, seqs: Sequence[int]) -> None:
+        if not seqs:
+            return
+        head = (await self.heads([room])).get(room, 0)
+        wanted = {seq for seq in seqs if 0 < seq < head}
+        places = {"room": room, "seq": {"$in": [*wanted]}}
+        asked = {"seq": 1, "ev": 1, "user.id": 1, "kind": 1}
+        found = await self._database.run(self._events.find(places, asked).to_list(None))
+        kept = {each["seq"] for each in found if not documents.can_be_removed(each)}
+        # Those without a document lost it as a server without transactions was killed below.
+        left = [EventRemoved.of(room, seq) for seq in wanted - kept]
+        ids = [each["_id"] for each in found if each["seq"] not in kept]
+
+        async def work(session: Any) -> None:
+            # The _id of a message has its author, and cannot change.
+            await self._events.delete_many({"_id": {"$in": ids}}, session=session)
+            await self._events.insert_many(map(documents.document, left), session=session)
+
+        # If this process ends within a transaction, its events are blocked for a minute: nobody else writes to them.
+        if left:
+            await self._database.in_transaction(work)
 
     async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
         places: defaultdict[str, list[int]] = defaultdict(list)

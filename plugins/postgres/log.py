@@ -214,6 +214,11 @@ class PostgresLog:
         if changed[0]:
             await self._database.fetch(statements.REDACT, name, *changed)
 
+    async def remove(self, room: str, seqs: Sequence[int]) -> None:
+        if seqs:
+            places = statements.places(room, seqs)
+            await self._database.fetch(statements.REMOVE, room.encode(), list(seqs), places)
+
     async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
         if not pairs:
             return 0

@@ -7,6 +7,7 @@ import msgspec
 
 from chatserver import (
     AnyEvent,
+    EventRemoved,
     MemberChanged,
     MemberEvent,
     MemberJoined,
@@ -226,6 +227,17 @@ UPDATE events SET body = given.body, mentions = NULL
 FROM unnest($2::bigint[], $3::bytea[]) AS given (seq, body)
 WHERE events.room = $1 AND events.seq = given.seq
 """
+
+REMOVE = """
+UPDATE events SET author = NULL, client_id = NULL, mentions = NULL, message = NULL, body = given.body
+FROM unnest($2::bigint[], $3::bytea[]) AS given (seq, body)
+WHERE events.room = $1 AND events.seq = given.seq AND member IS NULL AND room_kind IS NULL
+"""
+
+
+def places(room: str, seqs: Sequence[int]) -> list[bytes]:
+    """The bodies that REMOVE leaves at these seqs."""
+    return [_encode(EventRemoved.of(room, seq)) for seq in seqs]
 
 
 def redacted_bodies(bodies: Iterable[bytes]) -> tuple[list[int], list[bytes]]:

@@ -95,6 +95,14 @@ class SqliteLog:
                 lambda connection: rows.clear_stored(connection, number, wanted)
             )
 
+    async def remove(self, room: str, seqs: Sequence[int]) -> None:
+        numbers = await self._known({room})
+        if numbers and seqs:
+            number, wanted = numbers[room], list(seqs)
+            await self._database.write(
+                lambda connection: rows.remove_stored(connection, room, number, wanted)
+            )
+
     async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
         numbers = await self._known({old.room for old, _ in pairs})
         known = [(numbers[old.room], old, new) for old, new in pairs if old.room in numbers]

@@ -161,6 +161,12 @@ _PINNED, _UNPINNED = f"'{_prefix('pin.added')}'", f"'{_prefix('pin.removed')}'"
 _POSTED = f"'{_prefix('message.posted')}'"  # with a `message`: a reply in its thread
 
 
+# Leaves an event's place, which has no entry in the other indexes; parameters: the place, room, seq.
+REMOVE = """
+    UPDATE events SET author = NULL, client_id = NULL, mentions = NULL, message = NULL, event = ?
+    WHERE room = ? AND seq = ? AND member IS NULL AND kind IS NULL"""
+
+
 EDITS_OF = events(f"""
     SELECT event FROM events INDEXED BY change_kinds
     WHERE room = ? AND message = ? AND substr(event, 1, {PREFIX}) = {_EDITED} ORDER BY seq""")

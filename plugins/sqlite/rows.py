@@ -10,6 +10,7 @@ from chatserver import (
     AnyEvent,
     Appended,
     Conflict,
+    EventRemoved,
     MemberEvent,
     MessageChange,
     MessageDeleted,
@@ -200,6 +201,14 @@ def clear_stored(connection: sqlite3.Connection, room: int, seqs: Sequence[int])
             "UPDATE events SET mentions = NULL, event = ? WHERE room = ? AND seq = ?",
             [(_encode(new).decode(), room, new.seq) for old, new in kept if new is not old],
         )
+
+
+def remove_stored(
+    connection: sqlite3.Connection, name: str, room: int, seqs: Sequence[int]
+) -> None:
+    """Leave only the places of these events."""
+    places = [(_encode(EventRemoved.of(name, seq)).decode(), room, seq) for seq in seqs]
+    connection.executemany(queries.REMOVE, places)
 
 
 def numbers(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:

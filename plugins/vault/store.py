@@ -145,6 +145,9 @@ class SealedStore:
 
     async def clear(self, room: str, seqs: Sequence[int]) -> None:
         await self._inner.clear(room, seqs)
+
+    async def remove(self, room: str, seqs: Sequence[int]) -> None:
+        await self._inner.remove(room, seqs)
         newest = (await self._inner.rooms([room])).get(room)
         if newest is not None and newest.deleted:
             await self.shred(room)

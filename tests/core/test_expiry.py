@@ -7,16 +7,21 @@ from typing import Any
 import pytest
 
 from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.hooks.telling import ExpiredMessages
 from chatserver.model import (
     AnyEvent,
     EditHistory,
+    EventRemoved,
     MessageEdited,
     MessagePosted,
+    PinAdded,
+    PluginEvent,
     RoomChanged,
     RoomKind,
     User,
     UserRef,
 )
+from chatserver.roomlog.redaction import removed
 from chatserver.roomlog.room import Room
 from chatserver.runtime.clock import Clock, text_of
 from chatserver.service import cleanings, expiry
@@ -75,8 +80,14 @@ class Talk:
         return [each.body for each in (await service.history.page(self.anna, room)).messages]
 
     async def stored(self) -> list[str]:
+        """The texts in the log, an empty one for each event that is removed."""
         log = await self.store.behind.read(self.room.id, 0, 10_000)
-        return [each.body for each in log if isinstance(each, MessagePosted | MessageEdited)]
+        kinds = MessagePosted | MessageEdited | EventRemoved
+        return [
+            "" if isinstance(each, EventRemoved) else each.body
+            for each in log
+            if isinstance(each, kinds)
+        ]
 
 
 @asynccontextmanager
@@ -336,3 +347,99 @@ async def test_how_much_would_expire_is_counted_without_doing_it() -> None:
         count = await built.first.expiry.count(built.room.id, built.messages[4].at)
         assert count == built.messages[4].seq - 1
         assert await built.store.behind.read(built.room.id, 0, 1000) == log
+
+
+async def test_only_places_are_left_and_what_a_room_cannot_do_without() -> None:
+    async with talk(3) as built:
+        one, two, _ = built.messages
+        await built.first.messages.react(built.ben, built.room, one.id, "👍")
+        await built.first.messages.edit(built.anna, built.room, one.id, "edited")
+        await built.first.messages.delete(built.anna, built.room, two.id)
+        await built.first.messages.pin(built.anna, built.room, one.id, True)
+        await built.first.messages.pin(built.anna, built.room, one.id, False)
+        room, author = await built.first.rooms.get(built.room.id), UserRef.of(built.anna)
+        note = await built.first.log.append(
+            room,
+            lambda seq, at: PluginEvent(
+                room=room.id, seq=seq, at=at, author=author, type="poll.closed"
+            ),
+            lambda: None,
+        )
+        last = await built.post("last")
+        later = await built.first.messages.react(built.ben, built.room, one.id, "🎉")
+        before = await built.store.behind.read(built.room.id, 0, 1000)
+        await built.expire(last)
+        after = await built.store.behind.read(built.room.id, 0, 1000)
+        gone = [each.seq for each in after if isinstance(each, EventRemoved)]
+        kept = {each.seq for each in before if removed(each) is each}
+        assert gone == [seq for seq in range(1, last.seq) if seq not in kept]
+        assert note.seq in gone
+        assert [each.seq for each in after] == [each.seq for each in before] + [after[-1].seq]
+        store = built.store.behind
+        assert await store.changes({built.room.id: [one.id]}) == [before[later - 1]]
+        assert await store.repeats([(built.anna.id, one.client_id)]) == {}
+        assert [each.user.id for each in await store.members([built.room.id])] == [
+            built.anna.id,
+            built.ben.id,
+        ]
+
+
+async def test_of_a_pinned_message_its_changes_stay_as_long_as_it_does() -> None:
+    async with talk(2) as built:
+        pinned, other = built.messages
+        for message in (pinned, other):
+            await built.first.messages.react(built.ben, built.room, message.id, "👍")
+            await built.first.messages.edit(
+                built.anna, built.room, message.id, f"edited {message.seq}"
+            )
+        await built.first.messages.pin(built.anna, built.room, pinned.id, True)
+        last = await built.post("last")
+        await built.expire(last)
+        (pin,) = (await built.first.messages.pins.page(built.anna, built.room)).pins
+        assert (pin.message.body, pin.message.reactions) == (
+            f"edited {pinned.seq}",
+            {"👍": [built.ben.id]},
+        )
+        store = built.store.behind
+        assert await store.changes({built.room.id: [other.id]}) == []
+        await built.first.messages.pin(built.anna, built.room, pinned.id, False)
+        last = await built.post("newest")
+        await built.expire(last)
+        changes = await store.changes({built.room.id: [pinned.id]})
+        assert [type(each) for each in changes] == [PinAdded], (
+            "of the pin itself only its place could go"
+        )
+        assert await built.stored() == [""] * (len(await built.stored()) - 1) + ["newest"]
+
+
+async def test_a_node_that_was_away_for_longer_reads_past_what_is_removed() -> None:
+    async with talk(3) as built:
+        assert len(await built.shown(built.second)) == 3
+        for number in range(30):
+            await built.post(f"later{number}")
+        await built.expire(built.messages[20])
+        room = await built.second.rooms.get(built.room.id)
+        await built.second.log.refresh([room])
+        assert await built.shown(built.second) == await built.shown(built.first)
+        await built.post("newest")
+        await built.second.log.refresh([room])
+        assert (await built.shown(built.second))[-1] == "newest"
+
+
+async def test_a_plugin_that_failed_is_told_again_of_what_is_already_removed() -> None:
+    async with talk(4) as built:
+        told: list[list[str]] = []
+
+        class Hooks:
+            async def on_expired(self, expired: ExpiredMessages) -> bool:
+                told.append([*expired.messages])
+                return len(told) > 1
+
+        built.first.expiry._hooks = Hooks()  # type: ignore[assignment]
+        last = await built.post("last")
+        assert not (await built.expire(last)).is_done
+        assert await built.stored() == [""] * 4 + ["last"], "no plugin holds up the removal"
+        assert (await built.expire(last)).is_done
+        ids = [each.id for each in built.messages[:4]]
+        assert told[0] == ids
+        assert told[1] == ids

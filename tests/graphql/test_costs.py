@@ -30,6 +30,7 @@ UNION = f"""__typename
   {"".join(f"... on {name} {{ seq roomId at {AUTHOR} }} " for name in MEMBERSHIP)}
   ... on RoomChanged {{ seq roomId at {AUTHOR} name topic }}
   ... on PluginEvent {{ seq roomId at {AUTHOR} type payload }}
+  ... on EventRemoved {{ seq roomId }}
   ... on UnknownEvent {{ seq roomId at {AUTHOR} unknown }}
   ... on StreamGap {{ head epoch }}"""  # fmt: skip
 ORDINARY = {

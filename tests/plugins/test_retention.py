@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from chatserver import ChatError, EditHistory, ExpiredMessages, MessagePosted, Room, RoomKind
+from chatserver import (
+    ChatError,
+    EditHistory,
+    EventRemoved,
+    ExpiredMessages,
+    MessagePosted,
+    Room,
+    RoomKind,
+)
 from chatserver.hooks.records import Space, space_of
 from chatserver.testing.clock import FakeClock
 from chatserver.testing.running import Chat, Person, running
@@ -28,8 +36,10 @@ async def shown(person: Person, room: Room) -> list[str]:
 
 
 async def stored(chat: Chat, room: Room) -> list[str]:
+    """The texts in the log, an empty one for each event that is removed."""
     log = await chat._server.store.read(room.id, 0, 1000)
-    return [each.body for each in log if isinstance(each, MessagePosted)]
+    kinds = MessagePosted | EventRemoved
+    return [getattr(each, "body", "") for each in log if isinstance(each, kinds)]
 
 
 async def told(person: Person, room: Room, command: str) -> str:
@@ -123,7 +133,7 @@ async def test_an_operator_may_keep_owners_from_choosing() -> None:
 
 
 async def test_pinned_messages_stay_if_that_is_wanted() -> None:
-    for keeps, left in ((True, ["pinned", ""]), (False, ["", ""])):
+    for keeps, left in ((True, ["pinned", ""]), (False, ["", "", ""])):  # the pin is removed, too
         async with serving(days=2, keep_pinned=keeps) as chat:
             ada = await chat.user("ada")
             room = await ada.create_room("Lounge")

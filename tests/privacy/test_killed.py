@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chatserver import RoomKind, Store, UserRef
-from chatserver.model import AnyEvent, MessageEdited, MessagePosted
+from chatserver.model import AnyEvent, EventRemoved, MessageEdited, MessagePosted
 from chatserver.privacy.rewriting import Erased
 from chatserver.service import removal
 from chatserver.service.service import Service
@@ -111,8 +111,10 @@ async def fill(kept: Kept) -> str:
 
 
 async def texts(store: Store, room: str) -> list[str]:
+    """The texts in the log, an empty one for each event that is removed."""
     log = await store.read(room, 0, 10_000)
-    return [each.body for each in log if isinstance(each, MessagePosted | MessageEdited)]
+    kinds = MessagePosted | MessageEdited | EventRemoved
+    return [getattr(each, "body", "") for each in log if isinstance(each, kinds)]
 
 
 def without_text(log: Sequence[AnyEvent]) -> set[int]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from chatserver import PluginEvent, ServerRole, UnknownEvent, UserRef, errors
+from chatserver import EventRemoved, PluginEvent, ServerRole, UnknownEvent, UserRef, errors
 from chatserver.app import Server
 from chatserver.protocol import OPS
 from chatserver.web import administration, api, login, messages, people
@@ -91,7 +91,8 @@ async def write_what_a_newer_version_writes(server: Running, room: str) -> None:
         noted = PluginEvent(
             room=room, seq=event.seq + 1, at=event.at, author=event.author, type="poll.closed"
         )
-        await running.store.append([event, noted])
+        removed = EventRemoved.of(room, noted.seq + 1)
+        await running.store.append([event, noted, removed])
 
     await server.run(append)
 

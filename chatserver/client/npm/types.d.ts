@@ -105,9 +105,19 @@ export interface ErrorBody {
 /** Events by ascending seq; fewer than asked for if the page would have been too large. With a `gap` they do not follow
  * on the seq that was asked for: what comes in between is older than the room keeps. */
 export interface EventPage {
-  events: (MessagePosted | MessageEdited | MessageDeleted | ReactionAdded | ReactionRemoved | PinAdded | PinRemoved | MemberJoined | MemberLeft | MemberChanged | RoomChanged | PluginEvent | UnknownEvent)[];
+  events: (MessagePosted | MessageEdited | MessageDeleted | ReactionAdded | ReactionRemoved | PinAdded | PinRemoved | MemberJoined | MemberLeft | MemberChanged | RoomChanged | PluginEvent | EventRemoved | UnknownEvent)[];
   head: number;
   gap?: boolean;
+}
+
+/** The place of an event that the room kept for its time: nothing else is left of it. `at` and the author's id and name
+ * are empty. Only below `RoomChanged.kept_from`, where people are shown no events. */
+export interface EventRemoved {
+  ev: "event.removed";
+  room: string;
+  seq: number;
+  at: string;
+  author: UserRef;
 }
 
 /** The outcome of following one room. `count` events are replayed before it is live. */
@@ -636,6 +646,7 @@ export type ChatEvent =
   | MemberChanged
   | RoomChanged
   | PluginEvent
+  | EventRemoved
   | UnknownEvent;
 
 /** What happens outside the logs. */

@@ -43,11 +43,24 @@ def add(view: View, room: bytes, event: MessageChange) -> None:
     view.put("changes", message + kind + number(event.seq), _encode(change))
 
 
+def remove(view: View, room: bytes, event: MessageChange) -> None:
+    """Take a change out of the index."""
+    message = view.number_for(MESSAGES, room + event.message.encode())
+    view.delete("changes", message + _kind(event) + number(event.seq))
+
+
 def add_reply(view: View, room: bytes, event: MessagePosted) -> None:
     """Take a reply into the index of its thread."""
     if event.thread is not None:
         message = view.number_for(MESSAGES, room + event.thread.encode())
         view.put("changes", message + REPLY + number(event.seq), _encode(Change(event.author.id)))
+
+
+def remove_reply(view: View, room: bytes, event: MessagePosted) -> None:
+    """Take a reply out of the index of its thread."""
+    if event.thread is not None:
+        message = view.number_for(MESSAGES, room + event.thread.encode())
+        view.delete("changes", message + REPLY + number(event.seq))
 
 
 def of(view: View, room: bytes, message: str, kind: bytes) -> Iterator[tuple[int, Change]]:

@@ -50,6 +50,9 @@ class LmdbLog(Base):
     async def clear(self, room: str, seqs: Sequence[int]) -> None:
         await self._write(lambda view: writing.clear(view, room, seqs))
 
+    async def remove(self, room: str, seqs: Sequence[int]) -> None:
+        await self._write(lambda view: writing.remove(view, room, seqs))
+
     async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
         return await self._write(lambda view: writing.replace(view, pairs))
 

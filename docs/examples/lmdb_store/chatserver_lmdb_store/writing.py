@@ -15,6 +15,7 @@ from chatserver import (
     RoomKind,
     cleared,
     message_seq,
+    removed,
 )
 from chatserver_lmdb_store import changes
 from chatserver_lmdb_store.events import decoded, encode
@@ -103,6 +104,25 @@ def _rewrite(view: View, room: str, seqs: Sequence[int], kinds: type | tuple[typ
             if event is None or not isinstance(event, kinds):
                 continue
             _put(view, place, cleared(event))
+
+
+def remove(view: View, room: str, seqs: Sequence[int]) -> None:
+    """Leave only the places of these events, and no entries of the indexes."""
+    for own in view.rooms([room]).values():
+        for place in {own + seq(at) for at in seqs}:
+            text = view.get("events", place)
+            event = None if text is None else decoded(text, AnyEvent)
+            if event is None or (left := removed(event)) is event:
+                continue
+            view.put("events", place, encode(left))
+            view.delete("replaced", place)
+            if isinstance(event, MessagePosted):
+                view.delete("posted", place)
+                author = view.number_for(USERS, event.author.id.encode())
+                view.tree(SENT).delete(author + event.client_id.encode())
+                changes.remove_reply(view, own, event)
+            elif isinstance(event, MessageChange):
+                changes.remove(view, own, event)
 
 
 def replace(view: View, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
