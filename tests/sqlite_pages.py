@@ -5,7 +5,10 @@ As SQLite moves rows from page to page it may leave copies of them in the unused
 """
 
 PAGE_SIZE_AT, HEADER_BYTES = 16, 100  # of the file; its first page begins behind the header
-LEAVES, INNER = {10: 8, 13: 8}, {2: 12, 5: 12}  # kinds of pages with rows, and the bytes of their own headers
+LEAVES, INNER = (
+    {10: 8, 13: 8},
+    {2: 12, 5: 12},
+)  # kinds of pages with rows, and the bytes of their own headers
 
 
 def without_gaps(file: bytes) -> bytes:

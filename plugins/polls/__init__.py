@@ -119,8 +119,7 @@ class PollsPlugin:
 
     @hookimpl
     async def on_expired(self, expired: ExpiredMessages) -> None:
-        for message in expired.messages:
-            await self._book.forget_poll(message)
+        await self._book.forget_polls(expired.messages)
 
     @hookimpl
     def register_page(self) -> PagePart:

@@ -4,7 +4,8 @@ A second record a vote names the poll under its user, for the day on which the a
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from os.path import commonprefix
 from typing import Any, NamedTuple
 
 import msgspec
@@ -123,6 +124,17 @@ class Book:
         """Remove all that is known of a message, whether or not it has a poll."""
         await self._forget_votes(_vote(message, ""))
         await self._records.delete(ENDS + message)
+
+    async def forget_polls(self, messages: Sequence[str]) -> None:
+        """Remove all that is known of these messages of a room; if none of them has a poll, by two queries."""
+        for key in await self._records.get_many([ENDS + message for message in messages]):
+            await self._records.delete(key)
+        keys = [_vote(message, "") for message in messages]
+        begins, after = commonprefix(keys), ""  # noqa: RUF071 - keys are no paths
+        while rows := await self._records.scan(begins, after, PAGE):
+            after = rows[-1][0]
+            for message in {key.split("/")[1] for key, _ in rows}.intersection(messages):
+                await self._forget_votes(_vote(message, ""))
 
     async def forget_room(self, room: str) -> None:
         """Remove all that is known of the messages of a room."""

@@ -1,7 +1,8 @@
 """What sends feel while a million messages expire: python -m tests.bench.expiring [STORE]... [--quick].
 
 Others send at a steady rate all the time, in rooms of their own, through the same service; each send is timed to its
-durable event. First nothing else happens, then all messages of the large room expire and leave the log and the index.
+durable event. First nothing else happens, then all messages of the large room, four fifths of all, expire and leave the
+log and the index. The space that the store takes is measured before and after, and once it was compacted.
 """
 
 import asyncio
@@ -25,9 +26,9 @@ from chatserver.config import load
 from chatserver.model import RoomKind, User
 from chatserver.process.collector import THRESHOLDS
 from chatserver.roomlog.room import Room
-from tests.bench import searching
+from tests.bench import searching, space
 from tests.bench.measure import percentile
-from tests.bench.stores import Backend, started
+from tests.bench.stores import started
 
 STORES = ("sqlite", "postgres", "mongo")  # if none is named
 LARGE, QUICK = 1_000_000, 100_000  # messages in all
@@ -46,12 +47,17 @@ class Felt(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Sends before and while the messages expired, how many these were, and how long that took."""
+    """Sends before and while the messages expired, how many these were, and how long that took.
+
+    `space` are bytes taken before, after, and once compacted, of the store with this number of `messages`.
+    """
 
     quiet: Felt
     busy: Felt
     expired: int
     seconds: float
+    messages: int
+    space: tuple[int, ...] = ()
 
 
 def felt(times: "array[float]") -> Felt:
@@ -85,11 +91,7 @@ async def sending(server: Server, user: User, rooms: list[Room]) -> AsyncIterato
         await asyncio.gather(*tasks)
 
 
-async def run(database: Backend, folder: Path, messages: int) -> Figures:
-    overrides: dict[str, object] = {
-        **database.settings("bench"),
-        "server.data": str(folder / "data"),
-    }
+async def run(overrides: dict[str, object], data: Path, messages: int) -> Figures:
     async with Server(load(environ={}, overrides=overrides)).opened() as server:
         server.service.indexer.pause()
         user = await server.service.accounts.add("ada", "a long password")
@@ -99,6 +101,7 @@ async def run(database: Backend, folder: Path, messages: int) -> Figures:
             await server.service.rooms.create(user, RoomKind.PUBLIC, f"others {number}")
             for number in range(ROOMS)
         ]
+        before_it = await asyncio.to_thread(space.taken, overrides, data)
         gc.collect()
         gc.freeze()
         async with sending(server, user, rooms) as times:
@@ -116,7 +119,8 @@ async def run(database: Backend, folder: Path, messages: int) -> Figures:
             await server.service.expiry.finish()
             seconds = time.perf_counter() - began
             busy = felt(times)
-    return Figures(quiet, busy, expired, seconds)
+        after_it = await asyncio.to_thread(space.taken, overrides, data)
+    return Figures(quiet, busy, expired, seconds, messages, (before_it, after_it))
 
 
 def measure(store: str, *, quick: bool = False) -> Figures:
@@ -126,7 +130,11 @@ def measure(store: str, *, quick: bool = False) -> Figures:
         sys.setswitchinterval(THREAD_SECONDS)  # as the server does
         gc.set_threshold(*THRESHOLDS)
         try:
-            return uvloop.run(run(database, Path(name), QUICK if quick else LARGE))
+            data = Path(name) / "data"
+            settings = {**database.settings("bench"), "server.data": str(data)}
+            found = uvloop.run(run(settings, data, QUICK if quick else LARGE))
+            space.compact(settings, data)
+            return found._replace(space=(*found.space, space.taken(settings, data)))
         finally:
             database.stop()
 
@@ -144,6 +152,8 @@ def main(stores: tuple[str, ...], quick: bool) -> None:
                 f"  {name}: {each.sends:,} sends, p50 {each.p50:.1f} ms,"
                 f" p99 {each.p99:.1f} ms, longest {each.longest:.0f} ms"
             )
+        before, after, compacted = (size / found.messages for size in found.space)
+        print(f"  bytes a message: {before:.0f}, {after:.0f} after, {compacted:.0f} once compacted")
 
 
 if __name__ == "__main__":

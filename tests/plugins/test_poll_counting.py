@@ -169,3 +169,22 @@ async def test_a_room_is_told_once_of_all_that_happens_in_one_pace() -> None:
     telling.changed(room, "m-1", 2)
     await telling.close()
     assert not telling._tasks and len(told) == 1
+
+
+async def test_polls_are_forgotten_together_and_their_neighbours_stay() -> None:
+    records = Space(MemoryStore(), "s")
+    book = Book(records)
+    polls = [f"m-{seq}" for seq in (1, 9, 10, 11, 19, 100)] + ["n-10"]
+    for poll in polls:
+        for user in ("ada", "ben"):
+            await book.vote(poll, user, (1,))
+        await book.end(poll, "2026-12-01T00:00:00.000Z")
+    with mock.patch.object(booking, "PAGE", 3):
+        await book.forget_polls(["m-9", "m-10", "m-12"])
+    left = [key for key, _ in await records.scan("")]
+    assert not [key for key in left if {"m-9", "m-10"} & {*key.split("/")}]
+    for poll in {*polls} - {"m-9", "m-10"}:
+        assert len([key for key in left if poll in key.split("/")]) == 5, poll
+    with mock.patch.object(records, "scan", wraps=records.scan) as scan:
+        await book.forget_polls([f"m-{seq}" for seq in range(20, 100)])
+        assert scan.await_count <= 2

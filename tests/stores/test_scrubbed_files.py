@@ -48,6 +48,11 @@ def left_in(folder: Path, first: int = 0, end: int = MARKERS, *, gaps: bool = Fa
     }
 
 
+def database_in(folder: Path) -> Path:
+    (file,) = folder.rglob("*.db")
+    return file
+
+
 def sqlite(folder: Path) -> Store:
     return SqlitePlugin(SqlitePlugin.Config(timeout_ms=PATIENT_MS), folder).provide_store()
 
@@ -100,8 +105,7 @@ async def test_edited_and_deleted_texts_are_in_no_file_of_sqlite(tmp_path: Path)
         await removed(service, clock)
         assert left_in(tmp_path) == set(), "while the server runs"
     assert left_in(tmp_path) == set(), "and after it was stopped"
-    (file,) = tmp_path.rglob("*.db")
-    with closing(sqlite3.connect(file)) as connection:
+    with closing(sqlite3.connect(database_in(tmp_path))) as connection:
         connection.execute("VACUUM")
     assert left_in(tmp_path, gaps=True) == set()
 
