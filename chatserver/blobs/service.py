@@ -137,6 +137,16 @@ class BlobService:
         """Resumable uploads."""
         return self._have.uploads
 
+    async def page(self, after: str, limit: int) -> list[Blob]:
+        """At most `limit` blobs that are there, by ascending id > `after`; they are in no order of time."""
+        have = self._have
+        found: list[Blob] = []
+        while len(found) < limit and (rows := await have.store.scan(BLOBS, "", after, limit)):
+            after = rows[-1][0]
+            records = map(read_blob, (row for _, row in rows))
+            found += [record.blob for record in records if record.state != "gone"]
+        return found[:limit]
+
     async def purge(self, blob: str) -> None:
         """Remove a blob at once, whatever refers to it. Unknown ones are ignored."""
         have = self._have

@@ -77,6 +77,20 @@ class AuditPlugin:
             ),
             translation("ja", "古いファイルの数", "残しておく古いファイルの数です。"),
         ] = 5
+        keep_days: Annotated[
+            int,
+            msgspec.Meta(
+                title="Days for which entries are kept",
+                description="Entries older than this are removed, once a day, on every node. 0: as long as their file.",
+                ge=0,
+                le=36_500,
+            ),
+            translation(
+                "ja",
+                "記録を残す日数",
+                "これより古い記録は、各ノードで 1 日に 1 回削除されます。0: ファイルがある限り残します。",
+            ),
+        ] = 0
         flush_seconds: Annotated[
             float,
             msgspec.Meta(
@@ -115,7 +129,7 @@ class AuditPlugin:
         self.event_kinds = kinds[config.events]
         folder = Path(config.folder).absolute() if config.folder else data
         file = RotatingFile(folder / FILE_NAME, config.max_bytes, config.keep)
-        self._writer = Writer(file, config.flush_seconds)
+        self._writer = Writer(file, config.flush_seconds, config.keep_days)
         self._reader = LogReader(folder / FILE_NAME, config.keep)
 
     @hookimpl

@@ -6,9 +6,21 @@ the name at that time.
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import msgspec
+
+
+class _Dated(msgspec.Struct):
+    """What all lines have."""
+
+    at: str
+
+
+_decode = msgspec.json.Decoder(_Dated).decode
 
 
 class RotatingFile:
@@ -45,6 +57,22 @@ class RotatingFile:
                 os.fsync(file)
             finally:
                 os.close(file)
+
+    def drop_before(self, at: str) -> int:
+        """Remove the lines from before a time (RFC 3339), also from older files; returns their number.
+
+        Of an older file with none left the file goes, too. Raises `OSError`; may be repeated.
+        """
+        with self._locked():
+            dropped = _drop(self._path, at)
+            if dropped:
+                self.close()  # another file has the name now
+            for number in range(1, self._keep + 1):
+                if (older := self._aside(number)).exists():
+                    dropped += _drop(older, at)
+                    if not older.stat().st_size:
+                        older.unlink()
+        return dropped
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
@@ -88,6 +116,39 @@ class RotatingFile:
 
     def _aside(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")
+
+
+def _drop(path: Path, at: str) -> int:
+    """Put a file without its lines from before this time in its place; returns how many these were."""
+    start = dropped = 0
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with path.open("rb") as file:
+        for line in file:  # in the order of time
+            if _time(line) >= at:
+                break
+            start, dropped = start + len(line), dropped + 1
+        if not dropped:
+            return 0
+        file.seek(start)
+        try:
+            made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(made, "wb") as rest:
+                shutil.copyfileobj(file, rest)
+                rest.flush()
+                os.fsync(rest.fileno())
+            _give_to_owner_of(path.parent, draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    return dropped
+
+
+def _time(line: bytes) -> str:
+    """The time of a line; of one that was never written whole it is before all others."""
+    try:
+        return _decode(line).at
+    except msgspec.DecodeError:
+        return ""
 
 
 def _append(file: int, data: bytes, size: int) -> None:

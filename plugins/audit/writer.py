@@ -2,22 +2,29 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 from chatserver_plugins.audit.file import RotatingFile
 
+DAY = 86_400.0
 MAX_LINES = 1000  # about 200 KB; further ones wait in the server's queue for this plugin
 
 _log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Collects lines for at most `flush_seconds`; keeps unwritable ones, up to `MAX_LINES`."""
+    """Collects lines for at most `flush_seconds`; keeps unwritable ones, up to `MAX_LINES`.
 
-    def __init__(self, file: RotatingFile, flush_seconds: float) -> None:
+    Once a day it removes lines that are older than `keep_days`; 0: none.
+    """
+
+    def __init__(self, file: RotatingFile, flush_seconds: float, keep_days: int = 0) -> None:
         self._file = file
-        self._flush_seconds = flush_seconds
+        self._flush_seconds, self._keep_days = flush_seconds, keep_days
+        self._next_look = 0.0  # for old lines, on the monotonic clock
         self._lines: list[bytes] = []
         self._timer: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -26,6 +33,8 @@ class Writer:
     async def open(self) -> None:
         """Open the file. Raises `OSError` if it cannot be written."""
         await self._do(self._file.open)
+        if self._keep_days:
+            self._timer = asyncio.create_task(self._flush_later())
 
     async def add(self, line: bytes) -> None:
         """Add a line. Raises `OSError` and drops it if too many wait because writing fails."""
@@ -61,6 +70,10 @@ class Writer:
 
     async def _flush_later(self) -> None:
         while True:
+            try:
+                await self._drop_old()
+            except OSError:
+                _log.exception("old lines of the audit log are not removed yet")
             await asyncio.sleep(self._flush_seconds)
             if not self._lines:
                 continue
@@ -68,6 +81,14 @@ class Writer:
                 await self.flush()
             except OSError:
                 _log.exception("%d lines of the audit log are not written yet", len(self._lines))
+
+    async def _drop_old(self) -> None:
+        if not self._keep_days or time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + DAY
+        at = datetime.now(UTC) - timedelta(days=self._keep_days)
+        border = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        await self._do(lambda: self._file.drop_before(border))
 
     async def _do(self, work: Callable[[], object]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, work)

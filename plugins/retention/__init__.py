@@ -55,10 +55,15 @@ class RetentionPlugin:
             "accounts.bot",
             "accounts.by_name",
             "accounts.get_many",
+            "blobs.holders",
+            "blobs.page",
+            "blobs.purge",
             "expiry.count",
             "expiry.expire",
             "expiry.finish",
             "expiry.rooms",
+            "history.message",
+            "rooms.get",
         )
     )
 

@@ -62,6 +62,21 @@ class Config(Settings, frozen=True, kw_only=True):
             "ダイレクトメッセージでの日数です。-1: `days` と同じです。",
         ),
     ] = -1
+    file_days: Annotated[
+        int,
+        Meta(
+            title="Days for which files in messages are kept",
+            description="Files that were uploaded before this are removed, and what was written stays. 0: as long as "
+            "the message.",
+            ge=0,
+            le=MOST_DAYS,
+        ),
+        translation(
+            "ja",
+            "メッセージのファイルを保存する日数",
+            "これより前にアップロードされたファイルは削除され、文章は残ります。0: メッセージがある限り残します。",
+        ),
+    ] = 0
     keep_pinned: Annotated[
         bool,
         Meta(

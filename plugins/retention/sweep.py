@@ -1,11 +1,13 @@
 """A run over all rooms: in each, what is older than it keeps expires."""
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from loguru import logger
 
 from chatserver import ChatError, Context, RoomChanged, StoreUnavailable, UserRef
 from chatserver_plugins.retention.config import Config
+from chatserver_plugins.retention.files import FileSweep
 from chatserver_plugins.retention.rules import HELD_ROOM, HELD_USER, Rules
 
 DAY = 86_400
@@ -20,13 +22,22 @@ class Sweep:
         self._expiry = context.service.expiry
 
     async def run(self) -> int:
-        """Remove what is due in all rooms; returns the number of events that lost a text."""
+        """Remove what is due in all rooms, and old files; returns the number of events that lost a text."""
+        held_rooms = [*await self.rules.holds(HELD_ROOM)]
+        held = [*await self.rules.holds(HELD_USER)]
+        removed = await self._messages(held_rooms, held)
+        if self._config.file_days:
+            files = FileSweep(self._context, keeps_pinned=self._config.keep_pinned)
+            count = await files.run(self.border(self._config.file_days), held_rooms, held)
+            if count:
+                logger.info("retention: {} files were removed", count)
+        return removed
+
+    async def _messages(self, held_rooms: Collection[str], held: Sequence[str]) -> int:
         choices = await self.rules.choices()
         durations = (self._config.public_days, self._config.private_days, self._config.direct_days)
         if not choices and max(self._config.days, *durations) <= 0:
             return 0
-        held_rooms = await self.rules.holds(HELD_ROOM)
-        held = [*await self.rules.holds(HELD_USER)]
         by = UserRef.of(await self._context.bot("retention", "Retention"))
         left, removed = self._config.per_run, 0
         async for described in self._expiry.rooms():

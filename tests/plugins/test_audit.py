@@ -5,6 +5,7 @@ import json
 import os
 import re
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -40,6 +41,7 @@ from chatserver_plugins.audit import AuditPlugin
 from chatserver_plugins.audit.entry import ADMINISTRATION
 from chatserver_plugins.audit.file import RotatingFile
 from chatserver_plugins.audit.reader import BLOCK, LogReader
+from tests.waiting import until
 
 ADA, BOB = UserRef("u1", "Ada SECRET"), UserRef("u2", "Bob SECRET")
 AT = "2026-01-02T03:04:05.678Z"
@@ -428,3 +430,61 @@ def test_the_page_has_a_sentence_for_every_kind_in_both_languages() -> None:
     kinds |= {f"plugin.{do}" for do in ("on", "off", "reload")} | ADMINISTRATION
     for language in re.split(r"^  ja: ", texts, flags=re.MULTILINE):
         assert kinds - set(re.findall(r'^    "([\w.]+)":', language, re.MULTILINE)) == set()
+
+
+def dated(day: int, number: int) -> bytes:
+    at = f"2026-01-{day:02}T00:00:00.{number:03}Z"
+    return json.dumps({"kind": "login", "at": at, "n": number}).encode() + b"\n"
+
+
+def test_lines_from_before_a_time_go_from_all_files(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    file = RotatingFile(path, max_bytes=4 * len(dated(1, 1)), keep=3)
+    for day in range(1, 15):
+        file.write(dated(day, day))
+    other = RotatingFile(path, max_bytes=10_000, keep=3)
+    other.open()
+    assert file.drop_before("2026-01-01T00:00:00.000Z") == 0
+    assert file.drop_before("2026-01-07T00:00:00.007Z") == 6
+    left = [path.with_name("audit.log.2"), path.with_name("audit.log.1"), path]
+    assert sorted(tmp_path.iterdir()) == sorted(left), "a file without lines is gone"
+    lines = b"".join(each.read_bytes() for each in left)
+    assert lines == b"".join(dated(day, day) for day in range(7, 15))
+    assert file.drop_before("2027") == 8
+    assert [each.name for each in tmp_path.iterdir()] == ["audit.log"]
+    for number, writer in enumerate((other, file)):
+        writer.write(dated(20, number))
+    assert path.read_bytes() == dated(20, 0) + dated(20, 1), "the other one found the new file"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    file.close()
+    other.close()
+
+
+def test_a_line_that_was_not_written_whole_goes_with_those_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    path.write_bytes(dated(1, 1) + b'{"at": "2026-01-09\n' + dated(2, 2) + b"x\n" + dated(3, 3))
+    file = RotatingFile(path, max_bytes=10_000, keep=1)
+    assert file.drop_before("2026-01-02T00:00:00.002Z") == 2
+    assert path.read_bytes() == dated(2, 2) + b"x\n" + dated(3, 3)
+    file.close()
+
+
+async def test_old_entries_go_while_it_runs(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    new = json.dumps({"at": now}).encode() + b"\n"
+    path.write_bytes(dated(1, 1) + new)
+    plugin = AuditPlugin(AuditPlugin.Config(keep_days=30, flush_seconds=0.01), tmp_path)
+    await plugin.startup()
+    try:
+        await until(lambda: path.read_bytes() == new)
+        await plugin.on_event(EVENTS[0])
+        await until(lambda: path.read_bytes().count(b"\n") == 2)
+    finally:
+        await plugin.shutdown()
+    forever = AuditPlugin(AuditPlugin.Config(flush_seconds=0.01), tmp_path)
+    path.write_bytes(dated(1, 1))
+    await forever.startup()
+    await forever.on_event(EVENTS[0])
+    await forever.shutdown()
+    assert path.read_bytes().startswith(dated(1, 1))

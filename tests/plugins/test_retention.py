@@ -1,6 +1,6 @@
 """How long messages are kept: by the server, a kind of room, a room; what is held; and what plugins kept of them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from chatserver import (
 from chatserver.hooks.records import Space, space_of
 from chatserver.testing.clock import FakeClock
 from chatserver.testing.running import Chat, Person, running
+from chatserver_plugins.retention import files
 from chatserver_plugins.retention.config import Config
 from chatserver_plugins.retention.rules import Rules
 
@@ -226,3 +227,68 @@ async def test_what_a_plugin_could_not_remove_is_told_again(
         monkeypatch.setattr(chat.service.hooks, "on_expired", on_expired)
         await chat.clock.advance(7 * DAY)
         assert asked == [[message.id]] * 3, "until it is done, and not again"
+
+
+async def with_file(chat: Chat, person: Person, room: Room, name: str) -> tuple[str, str]:
+    """The ids of a file, and of a message that shows it."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield name.encode()
+
+    blob = await chat.service.blobs.take(
+        person.user.id, parts(), name=name, media_type="text/plain"
+    )
+    data = {"attachments": {"files": [{"blob": blob.id}]}}
+    posted, _ = await chat.service.messages.post(person.user, room, name, name, data=data)
+    return blob.id, posted.id
+
+
+async def is_there(chat: Chat, blob: str) -> bool:
+    try:
+        await chat.service.blobs.get(blob)
+    except ChatError as error:
+        assert error.code == "blob.not_found"
+        return False
+    return True
+
+
+async def test_files_go_sooner_than_what_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "PAGE", 2)
+    async with serving("disk_blobs", "attachments", file_days=2) as chat:
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        room = await ada.create_room("Lounge", members=[bob])
+        kept = await ada.create_room("Evidence")
+        rules = Rules(Space(chat._server.store, space_of(NAME)), Config())
+        await rules.hold(f"hold/room/{kept.id}", "a case", 0.0)
+        await rules.hold(f"hold/user/{bob.user.id}", "", 0.0)
+        old = [(await with_file(chat, ada, room, f"{number}.txt"))[0] for number in range(5)]
+        pinned, message = await with_file(chat, ada, room, "pinned.txt")
+        await chat.service.messages.pin(ada.user, room, message, True)
+        of_room, _ = await with_file(chat, ada, kept, "evidence.txt")
+        of_user, _ = await with_file(chat, bob, room, "of-bob.txt")
+        shared, _ = await with_file(chat, ada, room, "shared.txt")
+        await chat.service.blobs.refer(shared, "plugin:profiles:ada")
+        await chat.clock.advance(4 * DAY)
+        assert [await is_there(chat, blob) for blob in old] == [False] * 5
+        for blob in (pinned, of_room, of_user, shared):
+            assert await is_there(chat, blob)
+        assert len(await shown(ada, room)) == 8, "nothing else goes"
+        await rules.release(f"hold/user/{bob.user.id}")
+        await chat.service.messages.pin(ada.user, room, message, False)
+        await chat.clock.advance(2 * DAY)
+        assert [await is_there(chat, blob) for blob in (pinned, of_user)] == [False, False]
+        assert await is_there(chat, of_room)
+
+
+async def test_files_stay_as_long_as_nothing_else_is_said_and_without_a_place_for_them() -> None:
+    async with serving("disk_blobs", "attachments") as chat:
+        ada = await chat.user("ada")
+        blob, _ = await with_file(chat, ada, await ada.create_room("Lounge"), "kept.txt")
+        await chat.clock.advance(5 * DAY)
+        assert await is_there(chat, blob)
+    async with serving(days=2, file_days=1) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        await ada.post(room, "old")
+        await chat.clock.advance(5 * DAY)
+        assert await stored(chat, room) == [""]
