@@ -1,11 +1,10 @@
 """The figures of search as lines for people, and as a table in the docs: a line for each store."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
-PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- search: begin -->", "<!-- search: end -->"
+from tests.bench import tables
+
 MIB = 1024 * 1024
 TARGET_MS = 50.0  # for p99
 
@@ -44,17 +43,12 @@ def show(found: Figures) -> None:
 
 def write(found: Figures) -> None:
     """Put the store's line into the page, in the place of an older one of the same store."""
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    old, after = rest.split(END)
-    rows = [row for row in old.strip().splitlines()[2:] if not row.startswith(f"| {found.store} ")]
     head = ["store", *found.asked, "index: messages/s", "µs each", "MiB on disk"]
-    lines = [f"| {' | '.join(head)} |", f"|---{'|--:' * (len(head) - 1)}|"]
-    table = "\n".join([*lines, *sorted([*rows, _row(found)])])
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", encoding="utf-8")
+    tables.put("search", head, _row(found))
 
 
-def _row(found: Figures) -> str:
-    cells = (
+def _row(found: Figures) -> tuple[str, ...]:
+    return (
         found.store,
         *(
             " · ".join(f"{each.p50_ms:.1f} / {_marked(each.p99_ms)}" for each in both)
@@ -64,7 +58,6 @@ def _row(found: Figures) -> str:
         f"{found.here_us:.0f} + {found.there_us:.0f}",
         f"{found.disk / MIB:,.0f}",
     )
-    return f"| {' | '.join(cells)} |"
 
 
 def _marked(p99_ms: float) -> str:
