@@ -59,8 +59,11 @@ def cleared(event: AnyEvent) -> AnyEvent:
 
 
 def removed(event: AnyEvent) -> AnyEvent:
-    """The place of the event; the event itself if the room cannot do without it: one of a member, or a description."""
-    if isinstance(event, MemberEvent | RoomChanged | EventRemoved):
+    """The place of the event; the event itself if the room cannot do without it: one of a member, or a description.
+
+    That may be so of an unknown one, too.
+    """
+    if isinstance(event, MemberEvent | RoomChanged | EventRemoved | UnknownEvent):
         return event
     return EventRemoved.of(event.room, event.seq)
 

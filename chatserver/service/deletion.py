@@ -1,8 +1,9 @@
 """Deletes rooms for good: at once for everybody, and soon after that from the store.
 
 A room is deleted by the last description in its log. From there on nobody has a right in it, on any node, and it is
-found nowhere. Then its members leave, and the contents of all its events are removed: by the node that deleted it, and
-by a job that finishes what a crash has left. It is done twice, as another node may have been indexing the room.
+found nowhere. Then its members leave, and its events are removed: empty places are left, and events of members and
+descriptions without what somebody wrote. The node that deleted it does that, or a job that finishes what a crash has
+left. It is done twice, as another node may have been indexing the room.
 
 A record is written before the description, so that nothing is forgotten. When all is done it stays, with the epoch
 of the installation: a restored store has another one, and a copy of the room with its contents.
@@ -34,7 +35,7 @@ from chatserver.model import (
 from chatserver.parts import NAMESPACE as PARTS
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
-from chatserver.roomlog.redaction import cleared
+from chatserver.roomlog.redaction import cleared, removed
 from chatserver.roomlog.room import Room
 from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.clock import Clock
@@ -227,8 +228,9 @@ class RoomDeletion:
             for event in events:
                 if isinstance(event, MessagePosted) and PARTS in event.data:
                     await self._contexts.forget(event)
-            seqs = [event.seq for event in events if cleared(event) is not event]
-            if seqs:
-                await self._store.clear(room, seqs)
+            gone = [event.seq for event in events if removed(event) is not event]
+            await self._store.remove(room, gone)
+            left = [event for event in events if removed(event) is event]
+            await self._store.clear(room, [each.seq for each in left if cleared(each) is not each])
             if self._log.is_pressed():
                 await asyncio.sleep(PRESSED_SECONDS)

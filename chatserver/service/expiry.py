@@ -27,7 +27,6 @@ from chatserver.model import (
     MessagePosted,
     PinAdded,
     RoomChanged,
-    UnknownEvent,
     UserRef,
     message_id,
     message_seq,
@@ -278,9 +277,7 @@ class Expiry:
         kept = {
             event.seq
             for event in events
-            if removed(event) is event
-            or isinstance(event, UnknownEvent)
-            or _message(event) in posted.keys() - gone.keys()
+            if removed(event) is event or _message(event) in posted.keys() - gone.keys()
         }
         texts = {seq for seqs in gone.values() for seq in seqs}
         seqs = texts | {each.seq for id in gone for each in changes[id]}
