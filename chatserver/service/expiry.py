@@ -230,8 +230,7 @@ class Expiry:
         """Remove what comes after a seq up to `end`, from the log and from the index."""
         part, pace = _Part(), Pace(SHARE)
         while after < end:
-            read = await self._store.read(room.id, after, min(EVENTS, end - after))
-            events = [event for event in read if event.seq <= end]
+            events = await self._store.read(room.id, after, min(EVENTS, end - after))
             if not events:
                 break
             ids = await self._expire(room, after, events, keeps_pinned, held, part)
@@ -297,7 +296,7 @@ class Expiry:
         seqs = {message_seq(room.id, message) for message in others if message is not None}
         keys = [(room.id, seq) for seq in sorted(seq for seq in seqs if seq is not None)]
         before = await self._store.posted(keys) if keys else []
-        return {each.id: each for each in before if each.seq < room.kept_from} | found
+        return {each.id: each for each in before} | found
 
 
 def _message(event: AnyEvent) -> str | None:

@@ -384,7 +384,10 @@ async def test_only_places_are_left_and_what_a_room_cannot_do_without() -> None:
         ]
 
 
-async def test_of_a_pinned_message_its_changes_stay_as_long_as_it_does() -> None:
+async def test_of_a_pinned_message_its_changes_stay_as_long_as_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(expiry, "EVENTS", 2)
     async with talk(2) as built:
         pinned, other = built.messages
         for message in (pinned, other):
@@ -401,6 +404,9 @@ async def test_of_a_pinned_message_its_changes_stay_as_long_as_it_does() -> None
             {"👍": [built.ben.id]},
         )
         store = built.store.behind
+        record = await store.get(expiry.SPACE, built.room.id)
+        assert record is not None
+        assert expiry._decode(record).pinned == [pinned.seq]
         assert await store.changes({built.room.id: [other.id]}) == []
         await built.first.messages.pin(built.anna, built.room, pinned.id, False)
         last = await built.post("newest")

@@ -14,6 +14,7 @@ import pymongo
 import pytest
 
 from chatserver import (
+    EventRemoved,
     MessageDeleted,
     MessageEdited,
     PinAdded,
@@ -185,6 +186,24 @@ async def test_texts_that_the_version_before_replaced_are_not_shown(
                 *(None, None, 1, 2)
             ]
             assert await store.shown([("r", 0)], 9) == [shown]
+
+
+@pytest.mark.parametrize("kind", ["replica_set", "standalone"])
+async def test_a_place_that_a_killed_server_left_empty_is_filled_again(
+    io_loop: Any, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """A server by itself has no transactions: it may end after the old events are gone, and before their places are there."""
+    server, database = request.getfixturevalue(kind), f"test_{secrets.token_hex(8)}"
+    log = [described("r", 1), posted("r", 2), posted("r", 3), joined("r", 4, "u2"), posted("r", 5)]
+    async with opened(server, database=database) as store:
+        await store.append(log)
+        with pymongo.MongoClient[dict[str, Any]](server.uri) as client:
+            client[database].events.delete_one({"room": "r", "seq": 2})
+        assert [each.seq for each in await store.read("r", 0, 9)] == [1, 3, 4, 5]
+        for _ in range(2):
+            await store.remove("r", [2, 3, 4, 6])
+        places = [EventRemoved.of("r", seq) for seq in (2, 3)]
+        assert await store.read("r", 0, 9) == [log[0], *places, *log[3:]]
 
 
 @DRIVERS
