@@ -14,7 +14,7 @@ from chatserver.delivery.hub import Hub
 from chatserver.errors import ChatError
 from chatserver.hooks.calls import HookCalls
 from chatserver.interfaces import Store
-from chatserver.model import AnyEvent, MessageEdited, MessagePosted, User
+from chatserver.model import AnyEvent, MessageEdited, MessagePosted, User, message_seq
 from chatserver.privacy.rewriting import Gone, rewritten
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
@@ -68,10 +68,10 @@ class LogErasing:
     async def _room(self, room: str, gone: Gone, shell: User) -> None:
         after, is_changed, pace = 0, False, Pace(SHARE)
         said: list[int] = []  # seqs of texts that changed, whose words are in the index
-        holders = partial(self._holders, shell, room)
+        holders, theirs = partial(self._holders, shell, room), partial(self._theirs, shell)
         while events := await self._store.read(room, after, EVENTS):
             for _ in range(TRIES):
-                pairs = await rewritten(events, gone, holders)
+                pairs = await rewritten(events, gone, holders, theirs)
                 if not pairs:
                     break
                 is_changed = True
@@ -105,6 +105,16 @@ class LogErasing:
         others = {name for name, user in users.items() if user != shell.id}
         left = [name for name in names if name not in users]
         return {*others, *(await self._hooks.find_groups(shell, room, left) if left else ())}
+
+    async def _theirs(self, shell: User, messages: Collection[str]) -> Collection[str]:
+        """Those of the messages (ids), of any rooms, that the person wrote."""
+        keys = []
+        for message in sorted(messages):
+            room = message.rpartition("-")[0]
+            if seq := message_seq(room, message):
+                keys.append((room, seq))
+        posted = await self._store.posted(keys) if keys else []
+        return {each.id for each in posted if each.author.id == shell.id}
 
     # -- memory --------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
-"""Takes a person out of the log: their name, mentions of them in what others wrote and, if that is wanted, their texts.
+"""Takes a person out of the log: their name, mentions and quotes of them in what others wrote and, if that is wanted, texts.
 
-Events keep their place, kind, time and the id of their author, which order the log. Pure, but for looking up names.
+Events keep their place, kind, time and the id of their author, which order the log. Pure, but for looking up names and
+authors.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -19,6 +20,7 @@ from chatserver.model import (
     UnknownEvent,
     UserRef,
 )
+from chatserver.privacy.quotes import Quote, quote_in, without_author
 from chatserver.roomlog.redaction import cleared, redacted
 from chatserver.service.texts import mentioned_names, with_other_mentions
 
@@ -42,17 +44,36 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True):
     mode: Erased
 
 
-# Those of the names that somebody or something has now: users, groups.
+# Those of the names that somebody or something has now: users, groups. Those of the messages (ids) that are the person's.
 Holders = Callable[[Collection[str]], Awaitable[Collection[str]]]
+Theirs = Callable[[Collection[str]], Awaitable[Collection[str]]]
 
 
 async def rewritten(
-    events: Sequence[AnyEvent], gone: Gone, holders: Holders
+    events: Sequence[AnyEvent], gone: Gone, holders: Holders, theirs: Theirs
 ) -> list[tuple[AnyEvent, AnyEvent]]:
     """Those of the events that say something of the person, each with what is to stand in its place."""
     held = await _held(events, gone, holders)
-    pairs = ((event, _without(event, gone, held)) for event in events)
-    return [(before, after) for before, after in pairs if after != before]
+    quotes = [_quote(event) for event in events]
+    quoted = {quote.message for quote in quotes if quote is not None}
+    own = await theirs(quoted) if quoted else ()
+    found: list[tuple[AnyEvent, AnyEvent]] = []
+    for event, quote in zip(events, quotes, strict=True):
+        after = event
+        if quote is not None and quote.message in own:
+            body = without_author(quote, keeps_text=gone.mode is Erased.ANONYMISE)
+            assert isinstance(event, MessagePosted | MessageEdited)
+            after = msgspec.structs.replace(event, body=body)
+        after = _without(after, gone, held)
+        if after != event:
+            found.append((event, after))
+    return found
+
+
+def _quote(event: AnyEvent) -> Quote | None:
+    if isinstance(event, MessagePosted | MessageEdited) and "/m/" in event.body:
+        return quote_in(event.body)
+    return None
 
 
 async def _held(events: Sequence[AnyEvent], gone: Gone, holders: Holders) -> Collection[str]:

@@ -125,6 +125,30 @@ async def test_the_texts_go_too_if_that_is_wanted() -> None:
         assert NAME not in await scene.shown()
 
 
+@pytest.mark.parametrize("mode", Erased)
+async def test_quotes_of_them_in_what_others_forwarded_go_with_it(mode: Erased) -> None:
+    async with playing() as scene:
+        elsewhere = await scene.eve.create_room("where plum never was", kind=RoomKind.PRIVATE)
+        others = await scene.eve.post(scene.room, "of eve")
+        quote = "Look at that\n\n> **{}**\n>\n> {}\n\nhttps://chat.example/m/{}"
+        theirs = await scene.eve.post(
+            elsewhere, quote.format(NAME, "a quincemark of old", scene.said[0].id)
+        )
+        own = await scene.eve.post(elsewhere, quote.format("Eve", "a plumcake", others.id))
+        await scene.erase(mode)
+        bodies = {
+            each.id: each.body
+            for each in await scene.chat.service.store.messages(elsewhere.id, None, 10)
+        }
+        kept = (
+            "> **deleted**" if mode is Erased.REDACT else "> **deleted**\n>\n> a quincemark of old"
+        )
+        assert bodies == {
+            theirs.id: f"Look at that\n\n{kept}\n\nhttps://chat.example/m/{scene.said[0].id}",
+            own.id: own.body,
+        }
+
+
 async def test_the_files_go_with_the_texts_alone() -> None:
     async with running("disk_blobs", settings=SETTINGS) as chat:
         scene = await made(chat)
