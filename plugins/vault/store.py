@@ -145,12 +145,12 @@ class SealedStore:
 
     async def clear(self, room: str, seqs: Sequence[int]) -> None:
         await self._inner.clear(room, seqs)
-
-    async def remove(self, room: str, seqs: Sequence[int]) -> None:
-        await self._inner.remove(room, seqs)
         newest = (await self._inner.rooms([room])).get(room)
         if newest is not None and newest.deleted:
             await self.shred(room)
+
+    async def remove(self, room: str, seqs: Sequence[int]) -> None:
+        await self._inner.remove(room, seqs)
 
     async def shred(self, room: str, before: int = NUMBERS + 1) -> int:
         """Destroy the data keys of a room, of its log those with a lower number than `before`.
