@@ -19,6 +19,7 @@ PARTS = frozenset(
             "blocks",
             "changes",
             "claims",
+            "cleanings",
             "commands",
             "config",
         ),

@@ -205,6 +205,7 @@ class Service:
         )
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
         cleanings = Cleanings(store, Cleaner(store, Paced(self.log.is_pressed)), clock)
+        self.cleanings = cleanings
         self.replaced_texts = ReplacedTexts(store, self.log, cleanings)
         self.expiry = Expiry(store, self.room_cache, self.log, cleanings, self.changes, hooks)
         self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)

@@ -11,6 +11,7 @@ from chatserver import (
     Job,
     Powers,
     RunInServer,
+    Service,
     Store,
     from_extra,
     hookimpl,
@@ -29,6 +30,19 @@ SEAL_SECONDS = 20.0  # of it at a time
 REQUESTS = "requests"
 
 
+class Servers:
+    """See `caretaking.Nodes`."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def forget(self, room: str) -> None:
+        await self._service.changes.announce("erased", f"{room}/")
+
+    async def clean(self, room: str, seqs: Sequence[int]) -> None:
+        await self._service.cleanings.clean(room, seqs)
+
+
 class VaultPlugin:
     """Seals what people write, wherever the store puts it, with keys that a master key wraps."""
 
@@ -41,12 +55,14 @@ class VaultPlugin:
             "AWS_SESSION_TOKEN",
             "AWS_SECURITY_TOKEN",
         ),
+        service=("changes.announce", "cleanings.clean"),
     )
 
     def __init__(self, config: VaultConfig, shared: Path) -> None:
         self._config, self._folder = config, shared / REQUESTS
         self._stores: WeakSet[SealedStore] = WeakSet()
         self._desk: Desk | None = None
+        self._context: Context | None = None
 
     @hookimpl
     def wrap_store(self, store: Store) -> Store:
@@ -64,8 +80,9 @@ class VaultPlugin:
 
     @hookimpl
     async def startup(self, context: Context) -> None:
+        self._context = context
         if self._open().is_private():
-            self._desk = Desk(self._folder, lambda asked: done(self._caretaker(), asked))
+            self._desk = Desk(self._folder, lambda asked: done(self._caretaker(context), asked))
             self._desk.start()
 
     @hookimpl
@@ -74,10 +91,11 @@ class VaultPlugin:
             await self._desk.stop()
 
     async def _seal(self) -> None:
-        await self._caretaker().seal(SEAL_SECONDS)
+        assert self._context is not None
+        await self._caretaker(self._context).seal(SEAL_SECONDS)
 
-    def _caretaker(self) -> Caretaker:
-        return Caretaker(self._open())
+    def _caretaker(self, context: Context) -> Caretaker:
+        return Caretaker(self._open(), Servers(context.service))
 
     def _open(self) -> SealedStore:
         """The store that the server has opened; others were only asked for their plan."""

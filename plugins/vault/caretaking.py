@@ -5,23 +5,35 @@ Each of these may be cut off at any point, by kill -9 too, and repeated: it goes
 
 import asyncio
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from chatserver import AnyEvent, Store
+from chatserver import AnyEvent, StartupError, Store
 from chatserver_plugins.vault import sealing
-from chatserver_plugins.vault.keyring import LOOK_SECONDS, MARKS, SPACE, DataKey, Keyring, State
+from chatserver_plugins.vault.keyring import (
+    LOOK_SECONDS,
+    MARKS,
+    PERSON,
+    SPACE,
+    DataKey,
+    Keyring,
+    State,
+)
 from chatserver_plugins.vault.store import (
     HIGHEST_FIRST,
     HIGHEST_SLOT,
     SealedStore,
+    person_scope,
+    record_scopes,
     records_scope,
     room_scope,
 )
 
 PAGE = 200  # events or records in one step of the sealing
+CLEANED = 1000  # events of one room, after which its index is cleaned of them
 PROGRESS = "progress"  # the record with what the sealing has done
 # After a rotation other nodes use older keys for LOOK_SECONDS, and what they write may take the store's time limit.
 SETTLE_SECONDS = LOOK_SECONDS + 5.0
@@ -38,18 +50,31 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     root: int
     root_at: str
     rooms: int
+    people: int  # who have written something
     keys: int
     destroyed: int
+    shredded: int  # people of whom a key was destroyed
     turn: int
-    sealed: bool  # whether everything is sealed, with keys of this turn
+    sealed: bool  # whether everything is sealed, with keys of this turn and of people
 
 
 class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the sealing has done in a turn: `done` is the last space or room of `part`."""
+    """What the sealing has done in a turn, for a format of seals: `done` is the last space or room of `part`."""
 
     turn: int
+    form: int = sealing.PLACED
     part: str = RECORDS
     done: str = ""
+
+
+class Nodes(Protocol):
+    """What servers have made of contents: pages in memory, and the search index."""
+
+    async def forget(self, room: str) -> None:
+        """Have all nodes forget within a second what they have read of a room."""
+
+    async def clean(self, room: str, seqs: Sequence[int]) -> None:
+        """Take words that these events do not say any more out of the index of a room."""
 
 
 class Caretaker:
@@ -58,10 +83,11 @@ class Caretaker:
     def __init__(
         self,
         store: SealedStore,
+        nodes: Nodes,
         sleep: Callable[[float], Any] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._sleep, self._clock = store, sleep, clock
+        self._store, self._nodes, self._sleep, self._clock = store, nodes, sleep, clock
 
     @property
     def _ring(self) -> Keyring:
@@ -74,10 +100,12 @@ class Caretaker:
     async def status(self) -> Status:
         roots = await self._ring.roots()
         state, _ = await self._ring.stored_state()
-        rooms = keys = destroyed = 0
+        rooms = people = keys = destroyed = shredded = 0
         async for name, found in self._scopes():
             rooms += name.startswith("room/")
             gone = sum(bool(key.gone) for key in found)
+            if name.startswith(PERSON):
+                people, shredded = people + 1, shredded + bool(gone)
             keys, destroyed = keys + len(found) - gone, destroyed + gone
         newest = roots[max(roots)]
         return Status(
@@ -86,10 +114,12 @@ class Caretaker:
             root=max(roots),
             root_at=newest.at,
             rooms=rooms,
+            people=people,
             keys=keys,
             destroyed=destroyed,
+            shredded=shredded,
             turn=state.turn,
-            sealed=state.sealed == state.turn,
+            sealed=_is_sealed(state),
         )
 
     async def rotate_master(self) -> int:
@@ -133,14 +163,60 @@ class Caretaker:
 
         What is written from now on is sealed with a new key.
         """
-        last = await self._ring.renew(room_scope(room))
-        await self._ring.change_state(lambda state: state)
-        await self._sleep(
-            SETTLE_SECONDS
-        )  # other nodes may seal with the earlier key, and its message would be lost
+        last = await self._renewed(room_scope(room))
         found = await self._store.shred(room, before=last)
+        await self._nodes.forget(room)
         await self._scrub()
         return found
+
+    async def shred_person(self, user: str) -> int:
+        """Destroy the keys of a user (id), and with them everything that they wrote; returns their number.
+
+        What they write from now on is sealed with a new key. Raises `StartupError` if something may not be sealed
+        with it yet.
+        """
+        state, _ = await self._ring.stored_state()
+        if state.form < sealing.FORMAT:
+            raise StartupError(
+                "not everything is sealed with the keys of its authors yet: that goes on in the background, see "
+                "`chatserver plugin run vault status`; then repeat this"
+            )
+        last = await self._renewed(person_scope(user))
+        found = await self._store.shred_person(user, before=last)
+        await self._ring.change_state(lambda state: state)  # other nodes have the key in memory
+        for room in sorted({event.room for event in await self._inner.memberships(user)}):
+            await self._forget_words(room, user)
+            await self._nodes.forget(room)
+        await self._scrub()
+        return found
+
+    async def _forget_words(self, room: str, user: str) -> None:
+        after, said = 0, []
+        while page := await self._inner.read(room, after, PAGE):
+            after = page[-1].seq
+            said += [event.seq for event in page if sealing.writer_of(event) == user]
+            if len(said) >= CLEANED:
+                await self._nodes.clean(room, said)
+                said = []
+        if said:
+            await self._nodes.clean(room, said)
+
+    async def person(self, name: str) -> str:
+        """The id of a user by their name or id. Raises `StartupError` if there is none, and none who wrote anything."""
+        folded = unicodedata.normalize("NFKC", name).strip().casefold()
+        found = await self._store.get("username", folded)
+        if found is not None:
+            return found.decode()
+        if await self._ring.scopes([person_scope(name)]):
+            return name  # an account that is gone has no name
+        raise StartupError(f"there is no user {name}, by name or id")
+
+    async def _renewed(self, scope: str) -> int:
+        """The number of a new key of a scope, once no node uses an earlier one: what it seals would be lost."""
+        last = await self._ring.renew(scope)
+        await self._ring.change_state(lambda state: state)
+        await self._sleep(SETTLE_SECONDS)
+        return last
 
     async def _scrub(self) -> None:
         """Have nothing of destroyed keys, and of what was in clear, left in the files of a store that can do that."""
@@ -164,20 +240,20 @@ class Caretaker:
         """
         await self._ring.look()
         turn = self._ring.state.turn
-        if self._ring.state.sealed == turn:
+        if _is_sealed(self._ring.state):
             return True
         progress = await self._progress(turn)
-        if progress == Progress(turn):
+        if progress == _begun(turn):
             await self._sleep(SETTLE_SECONDS)
         end = self._clock() + seconds
         if progress.part == RECORDS:
             for space in sorted(await self._store.spaces()):
                 if space > progress.done and space != MARKS:
                     await self._seal_records(space, turn)
-                    await self._note(Progress(turn, RECORDS, space))
+                    await self._note(_begun(turn, RECORDS, space))
                     if self._clock() >= end:
                         return False
-            progress = Progress(turn, ROOMS)
+            progress = _begun(turn, ROOMS)
             await self._note(progress)
         done = progress.done
         while rooms := await self._inner.list_rooms(done, PAGE):
@@ -185,7 +261,7 @@ class Caretaker:
                 if not await self._seal_room(room, turn, end):
                     return False
                 done = room
-                await self._note(Progress(turn, ROOMS, room))
+                await self._note(_begun(turn, ROOMS, room))
                 if self._clock() >= end:
                     return False
         return await self._finish(turn)
@@ -193,15 +269,16 @@ class Caretaker:
     async def _finish(self, turn: int) -> bool:
         def change(state: State) -> State:
             sealed = turn if state.turn == turn else state.sealed
-            return msgspec.structs.replace(state, sealed=sealed)
+            return msgspec.structs.replace(state, sealed=sealed, form=sealing.FORMAT)
 
         await self._scrub()
-        return (await self._ring.change_state(change)).sealed == turn
+        return _is_sealed(await self._ring.change_state(change))
 
     async def _progress(self, turn: int) -> Progress:
         raw = await self._inner.get(SPACE, PROGRESS)
-        found = Progress(-1) if raw is None else msgspec.json.decode(raw, type=Progress)
-        return found if found.turn == turn else Progress(turn)
+        found = None if raw is None else msgspec.json.decode(raw, type=Progress)
+        begun = _begun(turn)
+        return found if found and (found.turn, found.form) == (begun.turn, begun.form) else begun
 
     async def _note(self, progress: Progress) -> None:
         await self._inner.put(SPACE, PROGRESS, msgspec.json.encode(progress))
@@ -213,7 +290,11 @@ class Caretaker:
             numbers = await self._old(scope, turn)
             for key, value in page:
                 if sealing.is_sealed(value):
-                    if sealing.number_of(value[len(sealing.MAGIC) :]) not in numbers:
+                    seal, has_writer = (
+                        value[len(sealing.MAGIC) :],
+                        bool(record_scopes(space, key)[1]),
+                    )
+                    if not _is_old(seal, numbers, has_writer):
                         continue
                     clear = await self._store.get(space, key)
                 else:
@@ -256,9 +337,22 @@ def _next_turn(state: State) -> State:
     return msgspec.structs.replace(state, turn=state.turn + 1)
 
 
+def _begun(turn: int, part: str = RECORDS, done: str = "") -> Progress:
+    return Progress(turn, sealing.FORMAT, part, done)
+
+
+def _is_sealed(state: State) -> bool:
+    return state.sealed == state.turn and state.form == sealing.FORMAT
+
+
 def _is_left(event: AnyEvent, numbers: set[int]) -> bool:
-    """Whether an event as stored has content in clear, or sealed with one of these keys."""
+    """Whether an event as stored has content in clear, or a seal that is to be made anew."""
     seal = sealing.seal_in(event)
     if seal is None:
         return sealing.has_content(event)
-    return sealing.number_of(seal) in numbers
+    return _is_old(seal, numbers, bool(sealing.writer_of(event)))
+
+
+def _is_old(seal: bytes, numbers: set[int], has_writer: bool) -> bool:
+    """Whether a seal is of one of these keys, or lacks the key of whoever has written the content."""
+    return sealing.number_of(seal) in numbers or (has_writer and sealing.person_of(seal) is None)

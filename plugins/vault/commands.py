@@ -28,6 +28,12 @@ async def done(caretaker: Caretaker, asked: Asked) -> list[str]:
                 "background, see `chatserver plugin run vault status`"
             ]
         case "shred":
+            if asked.user:
+                user = await caretaker.person(asked.user)
+                total = await caretaker.shred_person(user)
+                return [
+                    f"destroyed {total} keys of the user {user}: what they have written is lost"
+                ]
             total = await caretaker.shred(asked.room)
             return [f"destroyed {total} keys of the room {asked.room}"]
     raise StartupError(f"there is no command {asked.do}")
@@ -39,18 +45,22 @@ async def _status(caretaker: Caretaker) -> list[str]:
     return [
         f"master key     {', '.join(found.masters)} ({use})",
         f"root key       {found.root}, of {found.root_at}",
-        f"data keys      {found.keys:,} of {found.rooms:,} rooms and of records; {found.destroyed:,} destroyed",
+        f"data keys      {found.keys:,} of {found.rooms:,} rooms, {found.people:,} people and of records; "
+        f"{found.destroyed:,} destroyed",
+        f"shredded       what {found.shredded:,} people had written",
         f"turn           {found.turn}",
         f"sealed         {'everything' if found.sealed else 'not everything yet: the rest is sealed in the background'}",
     ]
 
 
-def commands(run: RunInServer, folder: Path, caretaker: Callable[[], Caretaker]) -> click.Command:
+def commands(
+    run: RunInServer, folder: Path, caretaker: Callable[[Context], Caretaker]
+) -> click.Command:
     """The group of commands. `run` opens the store for them; `folder` is where a server takes requests."""
 
     def printed(asked: Asked) -> None:
         def act(context: Context) -> Awaitable[list[str]]:
-            return done(caretaker(), asked)
+            return done(caretaker(context), asked)
 
         try:
             lines = run(act)
@@ -83,16 +93,20 @@ def commands(run: RunInServer, folder: Path, caretaker: Callable[[], Caretaker])
         printed(Asked("rotate-data"))
 
     @vault.command()
-    @click.argument("room")
+    @click.argument("room", required=False)
+    @click.option("--user", metavar="NAME", help="What this user (name or id) wrote, in all rooms.")
     @click.option("--yes", is_flag=True, help="Do not ask.")
-    def shred(room: str, yes: bool) -> None:
-        """Destroy the data keys of a room (id): everything that was written there is lost for good.
+    def shred(room: str | None, user: str | None, yes: bool) -> None:
+        """Destroy the data keys of a room (id), or of a user: what was written there, or by them, is lost for good.
 
         The room stays, with its members; it has neither name nor messages then. A room that is deleted loses its keys
-        by itself.
+        by itself. The account of the user stays; their messages stand there as if they had been deleted.
         """
+        if bool(room) == bool(user):
+            raise click.UsageError("expected either a room or --user")
+        what = f"everything that {user} has written" if user else f"all contents of the room {room}"
         if not yes:
-            click.confirm(f"Destroy all contents of the room {room}?", abort=True)
-        printed(Asked("shred", room))
+            click.confirm(f"Destroy {what}?", abort=True)
+        printed(Asked("shred", room or "", user or ""))
 
     return vault

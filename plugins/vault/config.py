@@ -174,14 +174,14 @@ class VaultConfig(Settings, frozen=True, kw_only=True):
         int,
         Meta(
             title="Keys in memory",
-            description="Rooms whose data keys a process keeps in memory, some 2 KB each.",
+            description="Rooms and people whose data keys a process keeps in memory, and pairs of both; some 2 KB each.",
             ge=10,
             le=1_000_000,
         ),
         translation(
             "ja",
             "メモリー上の鍵",
-            "データキーをメモリーに保持するルームの数です。1 つにつき約 2 KB です。",
+            "データキーをメモリーに保持するルームと人の数、およびその組み合わせの数です。1 つにつき約 2 KB です。",
         ),
     ] = 20_000
 

@@ -4,7 +4,8 @@ The master key wraps the root key; the root key wraps the data keys. So a server
 key once, at its start, however many rooms there are. All records are in one space, which SealedStore hides:
 
 - `root/N`: a root key, wrapped. There is one, and two during a rotation of the master key.
-- `key/SCOPE`: the data keys of a scope, wrapped. The scopes are `room/ID`, `index/ID` and `records/SPACE`.
+- `key/SCOPE`: the data keys of a scope, wrapped. The scopes are `room/ID`, `index/ID`, `records/SPACE`, and `person/ID`,
+  whose key nothing is sealed with alone: what a user writes is sealed with a key that follows from theirs and the room's.
 - `state`: the turn, which a rotation of data keys raises: a scope whose newest key is of an earlier turn gets another
   when it next seals something; and the number of changes, by which every node notices what others did to the keys.
 """
@@ -13,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -20,7 +22,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chatserver import StartupError, Store, StoreUnavailable
 from chatserver_plugins.vault.masters import KEY_BYTES, NONCE_BYTES, Masters, Wrapped
-from chatserver_plugins.vault.sealing import NUMBERS, Cipher, Sealer
+from chatserver_plugins.vault.sealing import (
+    NUMBERS,
+    PLACED,
+    Cipher,
+    Destroyed,
+    Sealer,
+    UnknownKey,
+    cipher_of,
+    number_of,
+    person_of,
+)
 
 NAME = "vault"  # the plugin's
 MARKS = "wrapped"  # the space with the mark of each plugin that is around the store
@@ -29,6 +41,7 @@ STATE = "state"
 LOOK_SECONDS = 1.0  # a node may seal with a key for so long after another has made a newer one
 ASKED_AT_ONCE = 500  # scopes in one query
 _ROOT, _KEY = "root/", "key/"
+PERSON = "person/"  # scopes whose keys no rotation replaces, as those of the places do for what is derived from both
 
 
 class Root(msgspec.Struct, frozen=True):
@@ -57,25 +70,41 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
-    """See the module. `sealed` is the turn of which everything is; -1: something may be left of before the vault."""
+    """See the module. `sealed` is the turn of which everything is; -1: something may be left of before the vault.
+
+    `form` is the format of seals in which everything was then.
+    """
 
     turn: int = 0
     changes: int = 0
     sealed: int = -1
+    form: int = PLACED
 
 
 class Scope:
-    """The keys of a scope in memory."""
+    """The keys of a scope in memory. `newest` is the number of the one that seals; 0: another one has to be made."""
 
-    __slots__ = ("ciphers", "keys", "sealer")
+    __slots__ = ("keys", "name", "newest", "secrets")
 
-    def __init__(self, keys: Keys, ciphers: dict[int, Cipher | None], turn: int) -> None:
-        self.keys, self.ciphers = keys, ciphers
+    def __init__(self, name: str, keys: Keys, secrets: dict[int, bytes | None], turn: int) -> None:
+        self.name, self.keys, self.secrets = name, keys, secrets
         newest = keys.keys[-1] if keys.keys else None
-        self.sealer: Sealer | None = None  # None: another key has to be made
-        if newest is not None and newest.turn >= turn:
-            cipher = ciphers[newest.number]
-            self.sealer = None if cipher is None else Sealer(newest.number, cipher)
+        self.newest = newest.number if newest is not None and is_good(name, newest, turn) else 0
+
+    def secret(self, number: int) -> bytes:
+        """Raises `UnknownKey`, `Destroyed`."""
+        try:
+            found = self.secrets[number]
+        except KeyError:
+            raise UnknownKey(self.name, number) from None
+        if found is None:
+            raise Destroyed
+        return found
+
+
+def is_good(name: str, key: DataKey, turn: int) -> bool:
+    """Whether the newest key of a scope may seal."""
+    return not key.gone and (key.turn >= turn or name.startswith(PERSON))
 
 
 class Keyring:
@@ -88,10 +117,15 @@ class Keyring:
         bound: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`bound` is the number of scopes whose keys stay in memory."""
+        """`bound` is the number of scopes whose keys stay in memory, and of ciphers made from them."""
         self._store, self.masters, self._bound, self._clock = store, masters, bound, clock
         self._roots: dict[int, AESGCM] = {}
         self._scopes: dict[str, Scope] = {}
+        self._cipher = lru_cache(bound)(cipher_of)
+        # What seals what somebody writes in a room, by the ids of both.
+        self.writers: dict[tuple[str, str], Sealer] = {}
+        self.readers: dict[tuple[str, str], tuple[bytes, Cipher]] = {}  # the same, with the head
+        self.generation = 0  # of all of these, which end together when keys change
         self.state = State()
         self._looked = 0.0
         self.is_open = self._writes = False
@@ -171,7 +205,7 @@ class Keyring:
         found = await self.stored_state()
         if found[0] != self.state:
             self.state = found[0]
-            self._scopes.clear()
+            self._clear()
 
     async def stored_state(self) -> tuple[State, bytes | None]:
         raw = await self._store.get(SPACE, STATE)
@@ -189,41 +223,101 @@ class Keyring:
                 done = await self._store.swap(SPACE, STATE, raw, data)
             if done:
                 self.state = new
-                self._scopes.clear()
+                self._clear()
                 return new
 
-    def known(self, name: str) -> Scope | None:
-        """The scope if its keys are in memory."""
-        return self._scopes.get(name)
+    def _clear(self) -> None:
+        self._scopes.clear()
+        self._clear_made()
+
+    def _clear_made(self) -> None:
+        self.generation += 1
+        self._cipher.cache_clear()
+        self.writers.clear()
+        self.readers.clear()
+
+    @property
+    def known(self) -> Mapping[str, Scope]:
+        """The scopes whose keys are in memory."""
+        return self._scopes
 
     def forget(self, names: Iterable[str]) -> None:
         for name in names:
             self._scopes.pop(name, None)
+        self._clear_made()
+
+    def keep_writers(self, made: Mapping[tuple[str, str], Sealer], generation: int) -> None:
+        """Keep these in memory for the next time, unless keys have changed since that generation."""
+        if generation == self.generation:
+            if len(self.writers) + len(made) > self._bound:
+                self.writers.clear()
+            self.writers.update(made)
+
+    def keep_reader(self, room: str, writer: str, head: bytes, cipher: Cipher) -> None:
+        """The same for a cipher that was just found."""
+        if len(self.readers) >= self._bound:
+            self.readers.clear()
+        self.readers[room, writer] = head, cipher
 
     async def scopes(self, names: Collection[str]) -> dict[str, Scope]:
-        """The keys of these scopes; those that have none are left out."""
+        """The keys of these scopes; those that have none are left out, as is ""."""
         found, missing = {}, []
         for name in dict.fromkeys(names):
             scope = self._scopes.get(name)
-            if scope is None:
+            if scope is None and name:
                 missing.append(name)
-            else:
+            elif scope is not None:
                 found[name] = scope
         for start in range(0, len(missing), ASKED_AT_ONCE):
+            generation = self.generation
             part = {record_key(name): name for name in missing[start : start + ASKED_AT_ONCE]}
             for key, raw in (await self._store.get_many(SPACE, list(part))).items():
-                found[part[key]] = await self._keep(part[key], msgspec.json.decode(raw, type=Keys))
+                found[part[key]] = await self._keep(
+                    part[key], msgspec.json.decode(raw, type=Keys), generation
+                )
         return found
 
-    async def writing(self, names: Collection[str]) -> dict[str, Sealer]:
-        """What seals for each of these scopes; keys that are missing, or of an earlier turn, are made."""
+    def cipher(self, scopes: Mapping[str, Scope], name: str, person: str, head: bytes) -> Cipher:
+        """The cipher of a seal with this head, at a place (the scope `name`) and of a person (their scope).
+
+        Raises `UnknownKey`, `Destroyed`.
+        """
+        secret = _secret(scopes, name, number_of(head))
+        number = person_of(head)
+        if number is None:
+            return self._cipher(secret)
+        return self._cipher(secret, _secret(scopes, person, number))
+
+    def sealer(self, name: str, person: str) -> Sealer | None:
+        """What seals at a place, by a person unless that is ""; None if a key is not in memory, or has to be made."""
+        scope = self._scopes.get(name)
+        if scope is None or not scope.newest:
+            return None
+        secret = scope.secret(scope.newest)
+        if not person:
+            return Sealer(self._cipher(secret), scope.newest)
+        writer = self._scopes.get(person)
+        if writer is None or not writer.newest:
+            return None
+        cipher = self._cipher(secret, writer.secret(writer.newest))
+        return Sealer(cipher, scope.newest, writer.newest)
+
+    async def writing(self, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], Sealer]:
+        """As `sealer`, for each of these; keys that are missing, or of an earlier turn, are made."""
+        names = dict.fromkeys(name for place in places for name in place if name)
         found = await self.scopes(names)
+        for name in names:
+            while name not in found or not found[name].newest:
+                found[name] = await self._made(name)
         sealers = {}
-        for name in dict.fromkeys(names):
-            scope = found.get(name)
-            while scope is None or scope.sealer is None:
-                scope = await self._made(name)
-            sealers[name] = scope.sealer
+        for place, person in places:
+            scope, writer = found[place], found.get(person)
+            secret = scope.secret(scope.newest)
+            if writer is None:
+                sealers[place, person] = Sealer(self._cipher(secret), scope.newest)
+                continue
+            cipher = self._cipher(secret, writer.secret(writer.newest))
+            sealers[place, person] = Sealer(cipher, scope.newest, writer.newest)
         return sealers
 
     async def lasting(self, name: str) -> bytes | None:
@@ -243,13 +337,12 @@ class Keyring:
 
     async def _made(self, name: str, *, always: bool = False) -> Scope:
         """The scope, with a further key; or, unless `always`, as another process has just made it."""
-        key = record_key(name)
+        key, generation = record_key(name), self.generation
         raw = await self._store.get(SPACE, key)
         keys = Keys(()) if raw is None else msgspec.json.decode(raw, type=Keys)
         newest = keys.keys[-1] if keys.keys else None
-        is_good = newest is not None and newest.turn >= self.state.turn and not newest.gone
-        if is_good and not always:
-            return await self._keep(name, keys)
+        if newest is not None and is_good(name, newest, self.state.turn) and not always:
+            return await self._keep(name, keys, generation)
         number = 1 if newest is None else newest.number + 1
         if number > NUMBERS:
             raise StoreUnavailable(reason=f"vault: {name} has had {NUMBERS} data keys")
@@ -270,7 +363,7 @@ class Keyring:
         ):  # a rotation of the master key has begun meanwhile, and may be past this scope
             await self.rewrap(name, newest_root, {number: secret})
             return await self._made(name)
-        return await self._keep(name, after)
+        return await self._keep(name, after, generation)
 
     async def wrapped(self, name: str, number: int, secret: bytes, root: int) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
@@ -323,6 +416,7 @@ class Keyring:
             ]
             if await self._store.swap(SPACE, key, raw, msgspec.json.encode(Keys(tuple(left)))):
                 self._scopes.pop(name, None)
+                self._clear_made()
                 return len(lost)
         return 0
 
@@ -335,12 +429,14 @@ class Keyring:
         await self._store.delete(SPACE, root_key(number))
         self._roots.pop(number, None)
 
-    async def _keep(self, name: str, keys: Keys) -> Scope:
-        """Open the keys of a scope, and keep them in memory."""
-        ciphers: dict[int, Cipher | None] = {}
-        for key in keys.keys:
-            ciphers[key.number] = None if key.gone else AESGCM(await self.secret(name, key))
-        scope = Scope(keys, ciphers, self.state.turn)
+    async def _keep(self, name: str, keys: Keys, generation: int) -> Scope:
+        """Open the keys of a scope; keep them in memory, unless some have changed since they were read."""
+        secrets = {
+            key.number: None if key.gone else await self.secret(name, key) for key in keys.keys
+        }
+        scope = Scope(name, keys, secrets, self.state.turn)
+        if generation != self.generation:
+            return scope
         while len(self._scopes) >= self._bound:
             del self._scopes[next(iter(self._scopes))]  # the one that is there for longest
         self._scopes[name] = scope
@@ -348,9 +444,16 @@ class Keyring:
 
     async def close(self) -> None:
         self.is_open = False
-        self._scopes.clear()
+        self._clear()
         self._roots.clear()
         await self.masters.close()
+
+
+def _secret(scopes: Mapping[str, Scope], name: str, number: int) -> bytes:
+    scope = scopes.get(name)
+    if scope is None:
+        raise UnknownKey(name, number)
+    return scope.secret(number)
 
 
 def record_key(name: str) -> str:

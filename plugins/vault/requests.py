@@ -23,10 +23,11 @@ _ASKED, _ANSWERED = ".asked", ".answered"
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What a command wants: its name, and a room if it is about one."""
+    """What a command wants: its name, and a room or user if it is about one."""
 
     do: str
     room: str = ""
+    user: str = ""
 
 
 class Answered(msgspec.Struct, frozen=True):

@@ -1,20 +1,23 @@
 """What stands in the store instead of contents: AES-256-GCM (NIST SP 800-38D), bound to its place.
 
-A seal is a byte for the format, two for the number of the data key, a random nonce of 96 bits, the ciphertext and its
-tag of 16 bytes. In events it is base64, in a field that no unsealed event uses so: in messages and edits `data_text`,
-which is never there without `data`; elsewhere texts that begin with MARK, which no text of a user does. Values of
-records and index pages begin with MAGIC, which no UTF-8 text does. Associated data bind a seal to the kind, seq and
-author of its event, or to the key of its record; the data key is one of the room, or of the space. Moved to another
-place, a seal is as good as damaged.
+A seal is a head, a random nonce of 96 bits, the ciphertext and its tag of 16 bytes. The head is a byte for the format
+and two for the number of the data key of the room or space; in the second format, of what a person has written, two
+more for the number of the person's key, and the key is derived from both. In events a seal is base64, in a field that
+no unsealed event uses so: in messages and edits `data_text`, which is never there without `data`; elsewhere texts that
+begin with MARK, which no text of a user does. Values of records and index pages begin with MAGIC, which no UTF-8 text
+does. Associated data bind a seal to the kind, seq and author of its event, or to the key of its record; the data key is
+one of the room, or of the space. Moved to another place, a seal is as good as damaged.
 """
 
+import hmac
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec.structs import fields, replace
 
 from chatserver import (
@@ -30,15 +33,16 @@ from chatserver import (
     cleared,
 )
 
-FORMAT = 1
+PLACED, PERSONAL = 1, 2  # formats: with the key of a place alone, and of a place and a person
+FORMAT = PERSONAL  # the newest
+HEADS = {PLACED: 3, PERSONAL: 5}  # bytes of the head
 NONCE_BYTES = 12
 MARK = "\x01"
 MAGIC = b"\xf5\xffv"  # bytes that are nowhere in UTF-8
-HEAD_BYTES = 3  # format, number of the key
 NUMBERS = (1 << 16) - 1  # of data keys of one room or space
 PAGE_BYTES = 256  # index pages are padded to a multiple, as a page's length tells of its words
-_START = HEAD_BYTES + NONCE_BYTES
-_SHORTEST = _START + 16  # with the tag of an empty text
+TAG_BYTES = 16
+_BOTH = b"chatserver vault place and person\x01"
 # The first byte of a message's plaintext: its body follows; or JSON of all fields.
 _TEXT, _FIELDS = b"t", b"j"
 _PLAIN = _TEXT[0]
@@ -59,54 +63,63 @@ class Cipher(Protocol):
     def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes: ...
 
 
+def cipher_of(secret: bytes, person: bytes = b"") -> Cipher:
+    """The cipher of a place's key; with a person's key, of one that follows from both.
+
+    That is by HMAC, as in HKDF-Extract (RFC 5869): without either of them, it is as good as random.
+    """
+    return AESGCM(hmac.digest(secret, _BOTH + person, "sha256") if person else secret)
+
+
 class Sealer:
-    """Seals with one data key."""
+    """Seals with one data key. `person` is the number of the person's key, if there is one in it."""
 
-    __slots__ = ("_cipher", "_head", "number")
+    __slots__ = ("_cipher", "_head")
 
-    def __init__(self, number: int, cipher: Cipher) -> None:
-        self.number, self._cipher = number, cipher
-        self._head = bytes((FORMAT,)) + number.to_bytes(2, "big")
+    def __init__(self, cipher: Cipher, number: int, person: int | None = None) -> None:
+        self._cipher = cipher
+        head = bytes((PLACED if person is None else PERSONAL,)) + number.to_bytes(2, "big")
+        self._head = head if person is None else head + person.to_bytes(2, "big")
 
     def seal(self, nonce: bytes, data: bytes, place: bytes) -> bytes:
         """The seal; `nonce` is random, and used for nothing else."""
         return self._head + nonce + self._cipher.encrypt(nonce, data, place)
 
 
-# The data keys of a room or space by number; None for one that was destroyed.
-Ciphers: TypeAlias = Mapping[int, Cipher | None]
+# The cipher of a seal with this head. Raises `UnknownKey`, `Destroyed`.
+Find: TypeAlias = Callable[[bytes], Cipher]
 
 
 class UnknownKey(Exception):
     """A seal names a data key that is not among those given: a newer one, or it is lost."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    def __init__(self, scope: str, number: int) -> None:
+        super().__init__(scope, number)
+        self.scope, self.number = scope, number
 
 
 class Destroyed(Exception):
-    """The data key of a seal was destroyed, and its content with it."""
+    """A key of a seal was destroyed, and its content with it."""
 
 
 def number_of(seal: bytes) -> int:
-    """The number of the key of a seal."""
-    return int.from_bytes(seal[1:HEAD_BYTES], "big")
+    """The number of the key of a seal's place."""
+    return int.from_bytes(seal[1:3], "big")
 
 
-def opened(seal: bytes, ciphers: Ciphers, place: bytes, what: Callable[[], str]) -> bytes:
+def person_of(seal: bytes) -> int | None:
+    """The number of the person's key in a seal, if there is one in it."""
+    return int.from_bytes(seal[3:5], "big") if seal[:1] == bytes((PERSONAL,)) else None
+
+
+def opened(seal: bytes, find: Find, place: bytes, what: Callable[[], str]) -> bytes:
     """What was sealed. Raises `UnknownKey`, `Destroyed`, and `StoreUnavailable` for a seal that is damaged or moved."""
-    if len(seal) < _START or seal[0] != FORMAT:
+    head = HEADS.get(seal[0], 0) if seal else 0
+    start = head + NONCE_BYTES
+    if not head or len(seal) < start:
         raise damaged(what())
-    number = number_of(seal)
     try:
-        cipher = ciphers[number]
-    except KeyError:
-        raise UnknownKey(number) from None
-    if cipher is None:
-        raise Destroyed
-    try:
-        return cipher.decrypt(seal[HEAD_BYTES:_START], seal[_START:], place)
+        return find(seal[:head]).decrypt(seal[head:start], seal[start:], place)
     except (InvalidTag, ValueError):
         raise damaged(what()) from None
 
@@ -195,6 +208,25 @@ def seal_in(event: AnyEvent) -> bytes | None:
         raise damaged(f"event {event.room}/{event.seq}") from None
 
 
+def writer_of(event: AnyEvent) -> str:
+    """The user (id) without whose key nobody reads the event; "" for what is the room's: its name, topic, description."""
+    return "" if isinstance(event, RoomChanged) else event.author.id
+
+
+def is_to_seal(event: AnyEvent) -> bool:
+    """Whether an event in clear has something that is sealed."""
+    match event:
+        case MessagePosted() | MessageEdited():
+            return bool(event.body or event.data or event.data_text)
+        case RoomChanged():
+            return event.name is not None or bool(event.topic or event.description)
+        case MemberLeft():
+            return event.ban is not None and bool(event.ban.reason)
+        case PluginEvent():
+            return event.payload is not None
+    return False
+
+
 def has_content(event: AnyEvent) -> bool:
     """Whether an event of the store has something in clear that would be sealed."""
     match event:
@@ -210,19 +242,16 @@ def has_content(event: AnyEvent) -> bool:
     return False
 
 
-def opened_message(event: MessagePosted, ciphers: Ciphers) -> MessagePosted:
+def opened_message(event: MessagePosted, seal: bytes, head: int, cipher: Cipher) -> MessagePosted:
     """As `opened_event` of a posted message, in half the time: pages of history are made of these.
 
-    Raises `ValueError` for all that is not as usual, which `opened_event` judges.
+    `head` is the length of the seal's head. Raises `ValueError` for all that is not as usual, which `opened_event`
+    judges.
     """
-    seal = a2b_base64(event.data_text)
-    number = seal[1] << 8 | seal[2] if len(seal) >= _SHORTEST else -1
-    cipher = ciphers.get(number)
-    if cipher is None or seal[0] != FORMAT:
-        raise ValueError
+    start = head + NONCE_BYTES
     try:
         data = cipher.decrypt(
-            seal[HEAD_BYTES:_START], seal[_START:], f"m{event.seq}\0{event.author.id}".encode()
+            seal[head:start], seal[start:], f"m{event.seq}\0{event.author.id}".encode()
         )
     except InvalidTag:
         raise ValueError from None
@@ -232,10 +261,10 @@ def opened_message(event: MessagePosted, ciphers: Ciphers) -> MessagePosted:
     return replace(event, body=body, data=found or NO_DATA, data_text=text)
 
 
-def opened_event(event: AnyEvent, seal: bytes, ciphers: Ciphers) -> AnyEvent:
+def opened_event(event: AnyEvent, seal: bytes, find: Find) -> AnyEvent:
     """The event with its content; cleared if the key was destroyed. Raises as `opened`."""
     try:
-        data = opened(seal, ciphers, place_of(event), lambda: f"event {event.room}/{event.seq}")
+        data = opened(seal, find, place_of(event), lambda: f"event {event.room}/{event.seq}")
     except Destroyed:
         return cleared(event)
     match event:
@@ -265,9 +294,9 @@ def is_sealed(value: bytes) -> bool:
     return value.startswith(MAGIC)
 
 
-def opened_value(space: str, key: str, value: bytes, ciphers: Ciphers) -> bytes:
+def opened_value(space: str, key: str, value: bytes, find: Find) -> bytes:
     """The value of a record. Raises as `opened`."""
-    return opened(value[len(MAGIC) :], ciphers, key.encode(), lambda: f"record {space}/{key}")
+    return opened(value[len(MAGIC) :], find, key.encode(), lambda: f"record {space}/{key}")
 
 
 def sealed_page(place: IndexPlace, data: bytes, sealer: Sealer, nonce: bytes) -> bytes:
@@ -277,12 +306,12 @@ def sealed_page(place: IndexPlace, data: bytes, sealer: Sealer, nonce: bytes) ->
     return MAGIC + sealer.seal(nonce, padded, _page_place(place))
 
 
-def opened_page(place: IndexPlace, page: bytes, ciphers: Ciphers) -> bytes | None:
+def opened_page(place: IndexPlace, page: bytes, find: Find) -> bytes | None:
     """The page; None if it is not whole, or its key was destroyed: then the index is made again from the log."""
     if not is_sealed(page):
         return None
     try:
-        padded = opened(page[len(MAGIC) :], ciphers, _page_place(place), lambda: "an index page")
+        padded = opened(page[len(MAGIC) :], find, _page_place(place), lambda: "an index page")
     except Destroyed:
         return None
     return padded[4 : 4 + int.from_bytes(padded[:4], "big")]

@@ -5,6 +5,7 @@ the server refuses to start, instead of passing contents on in clear.
 """
 
 import os
+from binascii import a2b_base64
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache, partial
 from hashlib import blake2b
@@ -26,8 +27,16 @@ from chatserver import (
     Unread,
 )
 from chatserver_plugins.vault import sealing
-from chatserver_plugins.vault.keyring import MARKS, NAME, SPACE, Keyring, Scope
-from chatserver_plugins.vault.sealing import NONCE_BYTES, NUMBERS, Sealer, UnknownKey
+from chatserver_plugins.vault.keyring import MARKS, NAME, PERSON, SPACE, Keyring, Scope
+from chatserver_plugins.vault.sealing import (
+    NONCE_BYTES,
+    NUMBERS,
+    Cipher,
+    Destroyed,
+    Find,
+    Sealer,
+    UnknownKey,
+)
 
 EventT = TypeVar("EventT", bound=AnyEvent)
 T = TypeVar("T")
@@ -35,6 +44,11 @@ OPTIONAL = ("facts", "folder", "for_trial", "replication", "scrub")  # methods t
 TOKENS = "tokens"  # the scope of the key by which words are hashed
 TOKENS_KNOWN = 1 << 16  # hashes that are kept, as most words come again and again
 REPLACED_AT_ONCE = 100  # events, as each is read on its own
+# Spaces of records that say what somebody has written, and whose keys are `USER` or begin with `USER/`.
+WRITTEN_BY = frozenset(
+    ("expiring/drafts", "plugin/profiles", "plugin/reminders", "plugin/scheduled")
+)
+NONE: tuple[bytes, Cipher | None] = (b"", None)
 HIGHEST_SLOT, HIGHEST_FIRST = (1 << 31) - 1, (1 << 63) - 1
 
 
@@ -52,6 +66,22 @@ def index_scope(room: str) -> str:
 
 def records_scope(space: str) -> str:
     return f"records/{space}"
+
+
+def person_scope(user: str) -> str:
+    """The scope of a user's key; "" if nobody (""), as then there is none."""
+    return f"{PERSON}{user}" if user else ""
+
+
+def record_scopes(space: str, key: str) -> tuple[str, str]:
+    """The scope of a record's space, and that of whoever has written the record."""
+    writer = key.partition("/")[0] if space in WRITTEN_BY else ""
+    return records_scope(space), person_scope(writer)
+
+
+def event_scopes(event: AnyEvent) -> tuple[str, str]:
+    """The scope of an event's room, and that of whoever has written it."""
+    return room_scope(event.room), person_scope(sealing.writer_of(event))
 
 
 def index_room(room: str) -> str:
@@ -163,6 +193,26 @@ class SealedStore:
         await self._inner.drop_index(room, HIGHEST_SLOT, HIGHEST_FIRST)
         return found
 
+    async def shred_person(self, user: str, before: int) -> int:
+        """Destroy the keys of a user with a lower number than `before`; returns how many.
+
+        What they have written reads as cleared, and records that only they see are removed.
+        """
+        found = await self.ring.destroy(person_scope(user), lambda key: key.number < before)
+        for space in sorted(WRITTEN_BY):
+            await self._remove_destroyed(space, user)
+        return found
+
+    async def _remove_destroyed(self, space: str, user: str) -> None:
+        for prefix in (user, f"{user}/"):
+            after = ""
+            while page := await self._inner.scan(space, prefix, after):
+                after = page[-1][0]
+                opened = await self._opened_records(space, dict(page))
+                for key, value in page:
+                    if key not in opened and key.partition("/")[0] == user:
+                        await self._inner.delete(space, key, value)
+
     async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
         # As no two seals are equal, each stored event is opened, compared, and then replaced if it is still the same.
         replaced = 0
@@ -245,7 +295,7 @@ class SealedStore:
 
     async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:
         scope = index_scope(room)
-        sealer = await self._sealer(scope)
+        sealer = await self._sealer(scope, "")
         nonces = os.urandom(NONCE_BYTES * len(pages))
         name = index_room(room)
         sealed = [
@@ -274,7 +324,7 @@ class SealedStore:
 
         def opened(scopes: Mapping[str, Scope]) -> list[bytes | None]:
             return [
-                page and sealing.opened_page(place, page, _ciphers(scopes, index_scope(place[0])))
+                page and sealing.opened_page(place, page, self._find(scopes, index_scope(place[0])))
                 for place, page in zip(places, found, strict=True)
             ]
 
@@ -291,7 +341,7 @@ class SealedStore:
         value = await self._inner.get(space, key)
         if value is None:
             return None
-        return (await self._opened_records(space, {key: value}))[key]
+        return (await self._opened_records(space, {key: value})).get(key)
 
     async def get_many(self, space: str, keys: Sequence[str]) -> dict[str, bytes]:
         found = await self._inner.get_many(
@@ -309,7 +359,16 @@ class SealedStore:
         await self._inner.put_many(space, sealed)  # type: ignore[attr-defined]
 
     async def add(self, space: str, key: str, value: bytes) -> bool:
-        return await self._inner.add(space, key, await self._sealed_record(space, key, value))
+        sealed = await self._sealed_record(space, key, value)
+        while not await self._inner.add(space, key, sealed):
+            stored = await self._inner.get(space, key)
+            if stored is None:
+                continue
+            if await self._opened_records(space, {key: stored}):
+                return False
+            if await self._inner.swap(space, key, stored, sealed):  # its key was destroyed
+                break
+        return True
 
     # What is compared is what was sealed, as no two seals are equal. If the seal in the store changes between reading
     # and writing, the value may still be the same, sealed again: so it is read again.
@@ -325,7 +384,8 @@ class SealedStore:
         if _is_hidden(space, key):
             return False
         if old is None:
-            return await self._inner.delete(space, key)
+            is_there = space not in WRITTEN_BY or await self.get(space, key) is not None
+            return await self._inner.delete(space, key) and is_there
         while (stored := await self._equal(space, key, old)) is not None:
             if await self._inner.delete(space, key, stored):
                 return True
@@ -338,17 +398,23 @@ class SealedStore:
         stored = await self._inner.get(space, key)
         if stored is None:
             return None
-        return stored if (await self._opened_records(space, {key: stored}))[key] == value else None
+        opened = await self._opened_records(space, {key: stored})
+        return stored if opened.get(key) == value else None
 
     async def scan(
         self, space: str, prefix: str, after: str = "", limit: int = 1000
     ) -> list[tuple[str, bytes]]:
         if space == SPACE:
             return []
-        found = await self._inner.scan(space, prefix, after, limit + (space == MARKS))
-        shown = {key: value for key, value in found if not _is_hidden(space, key)}
-        opened = await self._opened_records(space, shown)
-        return [(key, opened[key]) for key in shown][: max(limit, 0)]
+        rows: list[tuple[str, bytes]] = []
+        while True:
+            found = await self._inner.scan(space, prefix, after, limit + (space == MARKS))
+            shown = {key: value for key, value in found if not _is_hidden(space, key)}
+            opened = await self._opened_records(space, shown)
+            rows += [(key, opened[key]) for key in shown if key in opened]
+            if len(found) < limit or len(rows) >= limit or len(opened) == len(shown):
+                return rows[: max(limit, 0)]
+            after = found[-1][0]  # the keys of some were destroyed: there may be others behind
 
     async def spaces(self) -> list[str]:
         found = [space for space in await self._inner.spaces() if space != SPACE]
@@ -363,61 +429,78 @@ class SealedStore:
         if not self.ring.ready():
             await self.ring.look()
         nonces = os.urandom(NONCE_BYTES * len(events))
-        known: dict[str, Sealer] = {}
-        for event in events:
-            if event.room not in known:
-                scope = self.ring.known(room_scope(event.room))
-                if scope is None or scope.sealer is None:
-                    known = await self._sealers({each.room for each in events})
-                    break
-                known[event.room] = scope.sealer
-        return [
-            sealing.sealed_event(event, known[event.room], _nonce(nonces, number))
-            for number, event in enumerate(events)
-        ]
+        known: Mapping[tuple[str, str], Sealer] = self.ring.writers
+        made: list[AnyEvent] = []
+        for number, event in enumerate(events):
+            writer = "" if isinstance(event, RoomChanged) else event.author.id
+            sealer = known.get((event.room, writer))
+            if sealer is None:
+                if not sealing.is_to_seal(event):
+                    made.append(event)
+                    continue
+                known = await self._writers(events)
+                sealer = known[event.room, writer]
+            nonce = nonces[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
+            made.append(sealing.sealed_event(event, sealer, nonce))
+        return made
 
-    async def _sealers(self, rooms: Collection[str]) -> dict[str, Sealer]:
-        scopes = {room_scope(room): room for room in rooms}
-        return {scopes[name]: each for name, each in (await self.ring.writing(scopes)).items()}
+    async def _writers(self, events: Sequence[AnyEvent]) -> Mapping[tuple[str, str], Sealer]:
+        """What seals these events, by room and `sealing.writer_of`."""
+        wanted = {
+            (event.room, sealing.writer_of(event)): event_scopes(event)
+            for event in events
+            if sealing.is_to_seal(event)
+        }
+        generation = self.ring.generation
+        sealers = await self.ring.writing([*wanted.values()])
+        found = {place: sealers[scopes] for place, scopes in wanted.items()}
+        self.ring.keep_writers(found, generation)
+        return found
 
-    async def _sealer(self, scope: str) -> Sealer:
+    async def _sealer(self, scope: str, person: str) -> Sealer:
         if not self.ring.ready():
             await self.ring.look()
-        known = self.ring.known(scope)
-        if known is not None and known.sealer is not None:
-            return known.sealer
-        return (await self.ring.writing([scope]))[scope]
+        known = self.ring.sealer(scope, person)
+        if known is not None:
+            return known
+        return (await self.ring.writing([(scope, person)]))[scope, person]
 
     async def opened(self, events: list[EventT]) -> list[EventT]:
         """The events with their contents, in place."""
         made: list[Any] = []
-        room: str | None = None
-        ciphers: sealing.Ciphers = {}
+        ring, scopes, known = self.ring, self.ring.known, self.ring.readers
         try:
-            if self.ring.ready():
+            if ring.ready():
                 for event in events:
-                    if event.room != room:
-                        room, ciphers = event.room, self._ciphers_known(event.room)
                     opened: AnyEvent = event
                     if isinstance(opened, MessagePosted):
                         if opened.data_text and not opened.data:
-                            opened = sealing.opened_message(opened, ciphers)
-                    elif (seal := sealing.seal_in(event)) is not None:
-                        opened = sealing.opened_event(event, seal, ciphers)
+                            seal = a2b_base64(opened.data_text)
+                            head, cipher = known.get((opened.room, opened.author.id), NONE)
+                            if cipher is None or not seal.startswith(head):
+                                head = seal[: sealing.HEADS[seal[0]]]
+                                cipher = ring.cipher(scopes, *event_scopes(opened), head)
+                                ring.keep_reader(opened.room, opened.author.id, head, cipher)
+                            opened = sealing.opened_message(opened, seal, len(head), cipher)
+                    elif (found := sealing.seal_in(event)) is not None:
+                        find = self._find(scopes, *event_scopes(event))
+                        opened = sealing.opened_event(event, found, find)
                     made.append(opened)
                 return made
-        except (UnknownKey, ValueError):
+        except (UnknownKey, Destroyed, ValueError, LookupError):
             pass
         return await self._opened_slowly(events)
 
-    def _ciphers_known(self, room: str) -> sealing.Ciphers:
-        scope = self.ring.known(room_scope(room))
-        return {} if scope is None else scope.ciphers
+    def _find(self, scopes: Mapping[str, Scope], name: str, person: str = "") -> Find:
+        return partial(self.ring.cipher, scopes, name, person)
 
     async def _opened_slowly(self, events: list[EventT]) -> list[EventT]:
         """As `opened`, with keys that may have to be fetched, and with errors that say what is wrong."""
         seals = [sealing.seal_in(event) for event in events]
-        rooms = {room_scope(e.room) for e, seal in zip(events, seals, strict=True) if seal}
+        names: dict[str, None] = {}
+        for event, seal in zip(events, seals, strict=True):
+            if seal is not None:
+                names |= dict.fromkeys(event_scopes(event))
 
         def opened(scopes: Mapping[str, Scope]) -> list[EventT]:
             made: list[Any] = []
@@ -425,11 +508,11 @@ class SealedStore:
                 if seal is None:
                     made.append(event)
                     continue
-                ciphers = _ciphers(scopes, room_scope(event.room))
-                made.append(sealing.opened_event(event, seal, ciphers))
+                find = self._find(scopes, *event_scopes(event))
+                made.append(sealing.opened_event(event, seal, find))
             return made
 
-        return await self._with_keys(rooms, opened)
+        return await self._with_keys(names, opened)
 
     async def _opened_parts(self, parts: list[list[EventT]]) -> list[list[EventT]]:
         """As `opened`, for several lists, whose keys are fetched together."""
@@ -447,25 +530,29 @@ class SealedStore:
         """The values of records of one space; those whose key was destroyed are left out."""
         if not any(map(sealing.is_sealed, values.values())):
             return dict(values)
-        scope = records_scope(space)
+        names = dict.fromkeys(name for key in values for name in record_scopes(space, key))
 
         def opened(scopes: Mapping[str, Scope]) -> dict[str, bytes]:
-            ciphers = _ciphers(scopes, scope)
-            return {
-                key: sealing.opened_value(space, key, value, ciphers)
-                if sealing.is_sealed(value)
-                else value
-                for key, value in values.items()
-            }
+            found = {}
+            for key, value in values.items():
+                if sealing.is_sealed(value):
+                    find = self._find(scopes, *record_scopes(space, key))
+                    try:
+                        found[key] = sealing.opened_value(space, key, value, find)
+                    except Destroyed:
+                        continue
+                else:
+                    found[key] = value
+            return found
 
-        return await self._with_keys({scope}, opened)
+        return await self._with_keys(names, opened)
 
     async def _sealed_record(self, space: str, key: str, value: bytes) -> bytes:
         if _is_hidden(space, key):
             raise ValueError(f"the record {space}/{key} is the vault's own")
         if space == MARKS:  # of another store around this one, which is read without keys
             return value
-        sealer = await self._sealer(records_scope(space))
+        sealer = await self._sealer(*record_scopes(space, key))
         return sealing.sealed_value(key, value, sealer, os.urandom(NONCE_BYTES))
 
     async def _with_keys(
@@ -482,17 +569,12 @@ class SealedStore:
             return opened(await self.ring.scopes(names))
         except UnknownKey as error:
             raise StoreUnavailable(
-                reason=f"vault: data key {error.number} is missing in the store ({', '.join(sorted(names)[:3])})"
+                reason=f"vault: data key {error.number} is missing in the store ({error.scope})"
             ) from None
 
 
 def _hashed(key: bytes, token: bytes) -> int:
     return int.from_bytes(blake2b(token, digest_size=8, key=key).digest())
-
-
-def _ciphers(scopes: Mapping[str, Scope], name: str) -> sealing.Ciphers:
-    scope = scopes.get(name)
-    return {} if scope is None else scope.ciphers
 
 
 def _nonce(nonces: bytes, number: int) -> bytes:

@@ -1,6 +1,6 @@
 """Parts of the tests of sealed stores."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from chatserver import (
@@ -93,5 +93,19 @@ async def opened(store: SealedStore) -> AsyncIterator[SealedStore]:
         await store.close()
 
 
-def caretaker(store: SealedStore, hand: Hand) -> Caretaker:
-    return Caretaker(store, hand.sleep, hand)
+class Servers:
+    """What servers would have been told."""
+
+    def __init__(self) -> None:
+        self.forgot: list[str] = []
+        self.cleaned: dict[str, list[int]] = {}
+
+    async def forget(self, room: str) -> None:
+        self.forgot.append(room)
+
+    async def clean(self, room: str, seqs: Sequence[int]) -> None:
+        self.cleaned.setdefault(room, []).extend(seqs)
+
+
+def caretaker(store: SealedStore, hand: Hand, nodes: Servers | None = None) -> Caretaker:
+    return Caretaker(store, nodes or Servers(), hand.sleep, hand)

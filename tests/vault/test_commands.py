@@ -1,5 +1,6 @@
 """The vault as an operator meets it: commands, refusals, copies."""
 
+import asyncio
 import base64
 import json
 import os
@@ -12,7 +13,9 @@ from click.testing import CliRunner, Result
 
 from chatserver.cli import main
 from chatserver.copies.backup.sealedfile import MAGIC
-from chatserver_plugins.sqlite import SqliteStore
+from chatserver_plugins.sqlite import SqlitePlugin, SqliteStore
+from chatserver_plugins.vault.masters import from_file
+from tests.vault.sealing import Hand, caretaker, opened, sealed
 
 NAME = "zugvogelnest"
 ACCOUNT = b'"role":"owner"'  # a part of the record of an account
@@ -224,3 +227,33 @@ def test_the_keys_are_rotated_by_commands(place: Place) -> None:
 def test_wrong_settings_are_named(place: Place, settings: dict[str, str], said: str) -> None:
     refused = place.run("user", "list", **settings)
     assert refused.exit_code == 1 and said in refused.output, refused.output
+
+
+def test_what_a_person_wrote_is_destroyed_by_a_command(place: Place) -> None:
+    async def seal() -> None:
+        plugin = SqlitePlugin(SqlitePlugin.Config(), place.folder / "data/sqlite")
+        master, hand = from_file(place.key("master"), "key_file"), Hand()
+        async with opened(sealed(plugin.provide_store(), master, clock=hand)) as store:
+            user = (await store.get("username", "ada") or b"").decode()
+            await store.put("plugin/profiles", user, b"of Ada")
+            assert await caretaker(store, hand).seal(60)
+
+    def shred(*arguments: str) -> Result:
+        return place.run("plugin", "run", "vault", "shred", *arguments)
+
+    for wrong in ([], ["--user", "ada", "room"]):
+        assert "expected either a room or --user" in shred(*wrong, "--yes").output
+    early = shred("--user", "ada", "--yes")
+    assert early.exit_code == 1 and "sealed with the keys of its authors yet" in early.output
+    asyncio.run(seal())
+    unknown = shred("--user", "nobody", "--yes")
+    assert unknown.exit_code == 1 and "there is no user nobody" in unknown.output
+    asked = place.run("plugin", "run", "vault", "shred", "--user", "ada")
+    assert "Destroy everything that ada has written?" in asked.output and asked.exit_code == 1
+    status = place.run("plugin", "run", "vault", "status")
+    assert "what 0 people had written" in status.output
+    done = shred("--user", "Ada", "--yes")
+    assert done.exit_code == 0 and "destroyed 1 keys of the user" in done.output, done.output
+    status = place.run("plugin", "run", "vault", "status")
+    assert "what 1 people had written" in status.output
+    assert NAME in place.run("user", "list").output, "the account stays"
