@@ -314,6 +314,7 @@ def make(loaded: Loaded, *, plain: bool = False) -> tuple[Path, Manifest]:
 
     Unless `plain`, a store that a plugin encrypts is copied only with a key.
     """
+    from chatserver.app import Server
     from chatserver.cli.export import Missing
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_place, opened_untouched, run_quietly
@@ -327,7 +328,8 @@ def make(loaded: Loaded, *, plain: bool = False) -> tuple[Path, Manifest]:
     lost = Missing(required=False)
 
     async def work() -> tuple[Path, Manifest]:
-        async with opened_untouched(loaded) as store, opened_place(loaded) as place:
+        server = Server(loaded)
+        async with opened_untouched(loaded, server) as store, opened_place(server) as place:
             if not plain:
                 demand_sealed(store, loaded.config.backup)
             await whole_epoch(store)

@@ -105,12 +105,14 @@ def move(former: str, place: str, source: str | None, overrides: dict[str, objec
 
 
 async def _move(loaded: Loaded, missing: Missing) -> Moved:
+    from chatserver.app import Server
     from chatserver.blobs.fallback import TwoPlaces
     from chatserver.blobs.moving import move as move_all
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_place, opened_untouched
 
-    async with opened_untouched(loaded) as store, opened_place(loaded) as both:
+    server = Server(loaded)
+    async with opened_untouched(loaded, server) as store, opened_place(server) as both:
         assert isinstance(both, TwoPlaces)
         with progress("files moved") as show:
             work = move_all(store, both.former, both.present, missing.add, show)
@@ -147,11 +149,11 @@ def claim(source: str | None, overrides: dict[str, object]) -> None:
 @asynccontextmanager
 async def _opened(loaded: Loaded, option: str) -> AsyncIterator[Blobs]:
     """The place of a configuration, open. Raises `StartupError`."""
-    from chatserver.cli.stores import opened_place
+    from chatserver.cli.stores import opened_place_alone
 
     async with AsyncExitStack() as stack:
         with naming(option):
-            blobs = await stack.enter_async_context(opened_place(loaded))
+            blobs = await stack.enter_async_context(opened_place_alone(loaded))
             if blobs is None:
                 raise StartupError("plugins.enabled: no plugin provides a back end of blobs")
         yield blobs

@@ -107,6 +107,7 @@ async def export(
 
     `sealed` says whether to encrypt it; None: if a plugin encrypts the store.
     """
+    from chatserver.app import Server
     from chatserver.blobs.model import BLOBS
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_place, opened_untouched
@@ -114,7 +115,8 @@ async def export(
     from chatserver.copies.archive.errors import ArchiveError
     from chatserver.copies.archive.filesout import FilesOut
 
-    async with opened_untouched(loaded) as store, opened_place(loaded) as place:
+    server = Server(loaded)
+    async with opened_untouched(loaded, server) as store, opened_place(server) as place:
         seal = seal_for(store, loaded, sealed)
         if place is None and not without_files and BLOBS in await store.spaces():
             raise ArchiveError(

@@ -120,6 +120,7 @@ def _import(
 
 async def import_(loaded: Loaded, file: Path, without_files: bool, missing: Missing) -> Imported:
     """Fill the store of the configuration from an archive. Raises `ArchiveError`."""
+    from chatserver.app import Server
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_place, opened_to_write
     from chatserver.copies.archive.files import old_file
@@ -131,7 +132,8 @@ async def import_(loaded: Loaded, file: Path, without_files: bool, missing: Miss
     seal = ArchiveSeal(configured_key(loaded.config.backup))
     with old_file(file, seal):
         """Check the file before a store is made for it."""
-    async with opened_to_write(loaded) as store, opened_place(loaded) as place:
+    server = Server(loaded)
+    async with opened_to_write(loaded, server) as store, opened_place(server) as place:
         files = None if place is None or without_files else FilesIn(place, missing.add)
         return await import_archive(
             file, store, progress, files, without_files=without_files, seal=seal

@@ -125,6 +125,7 @@ def fill(
 
     Returns the result, the time up to which it is complete, and what became of the files.
     """
+    from chatserver.app import Server
     from chatserver.cli.export import Missing
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_place, opened_to_write, run_quietly
@@ -138,7 +139,8 @@ def fill(
         if moment is not None:
             await demand_reached(backup, moment)
         until = moment.last if moment else (await reach(backup)).until
-        async with opened_to_write(loaded) as store, opened_place(loaded) as place:
+        server = Server(loaded)
+        async with opened_to_write(loaded, server) as store, opened_place(server) as place:
             with progress("restored") as show, progress("files restored") as show_files:
                 refill = Refill(place, vault, lost.add, show_files)
                 try:

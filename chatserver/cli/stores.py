@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chatserver.errors import StartupError
 
 if TYPE_CHECKING:
+    from chatserver.app import Server
     from chatserver.config import Loaded
     from chatserver.hooks.blobs import Blobs
     from chatserver.interfaces import Store
@@ -66,12 +67,15 @@ def impatient(loaded: Loaded) -> Loaded:
 
 
 @asynccontextmanager
-async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
-    """The store, open. Refuses data that belongs to one process while a server has it."""
+async def opened_to_write(loaded: Loaded, server: Server | None = None) -> AsyncIterator[Store]:
+    """The store, open. Refuses data that belongs to one process while a server has it.
+
+    `server` is one of this configuration, so that it is that one's store.
+    """
     from chatserver.app import Server
     from chatserver.cluster.wrappers import open_wrapped
 
-    server = Server(loaded)
+    server = server or Server(loaded)
     async with AsyncExitStack() as stack:
         if server.store.is_private():
             stack.callback(data_folder(loaded).close)
@@ -84,11 +88,11 @@ async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def opened_to_copy(loaded: Loaded) -> AsyncIterator[Store]:
-    """The store, open for reading, even while a server has the data to itself."""
+async def opened_to_copy(loaded: Loaded, server: Server | None = None) -> AsyncIterator[Store]:
+    """The store, open for reading, even while a server has the data to itself; `server` as in `opened_to_write`."""
     from chatserver.cluster.wrappers import open_wrapped
 
-    store = store_of(loaded)
+    store = server.store if server else store_of(loaded)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
         try:
@@ -112,21 +116,22 @@ async def _open_beside(store: Store, taken: StartupError) -> None:
 
 
 @asynccontextmanager
-async def opened_untouched(loaded: Loaded) -> AsyncIterator[Store]:
+async def opened_untouched(loaded: Loaded, server: Server | None = None) -> AsyncIterator[Store]:
     """Like `opened_to_copy`, but refuses if opening would change the schema, or make a store."""
     from chatserver.app import demand_up_to_date
 
     await demand_up_to_date(store_of(loaded))
-    async with opened_to_copy(loaded) as store:
+    async with opened_to_copy(loaded, server) as store:
         yield store
 
 
 @asynccontextmanager
-async def opened_place(loaded: Loaded) -> AsyncIterator[Blobs | None]:
-    """The place of the files of users, open; None if no plugin provides one. Raises `StartupError`."""
-    from chatserver.app import Server
+async def opened_place(server: Server) -> AsyncIterator[Blobs | None]:
+    """The place of the files of users, open, of a server whose store is open; None if no plugin provides one.
 
-    blobs = Server(loaded).blobs
+    Raises `StartupError`.
+    """
+    blobs = server.blobs
     if blobs is None:
         yield None
         return
@@ -135,6 +140,18 @@ async def opened_place(loaded: Loaded) -> AsyncIterator[Blobs | None]:
         yield blobs
     finally:
         await blobs.close()
+
+
+@asynccontextmanager
+async def opened_place_alone(loaded: Loaded) -> AsyncIterator[Blobs | None]:
+    """As `opened_place`, without a store that the command needs; it is opened if the place cannot do without it."""
+    from chatserver.app import Server
+
+    server = Server(loaded)
+    async with AsyncExitStack() as stack:
+        if server.provided.blobs_need_store:
+            await stack.enter_async_context(opened_untouched(loaded, server))
+        yield await stack.enter_async_context(opened_place(server))
 
 
 def data_folder(loaded: Loaded) -> DataFolder:

@@ -3,17 +3,25 @@
 Each such plugin has a mark in the record space WRAPPED, with its name as key, and hides it from whoever reads through
 it, as it does with its own records in the space `wrapped/NAME`. A mark that is seen is that of a plugin which is
 missing.
+
+What a plugin needs to read files that it has written (`wrap_blobs`) is in the space `wrapped_files/NAME`: as files stay
+where they are when the store is restored or moved, copies have these records, and leave others of the target alone.
 """
 
 from chatserver.errors import StartupError
 from chatserver.interfaces import Store
 
-WRAPPED = "wrapped"
+WRAPPED, WRAPPED_FILES = "wrapped", "wrapped_files"
 
 
 def is_of_wrappers(space: str) -> bool:
     """Whether the space has records of these plugins, which are about this one store."""
     return space.partition("/")[0] == WRAPPED
+
+
+def is_for_files(space: str) -> bool:
+    """Whether the space has records by which these plugins read files."""
+    return space.partition("/")[0] == WRAPPED_FILES
 
 
 def is_sealed(store: object) -> bool:

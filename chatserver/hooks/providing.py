@@ -69,8 +69,20 @@ class Provided:
         for call, answer in found:
             if call.plugin in (place, former):
                 _demand_methods(hook, call, answer, Blobs)
-        present: Blobs = given[place]
-        return TwoPlaces(present, given[former]) if former else present
+        present = self._wrapped(given[place])
+        return TwoPlaces(present, self._wrapped(given[former])) if former else present
+
+    def _wrapped(self, blobs: Blobs) -> Blobs:
+        hook = "wrap_blobs"
+        for call in self._calls[hook]:
+            blobs = call_at_start(hook, call, {"blobs": blobs})
+            _demand_methods(hook, call, blobs, Blobs)
+        return blobs
+
+    @property
+    def blobs_need_store(self) -> bool:
+        """Whether files are read and written by means of what is in the store."""
+        return bool(self._calls["wrap_blobs"])
 
     def mailer(self) -> Mailer | None:
         hook = "provide_mail"

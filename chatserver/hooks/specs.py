@@ -166,6 +166,18 @@ class Hooks:
         raise NotImplementedError
 
     @hookspec
+    def wrap_blobs(self, blobs: Blobs) -> Blobs:
+        """A back end around the one for files, such as one that encrypts what it hands on.
+
+        Runs once at start after `provide_blobs`, for each of the places that `blobs.place` and `blobs.former` name; for
+        commands that work on files, too. Return a back end that keeps the whole contract by means of `blobs`, also for
+        what is there already. It opens and closes `blobs` as it is opened and closed, and is used only while the store
+        is open. An error refuses to start. With several plugins, each one's back end is around those of the plugins
+        before it.
+        """
+        raise NotImplementedError
+
+    @hookspec
     def provide_mail(self) -> Mailer | None:
         """The way to send mails to users, such as links for those who forgot their password.
 

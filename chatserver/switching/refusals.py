@@ -12,6 +12,7 @@ PROVIDED = (
     "provide_authenticator",
     "provide_bus",
     "provide_blobs",
+    "wrap_blobs",
     "provide_tracer",
 )
 

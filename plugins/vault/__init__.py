@@ -7,6 +7,7 @@ from weakref import WeakSet
 import click
 
 from chatserver import (
+    Blobs,
     Context,
     Job,
     Powers,
@@ -19,6 +20,7 @@ from chatserver import (
 from chatserver_plugins.vault.caretaking import Caretaker
 from chatserver_plugins.vault.commands import commands, done
 from chatserver_plugins.vault.config import VaultConfig
+from chatserver_plugins.vault.files import FileKeys, SealedBlobs
 from chatserver_plugins.vault.keyring import Keyring
 from chatserver_plugins.vault.masters import Master, Masters, from_file, from_text
 from chatserver_plugins.vault.requests import Desk
@@ -61,6 +63,7 @@ class VaultPlugin:
     def __init__(self, config: VaultConfig, shared: Path) -> None:
         self._config, self._folder = config, shared / REQUESTS
         self._stores: WeakSet[SealedStore] = WeakSet()
+        self._file_keys = FileKeys(self._opened)
         self._desk: Desk | None = None
         self._context: Context | None = None
 
@@ -69,6 +72,10 @@ class VaultPlugin:
         sealed = SealedStore(store, Keyring(store, self._masters(), self._config.keys_in_memory))
         self._stores.add(sealed)
         return sealed
+
+    @hookimpl
+    def wrap_blobs(self, blobs: Blobs) -> Blobs:
+        return SealedBlobs(blobs, self._file_keys)
 
     @hookimpl
     def register_jobs(self) -> Sequence[Job]:
@@ -99,7 +106,12 @@ class VaultPlugin:
 
     def _open(self) -> SealedStore:
         """The store that the server has opened; others were only asked for their plan."""
-        return next(store for store in self._stores if store.ring.is_open)
+        store = self._opened()
+        assert store is not None
+        return store
+
+    def _opened(self) -> SealedStore | None:
+        return next((store for store in self._stores if store.ring.is_open), None)
 
     def _masters(self) -> Masters:
         """Raises `StartupError`."""

@@ -13,6 +13,7 @@ import msgspec
 
 from chatserver import AnyEvent, StartupError, Store
 from chatserver_plugins.vault import sealing
+from chatserver_plugins.vault.files import FILE_KEYS, FileKeys
 from chatserver_plugins.vault.keyring import (
     LOOK_SECONDS,
     MARKS,
@@ -152,10 +153,12 @@ class Caretaker:
         return total
 
     async def rotate_data(self) -> int:
-        """Have every room and space of records seal with a new key from now on; returns the turn.
+        """Have every room and space of records seal with a new key from now on, and files; returns the turn.
 
-        What was sealed before is sealed anew by `seal`.
+        What was sealed before is sealed anew by `seal`, but for files.
         """
+        if await self._store.scan(FILE_KEYS, "", limit=1):
+            await FileKeys(lambda: self._store).add()
         return (await self._ring.change_state(_next_turn)).turn
 
     async def shred(self, room: str) -> int:

@@ -6,10 +6,17 @@ from pathlib import Path
 import pytest
 
 from chatserver.app import Server, opened
-from chatserver.cli.stores import opened_to_copy, opened_to_write, opened_untouched
+from chatserver.blobs.fallback import TwoPlaces
+from chatserver.cli.stores import (
+    opened_place_alone,
+    opened_to_copy,
+    opened_to_write,
+    opened_untouched,
+)
 from chatserver.config import Loaded, load
 from chatserver.errors import StartupError
 from chatserver.status.collect import Collector
+from chatserver.testing.blobs import given, whole
 
 ROOT = Path(__file__).parents[2]
 # Adds a letter to what it writes into one space, and takes it off; hides its mark.
@@ -33,6 +40,18 @@ class Around:
         found = await self._store.scan(space, prefix, after, limit)
         return [each for each in found if (space, each[0]) != ("wrapped", "NAME")]
 
+class AroundBlobs:
+    def __init__(self, blobs):
+        self._blobs = blobs
+    def __getattr__(self, name):
+        return getattr(self._blobs, name)
+    async def write(self, key, parts):
+        async def more():
+            async for part in parts:
+                yield part
+            yield b"NAME"[:1]
+        return await self._blobs.write(key, more())
+
 class Plugin:
     powers = chatserver.Powers()
     def __init__(self, config):
@@ -42,10 +61,22 @@ class Plugin:
     @chatserver.hookimpl
     def wrap_store(self, store):
         return Around(store)
+    @chatserver.hookimpl
+    def wrap_blobs(self, blobs):
+        return AroundBlobs(blobs)
 """
 
 
-def loaded(folder: Path, *wrapping: str) -> Loaded:
+PLACE = """
+import chatserver
+from chatserver_plugins.disk_blobs import DiskBlobsPlugin
+
+class Plugin(DiskBlobsPlugin):
+    pass
+"""
+
+
+def loaded(folder: Path, *wrapping: str, **settings: str) -> Loaded:
     """A configuration with a SQLite store, within those of the plugins `wrapping`."""
     plugins = folder / "plugins"
     plugins.mkdir(exist_ok=True)
@@ -57,6 +88,7 @@ def loaded(folder: Path, *wrapping: str) -> Loaded:
             "server.data": str(folder / "data"),
             "plugins.folder": str(plugins),
             "plugins.enabled": ["sqlite", "password", *wrapping],
+            **settings,
         },
     )
 
@@ -91,6 +123,34 @@ async def test_beside_a_server_nothing_opens_it_without_its_plugin(tmp_path: Pat
                 pass
         report = await Collector(Server(loaded(tmp_path)), 10.0).look("")
         assert report.store.state == "away" and "enable inner" in report.store.error
+
+
+async def test_each_plugin_is_around_the_places_of_files_before_it(tmp_path: Path) -> None:
+    config = loaded(tmp_path, "disk_blobs", "inner", "outer")
+    async with opened_to_write(config):
+        """There is a store: a place that needs one makes none."""
+    async with opened_place_alone(config) as blobs:
+        assert blobs is not None
+        await blobs.write("00000000", given([b"-"]))
+        assert await whole(blobs, "00000000") == b"-oi"
+
+
+def test_the_former_place_of_files_is_wrapped_too(tmp_path: Path) -> None:
+    places = {"blobs.place": "second", "blobs.former": "disk_blobs"}
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/second.py").write_text(PLACE)
+    both = Server(loaded(tmp_path, "disk_blobs", "second", "inner", **places)).blobs
+    assert isinstance(both, TwoPlaces)
+    assert [type(each).__name__ for each in (both.present, both.former)] == ["AroundBlobs"] * 2
+
+
+def test_what_is_no_place_of_files_is_refused(tmp_path: Path) -> None:
+    config = loaded(tmp_path, "disk_blobs", "inner")
+    (tmp_path / "plugins/inner.py").write_text(PLUGIN.replace("AroundBlobs(blobs)", "object()"))
+    with pytest.raises(
+        StartupError, match="plugin inner: wrap_blobs returned object, which has no"
+    ):
+        Server(config)
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:

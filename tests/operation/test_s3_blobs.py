@@ -21,8 +21,10 @@ from chatserver.testing.blobs import (
 )
 from chatserver.testing.link import Link
 from chatserver_plugins.s3 import S3Plugin
+from chatserver_plugins.vault.files import SealedBlobs
 from tests.blobs.test_memory import MOST_MIB, grown_by
 from tests.operation.target_servers import ADMIN, SECRET, SeaweedS3
+from tests.vault.test_blobs import Fixed
 from tests.waiting import until
 
 
@@ -57,6 +59,19 @@ class TestS3(BlobsContract):
             blobs = plugin(bucket, weed.port, tmp_path).provide_blobs()
             assert blobs is not None
             return blobs
+
+        return make
+
+
+class TestSealedInS3(BlobsContract):
+    """With the files sealed by the plugin `vault`."""
+
+    @pytest.fixture
+    def make_blobs(self, weed: SeaweedS3, bucket: str, tmp_path: Path) -> MakeBlobs:
+        def make() -> Blobs:
+            blobs = plugin(bucket, weed.port, tmp_path).provide_blobs()
+            assert blobs is not None
+            return SealedBlobs(blobs, Fixed())
 
         return make
 

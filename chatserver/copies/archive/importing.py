@@ -7,6 +7,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
 
+from chatserver.cluster.wrappers import is_for_files
 from chatserver.copies.archive import claims, digests, files, source
 from chatserver.copies.archive.background import ahead
 from chatserver.copies.archive.claims import Origin
@@ -139,7 +140,7 @@ class _Filling:
         ended = 0
         await self._target.append(events)
         await self._target.put(records)
-        self._spaces.add(records)
+        self._spaces.add([each for each in records if not is_for_files(each.space)])
         for line in lines:
             if isinstance(line, RoomEnd):
                 self._rooms[line.room] = RoomEnd(line.room, line.seq, self._log.hexdigest())
@@ -154,4 +155,4 @@ class _Filling:
 
 def _is_own(space: str, key: str) -> bool:
     """Whether the record is this installation's own, and not of the archive."""
-    return is_of_nodes(space, key) or space in FILES
+    return is_of_nodes(space, key) or space in FILES or is_for_files(space)

@@ -6,6 +6,7 @@ The source is only read. Progress is kept only in the target: its content shows 
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
+from chatserver.cluster.wrappers import is_for_files
 from chatserver.copies.archive import claims, digests, source
 from chatserver.copies.archive.claims import Origin
 from chatserver.copies.archive.digests import Phases, silently
@@ -134,7 +135,8 @@ class _Moving:
         present = flat(source.records_of(self._target_store, space, is_of_nodes))
         async for key, new, old in merged(wanted, present):
             compared += 1
-            if new != old:
+            is_added = new is None and is_for_files(space)  # by the target, for its files
+            if new != old and not is_added:
                 changes.append(new or Record(space, key))
             if len(changes) == WRITES or compared == source.PAGE:
                 yield changes, compared
