@@ -124,7 +124,10 @@ class Keyring:
         self._cipher = lru_cache(bound)(cipher_of)
         # What seals what somebody writes in a room, by the ids of both.
         self.writers: dict[tuple[str, str], Sealer] = {}
-        self.readers: dict[tuple[str, str], tuple[bytes, Cipher]] = {}  # the same, with the head
+        self.readers: dict[
+            str, dict[str, tuple[bytes, Cipher]]
+        ] = {}  # by room, author; with the head
+        self._kept = 0  # of these
         self.generation = 0  # of all of these, which end together when keys change
         self.state = State()
         self._looked = 0.0
@@ -235,6 +238,7 @@ class Keyring:
         self._cipher.cache_clear()
         self.writers.clear()
         self.readers.clear()
+        self._kept = 0
 
     @property
     def known(self) -> Mapping[str, Scope]:
@@ -255,9 +259,11 @@ class Keyring:
 
     def keep_reader(self, room: str, writer: str, head: bytes, cipher: Cipher) -> None:
         """The same for a cipher that was just found."""
-        if len(self.readers) >= self._bound:
+        if self._kept >= self._bound:
             self.readers.clear()
-        self.readers[room, writer] = head, cipher
+            self._kept = 0
+        self.readers.setdefault(room, {})[writer] = head, cipher
+        self._kept += 1
 
     async def scopes(self, names: Collection[str]) -> dict[str, Scope]:
         """The keys of these scopes; those that have none are left out, as is ""."""

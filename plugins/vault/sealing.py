@@ -12,7 +12,7 @@ one of the room, or of the space. Moved to another place, a seal is as good as d
 import hmac
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -41,7 +41,8 @@ MARK = "\x01"
 MAGIC = b"\xf5\xffv"  # bytes that are nowhere in UTF-8
 NUMBERS = (1 << 16) - 1  # of data keys of one room or space
 PAGE_BYTES = 256  # index pages are padded to a multiple, as a page's length tells of its words
-TAG_BYTES = 16
+_PERSONAL = HEADS[PERSONAL]
+_START = _PERSONAL + NONCE_BYTES
 _BOTH = b"chatserver vault place and person\x01"
 # The first byte of a message's plaintext: its body follows; or JSON of all fields.
 _TEXT, _FIELDS = b"t", b"j"
@@ -242,17 +243,28 @@ def has_content(event: AnyEvent) -> bool:
     return False
 
 
-def opened_message(event: MessagePosted, seal: bytes, head: int, cipher: Cipher) -> MessagePosted:
+# Of one room: by author (id) the head of the last seal, and its cipher.
+Readers: TypeAlias = Mapping[str, tuple[bytes, Cipher]]
+_NEVER: tuple[bytes, Cipher | None] = (b"", None)
+
+
+def opened_message(
+    event: MessagePosted, readers: Readers, find: Callable[[MessagePosted, bytes], Cipher]
+) -> MessagePosted:
     """As `opened_event` of a posted message, in half the time: pages of history are made of these.
 
-    `head` is the length of the seal's head. Raises `ValueError` for all that is not as usual, which `opened_event`
-    judges.
+    `find` has the cipher of its seal if it is not among the readers. Raises what that raises, and `LookupError` and
+    `ValueError` for all that is not as usual, which `opened_event` judges.
     """
-    start = head + NONCE_BYTES
+    if not event.data_text or event.data:
+        return event
+    seal, author = a2b_base64(event.data_text), event.author.id
+    head, cipher = readers.get(author, _NEVER)
+    if cipher is None or seal[:_PERSONAL] != head:
+        cipher = find(event, seal)
+    place = f"m{event.seq}\0{author}".encode()
     try:
-        data = cipher.decrypt(
-            seal[head:start], seal[start:], f"m{event.seq}\0{event.author.id}".encode()
-        )
+        data = cipher.decrypt(seal[_PERSONAL:_START], seal[_START:], place)
     except InvalidTag:
         raise ValueError from None
     if data[0] == _PLAIN:

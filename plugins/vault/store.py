@@ -5,7 +5,6 @@ the server refuses to start, instead of passing contents on in clear.
 """
 
 import os
-from binascii import a2b_base64
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache, partial
 from hashlib import blake2b
@@ -48,7 +47,8 @@ REPLACED_AT_ONCE = 100  # events, as each is read on its own
 WRITTEN_BY = frozenset(
     ("expiring/drafts", "plugin/profiles", "plugin/reminders", "plugin/scheduled")
 )
-NONE: tuple[bytes, Cipher | None] = (b"", None)
+NONE: sealing.Readers = {}
+PERSONAL_BYTES = sealing.HEADS[sealing.PERSONAL]
 HIGHEST_SLOT, HIGHEST_FIRST = (1 << 31) - 1, (1 << 63) - 1
 
 
@@ -467,29 +467,34 @@ class SealedStore:
 
     async def opened(self, events: list[EventT]) -> list[EventT]:
         """The events with their contents, in place."""
+        if not self.ring.ready():
+            return await self._opened_slowly(events)
         made: list[Any] = []
-        ring, scopes, known = self.ring, self.ring.known, self.ring.readers
         try:
-            if ring.ready():
-                for event in events:
-                    opened: AnyEvent = event
-                    if isinstance(opened, MessagePosted):
-                        if opened.data_text and not opened.data:
-                            seal = a2b_base64(opened.data_text)
-                            head, cipher = known.get((opened.room, opened.author.id), NONE)
-                            if cipher is None or not seal.startswith(head):
-                                head = seal[: sealing.HEADS[seal[0]]]
-                                cipher = ring.cipher(scopes, *event_scopes(opened), head)
-                                ring.keep_reader(opened.room, opened.author.id, head, cipher)
-                            opened = sealing.opened_message(opened, seal, len(head), cipher)
-                    elif (found := sealing.seal_in(event)) is not None:
-                        find = self._find(scopes, *event_scopes(event))
-                        opened = sealing.opened_event(event, found, find)
-                    made.append(opened)
-                return made
+            room, readers = "", NONE
+            for event in events:
+                if isinstance(event, MessagePosted):
+                    if event.room != room:
+                        room = event.room
+                        readers = self.ring.readers.setdefault(room, {})
+                    made.append(sealing.opened_message(event, readers, self._reader))
+                elif (seal := sealing.seal_in(event)) is not None:
+                    find = self._find(self.ring.known, *event_scopes(event))
+                    made.append(sealing.opened_event(event, seal, find))
+                else:
+                    made.append(event)
         except (UnknownKey, Destroyed, ValueError, LookupError):
-            pass
-        return await self._opened_slowly(events)
+            return await self._opened_slowly(events)
+        return made
+
+    def _reader(self, event: MessagePosted, seal: bytes) -> Cipher:
+        """The cipher of a message's seal, kept for the next ones. Raises `UnknownKey`, `Destroyed`, `LookupError`."""
+        head = seal[:PERSONAL_BYTES]
+        if head[0] != sealing.PERSONAL:
+            raise LookupError
+        found = self.ring.cipher(self.ring.known, *event_scopes(event), head)
+        self.ring.keep_reader(event.room, event.author.id, head, found)
+        return found
 
     def _find(self, scopes: Mapping[str, Scope], name: str, person: str = "") -> Find:
         return partial(self.ring.cipher, scopes, name, person)

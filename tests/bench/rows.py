@@ -101,6 +101,14 @@ async def history(peer: Peer, plan: Plan) -> list[Values]:
     return await _reads(peer, plan, request)
 
 
+async def old_history(peer: Peer, plan: Plan) -> list[Values]:
+    def request(token: str, room: str) -> bytes:
+        path = f"/api/v1/rooms/{room}/messages?limit=50&before={STORED // 2}"
+        return request_bytes("GET", path, token)
+
+    return await _reads(peer, plan, request)
+
+
 async def _reads(peer: Peer, plan: Plan, request_of: Callable[[str, str], bytes]) -> list[Values]:
     (token,) = await peer.users(1)
     (room,) = await peer.rooms([[token]])
@@ -324,6 +332,13 @@ ROWS = [
         history,
         {"rate": Figure("reads/s", 5_000, more_is_better=True), "µs": Figure("µs a read")},
     ),
+    Row(
+        "history-old",
+        "an old page of a room, 10 connections",
+        old_history,
+        {"rate": Figure("reads/s", more_is_better=True), "µs": Figure("µs a read")},
+        alone=True,
+    ),
     *(
         Row(
             f"vault-{name}",
@@ -342,8 +357,8 @@ ROWS = [
             ),
             (
                 "history",
-                "newest page of an active room, 10 connections",
-                history,
+                "an old page of a room, 10 connections",
+                old_history,
                 {"rate": Figure("reads/s", more_is_better=True), "µs": Figure("µs a read")},
             ),
         )

@@ -228,11 +228,15 @@ async def test_either_key_is_needed(inner: Any) -> None:
         scopes = await ring.scopes(["room/r", "person/u1"])
         seal = sealing.seal_in(stored) or b""
         assert seal[0] == sealing.PERSONAL
+
+        def opened_by(cipher: sealing.Cipher) -> sealing.MessagePosted:
+            return sealing.opened_message(stored, {"u1": (seal[:5], cipher)}, lambda *_: cipher)
+
         for secret in (scopes["room/r"].secret(1), scopes["person/u1"].secret(1)):
             with pytest.raises(ValueError):
-                sealing.opened_message(stored, seal, 5, sealing.cipher_of(secret))
+                opened_by(sealing.cipher_of(secret))
         both = [scopes[name].secret(1) for name in ("room/r", "person/u1")]
-        found = sealing.opened_message(stored, seal, 5, sealing.cipher_of(*both))
+        found = opened_by(sealing.cipher_of(*both))
         assert found.body == "of Ada"
 
 
