@@ -7,6 +7,7 @@ import asyncio
 import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -21,6 +22,7 @@ from chatserver_plugins.vault.keyring import (
     SPACE,
     DataKey,
     Keyring,
+    Keys,
     State,
 )
 from chatserver_plugins.vault.store import (
@@ -134,11 +136,12 @@ class Caretaker:
             newest += 1  # else an interrupted rotation has made it already
             await self._ring.add_root(newest)
         total = await self._rewrap(newest)
-        await self._ring.change_state(lambda state: state)
-        await self._sleep(
-            SETTLE_SECONDS
-        )  # other nodes may just have made a key with the earlier root key
-        await self._rewrap(newest)
+        # Other nodes may just have made a key with the earlier root key: once before they know that it is replaced,
+        # and once before they know that all is done, from when on they take no such key (`Keyring.mend`).
+        for done in (0, newest):
+            await self._ring.change_state(partial(_with_root, done))
+            await self._sleep(SETTLE_SECONDS)
+            await self._rewrap(newest)
         for number in await self._ring.roots():
             if number < newest:
                 await self._ring.drop_root(number)
@@ -147,8 +150,10 @@ class Caretaker:
 
     async def _rewrap(self, root: int) -> int:
         total = 0
-        async for name, _ in self._scopes():
+        async for name, keys in self._scopes():
             total += 1
+            if self._ring.is_late(Keys(keys)):
+                await self._ring.mend(name)
             await self._ring.rewrap(name, root)
         return total
 
@@ -346,6 +351,10 @@ def _begun(turn: int, part: str = RECORDS, done: str = "") -> Progress:
 
 def _is_sealed(state: State) -> bool:
     return state.sealed == state.turn and state.form == sealing.FORMAT
+
+
+def _with_root(root: int, state: State) -> State:
+    return msgspec.structs.replace(state, root=max(state.root, root))
 
 
 def _is_left(event: AnyEvent, numbers: set[int]) -> bool:

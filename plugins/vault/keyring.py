@@ -72,13 +72,15 @@ class Keys(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
     """See the module. `sealed` is the turn of which everything is; -1: something may be left of before the vault.
 
-    `form` is the format of seals in which everything was then.
+    `form` is the format of seals in which everything was then. `root` is the number of the root key of the last
+    rotation of the master key: whatever is wrapped by an earlier one, some node wrote too late.
     """
 
     turn: int = 0
     changes: int = 0
     sealed: int = -1
     form: int = PLACED
+    root: int = 0
 
 
 class Scope:
@@ -335,7 +337,11 @@ class Keyring:
             await self._made(name)
             raw = await self._store.get(SPACE, record_key(name))
         assert raw is not None
-        return await self.secret(name, msgspec.json.decode(raw, type=Keys).keys[0])
+        keys = msgspec.json.decode(raw, type=Keys)
+        if self.is_late(keys):
+            await self.mend(name)
+            return await self.lasting(name)
+        return await self.secret(name, keys.keys[0])
 
     async def renew(self, name: str) -> int:
         """Make a further key for a scope, whatever its newest one is; returns its number."""
@@ -408,6 +414,36 @@ class Keyring:
                 return len(old)
         return 0
 
+    def is_late(self, keys: Keys) -> bool:
+        """Whether one of these was wrapped by a root key that a rotation of the master key has replaced."""
+        return any(not each.gone and each.root < self.state.root for each in keys.keys)
+
+    async def mend(self, name: str) -> Keys:
+        """The keys of a scope, without late ones.
+
+        A node wraps a key by the root key that it knows, and looks then whether there is a newer one. If it was so slow
+        that the rotation was past this scope, it wraps the key anew; if it was killed before, the key is useless, but
+        nothing was sealed with it either. As long as the earlier root key is there, others may use the key.
+        """
+        key = record_key(name)
+        while (raw := await self._store.get(SPACE, key)) is not None:
+            keys = msgspec.json.decode(raw, type=Keys)
+            if not self.is_late(keys):
+                return keys
+            roots = await self.roots()
+            left = tuple(
+                each
+                for each in keys.keys
+                if each.gone or each.root >= self.state.root or each.root in roots
+            )
+            if left == keys.keys:
+                await self.rewrap(name, max(roots))
+            elif left:
+                await self._store.swap(SPACE, key, raw, msgspec.json.encode(Keys(left)))
+            else:
+                await self._store.delete(SPACE, key, raw)
+        return Keys(())
+
     async def destroy(self, name: str, numbers: Callable[[DataKey], bool]) -> int:
         """Destroy those keys of a scope; what was sealed with them is lost. Returns how many there were."""
         key = record_key(name)
@@ -437,6 +473,8 @@ class Keyring:
 
     async def _keep(self, name: str, keys: Keys, generation: int) -> Scope:
         """Open the keys of a scope; keep them in memory, unless some have changed since they were read."""
+        if self.is_late(keys):
+            keys = await self.mend(name)
         secrets = {
             key.number: None if key.gone else await self.secret(name, key) for key in keys.keys
         }

@@ -1,6 +1,9 @@
 """kill -9 in the middle of rotations and of the sealing, on each store: it goes on, and nothing is lost."""
 
+import asyncio
 import random
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +44,7 @@ asyncio.run(main())
 
 @pytest.fixture(params=STORES)
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
-    found = kept_store(request, tmp_path)
-    return found._replace(source=PROGRAM.replace("{make}", found.source))
+    return kept_store(request, tmp_path)
 
 
 def log(room: str) -> list[Any]:
@@ -68,7 +70,7 @@ async def test_a_rotation_that_is_killed_goes_on(kept: Kept) -> None:
         await check(store)
     chance, said = random.Random(7), 0
     for _ in range(KILLS):
-        lines = killed(kept.source, lines=1 + chance.randrange(3))
+        lines = killed(PROGRAM.replace("{make}", kept.source), lines=1 + chance.randrange(3))
         said += len([line for line in lines if line in ("master", "data")])
         async with opened(sealed(kept.make(), local(), local(OTHER))) as store:
             await check(store)
@@ -83,3 +85,61 @@ async def test_a_rotation_that_is_killed_goes_on(kept: Kept) -> None:
         assert status.sealed and status.present and status.masters == (local().id,)
     async with opened(sealed(kept.make(), local())) as store:
         await check(store)
+
+
+LATE = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from tests.vault.sealing import OTHER, local, opened, sealed
+from chatserver.testing.samples import posted
+{make}
+
+class Slow:
+    # Writes a new data key when somebody says so, and is killed just then.
+    def __init__(self, inner):
+        self._inner = inner
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+    async def add(self, space, key, value):
+        if key != "key/room/late":
+            return await self._inner.add(space, key, value)
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        await self._inner.add(space, key, value)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    async with opened(sealed(Slow(make()), local(OTHER), local())) as store:
+        await store.append([posted("late", 1)])
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("kept", STORES[1:], indirect=True)  # those that several nodes share
+async def test_a_node_killed_as_it_writes_a_key_after_a_rotation_stops_nobody(kept: Kept) -> None:
+    masters, hand = (local(OTHER), local()), Hand()
+    async with opened(sealed(kept.make(), local())) as store:
+        await store.append(log("r0"))
+    async with opened(sealed(kept.make(), *masters, clock=hand)) as store:
+        program = LATE.replace("{make}", kept.source)
+        pipe = asyncio.subprocess.PIPE
+        late = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, stdin=pipe, stdout=pipe, stderr=pipe
+        )
+        assert late.stdin is not None and late.stdout is not None and late.stderr is not None
+        if await late.stdout.readline() != b"ready\n":
+            raise AssertionError((await late.stderr.read()).decode())
+        await caretaker(store, hand).rotate_master()
+        late.stdin.write(b"\n")
+        _, errors = await asyncio.wait_for(late.communicate(), 60)
+        assert late.returncode == -signal.SIGKILL, errors.decode()
+        ((_, key),) = await store.inner.scan(SPACE, "key/room/late")
+        assert b'"root":1' in key, "it was written with the earlier root key"
+        await store.append([posted("late", 1, body="goes on")])
+    async with opened(sealed(kept.make(), local(OTHER))) as store:
+        assert await store.read("late", 0, 10) == [posted("late", 1, body="goes on")]
+        assert await store.read("r0", 0, 1000) == log("r0")
+        hand = Hand()
+        await caretaker(store, hand).rotate_master()
+        assert await store.read("r0", 0, 1000) == log("r0")

@@ -399,3 +399,104 @@ async def test_keys_that_were_read_just_before_a_change_are_not_kept(inner: Any)
             await first.ring.change_state(lambda state: state)
             hand.now += 2
             assert await slow.read("r0", 12, 1) == [posted("r0", 13, body="the second has not")]
+
+
+class Stalled:
+    """A store whose writes of new data keys take until the rotation is over; then the node is killed, or lives on."""
+
+    def __init__(self, inner: Any, rotate: Any, *, killed: bool) -> None:
+        self._inner, self._rotate, self._killed = inner, rotate, killed
+        self.is_dead = False
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name not in ("add", "swap"):
+            return found
+
+        async def write(space: str, key: str, *values: bytes) -> Any:
+            if self._rotate is None or not key.startswith("key/"):
+                return await found(space, key, *values)
+            rotate, self._rotate = self._rotate, None
+            await rotate()
+            done = await found(space, key, *values)
+            if self._killed:
+                raise Killed
+            return done
+
+        return write
+
+
+@pytest.mark.parametrize("scope", ["new", "all keys destroyed"])
+@pytest.mark.parametrize("killed", [True, False])
+async def test_a_node_killed_at_the_end_of_a_rotation_of_the_master_key_leaves_no_useless_key(
+    inner: Any, scope: str, killed: bool
+) -> None:
+    """It has wrapped a data key by the earlier root key, and writes it when that is gone already."""
+    hand, both, head = Hand(), (local(OTHER), local()), 1
+    async with opened(sealed(inner)) as store:
+        await fill(store)
+        if scope != "new":
+            await store.append([posted("late", 1)])
+            await store.ring.destroy("room/late", lambda key: True)
+            head = 2
+    async with opened(sealed(inner, *both, clock=hand)) as store:
+        care = caretaker(store, hand)
+        slow: Any = Stalled(inner, care.rotate_master, killed=killed)
+        # The third has the earlier root key in memory.
+        other, third = sealed(slow, *both, clock=hand), sealed(inner, *both, clock=hand)
+        async with opened(third):
+            await other.open()
+            try:
+                await other.append([posted("late", head, body="of the slow node")])
+            except Killed:
+                assert killed
+            else:
+                assert not killed
+                head += 1
+            late = (await keys(inner))["key/room/late"].keys[-1]
+            assert late.root == (1 if killed else 2)
+            hand.now += 10
+            for each in (third, store):
+                await each.append([posted("late", head, body="goes on")])
+                head += 1
+            await check(third)
+            left = (await keys(inner))["key/room/late"].keys
+            assert {each.root for each in left if not each.gone} == {2}
+            await care.rotate_master()
+    async with opened(sealed(inner, local(OTHER))) as store:
+        await check(store)
+        said = [] if killed else ["of the slow node"]
+        if scope != "new":
+            said.insert(0, "")
+        read: Any = await store.read("late", 0, 10)
+        assert [each.body for each in read] == [*said, "goes on", "goes on"]
+
+
+async def test_a_late_key_is_kept_while_its_root_key_is_there(inner: Any) -> None:
+    """Others may be using it: so it is wrapped anew, until the last look of the rotation."""
+    hand = Hand()
+    both = (local(OTHER), local())
+    async with opened(sealed(inner)) as store:
+        await fill(store)
+    async with (
+        opened(sealed(inner, *both, clock=hand)) as store,
+        opened(sealed(inner, *both, clock=hand)) as other,
+    ):
+        sleeps = []
+
+        async def sleep(seconds: float) -> None:
+            hand.now += seconds
+            sleeps.append(await store.ring.stored_state())
+            if len(sleeps) == 2:  # the others know by now that all is done
+                real = other.ring.newest_root
+                other.ring.newest_root = lambda: asyncio.sleep(0, 1)  # type: ignore[method-assign,assignment]
+                await other.ring._made("room/late")
+                other.ring.newest_root = real  # type: ignore[method-assign]
+                await other.append([posted("late", 1)])
+                assert await store.read("late", 0, 1) == [posted("late", 1)]
+
+        await caretaking.Caretaker(store, Servers(), sleep, hand).rotate_master()
+        assert [state.root for state, _ in sleeps] == [0, 2]
+    async with opened(sealed(inner, local(OTHER))) as store:
+        assert await store.read("late", 0, 1) == [posted("late", 1)]
+        await check(store)
