@@ -254,6 +254,7 @@ from chatserver.runtime.signing import signed_headers, signing_key
 from chatserver.runtime.singleflight import SingleFlight
 from chatserver.search.beginnings import comparable_name, name_beginnings
 from chatserver.search.normalisation import nfkc
+from chatserver.search.places import index_places
 from chatserver.service.bans import BanView
 from chatserver.service.blocks import BlockedUser
 from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
@@ -596,6 +597,7 @@ __all__ = [
     "hookimpl",
     "how_to_install",
     "in_language",
+    "index_places",
     "is_staff",
     "is_within",
     "mail_language",

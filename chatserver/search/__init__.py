@@ -6,6 +6,7 @@
     segments.py, directory.py       the parts of a room's index, and what the room knows of them
     pages.py, page_cache.py         pages of postings; those read last, in memory
     marks.py                        what a message has besides its words
+    places.py                       where all pages of an index are
     builder.py, indexer.py          makes the index, in the background, at the pace of paced.py
     cleaning.py                     removes the words of texts that are gone
     lookup.py, reading.py           looks tokens up, segment by segment

@@ -12,35 +12,26 @@ from typing import Any, Protocol
 
 import msgspec
 
-from chatserver import AnyEvent, StartupError, Store
+from chatserver import StartupError, Store
 from chatserver_plugins.vault import sealing
 from chatserver_plugins.vault.files import FILE_KEYS, FileKeys
 from chatserver_plugins.vault.keyring import (
-    LOOK_SECONDS,
-    MARKS,
     PERSON,
-    SPACE,
     DataKey,
     Keyring,
     Keys,
     State,
 )
+from chatserver_plugins.vault.resealing import SETTLE_SECONDS, Resealing, is_sealed
 from chatserver_plugins.vault.store import (
-    HIGHEST_FIRST,
-    HIGHEST_SLOT,
     SealedStore,
+    index_scope,
     person_scope,
-    record_scopes,
-    records_scope,
     room_scope,
 )
 
 PAGE = 200  # events or records in one step of the sealing
 CLEANED = 1000  # events of one room, after which its index is cleaned of them
-PROGRESS = "progress"  # the record with what the sealing has done
-# After a rotation other nodes use older keys for LOOK_SECONDS, and what they write may take the store's time limit.
-SETTLE_SECONDS = LOOK_SECONDS + 5.0
-RECORDS, ROOMS = "records", "rooms"
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,15 +50,6 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     shredded: int  # people of whom a key was destroyed
     turn: int
     sealed: bool  # whether everything is sealed, with keys of this turn and of people
-
-
-class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the sealing has done in a turn, for a format of seals: `done` is the last space or room of `part`."""
-
-    turn: int
-    form: int = sealing.PLACED
-    part: str = RECORDS
-    done: str = ""
 
 
 class Nodes(Protocol):
@@ -122,7 +104,7 @@ class Caretaker:
             destroyed=destroyed,
             shredded=shredded,
             turn=state.turn,
-            sealed=_is_sealed(state),
+            sealed=is_sealed(state),
         )
 
     async def rotate_master(self) -> int:
@@ -145,7 +127,7 @@ class Caretaker:
         for number in await self._ring.roots():
             if number < newest:
                 await self._ring.drop_root(number)
-        await self._scrub()
+        await self._store.scrub_inner()
         return total
 
     async def _rewrap(self, root: int) -> int:
@@ -171,10 +153,10 @@ class Caretaker:
 
         What is written from now on is sealed with a new key.
         """
-        last = await self._renewed(room_scope(room))
-        found = await self._store.shred(room, before=last)
+        scope = room_scope(room)
+        found = await self._store.shred(room, before=(await self._renewed(scope))[scope])
         await self._nodes.forget(room)
-        await self._scrub()
+        await self._store.scrub_inner()
         return found
 
     async def shred_person(self, user: str) -> int:
@@ -189,13 +171,19 @@ class Caretaker:
                 "not everything is sealed with the keys of its authors yet: that goes on in the background, see "
                 "`chatserver plugin run vault status`; then repeat this"
             )
-        last = await self._renewed(person_scope(user))
-        found = await self._store.shred_person(user, before=last)
+        rooms = sorted({event.room for event in await self._inner.memberships(user)})
+        scopes = {room: index_scope(room) for room in rooms}
+        known = [scope for scope in scopes.values() if await self._ring.scopes([scope])]
+        last = await self._renewed(person_scope(user), *known)
+        found = await self._store.shred_person(user, before=last[person_scope(user)])
         await self._ring.change_state(lambda state: state)  # other nodes have the key in memory
-        for room in sorted({event.room for event in await self._inner.memberships(user)}):
+        resealing = Resealing(self._store, self._sleep, self._clock)
+        for room in rooms:
             await self._forget_words(room, user)
+            if scopes[room] in last:
+                await resealing.index(room, before=last[scopes[room]])
             await self._nodes.forget(room)
-        await self._scrub()
+        await self._store.scrub_inner()
         return found
 
     async def _forget_words(self, room: str, user: str) -> None:
@@ -219,18 +207,12 @@ class Caretaker:
             return name  # an account that is gone has no name
         raise StartupError(f"there is no user {name}, by name or id")
 
-    async def _renewed(self, scope: str) -> int:
-        """The number of a new key of a scope, once no node uses an earlier one: what it seals would be lost."""
-        last = await self._ring.renew(scope)
+    async def _renewed(self, *scopes: str) -> dict[str, int]:
+        """The number of a new key of each scope, once no node uses earlier ones: what they seal would be lost."""
+        last = {scope: await self._ring.renew(scope) for scope in scopes}
         await self._ring.change_state(lambda state: state)
         await self._sleep(SETTLE_SECONDS)
         return last
-
-    async def _scrub(self) -> None:
-        """Have nothing of destroyed keys, and of what was in clear, left in the files of a store that can do that."""
-        scrub = getattr(self._inner, "scrub", None)
-        if scrub is not None:
-            await scrub()
 
     async def _scopes(self) -> AsyncIterator[tuple[str, tuple[DataKey, ...]]]:
         after = ""
@@ -239,132 +221,14 @@ class Caretaker:
                 yield name, keys.keys
             after = found[-1][0]
 
-    # -- sealing what is in clear, or sealed with earlier keys -------------------------------------------
-
     async def seal(self, seconds: float) -> bool:
-        """Go on with the sealing for so long; True once all of the store is sealed with keys of the present turn.
-
-        Then the keys of earlier turns are destroyed.
-        """
-        await self._ring.look()
-        turn = self._ring.state.turn
-        if _is_sealed(self._ring.state):
-            return True
-        progress = await self._progress(turn)
-        if progress == _begun(turn):
-            await self._sleep(SETTLE_SECONDS)
-        end = self._clock() + seconds
-        if progress.part == RECORDS:
-            for space in sorted(await self._store.spaces()):
-                if space > progress.done and space != MARKS:
-                    await self._seal_records(space, turn)
-                    await self._note(_begun(turn, RECORDS, space))
-                    if self._clock() >= end:
-                        return False
-            progress = _begun(turn, ROOMS)
-            await self._note(progress)
-        done = progress.done
-        while rooms := await self._inner.list_rooms(done, PAGE):
-            for room in rooms:
-                if not await self._seal_room(room, turn, end):
-                    return False
-                done = room
-                await self._note(_begun(turn, ROOMS, room))
-                if self._clock() >= end:
-                    return False
-        return await self._finish(turn)
-
-    async def _finish(self, turn: int) -> bool:
-        def change(state: State) -> State:
-            sealed = turn if state.turn == turn else state.sealed
-            return msgspec.structs.replace(state, sealed=sealed, form=sealing.FORMAT)
-
-        await self._scrub()
-        return _is_sealed(await self._ring.change_state(change))
-
-    async def _progress(self, turn: int) -> Progress:
-        raw = await self._inner.get(SPACE, PROGRESS)
-        found = None if raw is None else msgspec.json.decode(raw, type=Progress)
-        begun = _begun(turn)
-        return found if found and (found.turn, found.form) == (begun.turn, begun.form) else begun
-
-    async def _note(self, progress: Progress) -> None:
-        await self._inner.put(SPACE, PROGRESS, msgspec.json.encode(progress))
-
-    async def _seal_records(self, space: str, turn: int) -> None:
-        scope, after = records_scope(space), ""
-        while page := await self._inner.scan(space, "", after, PAGE):
-            after = page[-1][0]
-            numbers = await self._old(scope, turn)
-            for key, value in page:
-                if sealing.is_sealed(value):
-                    seal, has_writer = (
-                        value[len(sealing.MAGIC) :],
-                        bool(record_scopes(space, key)[1]),
-                    )
-                    if not _is_old(seal, numbers, has_writer):
-                        continue
-                    clear = await self._store.get(space, key)
-                else:
-                    clear = value
-                if clear is not None:  # else it was removed, or its key destroyed
-                    await self._store.swap(space, key, clear, clear)
-        await self._ring.destroy(scope, lambda key: key.turn < turn)
-
-    async def _old(self, scope: str, turn: int) -> set[int]:
-        """The numbers of a scope's keys of earlier turns that are there."""
-        found = (await self._ring.scopes([scope])).get(scope)
-        keys = found.keys.keys if found is not None else ()
-        return {key.number for key in keys if key.turn < turn and not key.gone}
-
-    async def _seal_room(self, room: str, turn: int, end: float) -> bool:
-        """Seal a room's log; False if that took too long. The next run begins with the room again, and reads more."""
-        scope, after = room_scope(room), 0
-        numbers = await self._old(scope, turn)
-        while page := await self._inner.read(room, after, PAGE):
-            after = page[-1].seq
-            await self._seal_events([event for event in page if _is_left(event, numbers)])
-            if self._clock() >= end and len(page) == PAGE:
-                return False
-        await self._inner.drop_index(
-            room, HIGHEST_SLOT, HIGHEST_FIRST
-        )  # as it was before the vault
-        await self._ring.destroy(scope, lambda key: key.turn < turn)
-        return True
-
-    async def _seal_events(self, stored: Sequence[AnyEvent]) -> None:
-        """Seal events anew. One that changes meanwhile has been written by this vault, or has lost its content."""
-        if not stored:
-            return
-        clear = await self._store.opened(list(stored))
-        sealed = await self._store.sealed(clear)
-        await self._inner.replace(list(zip(stored, sealed, strict=True)))
+        """Go on with the background work; see `Resealing.run`."""
+        return await Resealing(self._store, self._sleep, self._clock).run(seconds)
 
 
 def _next_turn(state: State) -> State:
     return msgspec.structs.replace(state, turn=state.turn + 1)
 
 
-def _begun(turn: int, part: str = RECORDS, done: str = "") -> Progress:
-    return Progress(turn, sealing.FORMAT, part, done)
-
-
-def _is_sealed(state: State) -> bool:
-    return state.sealed == state.turn and state.form == sealing.FORMAT
-
-
 def _with_root(root: int, state: State) -> State:
     return msgspec.structs.replace(state, root=max(state.root, root))
-
-
-def _is_left(event: AnyEvent, numbers: set[int]) -> bool:
-    """Whether an event as stored has content in clear, or a seal that is to be made anew."""
-    seal = sealing.seal_in(event)
-    if seal is None:
-        return sealing.has_content(event)
-    return _is_old(seal, numbers, bool(sealing.writer_of(event)))
-
-
-def _is_old(seal: bytes, numbers: set[int], has_writer: bool) -> bool:
-    """Whether a seal is of one of these keys, or lacks the key of whoever has written the content."""
-    return sealing.number_of(seal) in numbers or (has_writer and sealing.person_of(seal) is None)

@@ -203,6 +203,12 @@ class SealedStore:
             await self._remove_destroyed(space, user)
         return found
 
+    async def scrub_inner(self) -> None:
+        """Have nothing of destroyed keys, and of what was in clear, left in the files of a store that can do that."""
+        scrub = getattr(self._inner, "scrub", None)
+        if scrub is not None:
+            await scrub()
+
     async def _remove_destroyed(self, space: str, user: str) -> None:
         for prefix in (user, f"{user}/"):
             after = ""
@@ -294,22 +300,39 @@ class SealedStore:
         return self._hashed(token)
 
     async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:
-        scope = index_scope(room)
-        sealer = await self._sealer(scope, "")
+        await self._inner.index(index_room(room), upto, await self._sealed_pages(room, pages))
+
+    async def _sealed_pages(self, room: str, pages: Sequence[IndexPage]) -> list[IndexPage]:
+        sealer = await self._sealer(index_scope(room), "")
         nonces = os.urandom(NONCE_BYTES * len(pages))
-        name = index_room(room)
-        sealed = [
-            IndexPage(
-                name,
-                page.slot,
-                page.first,
-                sealing.sealed_page(
-                    (room, page.slot, page.first), page.data, sealer, _nonce(nonces, number)
-                ),
-            )
-            for number, page in enumerate(pages)
-        ]
-        await self._inner.index(name, upto, sealed)
+        name, sealed = index_room(room), []
+        for number, page in enumerate(pages):
+            place, nonce = (room, page.slot, page.first), _nonce(nonces, number)
+            data = sealing.sealed_page(place, page.data, sealer, nonce)
+            sealed.append(IndexPage(name, page.slot, page.first, data))
+        return sealed
+
+    async def reseal_pages(self, places: Sequence[IndexPlace], numbers: Collection[int]) -> None:
+        """Seal those of these pages of one room anew that one of these keys has sealed.
+
+        A page that another node writes at the same time may be put back. Whoever takes words out of the index does so
+        once more later for such cases, and what else is written at one place is the same, or may be missing.
+        """
+        room = places[0][0]
+        inner = [(index_room(room), slot, first) for _, slot, first in places]
+        stored = zip(places, await self._inner.index_pages(inner), strict=True)
+        old = {place: page for place, page in stored if page and _number_of(page) in numbers}
+        if not old:
+            return
+        scope = index_scope(room)
+
+        def opened(scopes: Mapping[str, Scope]) -> list[IndexPage]:
+            find = self._find(scopes, scope)
+            data = {place: sealing.opened_page(place, page, find) for place, page in old.items()}
+            return [IndexPage(*place, page) for place, page in data.items() if page is not None]
+
+        pages = await self._with_keys([scope], opened)
+        await self._inner.index(index_room(room), 0, await self._sealed_pages(room, pages))
 
     async def indexed(self, rooms: Sequence[str]) -> dict[str, int]:
         names = {index_room(room): room for room in rooms}
@@ -580,6 +603,11 @@ class SealedStore:
 
 def _hashed(key: bytes, token: bytes) -> int:
     return int.from_bytes(blake2b(token, digest_size=8, key=key).digest())
+
+
+def _number_of(page: bytes) -> int:
+    """The number of the key of an index page."""
+    return sealing.number_of(page[len(sealing.MAGIC) :])
 
 
 def _nonce(nonces: bytes, number: int) -> bytes:

@@ -9,12 +9,14 @@ import pytest
 from chatserver import (
     AnyEvent,
     Ban,
+    IndexPage,
     MemberLeft,
     MessageEdited,
     PluginEvent,
     StartupError,
     UserRef,
     cleared,
+    index_places,
 )
 from chatserver.testing.running import running
 from chatserver.testing.samples import described, event, joined, posted, user
@@ -33,6 +35,7 @@ from tests.vault.sealing import (
 from tests.vault.test_rotation import Dying, Killed
 
 ADA, BEN = user("u1"), user("u2")
+INDEXED = 40
 DRAFTS, NOTES = "expiring/drafts", "plugin/reminders"
 
 
@@ -66,6 +69,7 @@ async def fill(chat: Any) -> None:
     for room in ("r", "q"):
         await chat.append([joined(room, 1, "u1"), *log(room)[1:]])
     await chat.append([described("r", 12, name=MARKER)])
+    await chat.index("r", INDEXED, pages())
     for space in (DRAFTS, NOTES):
         for person in ("u1", "u2", "u10"):
             for number in range(3):
@@ -74,7 +78,13 @@ async def fill(chat: Any) -> None:
         await chat.put("plugin/profiles", person, f"of {person}".encode())
 
 
+def pages() -> list[IndexPage]:
+    return [IndexPage(*place, repr(place).encode()) for place in index_places("r", INDEXED)]
+
+
 async def check_gone(chat: Any) -> None:
+    found = await chat.index_pages([*index_places("r", INDEXED)])
+    assert found == [page.data for page in pages()], "the pages stay"
     for room in ("r", "q"):
         read = await chat.read(room, 1, 10)
         assert read == without_ada(log(room))[1:]
@@ -123,7 +133,14 @@ async def test_a_copy_of_the_database_of_before_tells_nothing_by_the_keys_of_tod
         assert await caretaker(chat, hand).seal(60)
         events = {room: await inner.read(room, 0, 100) for room in ("r", "q")}
         records = await inner.scan(DRAFTS, "")
+        index = dict(inner._index[store.index_room("r")])
         await caretaker(chat, hand).shred_person("u1")
+        for each in index_places("r", INDEXED):
+            assert await chat.index_pages([each]) != [None]
+        now = dict(inner._index[store.index_room("r")])
+        inner._index[store.index_room("r")] = index
+        assert not any(await chat.index_pages([*index_places("r", INDEXED)])), "nor the index"
+        inner._index[store.index_room("r")] = now
         for room, stored in events.items():
             inner._rooms[room][:] = stored
         for key, value in records:

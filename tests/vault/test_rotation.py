@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatserver import IndexPage, StartupError, Store, cleared
+from chatserver import IndexPage, StartupError, Store, cleared, index_places
 from chatserver.testing.samples import posted
-from chatserver_plugins.vault import caretaking, sealing
+from chatserver_plugins.vault import caretaking, resealing, sealing
 from chatserver_plugins.vault.keyring import SPACE, Keys
+from chatserver_plugins.vault.store import index_room
 from tests.vault.sealing import (
     MARKER,
     OTHER,
@@ -121,7 +122,8 @@ class Dying:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        if name not in ("put", "add", "swap", "delete", "replace", "drop_index", "append"):
+        writes = ("put", "add", "swap", "delete", "replace", "drop_index", "append", "index")
+        if name not in writes:
             return found
 
         async def write(*given: Any) -> Any:
@@ -246,7 +248,7 @@ async def test_the_sealing_killed_anywhere_goes_on(inner: Store, before: str) ->
 async def test_the_sealing_goes_on_where_its_time_was_up(
     inner: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caretaking, "PAGE", 2)
+    monkeypatch.setattr(resealing, "PAGE", 2)
     await fill(inner)
     hand = Hand()
     async with opened(sealed(inner, clock=hand)) as store:
@@ -500,3 +502,93 @@ async def test_a_late_key_is_kept_while_its_root_key_is_there(inner: Any) -> Non
     async with opened(sealed(inner, local(OTHER))) as store:
         assert await store.read("late", 0, 1) == [posted("late", 1)]
         await check(store)
+
+
+# -- the search index ----------------------------------------------------------------------------------
+
+INDEXED = 300  # events: 40 pages and more, of segments of several sizes
+
+
+def pages_of(room: str) -> list[IndexPage]:
+    return [IndexPage(*place, repr(place).encode()) for place in index_places(room, INDEXED)]
+
+
+async def fill_index(store: Store) -> None:
+    for room in ("r0", "r1"):
+        await store.index(room, INDEXED, pages_of(room))
+
+
+async def check_index(store: Store) -> None:
+    for room in ("r0", "r1"):
+        assert await store.indexed([room]) == {room: INDEXED}
+        found = await store.index_pages([*index_places(room, INDEXED)])
+        assert found == [page.data for page in pages_of(room)]
+
+
+async def index_keys(inner: Any) -> list[bool]:
+    """Whether each key of the index of a room was destroyed; and that no page has another key than the newest."""
+    found = (await keys(inner))["key/index/r0"].keys
+    numbers = {
+        int.from_bytes(page.data[4:6], "big")
+        for room, pages in inner._index.items()
+        for page in pages.values()
+        if room == index_room("r0")
+    }
+    assert numbers == {found[-1].number}
+    return [bool(key.gone) for key in found]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+async def test_the_index_is_sealed_with_a_new_key(
+    inner: Any, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resealing, "INDEX_PAGES", 10)
+    hand = Hand()
+    async with (
+        opened(sealed(inner, clock=hand)) as store,
+        opened(sealed(inner, clock=hand)) as other,
+    ):
+        await fill(store)
+        await fill_index(store)
+        care = caretaker(store, hand)
+        assert await care.seal(600)
+        assert await index_keys(inner) == [False]
+        await care.rotate_data()
+        hand.now += 2
+        new = IndexPage("r0", 8, 0, b"of another node")
+        runs = 1
+        while not await caretaker(store, hand).seal(seconds):
+            runs += 1
+            await check_index(store if runs % 2 else other)
+            assert runs < 60, "it begins again and again"
+        assert runs > 8 if not seconds else runs == 1
+        assert await index_keys(inner) == [True, False]
+        await check_index(other)
+        await other.index("r0", INDEXED + 8, [new])
+        assert await store.index_pages([("r0", 8, 0)]) == [b"of another node"]
+    async with opened(sealed(inner)) as store:
+        assert await store.index_pages([("r0", 8, 0)]) == [b"of another node"]
+
+
+async def test_the_sealing_of_the_index_killed_anywhere_goes_on(
+    inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resealing, "INDEX_PAGES", 10)
+    hand = Hand()
+    async with opened(sealed(inner, clock=hand)) as store:
+        await fill(store)
+        await fill_index(store)
+        await caretaker(store, hand).seal(600)
+        await caretaker(store, hand).rotate_data()
+
+    async def after() -> None:
+        async with opened(sealed(inner, local(OTHER), local())) as store:
+            await check_index(store)
+            await check(store)
+
+    async def work(care: caretaking.Caretaker) -> None:
+        assert await care.seal(600)
+
+    assert await killed_everywhere(inner, work, after) > 5
+    await after()
+    assert await index_keys(inner) == [True, False]
