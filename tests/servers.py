@@ -42,12 +42,19 @@ def mongod_program() -> str:
 class Mongod:
     """One mongod on loopback. After `stop` or `kill`, `start` runs it again on the same data.
 
-    `within` is a command that becomes the server, once it has changed what is around it.
+    `within` is a command that becomes the server, once it has changed what is around it; `options` are further
+    ones of the server.
     """
 
-    def __init__(self, folder: Path, port: int | None = None, within: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        within: Sequence[str] = (),
+        options: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
-        self._within = [*within]
+        self._within, self._options = [*within], [*options]
         self.port = port or free_port()
         self._replica_set = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,6 +88,7 @@ class Mongod:
         ]
         if replica_set:
             command += ["--replSet", "test", "--oplogSize", "990"]
+        command += self._options
         self._process = mongod.spawn(command)
         self._wait_until_writable()
 

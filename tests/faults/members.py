@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -27,8 +28,8 @@ SETTINGS = {
 class Member(Mongod):
     """One mongod of the set. It runs, or not, by itself; who is primary is decided among them."""
 
-    def __init__(self, folder: Path, network: Network) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, network: Network, options: Sequence[str] = ()) -> None:
+        super().__init__(folder, options=options)
         self.proxy = network.proxy(self.port)
 
     @property
@@ -64,10 +65,10 @@ class Member(Mongod):
 
 
 class Members:
-    """All of them."""
+    """All of them, each with these further options."""
 
-    def __init__(self, folder: Path, network: Network) -> None:
-        self.all = [Member(folder / str(number), network) for number in range(COUNT)]
+    def __init__(self, folder: Path, network: Network, options: Sequence[str] = ()) -> None:
+        self.all = [Member(folder / str(number), network, options) for number in range(COUNT)]
 
     @property
     def uri(self) -> str:

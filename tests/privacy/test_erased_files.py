@@ -1,9 +1,9 @@
 """After an erasure the person's texts are in no file of the database: 200 markers are looked for in all bytes.
 
-On SQLite that holds at once. PostgreSQL keeps old rows until they are vacuumed, and its log until the segments end.
+On SQLite that holds at once, but for the gaps of its pages. PostgreSQL keeps old rows until they are vacuumed, and its
+log until the segments end. For MongoDB see `tests/faults/test_erased_members.py`.
 """
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from chatserver import RoomKind
-from chatserver.privacy.rewriting import Erased
 from chatserver.service import cleanings, removal
-from chatserver.testing.running import Chat, Person, running
+from chatserver.testing.running import running
+from tests.privacy.planted import MARKERS, PLUGINS, SETTINGS, erase, found_in, talk
 from tests.servers import Postgres
-
-MARKERS = 200
-PLUGINS = ("drafts", "saved", "profiles", "reminders", "slash_commands", "account_deletion")
-SETTINGS = {"limits.registrations_per_hour": 0, "limits.operations_per_second": 10_000.0}
 
 
 @pytest.fixture(autouse=True)
@@ -27,45 +22,6 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other node has accepted a message meanwhile, or is making a part of the index."""
     monkeypatch.setattr(removal, "SETTLED_SECONDS", 0.0)
     monkeypatch.setattr(cleanings, "SETTLED_SECONDS", 0.0)
-
-
-def marker(number: int) -> str:
-    return f"quincemark{number:03}end"
-
-
-def found_in(folder: Path) -> set[str]:
-    """The markers, and names of the person, in the files of a folder, whatever the case of their letters."""
-    contents = [path.read_bytes().lower() for path in folder.rglob("*") if path.is_file()]
-    wanted = {*(marker(number) for number in range(MARKERS)), "plumfieldname"}
-    return {each for each in wanted if any(each.encode() in content for content in contents)}
-
-
-async def talk(chat: Chat) -> tuple[Person, Person]:
-    """Somebody who leaves a marker in 200 places: messages, edits, a direct room, drafts, a profile."""
-    await chat.user("owner")
-    ada, eve = await chat.user("ada"), await chat.user("eve")
-    ada.user = await chat.service.accounts.rename("ada", name="Plumfieldname")
-    room = await ada.create_room("Lounge", members=[eve])
-    direct = await chat.service.rooms.create(ada.user, RoomKind.DIRECT, None, members=[eve.id])
-    for number in range(MARKERS - 10):
-        where = direct if number % 5 == 0 else room
-        posted = await ada.post(where, f"{marker(number)} {'and more ' * (number % 50)}")
-        if number % 3 == 0:
-            await chat.service.messages.edit(ada.user, where, posted.id, f"{marker(number)} again")
-        if number % 7 == 0:
-            await eve.post(where, "@ada is right")
-    for number in range(MARKERS - 10, MARKERS):
-        await ada.call("drafts.save", room=room.id, body=marker(number))
-        room = await ada.create_room(f"Room {number}")
-    await chat.service.indexer.catch_up()
-    return ada, eve
-
-
-async def erase(chat: Chat, ada: Person) -> None:
-    await chat.service.removal.delete(ada.user.username, mode=Erased.REDACT)
-    await chat.service.removal.settle()
-    for _ in range(3):
-        await chat.service.replaced_texts.remove()
 
 
 async def test_nothing_is_left_in_the_files_of_sqlite() -> None:
@@ -115,4 +71,3 @@ async def test_nothing_is_left_in_the_files_of_postgres_once_it_is_vacuumed(
         await vacuumed(database.uri)
         assert found_in(folder) == set()
         assert (await eve.http("GET", "/api/v1/rooms")).status == 200
-    await asyncio.sleep(0)
