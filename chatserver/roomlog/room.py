@@ -211,8 +211,7 @@ class Room:
         if len(self.tail) >= 2 * tail_events:
             del self.tail[:tail_events]
             self.tail_from += tail_events
-            known = self._texts.items()
-            self._texts = {id: seq for id, seq in known if abs(seq) > self.tail_from}
+            self._forget_texts()
         self.tail.append(event)
         self.head = event.seq
         if isinstance(event, RoomChanged) and event.deleted:
@@ -244,10 +243,28 @@ class Room:
             said = self.tail[place]
             if isinstance(said, MessagePosted | MessageEdited):
                 self.tail[place] = redacted(said)
+        self._drop_edits_of_old(kept_from)
         if self._recent is not None:
             for message in list(self._recent.values()):
                 if message.seq < kept_from:
                     del self._recent[message.id]
+
+    def _drop_edits_of_old(self, kept_from: int) -> None:
+        """Begin the tail behind the edits of messages below this seq: the store knows which of these are pinned."""
+        edits = [
+            event.seq
+            for event in self.tail
+            if isinstance(event, MessageEdited)
+            and (message_seq(self.id, event.message) or 0) < kept_from <= event.seq
+        ]
+        if edits:
+            del self.tail[: edits[-1] - self.tail_from]
+            self.tail_from = edits[-1]
+            self._forget_texts()
+
+    def _forget_texts(self) -> None:
+        """Of the texts that are not in the tail."""
+        self._texts = {id: seq for id, seq in self._texts.items() if abs(seq) > self.tail_from}
 
     def _replaced_by(self, event: MessageEdited | MessageDeleted) -> list[tuple[int, int]]:
         """The places (first and last seqs) of the texts that this next event of the room replaces."""

@@ -68,12 +68,14 @@ class Rewriting:
         turn = self._turns.setdefault(message, asyncio.Lock())
         async with turn:
             for attempt in range(TRIES):
-                since = room.head
+                since, kept_from = room.head, room.kept_from
                 content = make(await self._history.message(room, message))
                 if content is None:
                     return room.head
                 try:
-                    return await self._append(room, message, author, check, since, content)
+                    return await self._append(
+                        room, message, author, check, since, kept_from, content
+                    )
                 except Overtaken:
                     if room.awaits_deletion(message):
                         await asyncio.sleep(attempt * DELETION_SECONDS)
@@ -86,13 +88,17 @@ class Rewriting:
         author: UserRef,
         check: Check,
         since: int,
+        kept_from: int,
         content: Content,
     ) -> int:
-        """Raises `Overtaken` if the message was changed after the seq `since`."""
+        """Raises `Overtaken` if the message was changed after the seq `since`, or may have expired since then.
+
+        The room kept messages from the seq `kept_from` on. The text of a message that has expired is removed once.
+        """
 
         def check_unchanged() -> None:
             check()
-            if room.may_have_changed(message, since):
+            if room.may_have_changed(message, since) or room.kept_from != kept_from:
                 raise Overtaken
 
         def build(seq: int, at: str) -> MessageEdited:
