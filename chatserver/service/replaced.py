@@ -70,8 +70,13 @@ class ReplacedTexts:
         return Job(name=NAME, every=EVERY, run=self.remove, deadline=DEADLINE)
 
     async def remove(self) -> None:
-        """Look through what is new in each room, and clean the index once more where that is due."""
-        is_changed, after = await self._cleanings.finish() > 0, ""
+        """Look through what is new in each room, and clean the index once more where that is due.
+
+        At the end nothing that was removed is left in the files of a store that can see to that: also of what others
+        removed, or a run that was interrupted before its end.
+        """
+        await self._cleanings.finish()
+        after = ""
         while rooms := await self._store.list_rooms(after, ROOMS):
             after = rooms[-1]
             heads = await self._store.heads(rooms)
@@ -84,27 +89,24 @@ class ReplacedTexts:
                     continue
                 record = found.get(room)
                 reached = Reached(upto=0) if record is None else _decode(record)
-                is_changed |= await self._remove(room, heads.get(room, 0), description, reached)
-        if is_changed:
-            await scrub(self._store)
+                await self._remove(room, heads.get(room, 0), description, reached)
+        await scrub(self._store)
 
     async def _remove(
         self, room: str, head: int, description: RoomChanged, reached: Reached
-    ) -> bool:
-        """Returns whether anything was removed since the last look, by whichever node."""
-        shows, is_changed = description.edit_history is not EditHistory.NONE, False
+    ) -> None:
+        """Look through what is new in a room."""
+        shows = description.edit_history is not EditHistory.NONE
         upto = 0 if reached.shows and not shows else reached.upto  # what was kept until now goes
         while upto < head:
-            looked = await self._look_on(room, upto, min(head, upto + PART), shows)
-            is_changed |= bool(looked.gone)
-            await self._store.put(SPACE, room, _encode(Reached(upto=looked.upto, shows=shows)))
-            if looked.upto == upto:
+            came = await self._look_on(room, upto, min(head, upto + PART), shows)
+            await self._store.put(SPACE, room, _encode(Reached(upto=came, shows=shows)))
+            if came == upto:
                 break
-            upto = looked.upto
-        return is_changed
+            upto = came
 
-    async def _look_on(self, room: str, after: int, end: int, shows: bool) -> Looked:
-        """Look through the log up to the seq `end`; the index is cleaned at the end, for all of that together."""
+    async def _look_on(self, room: str, after: int, end: int, shows: bool) -> int:
+        """Look through the log up to the seq `end`, and clean the index of all of that together; returns how far it came."""
         gone: set[int] = set()
         upto, pace = after, Pace(SHARE)
         while upto < end:
@@ -117,7 +119,7 @@ class ReplacedTexts:
             if self._log.is_pressed():
                 await asyncio.sleep(PRESSED_SECONDS)
         await self._cleanings.clean(room, gone)
-        return Looked(upto, sorted(gone))
+        return upto
 
     async def _look(self, room: str, after: int, done: int, shows: bool) -> Looked:
         """Remove the texts that the next events replace. In a room that shows edits only deletions do.

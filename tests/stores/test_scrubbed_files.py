@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chatserver import RoomKind, Store
+from chatserver import RoomKind, Store, StoreUnavailable
 from chatserver.runtime.clock import Clock
-from chatserver.service import cleanings
+from chatserver.service import cleanings, replaced
 from chatserver.service.service import Service
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.core.nodes import add_user, config, make_service, running
@@ -108,6 +108,27 @@ async def test_edited_and_deleted_texts_are_in_no_file_of_sqlite(tmp_path: Path)
     with closing(sqlite3.connect(database_in(tmp_path))) as connection:
         connection.execute("VACUUM")
     assert left_in(tmp_path, gaps=True) == set()
+
+
+async def test_what_an_interrupted_run_has_left_in_the_log_of_writes_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = HandClock()
+    async with served(tmp_path, clock) as service:
+        anna = await add_user(service, "anna")
+        room = await service.rooms.create(anna, RoomKind.PUBLIC, "room")
+        posted, _ = await service.messages.post(anna, room, "c0", marker(0))
+        await service.messages.edit(anna, room, posted.id, "another")
+
+        async def crash(store: Store) -> None:
+            raise StoreUnavailable
+
+        with monkeypatch.context() as patched, pytest.raises(StoreUnavailable):
+            patched.setattr(replaced, "scrub", crash)
+            await service.replaced_texts.remove()
+        assert left_in(tmp_path) == {0}
+        await service.replaced_texts.remove()
+        assert left_in(tmp_path) == set()
 
 
 async def test_a_deleted_room_is_in_no_file_of_sqlite(tmp_path: Path) -> None:
