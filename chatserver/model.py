@@ -274,7 +274,11 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
 
 
 class PluginEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag="plugin.event"):
-    """Something that a plugin noted in the room. `type` begins with the plugin's name, as in `poll.closed`."""
+    """Something that a plugin noted in the room. `type` begins with the plugin's name, as in `poll.closed`.
+
+    The server itself notes `chatserver.erased` where it takes a deleted account out of the events before: with the id
+    of the `user`, and in `messages` with `anonymise` or, if the texts go too, `redact`.
+    """
 
     type: str
     payload: Any = None

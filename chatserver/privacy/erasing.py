@@ -14,8 +14,16 @@ from chatserver.delivery.hub import Hub
 from chatserver.errors import ChatError
 from chatserver.hooks.calls import HookCalls
 from chatserver.interfaces import Store
-from chatserver.model import AnyEvent, MessageEdited, MessagePosted, User, message_seq
-from chatserver.privacy.rewriting import Gone, rewritten
+from chatserver.model import (
+    AnyEvent,
+    MessageEdited,
+    MessagePosted,
+    PluginEvent,
+    User,
+    UserRef,
+    message_seq,
+)
+from chatserver.privacy.rewriting import TOLD, Gone, rewritten
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.runtime.pace import Pace
@@ -74,6 +82,8 @@ class LogErasing:
                 pairs = await rewritten(events, gone, holders, theirs)
                 if not pairs:
                     break
+                if not is_changed:  # first, as nothing is found there any more after a crash
+                    await self._note(room, gone)
                 is_changed = True
                 said += [old.seq for old, new in pairs if _says_other(old, new)]
                 if await self._store.replace(pairs) == len(pairs):
@@ -92,6 +102,32 @@ class LogErasing:
         await self._cleanings.clean(room, said)
         if is_changed:
             await self._tell(room, gone.user)
+
+    async def _note(self, room: str, gone: Gone) -> None:
+        """Note in the log of a room whose name, and maybe texts, go from it: for those who have copied it."""
+        found = await self._cache.load(room)
+        if found is None or found.description is None or found.is_deleted:
+            return
+
+        def noted(seq: int, at: str) -> PluginEvent:
+            return PluginEvent(
+                room=room,
+                seq=seq,
+                at=at,
+                author=UserRef(gone.user, ""),
+                type=TOLD,
+                payload={"user": gone.user, "messages": gone.mode.value},
+            )
+
+        def check() -> None:
+            if found.is_deleted:
+                raise ChatError("room.not_found")
+
+        try:
+            await self._log.append(found, noted, check)
+        except ChatError as error:
+            if error.code != "room.not_found":
+                raise
 
     async def _holders(self, shell: User, room: str, names: Collection[str]) -> Collection[str]:
         """Those of the names that others and groups have now. One that leads to the person is freed.

@@ -26,6 +26,7 @@ from chatserver.service.texts import mentioned_names, with_other_mentions
 
 GONE = "deleted"  # the name in a mention of somebody who is gone
 GROUPS = ("room", "here")  # mentions that are no user's
+TOLD = "chatserver.erased"  # the type of the event that says in a room whose name, and maybe texts, are gone
 
 
 class Erased(StrEnum):
@@ -100,6 +101,8 @@ def _own(event: AnyEvent, gone: Gone) -> AnyEvent:
     if gone.mode is Erased.REDACT:
         if isinstance(event, MessagePosted | MessageEdited):
             return redacted(event)
+        if isinstance(event, PluginEvent) and event.type == TOLD:
+            return event
         if isinstance(event, PluginEvent | UnknownEvent | MemberLeft):
             return cleared(event)
     return event

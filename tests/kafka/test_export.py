@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
-from chatserver import Room, RoomKind
+from chatserver import Room, RoomKind, UserRef
+from chatserver.privacy.rewriting import Erased
+from chatserver.service import removal
 from chatserver_plugins.kafka.client import BATCH_BYTES, Client
 from tests.kafka.broker import Broker
 from tests.kafka.chat import chat
@@ -63,6 +65,32 @@ async def test_a_deleted_room_stays_inside_and_holds_up_nothing(
         await reader.until(public.id, await made.post(public))
         await until(made.is_done)
         assert "room.changed" not in {event["ev"] for event in reader.events(room.id)[1:]}
+
+
+async def test_readers_hear_what_has_expired_and_who_was_erased(
+    tmp_path: Path, broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "SETTLED_SECONDS", 0.0)
+    async with chat(tmp_path, broker, topic=topic) as made, reading(broker, topic) as reader:
+        service = made.server.service
+        plum = await service.accounts.add("plum", "a long password")
+        room = await made.room()
+        last = await made.post(room, 2)
+        kept = await made.post(room)
+        before = (await service.store.read(room.id, kept - 1, 1))[0].at
+        await service.expiry.expire(room.id, before, UserRef("u1", "Retention"), most=100)
+        await service.rooms.join(plum, room)
+        await service.messages.post(plum, room, "c", "quincemark")
+        await service.removal.delete("plum", mode=Erased.REDACT)
+        await service.removal.settle()
+        await until(made.is_done)
+        await reader.until(room.id, (await service.store.heads([room.id]))[room.id])
+        events = {event["seq"]: event for event in reader.events(room.id)}.values()
+        (changed,) = (event for event in events if event.get("kept_from"))
+        assert last < changed["kept_from"] <= kept
+        (erased,) = (event for event in events if event["ev"] == "plugin.event")
+        assert erased["type"] == "chatserver.erased"
+        assert erased["payload"] == {"user": plum.id, "messages": "redact"}
 
 
 async def test_kinds_of_rooms_and_of_events_are_picked(

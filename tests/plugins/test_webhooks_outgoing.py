@@ -10,10 +10,11 @@ import pytest
 from hooked import chat
 from receiver import SECRET, Receiver, is_signed, until
 
-from chatserver import RoomKind, StartupError, signed_headers, signing_key
+from chatserver import RoomKind, StartupError, UserRef, signed_headers, signing_key
 from chatserver.config.settings import convert
 from chatserver.runtime.guarded_resolver import GuardedResolver, NotAllowed
 from chatserver.runtime.response_head import ResponseHead
+from chatserver.service import removal
 from chatserver_plugins.webhooks import WebhooksConfig
 
 
@@ -75,6 +76,29 @@ async def test_a_deleted_room_stays_inside_and_holds_up_nothing(
         await until(lambda: receiver.seqs(public.id)[-1:] == [last])
         await until(lambda: made.is_done())
         assert receiver.seqs(room.id) == [1]
+
+
+async def test_a_receiver_hears_what_has_expired_and_who_was_erased(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "SETTLED_SECONDS", 0.0)
+    async with chat(tmp_path, receiver, events=["room.changed", "plugin.event"]) as made:
+        service = made.server.service
+        plum = await service.accounts.add("plum", "a long password")
+        room = await made.room()
+        await made.post(room, 2)
+        kept = await made.post(room)
+        before = (await service.store.read(room.id, kept - 1, 1))[0].at
+        await service.expiry.expire(room.id, before, UserRef("u1", "Retention"), most=100)
+        await service.rooms.join(plum, room)
+        await service.messages.post(plum, room, "c", "quincemark")
+        await service.removal.delete("plum")
+        await service.removal.settle()
+        await until(lambda: receiver.got[-1]["type"] == "plugin.event")
+        _, changed, erased = (each["data"] for each in receiver.got)
+        assert changed["kept_from"] <= kept
+        assert erased["type"] == "chatserver.erased"
+        assert erased["payload"] == {"user": plum.id, "messages": "anonymise"}
 
 
 @pytest.mark.parametrize("status", [500, 302, 404, 204])

@@ -14,7 +14,7 @@ from tornado.websocket import websocket_connect
 
 from chatserver import ChatError, Room, RoomKind
 from chatserver.interfaces import Store
-from chatserver.model import AnyEvent, MessagePosted
+from chatserver.model import AnyEvent, MessagePosted, PluginEvent, UserRef
 from chatserver.privacy.erasures import DUE, SPACE, Erasure, encode
 from chatserver.privacy.rewriting import Erased
 from chatserver.service import removal
@@ -202,6 +202,51 @@ async def test_words_that_are_gone_leave_the_index_and_the_files(
         assert len(changed) == 2
         assert scrubbed == [True]
         assert await store.list_rooms("", 10) == sorted(cleaned)
+
+
+@pytest.mark.parametrize("mode", list(Erased))
+async def test_each_room_that_had_something_says_so_to_those_who_copy_its_log(mode: Erased) -> None:
+    async with playing() as scene:
+        untouched = await scene.eve.create_room("biscuits")
+        await scene.erase(mode)
+        told = [each for each in await scene.log() if isinstance(each, PluginEvent)]
+        assert [each.room for each in told] == [scene.room.id, scene.other.id]
+        for each in told:
+            assert (each.type, each.author) == ("chatserver.erased", UserRef(scene.ada.id, ""))
+            assert each.payload == {"user": scene.ada.id, "messages": mode.value}
+        rest = await scene.chat.service.store.read(untouched.id, 0, 100)
+        assert not [each for each in rest if isinstance(each, PluginEvent)]
+        shell, log = await scene.chat.service.accounts.get(scene.ada.id), await scene.log()
+        for _ in range(2):  # the first may find names that nobody has
+            before, log = log, await scene.log()
+            await scene.chat.service.removal.erase(shell, mode=mode)
+        assert await scene.log() == log, "nothing is found, and nobody told"
+        assert [each for each in before if isinstance(each, PluginEvent)] == told
+
+
+async def test_a_room_is_told_before_anything_is_gone_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that it is told, however a crash falls: where nothing is found any more, nobody is told."""
+    async with playing() as scene:
+        broken = Breaking(scene.chat.service.store)
+        monkeypatch.setattr(scene.chat.service.removal._erasing, "_store", broken)
+        await scene.erase()
+        assert NAME in await scene.text()
+        assert [each.room for each in await scene.log() if isinstance(each, PluginEvent)] == [
+            scene.room.id
+        ]
+
+
+async def test_a_deleted_room_is_not_told() -> None:
+    async with playing() as scene:
+        owner = await scene.chat.service.accounts.get(scene.eve.id)
+        await scene.chat.service.rooms.delete(owner, scene.other)
+        await scene.chat.service.rooms.deletion.settle()
+        await scene.erase()
+        told = [each.room for each in await scene.log() if isinstance(each, PluginEvent)]
+        assert told == [scene.room.id]
+        assert NAME not in await scene.text()
 
 
 async def test_the_setting_says_what_becomes_of_messages() -> None:

@@ -330,7 +330,9 @@ export interface PinView {
   at: string;
 }
 
-/** Something that a plugin noted in the room. `type` begins with the plugin's name, as in `poll.closed`. */
+/** Something that a plugin noted in the room. `type` begins with the plugin's name, as in `poll.closed`. The server
+ * itself notes `chatserver.erased` where it takes a deleted account out of the events before: with the id of the
+ * `user`, and in `messages` with `anonymise` or, if the texts go too, `redact`. */
 export interface PluginEvent {
   ev: "plugin.event";
   room: string;
