@@ -26,10 +26,11 @@ from chatserver.privacy.rewriting import Erased, Gone
 from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.clock import Clock, text_of
 from chatserver.service.accounts import Accounts
-from chatserver.service.directory import folded_name
+from chatserver.service.directory import NAMES, folded_name
 from chatserver.service.own_account import THE_SERVER
 from chatserver.service.replaced import scrub
 from chatserver.service.rooms import RoomService
+from chatserver.service.similar import SPACE as LOOKS
 
 NAME = "accounts.erase"
 EVERY, DEADLINE = 60.0, 4 * 3600.0
@@ -139,6 +140,7 @@ class Removal:
         """Do what is left of all erasures."""
         epoch = await installation.epoch(self._store)
         await self._begin_again(epoch)
+        await self._find_names()
         async for user, record in self._due():
             await self._advance(user, decode(record), epoch)
 
@@ -149,6 +151,7 @@ class Removal:
         """
         epoch, number = await installation.epoch(self._store), 0
         await self._begin_again(epoch)
+        await self._find_names()
         async for user, record in self._due():
             erasure = decode(record)
             if erasure.again:
@@ -255,6 +258,28 @@ class Removal:
                     await self._store.delete(SPACE, key)
                 if not others:
                     break
+
+    async def _find_names(self) -> None:
+        """Look for names that a restore has brought back without their accounts: records are not all of one moment."""
+        unnamed = {
+            user
+            async for user, record in self._due()
+            if decode(record).again and not decode(record).username
+        }
+        if not unnamed:
+            return
+        for space in (NAMES, LOOKS):
+            after = ""
+            while rows := await self._store.scan(space, "", after, PAGE):
+                after = rows[-1][0]
+                for name, value in rows:
+                    user = value.decode()
+                    if user not in unnamed or not (await self._accounts.get(user)).deleted:
+                        continue
+                    if space == NAMES:  # freed once it is taken out of the log
+                        await self._note(user, username=name)
+                    else:
+                        await self._store.delete(space, name, value)
 
     async def _note(self, user: str, **fields: object) -> None:
         """Note how far an erasure came; nothing if it is done already."""

@@ -131,6 +131,50 @@ def test_a_server_erases_again_before_anybody_sees_the_store(tmp_path: Path) -> 
     assert "quincemark" not in text
 
 
+def test_a_name_that_comes_back_without_its_account_goes_again(tmp_path: Path) -> None:
+    """Records are copied one after the other, so some may be of before the erasure, and others of after it."""
+    given = settings(tmp_path, "one")
+    work(given, lived)
+
+    async def in_the_middle(server: Server) -> None:
+        store, found = server.store, await server.service.accounts.named("plum")
+        kept = [
+            (space, key, value)
+            for space in ("username", "skeleton")
+            for key, value in await store.scan(space, "")
+            if value == found.id.encode()
+        ]
+        assert {space for space, _, _ in kept} == {"username", "skeleton"}
+        log = [
+            event
+            for room in await store.list_rooms("", 9)
+            for event in await store.read(room, 0, 99)
+        ]
+        await erased(server)
+        for space, key, value in kept:
+            await store.put(space, key, value)
+        after = [
+            event
+            for room in await store.list_rooms("", 9)
+            for event in await store.read(room, 0, 99)
+        ]
+        await store.replace(list(zip(after, log, strict=False)))
+        entry = Entry(user=found.id, at=1.0, mode=Erased.ANONYMISE)
+        assert await have_erased_again(store, [entry]) == 1
+
+    work(given, in_the_middle)
+
+    async def nothing(server: Server) -> None:
+        """It is at its start that the server does so."""
+
+    work(given, nothing)
+    text = work(given, everything)
+    assert NAME not in text
+    assert "plum" not in text
+    assert "quincy" not in text
+    assert "hello @deleted" in text
+
+
 def test_the_last_owner_of_a_restored_store_stays(tmp_path: Path) -> None:
     given = settings(tmp_path, "one")
     work(given, lived)
