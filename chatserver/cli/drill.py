@@ -57,6 +57,12 @@ MESSAGES = 100_000
     metavar="URL",
     help="Restore from this target, as in backup.targets; it must hold no backup.",
 )
+@click.option(
+    "--erase",
+    "erases",
+    is_flag=True,
+    help="Erase an account after each backup; it may not come back.",
+)
 @configured
 def command(
     messages: int,
@@ -67,6 +73,7 @@ def command(
     most_rto: float | None,
     as_json: bool,
     target: str | None,
+    erases: bool,
     source: str | None,
     overrides: dict[str, object],
 ) -> None:
@@ -82,6 +89,9 @@ def command(
     With --target, the backups are copied there by the server, the disaster takes the local ones too, and the
     restore reads the target.
 
+    With --erase, an account that the backup has is erased before the disaster. The restore erases it again, for which it
+    reads the whole log once; the drill fails if anything of it is left.
+
     \b
     chatserver drill -c production
     chatserver drill -c production --messages 1000000 --report drill.md
@@ -92,7 +102,7 @@ def command(
     from chatserver.copies.drill.metrics import write_metrics
     from chatserver.copies.drill.report import page
 
-    plan = Plan(messages, moments)
+    plan = Plan(messages, moments, erases)
     outcome: DrillResult | None = None
     success = False
     try:

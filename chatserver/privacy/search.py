@@ -53,6 +53,17 @@ class Searching:
         async for place in self._in_log(user, wanted):
             yield place
 
+    async def places_in(
+        self, user: str, texts: Sequence[str], rooms: Sequence[str]
+    ) -> AsyncIterator[Place]:
+        """The same of all records and of these rooms alone."""
+        wanted = [_folded(text) for text in texts]
+        async for place in self._in_records(user, wanted):
+            yield place
+        for room in rooms:
+            async for place in self._in_room(room, user, wanted):
+                yield place
+
     async def _in_records(self, user: str, wanted: Sequence[str]) -> AsyncIterator[Place]:
         for space in await self._store.spaces():
             after = ""
@@ -68,12 +79,16 @@ class Searching:
         while rooms := await self._store.list_rooms(last, PAGE):
             last = rooms[-1]
             for room in rooms:
-                after = 0
-                while events := await self._store.read(room, after, PAGE):
-                    after = events[-1].seq
-                    for event in events:
-                        for place in _places(event, user, wanted):
-                            yield place
+                async for place in self._in_room(room, user, wanted):
+                    yield place
+
+    async def _in_room(self, room: str, user: str, wanted: Sequence[str]) -> AsyncIterator[Place]:
+        after = 0
+        while events := await self._store.read(room, after, PAGE):
+            after = events[-1].seq
+            for event in events:
+                for place in _places(event, user, wanted):
+                    yield place
 
 
 def _places(event: AnyEvent, user: str, wanted: Sequence[str]) -> Iterator[Place]:

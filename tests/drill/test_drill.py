@@ -92,9 +92,11 @@ def test_it_measures_and_leaves_no_trace(installation: Installation, tmp_path: P
     before, others = installation.contents(fill=True), installation.others()
     report = tmp_path / "drill.md"
     done = installation.drill(
-        "--messages=2000", "--moments=1", f"--report={report}", f"--most-rpo={MOST_RPO}"
+        *("--messages=2000", "--moments=1", "--erase"),
+        *(f"--report={report}", f"--most-rpo={MOST_RPO}"),
     )
     assert done.exit_code == 0, done.stderr
+    assert "were gone after each restore" in report.read_text()
     falls = [match.groups() for match in ROW.finditer(report.read_text())]
     assert [fall[0] for fall in falls] == ["1,000", "2,000"]
     for _, _, acknowledged, _, _, restoring, rto in falls:

@@ -27,10 +27,11 @@ Say = Callable[[str], None]
 
 
 class Plan(NamedTuple):
-    """The extent of a drill. `messages` fill whole rooms, at least two."""
+    """The extent of a drill. `messages` fill whole rooms, at least two. With `erases` accounts are erased, too."""
 
     messages: int  # at the larger size; the smaller is a tenth
     moments: int = len(MOMENTS)  # at the smaller size; at the larger one only the worst is tried
+    erases: bool = False
 
     def sizes(self) -> list[tuple[int, list[str]]]:
         """Each size, as a number of messages, with the moments to try at it."""
@@ -51,10 +52,12 @@ class Drill:
         self._say, self._progress = say, progress
         self._people = People(scratch.port)
         self._outcome = DrillResult(
-            scratch.store_name, scratch.ship_seconds, [], [], scratch.target_name
+            scratch.store_name, scratch.ship_seconds, [], [], scratch.target_name, plan.erases
         )
         self._messages = 0
         self._filled = 0  # events
+        self._erased: list[int] = []  # numbers of accounts that were erased after a backup
+        self._erased_events = 0  # in their rooms
 
     async def run(self) -> DrillResult:
         """Run the drill. Raises `StartupError` if a step fails, or the result is not as promised."""
@@ -78,6 +81,8 @@ class Drill:
         rooms = range(self._messages // ROOM_MESSAGES, messages // ROOM_MESSAGES)
         self._filled += await self._scratch.fill(rooms, self._progress)
         self._messages = messages
+        if self._plan.erases:
+            await self._scratch.plant(messages)
         await self._scratch.server.start()
         await asyncio.to_thread(
             self._people.come_back if self._people.rooms else self._people.settle
@@ -88,6 +93,18 @@ class Drill:
         copied = Copied(messages, time.monotonic() - began)
         self._outcome.copies.append(copied)
         self._say(f"backup in {copied.seconds:.1f} s")
+        if self._plan.erases:
+            await self._erase(messages)
+
+    async def _erase(self, number: int) -> None:
+        """Erase an account that the backup has, as an operator does who stops the server for it."""
+        await self._scratch.server.stop()
+        await self._scratch.erase(number)
+        self._erased.append(number)
+        self._erased_events = await self._scratch.events_of_erased(self._erased)
+        await self._scratch.server.start()
+        await asyncio.to_thread(self._people.come_back)
+        self._say("an account of the backup is erased")
 
     async def _fall(self, moment: str) -> Fall:
         if self._scratch.target_name:
@@ -101,11 +118,16 @@ class Drill:
         events = await self._scratch.restore()
         restored = time.monotonic()
         files = await self._scratch.check_files()
+        expected = self._filled + self._erased_events
+        if self._erased:
+            await self._scratch.demand_gone(self._erased)
+            # They were erased again, which each room says.
+            self._erased_events = await self._scratch.events_of_erased(self._erased)
         checking = time.monotonic() - restored
         await self._scratch.server.start()
         await asyncio.to_thread(self._people.come_back)
         served = time.monotonic()
-        missing = await self.compare(sent, events)
+        missing = await self.compare(sent, events, expected)
         fall = Fall(
             messages=self._messages,
             moment=moment,
@@ -117,6 +139,8 @@ class Drill:
         )
         self._say(f"back after {fall.rto:.1f} s, {fall.lost} messages of {fall.rpo:.1f} s are lost")
         self._say(f"all {files:,} files are there, unchanged")
+        if self._erased:
+            self._say(f"{len(self._erased)} erased accounts are still gone")
         return fall
 
     async def _kill(self, moment: str) -> tuple[dict[Place, Sent], float]:
@@ -143,17 +167,17 @@ class Drill:
         except TimeoutError:
             raise StartupError("the server writes nothing beside the backup") from None
 
-    async def compare(self, sent: dict[Place, Sent], events: int) -> list[Sent]:
+    async def compare(self, sent: dict[Place, Sent], events: int, filled: int) -> list[Sent]:
         """The acknowledged messages that are lost; `events` is the number of restored events.
 
-        Raises `StartupError` if other messages have changed.
+        `filled` is the number of events that people did not write. Raises `StartupError` if other messages have changed.
         """
         logs: dict[str, list[Any]] = await asyncio.to_thread(self._people.logs)
         try:
             missing = lost(sent, logs)
         except ValueError as error:
             raise StartupError(f"after the restore: {error}") from error
-        expected = self._filled + sum(map(len, logs.values()))
+        expected = filled + sum(map(len, logs.values()))
         if events != expected:
             raise StartupError(f"after the restore: {events:,} events, expected {expected:,}")
         return missing

@@ -30,6 +30,7 @@ class DrillResult(NamedTuple):
     copies: list[Copied]
     falls: list[Fall]
     target: str = ""  # from which was restored; "": from the local folder
+    erases: bool = False  # accounts were erased after the backups, and no restore brought them back
 
     @property
     def rpo(self) -> float:

@@ -65,5 +65,10 @@ def _sum(outcome: DrillResult) -> list[str]:
         f"- At {BIG:,} messages, {outcome.slope() * 1e6:.1f} s more for each million more: "
         f"**{outcome.rto_at(BIG):.1f} s**.",
         "- All other acknowledged messages were found in their places, and nothing else was missing.",
+        *(
+            ["- Accounts that were erased after the backups were gone after each restore."]
+            if outcome.erases
+            else []
+        ),
         "",
     ]

@@ -12,10 +12,13 @@ from pathlib import Path
 
 from chatserver.app import Server
 from chatserver.config import Config, Loaded, load
+from chatserver.copies.backup.erasures import FOLDER as ERASURES
+from chatserver.copies.backup.erasures import ErasureLedger
 from chatserver.copies.backup.manifest import FILE as MANIFEST
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.vault import FOLDER as VAULT
 from chatserver.copies.backup.vault import Vault
+from chatserver.copies.drill import erased
 from chatserver.copies.drill.files import check_files, take_files
 from chatserver.copies.drill.filling import Progress, fill
 from chatserver.copies.drill.served import Served
@@ -129,6 +132,7 @@ class Scratch:
         return output.decode()
 
     def _command(self, name: str, *arguments: str) -> Sequence[str]:
+        """`arguments` may begin with the name of a subcommand."""
         source = ["-c", self._source] if self._source else []
         given = [f"--set={key}={text(value)}" for key, value in self._overrides.items()]
         return [sys.executable, "-m", "chatserver", name, *arguments, *source, *given]
@@ -145,6 +149,26 @@ class Scratch:
         """Read all files; returns their number. Raises `StartupError` if one is not as it was."""
         async with self._opened() as (store, place):
             return await check_files(store, place)
+
+    async def plant(self, number: int) -> None:
+        """Add the account with this number, which is to be erased (`erased.py`)."""
+        async with self._opened() as (store, _):
+            await erased.plant(store, number)
+
+    async def erase(self, number: int) -> None:
+        """Erase that account, as an operator does."""
+        await self._run("privacy", "erase", erased.person(number).id, "--messages=redact", "--yes")
+
+    async def events_of_erased(self, numbers: Sequence[int]) -> int:
+        """The number of events in the rooms of these accounts."""
+        async with self._opened() as (store, _):
+            return sum((await store.heads([*map(erased.room_of, numbers)])).values())
+
+    async def demand_gone(self, numbers: Sequence[int]) -> None:
+        """Raises `StartupError` if one of these accounts is there again."""
+        async with self._opened() as (store, _):
+            for number in numbers:
+                await erased.demand_gone(store, number)
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[tuple[Store, Blobs]]:
@@ -199,11 +223,15 @@ class Scratch:
             return
         newest = Shelf(self.backups).all()[-1].name
         files = await asyncio.to_thread(Vault(self.backups, None).files)
+        lines = await asyncio.to_thread(ErasureLedger(self.backups, None).files)
         async with self._opened_target() as target, asyncio.timeout(TARGET_SECONDS):
             while True:
                 if await target.size(f"{newest}/{MANIFEST}") is not None:
                     there = await target.list(VAULT)
-                    if {f"{VAULT}/{name}" for name in files} <= there.keys():
+                    noted = await target.list(ERASURES) if lines else {}
+                    wanted = {f"{VAULT}/{name}" for name in files}
+                    wanted |= {f"{ERASURES}/{name}" for name in lines}
+                    if wanted <= there.keys() | noted.keys():
                         return
                 await asyncio.sleep(POLL_SECONDS)
 
@@ -212,7 +240,7 @@ class Scratch:
         if not self._target:
             return
         async with self._opened_target() as target:
-            for name in (*await names(target), VAULT):
+            for name in (*await names(target), VAULT, ERASURES):
                 for each in await target.list(name):
                     await target.delete(each)
 
