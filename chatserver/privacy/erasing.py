@@ -85,7 +85,10 @@ class LogErasing:
                 if not is_changed:  # first, as nothing is found there any more after a crash
                     await self._note(room, gone)
                 is_changed = True
-                said += [old.seq for old, new in pairs if _says_other(old, new)]
+                if changed := [old.seq for old, new in pairs if _says_other(old, new)]:
+                    # Before they change, as a crash may follow, and nothing tells later which did.
+                    await self._cleanings.note(room, changed)
+                said += changed
                 if await self._store.replace(pairs) == len(pairs):
                     break
                 events = await self._store.read(room, after, EVENTS)

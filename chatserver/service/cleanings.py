@@ -41,7 +41,7 @@ class Cleanings:
         """Clean the index of a room of these events, and note that for later; returns the number of changed pages."""
         if not seqs:
             return 0
-        await self._note(room, seqs)
+        await self.note(room, seqs)
         return await self._cleaner.clean(room, seqs)
 
     async def finish(self) -> int:
@@ -60,7 +60,8 @@ class Cleanings:
         """Of a room that has no index any more."""
         await self._store.delete(SPACE, room)
 
-    async def _note(self, room: str, seqs: Collection[int]) -> None:
+    async def note(self, room: str, seqs: Collection[int]) -> None:
+        """Note events of a room that lose a text, or are about to: `finish` cleans the index of them a little later."""
         for _ in range(TRIES):
             record = await self._store.get(SPACE, room)
             known = () if record is None else _decode(record).seqs

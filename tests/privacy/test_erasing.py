@@ -12,11 +12,12 @@ import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
-from chatserver import ChatError, Room, RoomKind
+from chatserver import ChatError, Room, RoomKind, StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, MessagePosted, PluginEvent, UserRef
 from chatserver.privacy.erasures import DUE, SPACE, Erasure, encode
 from chatserver.privacy.rewriting import Erased
+from chatserver.runtime.clock import Clock
 from chatserver.service import removal
 from chatserver.testing.running import Chat, Person, running
 from chatserver.testing.samples import posted
@@ -183,6 +184,8 @@ async def test_words_that_are_gone_leave_the_index_and_the_files(
         store = scene.chat.service.store
 
         class Cleaner:
+            async def note(self, room: str, seqs: list[int]) -> None: ...
+
             async def clean(self, room: str, seqs: list[int]) -> int:
                 cleaned.setdefault(room, []).extend(seqs)
                 return 0
@@ -247,6 +250,44 @@ async def test_a_deleted_room_is_not_told() -> None:
         told = [each.room for each in await scene.log() if isinstance(each, PluginEvent)]
         assert told == [scene.room.id]
         assert NAME not in await scene.text()
+
+
+async def test_words_leave_the_index_also_if_a_crash_comes_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The texts have changed then, and nothing is left in the log by which the words would be found."""
+    async with playing() as scene:
+        service = scene.chat.service
+        room = await scene.eve.create_room("jam", members=[scene.ada])
+        await scene.ada.post(room, "damsonmark")  # nobody edits it: the job finds edits
+        for number in range(20):  # the index has whole pieces of the log
+            await scene.eve.post(room, f"name {number}")
+        await service.indexer.catch_up()
+        assert "damsonmark" in repr(service.store._index)  # type: ignore[attr-defined]
+
+        clean = service.removal._erasing._cleanings.clean
+
+        async def crash(where: str, seqs: list[int]) -> int:
+            if where == room.id:
+                raise StoreUnavailable
+            return await clean(where, seqs)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(service.removal._erasing._cleanings, "clean", crash)
+            await scene.erase(Erased.REDACT)
+        await service.removal.finish()
+        monkeypatch.setattr(scene.chat.service.removal._erasing._cleanings, "_clock", Later())
+        await service.replaced_texts.remove()
+        index = repr(service.store._index)  # type: ignore[attr-defined]
+        assert "damsonmark" not in index
+        assert "name" in index, "what others said is found"
+
+
+class Later(Clock):
+    """The clock of an hour later."""
+
+    def now(self) -> float:
+        return super().now() + 3600.0
 
 
 async def test_the_setting_says_what_becomes_of_messages() -> None:
