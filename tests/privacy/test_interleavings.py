@@ -13,20 +13,21 @@ from chatserver.service import removal
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.core.checker import Broken
-from tests.privacy.interleaving import drawn, run
+from tests.privacy.interleaving import OldWay, Way, drawn, run
 from tests.servers import PATIENT_MS
+from tests.sqlite_pages import without_gaps
 from tests.virtual_time import run as run_virtually
 
 pytestmark = pytest.mark.long
 
-ON_MEMORY, ON_SQLITE, AT_ONCE = 150, 20, 5
+ON_MEMORY, BESIDE_OLD, ON_SQLITE, AT_ONCE = 150, 50, 20, 5
 
 
-def in_memory(store: MemoryStore, seed: int) -> None:
+def in_memory(store: MemoryStore, seed: int, ways: Sequence[type[Way]] = (Way, Way)) -> None:
     async def look() -> bytes:
         return repr(vars(store)).encode()
 
-    run_virtually(lambda: run(store, look, *drawn(seed), seed))
+    run_virtually(lambda: run(store, look, *drawn(seed), seed, ways))
 
 
 def test_each_text_is_gone_or_stays(logged: list[str]) -> None:
@@ -34,13 +35,22 @@ def test_each_text_is_gone_or_stays(logged: list[str]) -> None:
         in_memory(MemoryStore(), seed)
 
 
+def test_each_text_is_gone_or_stays_beside_a_node_of_an_older_version(logged: list[str]) -> None:
+    for seed in range(500, 500 + BESIDE_OLD):
+        in_memory(MemoryStore(), seed, (Way, OldWay))
+
+
 async def on_sqlite(folder: Path, seed: int) -> None:
-    """Here all bytes of the files are looked through, of which the jobs leave nothing that is gone."""
+    """Here all bytes of the files are looked through, but for the gaps of SQLite's pages."""
     store: Any = SqlitePlugin(SqlitePlugin.Config(timeout_ms=PATIENT_MS), folder).provide_store()
     await store.open()
 
     def everything() -> bytes:
-        return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return b"".join(
+            without_gaps(path.read_bytes()) if path.suffix == ".db" else path.read_bytes()
+            for path in files
+        )
 
     async def look() -> bytes:
         return await asyncio.to_thread(everything)
@@ -92,13 +102,17 @@ class Unwilling(MemoryStore):
         return len(pairs)
 
 
-class KeepingRooms(MemoryStore):
-    """Clears nothing."""
+class Keeping(MemoryStore):
+    """Leaves one event in three as it was when it is to be cleared or removed."""
 
-    async def clear(self, room: str, seqs: Sequence[int]) -> None: ...
+    async def clear(self, room: str, seqs: Sequence[int]) -> None:
+        await super().clear(room, [seq for seq in seqs if seq % 3])
+
+    async def remove(self, room: str, seqs: Sequence[int]) -> None:
+        await super().remove(room, [seq for seq in seqs if seq % 3])
 
 
-@pytest.mark.parametrize("kind", [Retentive, Hasty, Unwilling, KeepingRooms])
+@pytest.mark.parametrize("kind", [Retentive, Hasty, Unwilling, Keeping])
 def test_a_weak_store_is_found_out(logged: list[str], kind: type[MemoryStore]) -> None:
     expect_broken(kind)
 
@@ -130,10 +144,17 @@ def test_a_missing_part_is_found_out(
     expect_broken(MemoryStore)
 
 
-def expect_broken(kind: type[MemoryStore]) -> None:
+def test_what_an_older_node_leaves_is_found_out(
+    logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatserver.service.replaced.ReplacedTexts.remove", no_answer)
+    expect_broken(MemoryStore, (Way, OldWay))
+
+
+def expect_broken(kind: type[MemoryStore], ways: Sequence[type[Way]] = (Way, Way)) -> None:
     for seed in range(200):
         try:
-            in_memory(kind(), seed)
+            in_memory(kind(), seed, ways)
         except Broken:
             return
     pytest.fail("the checker found nothing")
