@@ -65,6 +65,13 @@ def configured(function: F) -> F:
     return cast("F", made)
 
 
+despite_hold = click.option(
+    "--despite-hold",
+    is_flag=True,
+    help="Also if a plugin wants the account kept, as under a legal hold.",
+)
+
+
 def listening(function: F) -> F:
     """Adds --host and --port."""
     options = (

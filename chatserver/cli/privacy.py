@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chatserver.cli.opened import with_server
-from chatserver.cli.options import configured
+from chatserver.cli.options import configured, despite_hold
 
 if TYPE_CHECKING:
     from chatserver.app import Server
@@ -108,11 +108,13 @@ def export(
     help="What becomes of the person's messages.  [default: privacy.erased_messages]",
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@despite_hold
 @configured
 def erase(
     user: str,
     messages: str | None,
     yes: bool,
+    despite_hold: bool,
     source: str | None,
     overrides: dict[str, object],
 ) -> None:
@@ -120,7 +122,8 @@ def erase(
 
     As `chatserver user delete`, but the command waits until all is done. Their name is gone from all events and
     from mentions, and with --messages redact their texts and files, too. Of an account that is deleted already, what is
-    left is erased.
+    left is erased. Of one that is held by a plugin (`chatserver plugin run retention hold`) nothing is, and the exit status
+    is 1.
 
     \b
     chatserver privacy erase ada --yes
@@ -135,7 +138,7 @@ def erase(
         account = await found(server, user)
         async with files_of(server):
             mode = Erased(messages) if messages else None
-            await server.service.removal.erase(account, operator(), mode)
+            await server.service.removal.erase(account, operator(), mode, despite_hold=despite_hold)
 
     with_server(source, overrides, act)
     click.echo(f"{user} is erased.")

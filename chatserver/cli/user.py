@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from chatserver.cli.opened import with_server
-from chatserver.cli.options import configured
+from chatserver.cli.options import configured, despite_hold
 
 if TYPE_CHECKING:
     from chatserver.app import Server
@@ -310,10 +310,16 @@ def rename(
 @command.command()
 @click.argument("username")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@despite_hold
 @as_json
 @configured
 def delete(
-    username: str, yes: bool, as_json: bool, source: str | None, overrides: dict[str, object]
+    username: str,
+    yes: bool,
+    despite_hold: bool,
+    as_json: bool,
+    source: str | None,
+    overrides: dict[str, object],
 ) -> None:
     """Delete an account for good.
 
@@ -327,7 +333,11 @@ def delete(
     if not yes:
         click.confirm(f"Delete {username} for good?", abort=True, err=True)
     user = with_server(
-        source, overrides, lambda server: server.service.removal.delete(username, by=operator())
+        source,
+        overrides,
+        lambda server: server.service.removal.delete(
+            username, by=operator(), despite_hold=despite_hold
+        ),
     )
     say(user, as_json, f"{username} is deleted.")
 

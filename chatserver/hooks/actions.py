@@ -466,7 +466,9 @@ class JoinAnswer(Action, frozen=True, kw_only=True):
 
 
 class AccountDelete(Action, frozen=True, kw_only=True):
-    """The user wants their own account (id) to be deleted."""
+    """The user wants their own account (id) to be deleted; or without a user, it is being deleted now: by an operator, or
+    as somebody has wanted it.
+    """
 
     account: str
 

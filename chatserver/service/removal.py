@@ -16,6 +16,8 @@ from chatserver.blobs.model import OWNED
 from chatserver.blobs.service import BlobService
 from chatserver.cluster import installation
 from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.hooks.actions import AccountDelete
+from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.types import Actor, Job
 from chatserver.interfaces import Store
 from chatserver.model import User
@@ -62,24 +64,33 @@ class Removal:
         erasing: LogErasing,
         blobs: BlobService,
         clock: Clock,
+        hooks: HookCalls,
         mode: Erased,
     ) -> None:
         """`mode` is what becomes of messages."""
         self._store, self._accounts, self._rooms = store, accounts, rooms
         self._parts, self._erasing, self._blobs = parts, erasing, blobs
-        self._clock, self._mode = clock, mode
+        self._clock, self._hooks, self._mode = clock, hooks, mode
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by user id
         self.keep: Keep = _nowhere  # notes an erasure beside the backups
 
     async def delete(
-        self, username: str, by: Actor = THE_SERVER, mode: Erased | None = None
+        self,
+        username: str,
+        by: Actor = THE_SERVER,
+        mode: Erased | None = None,
+        *,
+        despite_hold: bool = False,
     ) -> User:
         """Delete an account; returns the shell that is left. `mode` is what becomes of its messages.
 
         The account leaves its rooms, except direct ones and those that would be without an owner. The log is rewritten
-        in the background: see `settle`. Raises `ChatError` user.not_found, user.last_owner, plugin.failed.
+        in the background: see `settle`. Raises `ChatError` user.not_found, user.last_owner, plugin.failed, and
+        action.refused if a plugin wants the account kept, unless it is to go `despite_hold`.
         """
         user = await self._accounts.named(username)
+        if not user.deleted and not despite_hold:
+            await self._hooks.allow(AccountDelete(account=user.id), None)
         if user.bot:  # a machine's messages say nothing of a person
             return await self._end(user, username, by)
         erasure = Erasure(
@@ -98,7 +109,14 @@ class Removal:
         self._begin(user.id)
         return gone
 
-    async def erase(self, user: User, by: Actor = THE_SERVER, mode: Erased | None = None) -> None:
+    async def erase(
+        self,
+        user: User,
+        by: Actor = THE_SERVER,
+        mode: Erased | None = None,
+        *,
+        despite_hold: bool = False,
+    ) -> None:
         """Delete an account, as `delete` does, and wait until the person is out of the log.
 
         An account that is deleted already is erased again, with this `mode` if it was to be another one. Raises what
@@ -106,7 +124,7 @@ class Removal:
         """
         key = f"{DUE}{user.id}"
         if not user.deleted:
-            await self.delete(user.username, by, mode)
+            await self.delete(user.username, by, mode, despite_hold=despite_hold)
             await self.settle()
         else:
             again = Erasure(mode=mode or self._mode, at=self._clock.now())

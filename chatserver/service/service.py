@@ -241,6 +241,7 @@ class Service:
             erasing,
             self.blobs,
             clock,
+            hooks,
             Erased(config.privacy.erased_messages),
         )
         self.connections = Connections(self.hub, self.presence, limits)

@@ -91,7 +91,7 @@ class Accounts:
         user = self.users.pop(self.named(username, by).username)
         return self.change(user, username=new or username, name=name or user.name)
 
-    async def delete(self, username: str, by: Actor) -> User:
+    async def delete(self, username: str, by: Actor, *, despite_hold: bool = False) -> User:
         user = self.users.pop(self.named(username, by).username)
         return self.change(user, username=f"deleted-{user.id}", deleted=True, disabled=True)
 

@@ -18,7 +18,10 @@ Command = partial
 @pytest.fixture
 def command(tmp_path: Path) -> Command:  # type: ignore[type-arg]
     """Runs a command on a store in which there is an account ada."""
-    settings = ["plugins.enabled=sqlite,password,profiles", f"server.data={tmp_path / 'data'}"]
+    settings = [
+        "plugins.enabled=sqlite,password,profiles,retention",
+        f"server.data={tmp_path / 'data'}",
+    ]
     made = partial(_ran, [f"--set={each}" for each in settings], tmp_path)
     assert made("migrate")[0] == 0
     assert made("user", "add", "owner", "--password-file", "-")[0] == 0
@@ -68,3 +71,15 @@ def test_a_search_says_by_its_status_whether_something_is_left(command: Command)
     status, said = command(*gone)
     assert status == 1
     assert "LEFT" in said
+
+
+def test_who_is_held_is_erased_only_if_that_is_said(command: Command) -> None:  # type: ignore[type-arg]
+    options, folder = command.args  # which come before what is the plugin's
+    assert _ran([], folder, "plugin", "run", *options, "retention", "hold", "user:ada")[0] == 0
+    for refused in (("privacy", "erase", "ada"), ("user", "delete", "ada")):
+        status, said = command(*refused, "--yes")
+        assert status == 1
+        assert "has to be kept for now" in said
+    assert command("privacy", "report", "ada")[0] == 0
+    assert command("privacy", "erase", "ada", "--despite-hold", "--yes")[0] == 0
+    assert command("privacy", "report", "ada")[0] == 1

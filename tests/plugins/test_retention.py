@@ -179,6 +179,38 @@ async def test_who_is_held_does_not_delete_their_account() -> None:
         assert (await eve.http("POST", "/api/v1/me/deletion", {"username": "eve"})).status == 202
 
 
+async def test_who_is_held_is_deleted_by_nobody_unless_it_is_said() -> None:
+    async with serving() as chat:
+        await chat.user("ada")
+        bob = await chat.user("bob")
+        rules = Rules(Space(chat._server.store, space_of(NAME)), Config())
+        await rules.hold(f"hold/user/{bob.user.id}", "a case", 0.0)
+        removal = chat.service.removal
+        with pytest.raises(ChatError, match=r"action\.refused"):
+            await removal.delete("bob")
+        with pytest.raises(ChatError, match=r"action\.refused"):
+            await removal.erase(bob.user)
+        assert not (await chat.service.accounts.named("bob")).deleted
+        assert await chat._server.store.scan("erasure", "") == []
+        await removal.delete("bob", despite_hold=True)
+        assert (await chat.service.accounts.get(bob.user.id)).deleted
+
+
+async def test_a_deletion_that_waits_already_waits_for_the_end_of_a_hold() -> None:
+    days = {"plugin.account_deletion.days": 1}
+    async with running(NAME, "account_deletion", clock=FakeClock(), settings=days) as chat:
+        await chat.user("ada")
+        bob = await chat.user("bob")
+        assert (await bob.http("POST", "/api/v1/me/deletion", {"username": "bob"})).status == 202
+        rules = Rules(Space(chat._server.store, space_of(NAME)), Config())
+        await rules.hold(f"hold/user/{bob.user.id}", "a case", 0.0)
+        await chat.clock.advance(1.2 * DAY)
+        assert not (await chat.service.accounts.get(bob.user.id)).deleted
+        await rules.release(f"hold/user/{bob.user.id}")
+        await chat.clock.advance(0.2 * DAY)
+        assert (await chat.service.accounts.get(bob.user.id)).deleted
+
+
 async def test_a_room_that_shows_edits_forgets_all_texts_of_an_old_message() -> None:
     async with serving(days=2) as chat:
         ada = await chat.user("ada")
