@@ -140,7 +140,7 @@ class LogErasing:
         users = await self._accounts.ids_of(names)
         for name, user in users.items():
             if user == shell.id:
-                await self._accounts.free_name(name)
+                await self._accounts.free_name(name, user)
         others = {name for name, user in users.items() if user != shell.id}
         left = [name for name in names if name not in users]
         return {*others, *(await self._hooks.find_groups(shell, room, left) if left else ())}

@@ -547,7 +547,10 @@ class Accounts(OwnAccount):
 
         It keeps its user name until `free_name`, so that an interrupted deletion can be repeated.
         """
-        user = await self.named(username)
+        return await self.retire_user(await self.named(username), by)
+
+    async def retire_user(self, user: User, by: Actor = THE_SERVER) -> User:
+        """The same of the account, whatever its user name leads to."""
         async with self._keeping_an_owner(user, gives_up=True):
             await self.similar.release(user.id, looks(user))
             gone = await self._change(
@@ -567,9 +570,9 @@ class Accounts(OwnAccount):
         self.tell("deleted", gone, by)
         return gone
 
-    async def free_name(self, username: str) -> None:
-        """Free the user name of a retired account for others."""
-        await self._store.delete(NAMES, folded_name(username))
+    async def free_name(self, username: str, user: str) -> None:
+        """Free the user name of a retired account (id) for others, unless it is another's already."""
+        await self._store.delete(NAMES, folded_name(username), user.encode())
 
     @asynccontextmanager
     async def _keeping_an_owner(self, user: User, gives_up: bool) -> AsyncIterator[None]:

@@ -135,7 +135,7 @@ class Removal:
 
     async def _end(self, user: User, username: str, by: Actor) -> User:
         """End the account, and erase what is held in records."""
-        gone = await self._accounts.retire(username, by)
+        gone = await self._accounts.retire_user(user, by)
         leaving = msgspec.structs.replace(gone, disabled=False)
         for room in await self._rooms.joined(gone):
             try:
@@ -145,7 +145,7 @@ class Removal:
             except ChatError:  # a direct room, or its last owner: see above
                 continue
         await self._parts.erase(gone.id)
-        await self._accounts.free_name(username)
+        await self._accounts.free_name(username, gone.id)
         return gone
 
     # -- the log -------------------------------------------------------------------------------------

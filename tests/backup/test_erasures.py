@@ -175,6 +175,36 @@ def test_a_name_that_comes_back_without_its_account_goes_again(tmp_path: Path) -
     assert "hello @deleted" in text
 
 
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_an_account_that_comes_back_without_its_name_goes_again(
+    tmp_path: Path, is_taken: bool
+) -> None:
+    """The name may even be somebody else's by then, who stays."""
+    given = settings(tmp_path, "one")
+    work(given, lived)
+
+    async def in_the_middle(server: Server) -> None:
+        store, accounts = server.store, server.service.accounts
+        found = await accounts.named("plum")
+        await store.delete("username", "plum")
+        if is_taken:
+            other, _ = await accounts.register("other", PASSWORD)
+            await store.put("username", "plum", other.id.encode())
+        entry = Entry(user=found.id, at=1.0, mode=Erased.ANONYMISE)
+        assert await have_erased_again(store, [entry]) == 1
+
+    work(given, in_the_middle)
+    text = work(given, everything)
+    assert NAME not in text
+    assert "@plum" not in text
+
+    async def holder(server: Server) -> tuple[str, bool] | None:
+        found = await server.service.accounts.by_name("plum")
+        return None if found is None else (found.username, found.deleted)
+
+    assert work(given, holder) == (("other", False) if is_taken else None)
+
+
 def test_the_last_owner_of_a_restored_store_stays(tmp_path: Path) -> None:
     given = settings(tmp_path, "one")
     work(given, lived)
