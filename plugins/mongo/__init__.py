@@ -1,6 +1,9 @@
 """MongoDB as the store, through Motor or PyMongo; with a private mongod if none is configured."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
 
 import chatserver
 from chatserver_plugins.mongo import config as settings
@@ -23,12 +26,24 @@ class MongoPlugin:
     def __init__(self, config: settings.Config, data: Path) -> None:
         self.config = config
         self.data = data
+        # The server asks for several, opens one of them, and asks the others what is stored.
+        self._stores: WeakSet[MongoStore] = WeakSet()
 
     @chatserver.hookimpl
     def provide_store(self) -> chatserver.Store:
         if not self.config.uri and not self.config.embedded:
             raise chatserver.StartupError(NO_ADDRESS)
-        return MongoStore(self.config, self.data)
+        store = MongoStore(self.config, self.data)
+        self._stores.add(store)
+        return store
+
+    @chatserver.hookimpl
+    def register_health_checks(self) -> Sequence[chatserver.HealthCheck]:
+        return [chatserver.HealthCheck("mongo", self.check)]
+
+    async def check(self) -> Mapping[str, Any]:
+        """The way that appends take; for both, `database` says whether it works."""
+        return next((facts for store in self._stores if (facts := store.line())), {})
 
 
 __all__ = ["MongoPlugin", "MongoStore"]

@@ -58,6 +58,20 @@ class Config(chatserver.Settings, frozen=True):
             "使うドライバーです。Motor か、PyMongo 自体の非同期インターフェースを選べます。",
         ),
     ] = "motor"
+    line: Annotated[
+        Literal["auto", "driver"],
+        Meta(
+            title="Way of appends",
+            description="How messages are written: `auto`, over a connection of the plugin's own where the "
+            "address allows it, which takes less processor time, else through the driver; or always `driver`.",
+        ),
+        chatserver.translation(
+            "ja",
+            "書き込みの経路",
+            "メッセージの書き込み方です。auto は、アドレスが許すかぎりプラグイン自身の接続を使い、"
+            "CPU 時間を減らします。使えないときはドライバーを通します。driver は常にドライバーを通します。",
+        ),
+    ] = "auto"
     timeout_ms: Annotated[
         int,
         Meta(

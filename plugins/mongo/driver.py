@@ -1,4 +1,4 @@
-"""The only module that uses a driver: Motor, or PyMongo's own async API.
+"""The only module that uses a driver: Motor, or PyMongo's own async API. (`line.py` inserts without one.)
 
 Both have collections with the same methods. This module hides their differences (aggregation, closing), and
 turns every failure to reach the server into `StoreUnavailable`.
@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 DURABLE = WriteConcern(w="majority", j=True)
 MAJORITY = ReadConcern("majority")
+TAKES_WRITES = ("RSPrimary", "Standalone")  # types of servers, as PyMongo names them
 DUPLICATE_KEY = 11000  # the code of a write error
 GRACE_SECONDS = 0.1  # the driver's own limit comes first, with a better error
 
@@ -32,9 +33,12 @@ class Database:
     def __init__(
         self, uri: str, name: str, driver: Literal["motor", "pymongo"], timeout_ms: int
     ) -> None:
-        self._motor = driver == "motor"
+        self.name, self.timeout_ms = name, timeout_ms
+        self.is_motor = driver == "motor"
         self._seconds = timeout_ms / 1000 + GRACE_SECONDS
         self._servers = Servers(uri)
+        self._described: object = None  # the topology that `_primary` is from
+        self._primary: tuple[str, int] | None = None
         # Compression is left to the address; the plugin refuses one that offers zlib.
         self._client: Any = _client_class(driver)(
             uri,
@@ -64,7 +68,11 @@ class Database:
         except DuplicateKeyError:
             raise
         except (PyMongoError, TimeoutError) as error:
-            raise StoreUnavailable(reason=plain(error, self._servers)) from error
+            raise StoreUnavailable(reason=self.reason(error)) from error
+
+    def reason(self, error: BaseException) -> str:
+        """The reason for an error of the driver, in an operator's words."""
+        return plain(error, self._servers)
 
     async def command(self, command: Mapping[str, Any]) -> Document:
         """Run a database command on the primary. Write errors stay in the answer."""
@@ -83,7 +91,7 @@ class Database:
 
     async def _in_transaction(self, work: Callable[[Any], Awaitable[T]]) -> T:
         started = self._client.start_session()
-        async with await started if self._motor else started as session:
+        async with await started if self.is_motor else started as session:
             while True:
                 beginning = session.start_transaction(
                     read_concern=MAJORITY,
@@ -91,7 +99,7 @@ class Database:
                     read_preference=ReadPreference.PRIMARY,
                 )
                 try:
-                    async with beginning if self._motor else await beginning:
+                    async with beginning if self.is_motor else await beginning:
                         return await work(session)
                 except PyMongoError as error:
                     if not error.has_error_label("TransientTransactionError"):
@@ -134,10 +142,23 @@ class Database:
     ) -> list[Document]:
         named = {} if index is None else {"hint": dict(index)}
         cursor = collection.aggregate(pipeline, **named)
-        if not self._motor:
+        if not self.is_motor:
             cursor = await cursor
         found: list[Document] = await cursor.to_list(None)
         return found
+
+    def primary(self) -> tuple[str, int] | None:
+        """Host and port of the server that takes writes, as the driver sees it now.
+
+        None if there is none, or several (mongos), or if only the driver reaches it (a load balancer). Fast.
+        """
+        description = self._client.topology_description
+        if description is not self._described:
+            servers = description.server_descriptions().values()
+            found = [each.address for each in servers if each.server_type_name in TAKES_WRITES]
+            self._described = description
+            self._primary = found[0] if len(found) == 1 else None
+        return self._primary
 
     def replication(self) -> Replication | None:
         """The replica set as the driver's heartbeats see it; None without a primary."""
@@ -156,7 +177,7 @@ class Database:
             try:
                 await self.collection(collection).update_many(query, list(change))
             except PyMongoError as error:
-                raise StoreUnavailable(reason=plain(error, self._servers)) from error
+                raise StoreUnavailable(reason=self.reason(error)) from error
 
     async def drop(self) -> None:
         """Remove the whole database, without a time limit. Raises `StoreUnavailable`."""
@@ -164,11 +185,11 @@ class Database:
             try:
                 await self._client.drop_database(self._database.name)
             except PyMongoError as error:
-                raise StoreUnavailable(reason=plain(error, self._servers)) from error
+                raise StoreUnavailable(reason=self.reason(error)) from error
 
     async def close(self) -> None:
         closing = self._client.close()
-        if not self._motor:
+        if not self.is_motor:
             await closing
 
 

@@ -32,6 +32,7 @@ from chatserver import (
 )
 from chatserver_plugins.mongo import documents, replaced
 from chatserver_plugins.mongo.driver import DUPLICATE_KEY, DURABLE, Database
+from chatserver_plugins.mongo.line import Line
 
 NAME = "events"
 PAGES_AT_ONCE = 500  # a pipeline may have 1000 stages, and the first page takes three
@@ -44,6 +45,7 @@ class MongoLog:
     """Reads see only what a majority has, except those that number events, which see everything."""
 
     _database: Database
+    _line: Line
 
     @cached_property
     def _events(self) -> Any:
@@ -119,22 +121,13 @@ class MongoLog:
         return found
 
     async def _insert(self, batch: list[documents.Document]) -> Appended:
-        # The bare command takes half the processor time of insert_many, which makes an _id for every
-        # document; here the server makes missing ones.
-        result = await self._database.command(
-            {
-                "insert": NAME,
-                "documents": batch,
-                "ordered": True,
-                "writeConcern": DURABLE.document,
-            }
-        )
+        result = await self._line.insert(NAME, batch, DURABLE)
         if "writeConcernError" in result:
             raise StoreUnavailable
         errors = result.get("writeErrors")
-        if not errors:
-            return Appended(result["n"])
-        if errors[0]["code"] != DUPLICATE_KEY:
+        if not errors and result["n"] == len(batch):
+            return Appended(len(batch))
+        if not errors or errors[0]["code"] != DUPLICATE_KEY:
             raise StoreUnavailable
         return Appended(errors[0]["index"], documents.conflict(errors[0]))
 

@@ -79,7 +79,7 @@ class Servers(ServerHeartbeatListener):
         members = []
         for place, found in sorted(self._found.items()):
             if isinstance(found, BaseException):
-                yield _of_connection(place, found)
+                yield of_connection(place, found)
             elif reason := self._of_member(place, found):
                 yield reason
             elif not found.is_writable:
@@ -140,7 +140,8 @@ def _message(error: BaseException) -> str:
     )
 
 
-def _of_connection(place: str, error: BaseException) -> str:
+def of_connection(place: str, error: BaseException) -> str:
+    """The reason why a server at `place` cannot be reached."""
     text = str(error)
     low = text.lower()
     if "certificate verify failed" in low or "hostname mismatch" in low:

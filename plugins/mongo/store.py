@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from chatserver_plugins.mongo.config import Config
 from chatserver_plugins.mongo.driver import Database
 from chatserver_plugins.mongo.embedded import PrivateMongod
 from chatserver_plugins.mongo.index import MongoIndex
+from chatserver_plugins.mongo.line import Line
 from chatserver_plugins.mongo.log import MongoLog
 from chatserver_plugins.mongo.records import MongoRecords
 
@@ -36,6 +38,7 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
 
     def __init__(self, config: Config, data: Path) -> None:
         self._config, self._data = config, data
+        self._is_open = False
         self._private = None if config.uri else PrivateMongod(data, config.mongod)
 
     def is_private(self) -> bool:
@@ -85,6 +88,8 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
             await self._connect()
             await schema.migrate(self._database)
             await self._warn_of_leaks()
+            await self._line.open()
+            self._is_open = True
         except UNUSABLE as error:
             await self.close()
             raise _refusal(error) from error
@@ -113,9 +118,13 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         if uri is None:
             uri = await self._private.start() if self._private else config.uri
         self._database = Database(uri, config.database, config.driver, config.timeout_ms)
+        self._line = Line(self._database, uri, wanted=config.line == "auto")
         await self._reach()
 
     async def close(self) -> None:
+        self._is_open = False
+        if hasattr(self, "_line"):
+            await self._line.close()
         if hasattr(self, "_database"):
             with contextlib.suppress(PyMongoError):
                 await self._database.close()
@@ -134,6 +143,10 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
     def folder(self) -> Path | None:
         """The folder of a private mongod, whose space metrics show."""
         return self._data if self._private else None
+
+    def line(self) -> Mapping[str, str]:
+        """The way that appends take now, for operators; empty unless it is open."""
+        return self._line.facts() if self._is_open else {}
 
     async def replication(self) -> Replication | None:
         """The members of the replica set; asks nobody, as the driver asks them anyway."""

@@ -1,0 +1,192 @@
+"""The line for appends: a connection of their own to the primary, which the driver names.
+
+An insert through the driver takes several times the processor time of one here. The driver keeps everything
+else, and inserts whenever this line cannot: before it is open, while it is busy, for large batches, and where
+servers are reached in a way that only the driver knows. So a fault of the line costs one append, which fails
+as one through the driver does, with an unknown outcome; the next one goes through the driver, which then looks
+for the primary as ever, and once it has stored that the line is opened anew.
+
+Like the driver's own commands, inserts are not repeated: the caller numbers and repeats sends, and unique
+indexes tell what was stored (`chatserver/roomlog/log.py`).
+"""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+import bson
+from pymongo import WriteConcern
+
+from chatserver import StoreUnavailable
+from chatserver_plugins.mongo import login
+from chatserver_plugins.mongo.connection import Connection, connect
+from chatserver_plugins.mongo.driver import DUPLICATE_KEY, Database, Document
+from chatserver_plugins.mongo.reasons import of_connection
+
+# Larger batches take their time in the database. Motor encodes them in a thread, and the loop goes on.
+MOST_BYTES = 1 << 20
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 60.0  # from a fault until it is opened again
+NOT_WANTED = "plugin.mongo.line is set to driver"
+NOT_YET = "it is not open yet"
+NO_PRIMARY = "the driver knows no primary now, or reaches it through mongos"
+
+logger = logging.getLogger("chatserver.mongo")
+
+
+class Line:
+    """Make it in the event loop that uses it. Nothing is connected before `open` or an insert."""
+
+    def __init__(self, database: Database, uri: str, *, wanted: bool = True) -> None:
+        """`wanted` is whether to use a connection of its own at all."""
+        self._database, self._uri = database, uri
+        self._possible = wanted
+        self._reason = NOT_YET if wanted else NOT_WANTED  # why inserts go through the driver
+        self._way: login.Way | None = None
+        self._connection: Connection | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._pause, self._not_before = 0.0, 0.0
+
+    def facts(self) -> Mapping[str, str]:
+        """Which way inserts go now, `own` or `driver`, and why, for operators."""
+        connection = self._connection
+        if connection is not None and self._reaches_the_primary(connection):
+            return {"line": "own"}
+        return {"line": "driver", "reason": self._reason}
+
+    async def open(self) -> None:
+        """Try to open it. Never raises: without it the driver does the work."""
+        self._open_soon()
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+
+    async def close(self) -> None:
+        """Release the connection. Never raises."""
+        self._possible = False
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def insert(
+        self, collection: str, documents: Sequence[Document], concern: WriteConcern
+    ) -> Document:
+        """The answer to an ordered insert, through whichever way; write errors stay in it.
+
+        Raises `StoreUnavailable`, and `InvalidDocument` before anything is sent.
+        """
+        command = {"insert": collection, "ordered": True, "writeConcern": concern.document}
+        if connection := self._idle():
+            encoded = _encoded(documents, min(MOST_BYTES, connection.most_bytes))
+            if 0 < len(encoded) <= connection.most_documents:
+                return await self._insert(connection, command, encoded)
+        # The bare command takes half the processor time of insert_many, which makes an _id for every
+        # document; here the server makes missing ones.
+        answer = await self._database.command({**command, "documents": documents})
+        self._open_soon()
+        return answer
+
+    async def _insert(
+        self, connection: Connection, command: Document, encoded: Sequence[bytes]
+    ) -> Document:
+        database = self._database
+        command |= {"maxTimeMS": database.timeout_ms, "$db": database.name}
+        try:
+            answer = await database.run(connection.command(command, encoded))
+        except BaseException as error:
+            reason = error.reason if isinstance(error, StoreUnavailable) else type(error).__name__
+            self._failed(connection, f"an insert failed: {reason}")
+            raise
+        if _is_sound(answer):
+            self._pause = 0.0
+        else:  # such as of a server that just ends being primary
+            self._failed(connection, "the server could not store an insert")
+        return answer
+
+    def _idle(self) -> Connection | None:
+        """The connection if an insert may use it. Ends one that leads to the wrong server."""
+        connection = self._connection
+        if connection is None or connection.is_busy:
+            return None
+        if self._reaches_the_primary(connection):
+            return connection
+        self._use_driver("the connection was closed, or there is another primary")
+        return None
+
+    def _reaches_the_primary(self, connection: Connection) -> bool:
+        return connection.is_open and self._database.primary() == connection.address
+
+    def _use_driver(self, reason: str) -> None:
+        if self._connection is not None:
+            self._connection.abort()
+            self._connection = None
+        if reason != self._reason:
+            logger.info("appends go through the driver: %s", reason)
+        self._reason = reason
+
+    def _failed(self, connection: Connection | None, reason: str) -> None:
+        """Use the driver, and pause; longer after each fault in a row, as each may have cost an append."""
+        if connection is not self._connection:
+            return  # another one has taken its place
+        self._use_driver(reason)
+        self._pause = min(max(self._pause * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+        self._not_before = asyncio.get_running_loop().time() + self._pause
+
+    def _open_soon(self) -> None:
+        if not self._possible or self._connection is not None or self._opening is not None:
+            return
+        if asyncio.get_running_loop().time() >= self._not_before:
+            # Not in the context of the request whose insert comes along, which log lines would name.
+            of_nobody = contextvars.Context()
+            self._opening = asyncio.create_task(self._open(), name="mongo line", context=of_nobody)
+
+    async def _open(self) -> None:
+        place = ""
+        try:
+            async with asyncio.timeout(self._database.timeout_ms / 1000):
+                way = await self._read_way()
+                address = self._database.primary()
+                if address is None:
+                    self._failed(None, NO_PRIMARY)
+                    return
+                place = "{}:{}".format(*address)
+                connection = await connect(address, way)
+        except login.LeftToDriver as error:
+            self._possible = False
+            self._use_driver(str(error))
+        except Exception as error:  # whatever it is, the driver does the work
+            if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+                reason = of_connection(place, error)
+            else:
+                reason = self._database.reason(error)
+            self._failed(None, f"it cannot be opened: {reason}")
+        else:
+            self._connection = connection
+            logger.info("appends go over a connection of their own to %s", place)
+        finally:
+            self._opening = None
+
+    async def _read_way(self) -> login.Way:
+        if self._way is None:
+            checks = self._database.is_motor and login.driver_checks_revocation()
+            self._way = await asyncio.to_thread(login.read, self._uri, checks_revocation=checks)
+        return self._way
+
+
+def _is_sound(answer: Document) -> bool:
+    """Whether the server did what was asked; a conflict is no fault of it."""
+    codes = {error.get("code") for error in answer.get("writeErrors", ())}
+    return "writeConcernError" not in answer and codes <= {DUPLICATE_KEY}
+
+
+def _encoded(documents: Iterable[Document], most: int) -> list[bytes]:
+    """The documents as BSON; an empty list if they have more bytes than `most`."""
+    encoded, size = [], 0
+    for document in documents:
+        encoded.append(bson.encode(document))
+        size += len(encoded[-1])
+        if size > most:
+            return []
+    return encoded
