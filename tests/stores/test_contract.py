@@ -1,4 +1,4 @@
-"""Every store keeps the contract; MongoDB through both drivers, on both kinds of server."""
+"""Every store keeps the contract; MongoDB through both drivers and both ways of appends, on both kinds of server."""
 
 import secrets
 from pathlib import Path
@@ -11,7 +11,7 @@ from chatserver_plugins.memory import MemoryPlugin
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
 from chatserver_plugins.sqlite import SqlitePlugin
-from tests.servers import PATIENT_MS, Postgres
+from tests.servers import PATIENT_MS, Mongod, Postgres
 
 
 class TestMemory(StoreContract):
@@ -42,23 +42,30 @@ make = SqlitePlugin(SqlitePlugin.Config(), Path({str(tmp_path)!r})).provide_stor
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+@pytest.mark.parametrize(("driver", "line"), [("motor", "auto"), ("pymongo", "driver")])
 class TestMongo(StoreContract):
-    server = "replica_set"
-
     @pytest.fixture
-    def make_store(self, request: pytest.FixtureRequest, tmp_path: Path, driver: str) -> MakeStore:
-        config = MongoPlugin.Config(
-            uri=request.getfixturevalue(self.server).uri,
-            database=f"test_{secrets.token_hex(8)}",
-            driver=driver,  # type: ignore[arg-type]
-            timeout_ms=PATIENT_MS,
-        )
-        return MongoPlugin(config, tmp_path).provide_store
+    def make_store(self, replica_set: Mongod, tmp_path: Path, driver: str, line: str) -> MakeStore:
+        return _mongo(replica_set, tmp_path, driver, line)
 
 
-class TestMongoStandalone(TestMongo):
-    server = "standalone"
+@pytest.mark.long
+@pytest.mark.parametrize(("driver", "line"), [("motor", "driver"), ("pymongo", "auto")])
+class TestMongoStandalone(StoreContract):
+    @pytest.fixture
+    def make_store(self, standalone: Mongod, tmp_path: Path, driver: str, line: str) -> MakeStore:
+        return _mongo(standalone, tmp_path, driver, line)
+
+
+def _mongo(server: Mongod, tmp_path: Path, driver: str, line: str) -> MakeStore:
+    config = MongoPlugin.Config(
+        uri=server.uri,
+        database=f"test_{secrets.token_hex(8)}",
+        driver=driver,  # type: ignore[arg-type]
+        line=line,  # type: ignore[arg-type]
+        timeout_ms=PATIENT_MS,
+    )
+    return MongoPlugin(config, tmp_path).provide_store
 
 
 class TestPostgres(StoreContract):

@@ -32,6 +32,9 @@ from tests.stores.waiting import comes_back
 pytestmark = pytest.mark.long
 
 DRIVERS = pytest.mark.parametrize("driver", ["motor", "pymongo"])
+WAYS = pytest.mark.parametrize(
+    ("driver", "line"), [("motor", "auto"), ("motor", "driver"), ("pymongo", "driver")]
+)
 LONGEST_SECONDS = 20.0  # without its limit a call would not end
 
 
@@ -206,11 +209,11 @@ async def test_a_place_that_a_killed_server_left_empty_is_filled_again(
         assert await store.read("r", 0, 9) == [log[0], *places, *log[3:]]
 
 
-@DRIVERS
+@WAYS
 async def test_a_frozen_server_fails_in_time_and_comes_back(
-    io_loop: Any, own: Mongod, driver: str
+    io_loop: Any, own: Mongod, driver: str, line: str
 ) -> None:
-    async with opened(own, driver=driver, timeout_ms=1000) as store:
+    async with opened(own, driver=driver, line=line, timeout_ms=1000) as store:
         await store.append([posted("r", 1)])
         own.freeze()
         try:
@@ -228,11 +231,11 @@ async def test_a_frozen_server_fails_in_time_and_comes_back(
         assert (await store.heads(["r"]))["r"] in (1, 2)
 
 
-@DRIVERS
+@WAYS
 async def test_a_killed_server_comes_back_with_everything(
-    io_loop: Any, own: Mongod, driver: str
+    io_loop: Any, own: Mongod, driver: str, line: str
 ) -> None:
-    async with opened(own, driver=driver, timeout_ms=1000) as store:
+    async with opened(own, driver=driver, line=line, timeout_ms=1000) as store:
         for seq in range(1, 101):
             await store.append([posted("r", seq)])
         own.kill()
@@ -245,11 +248,11 @@ async def test_a_killed_server_comes_back_with_everything(
         assert await store.read("r", 0, 200) == [posted("r", seq) for seq in range(1, 101)]
 
 
-@DRIVERS
+@WAYS
 async def test_a_member_that_is_no_primary_is_not_ready(
-    io_loop: Any, own: Mongod, driver: str
+    io_loop: Any, own: Mongod, driver: str, line: str
 ) -> None:
-    async with opened(own, driver=driver, timeout_ms=1000) as store:
+    async with opened(own, driver=driver, line=line, timeout_ms=1000) as store:
         await store.append([posted("r", 1)])
         with pymongo.MongoClient[dict[str, Any]](own.uri) as client:
             client.admin.command("replSetStepDown", 4, force=True)
@@ -260,11 +263,11 @@ async def test_a_member_that_is_no_primary_is_not_ready(
         await comes_back(store)
 
 
-@DRIVERS
+@WAYS
 async def test_an_error_of_the_write_concern_is_no_success(
-    io_loop: Any, own: Mongod, driver: str
+    io_loop: Any, own: Mongod, driver: str, line: str
 ) -> None:
-    async with opened(own, driver=driver, timeout_ms=1000) as store:
+    async with opened(own, driver=driver, line=line, timeout_ms=1000) as store:
         fault = {
             "configureFailPoint": "failCommand",
             "mode": "alwaysOn",
