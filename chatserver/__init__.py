@@ -1,6 +1,6 @@
 """A self-hosted, pluggable chat server. The names here are what plugins may use.
 
-They are those of `names.py`, which is imported with the first of them: the `chatserver` command answers without it.
+They are those of `chatserver.names`, which is imported with the first of them: the `chatserver` command answers without it.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What sends feel while a million messages expire: python -m tests.bench.expiring [STORE]... [--quick] [--write].
+"""What sends feel while a million messages expire: python -m tests.bench.expiring [STORE]... [--messages N] [--write].
 
 Others send at a steady rate all the time, in rooms of their own, through the same service; each send is timed to its
 durable event. First nothing else happens, then all messages of the large room, four fifths of all, expire and leave the
@@ -31,11 +31,17 @@ from tests.bench.measure import percentile
 from tests.bench.stores import started
 
 STORES = ("sqlite", "postgres", "mongo")  # if none is named
-LARGE, QUICK = 1_000_000, 100_000  # messages in all
+MESSAGES = 1_000_000  # in all
 RATE, ROOMS = 50.0, 10  # sends a second, of one user in each room
 QUIET_SECONDS = 20.0
 HEAD = (
-    *("store", "removed a second", "ms a send before: p50 / p99 / longest", "meanwhile"),
+    *(
+        "store",
+        "messages",
+        "removed a second",
+        "ms a send before: p50 / p99 / longest",
+        "meanwhile",
+    ),
     *("bytes a message before", "after", "compacted"),
 )
 BY = UserRef("retention", "Retention")
@@ -131,10 +137,10 @@ def row(store: str, found: Figures) -> list[str]:
     """The cells of the store's line in the docs, under HEAD."""
     sends = (f"{each.p50:.1f} / {each.p99:.1f} / {each.longest:.0f}" for each in found[:2])
     sizes = (f"{size / found.messages:,.0f}" for size in found.space)
-    return [store, f"{found.expired / found.seconds:,.0f}", *sends, *sizes]
+    return [store, f"{found.messages:,}", f"{found.expired / found.seconds:,.0f}", *sends, *sizes]
 
 
-def measure(store: str, *, quick: bool = False) -> Figures:
+def measure(store: str, messages: int = MESSAGES) -> Figures:
     """Figures of the plugin `store`, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as name:
         database = started(store, Path(name))
@@ -143,7 +149,7 @@ def measure(store: str, *, quick: bool = False) -> Figures:
         try:
             data = Path(name) / "data"
             settings = {**database.settings("bench"), "server.data": str(data)}
-            found = uvloop.run(run(settings, data, QUICK if quick else LARGE))
+            found = uvloop.run(run(settings, data, messages))
             space.compact(settings, data)
             return found._replace(space=(*found.space, space.taken(settings, data)))
         finally:
@@ -152,14 +158,14 @@ def measure(store: str, *, quick: bool = False) -> Figures:
 
 @click.command()
 @click.argument("stores", nargs=-1, metavar="[STORE]...")
-@click.option("--quick", is_flag=True, help="Fewer messages.")
+@click.option(
+    "--messages", default=MESSAGES, help="Number of messages, of which four fifths expire."
+)
 @click.option("--write", is_flag=True, help="Put the figures into docs/benchmarks.md.")
-def main(stores: tuple[str, ...], quick: bool, write: bool) -> None:
+def main(stores: tuple[str, ...], messages: int, write: bool) -> None:
     """Measure on the plugins STORE, each by itself; by default on all that keep data."""
-    if write and quick:
-        raise click.UsageError("--write is for the figures of a million messages")
     for store in stores or STORES:
-        found = measure(store, quick=quick)
+        found = measure(store, messages)
         if write:
             tables.put("expiring", HEAD, row(store, found))
         print(f"{store}: {found.expired:,} messages expired in {found.seconds:,.0f} s")
