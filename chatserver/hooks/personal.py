@@ -47,13 +47,13 @@ class PersonalData(msgspec.Struct, frozen=True, kw_only=True):
     to the person themselves. `export` yields what is held about the user of this id, as JSON objects, a few in memory
     at a time; no secrets such as hashes of passwords. An object whose `blob` is the id of a file names a file of the
     user's. `erase` removes all of it: it may be called for users of whom nothing is held, and again after a crash at
-    any point.
+    any point. None: it is kept on purpose, such as for the security of all, and ends by itself.
     """
 
     name: str
     title: Localized
     export: Export
-    erase: Callable[[str], Awaitable[None]]
+    erase: Callable[[str], Awaitable[None]] | None
 
 
 def data_problems(plugin: str, data: PersonalData) -> Iterator[str]:
@@ -76,7 +76,7 @@ def guarded_data(
         return await anext(items, _END)
 
     step = Call(plugin, following, ("items",), holds=holds)
-    erasing = Call(plugin, data.erase, ("user",), holds=holds)
+    erasing = None if data.erase is None else Call(plugin, data.erase, ("user",), holds=holds)
 
     async def export(user: str) -> AsyncGenerator[Item, None]:
         async def begun() -> AsyncIterator[Item]:
@@ -92,6 +92,9 @@ def guarded_data(
         finally:
             if hasattr(items, "aclose"):
                 await items.aclose()
+
+    if erasing is None:
+        return msgspec.structs.replace(data, export=export)
 
     async def erase(user: str) -> None:
         await guard.call(HOOK, erasing, (user,), ERASE_SECONDS)

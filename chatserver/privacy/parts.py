@@ -25,7 +25,8 @@ class PersonalParts:
     async def erase(self, user: str) -> None:
         """Remove what all parts hold about a user (id). Raises what the first part raises that cannot."""
         for part in self:
-            await part.erase(user)
+            if part.erase is not None:
+                await part.erase(user)
 
 
 async def items(part: PersonalData, user: str) -> AsyncGenerator[dict[str, Any], None]:

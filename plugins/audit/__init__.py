@@ -14,6 +14,7 @@ from chatserver import (
     LoginAttempt,
     Look,
     PagePart,
+    PersonalData,
     PluginSwitch,
     Powers,
     Route,
@@ -135,6 +136,20 @@ class AuditPlugin:
     @hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:
         return routes(context, self._reader)
+
+    @hookimpl
+    def register_personal_data(self, context: Context) -> Sequence[PersonalData]:
+        return [
+            PersonalData(
+                name="audit",
+                title={
+                    "en": "Sign-ins and changes in the audit log",
+                    "ja": "監査ログの中のログインと変更",
+                },
+                export=self._reader.deeds,
+                erase=None,  # whoever has done harm does not remove the traces of it
+            )
+        ]
 
     @hookimpl
     def register_page(self) -> PagePart:

@@ -1,13 +1,15 @@
-"""Reads the log back, newest entry first, page by page, the older files included. All calls block."""
+"""Reads the log back, newest entry first, page by page, the older files included. Calls block, but for `deeds`."""
 
+import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
 BLOCK = 65536
+DEEDS = 200  # read at once
 LOOKED_BYTES = 8 * 1024 * 1024  # in one page: where little matches, the next page goes on
 
 
@@ -22,6 +24,10 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     def users(self) -> set[str]:
         return {id for id in (self.user, self.by, self.author, self.of) if id is not None}
+
+    def doer(self) -> str | None:
+        """Who did it."""
+        return self.user if self.kind == "login" else self.by or self.author or self.user
 
 
 class LogPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +46,16 @@ class LogReader:
 
     def __init__(self, path: Path, keep: int) -> None:
         self._paths = [path, *(path.with_name(f"{path.name}.{n}") for n in range(1, keep + 1))]
+
+    async def deeds(self, user: str) -> AsyncGenerator[dict[str, Any], None]:
+        """What a user (id) did, and when they signed in, newest first. Raises `OSError`."""
+        before: str | None = ""
+        while before is not None:
+            page = await asyncio.to_thread(self.page, (), user, before or None, DEEDS)
+            for line in page.lines:
+                if _decode(line).doer() == user:
+                    yield msgspec.json.decode(line)
+            before = page.before
 
     def page(
         self, kinds: Sequence[str], user: str | None, before: str | None, limit: int

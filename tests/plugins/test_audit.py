@@ -35,9 +35,10 @@ from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.loading import Plugins
 from chatserver.hooks.types import Deed, Outcome, Sight
 from chatserver.runtime.measure import Measures
-from chatserver.testing.running import running
+from chatserver.testing.personal import held_by
+from chatserver.testing.running import Person, running
 from chatserver_plugins import audit
-from chatserver_plugins.audit import AuditPlugin
+from chatserver_plugins.audit import AuditPlugin, reader
 from chatserver_plugins.audit.entry import ADMINISTRATION
 from chatserver_plugins.audit.file import RotatingFile
 from chatserver_plugins.audit.reader import BLOCK, LogReader
@@ -420,6 +421,31 @@ async def test_staff_reads_the_log_over_http_and_nobody_else() -> None:
         ):
             answer = await boss.http("GET", f"/api/v1/audit?{query}")
             assert answer.json["error"]["code"] == code
+
+
+async def test_people_get_what_they_did_and_it_stays_when_they_are_erased(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader, "DEEDS", 2)
+    async with running("audit", settings={"plugin.audit.flush_seconds": 0.01}) as chat:
+        boss, ada = await chat.user("boss"), await chat.user("ada")
+        for name in ("one", "two", "three"):
+            await ada.create_room(name)
+        await boss.http("PUT", "/api/v1/users/ada", {"disabled": True})
+
+        async def told(person: Person) -> list[dict[str, object]]:
+            found = await held_by(chat, person)
+            return found.get("audit", [])
+
+        async with asyncio.timeout(30):
+            while "account.locked" not in {each["kind"] for each in await told(boss)}:
+                await asyncio.sleep(0.01)
+        kinds = [each["kind"] for each in await told(ada)]
+        assert kinds.count("room.changed") == 3
+        assert "account.locked" not in kinds, "it is what somebody else did"
+        assert all(ada.id in each.values() for each in await told(ada))
+        await chat.service.privacy.parts.erase(ada.id)
+        assert [each["kind"] for each in await told(ada)][-len(kinds) :] == kinds
 
 
 def test_the_page_has_a_sentence_for_every_kind_in_both_languages() -> None:

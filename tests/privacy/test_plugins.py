@@ -260,7 +260,7 @@ WITHOUT = {
         ("clamav", "disk", "kafka", "sftp", "smtp", "tracing"), "keep no records of users"
     ),
     **dict.fromkeys(("shortcodes", "slash_commands", "wordfilter"), "keep no records"),
-    "audit": "a log of ids, which ends with its files: docs/privacy.md",
+    "audit": "a log of ids, which is kept on purpose, and ends by days: tests/plugins/test_audit.py",
     "announcements": "one record, of what stands for everybody",
     **dict.fromkeys(("calls", "my_data"), "keep nothing"),
     "retention": "days of rooms, and holds, which outlast an erasure on purpose",
