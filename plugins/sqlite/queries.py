@@ -161,9 +161,11 @@ _PINNED, _UNPINNED = f"'{_prefix('pin.added')}'", f"'{_prefix('pin.removed')}'"
 _POSTED = f"'{_prefix('message.posted')}'"  # with a `message`: a reply in its thread
 
 
-# Leaves an event's place, which has no entry in the other indexes; parameters: the place, room, seq.
+# Leaves an event's place, which has no entry in the other indexes; parameters: the place, room, seq. As a new row at the
+# end of the table: places are packed there, and the pages of old events become free as a whole.
 REMOVE = """
-    UPDATE events SET author = NULL, client_id = NULL, mentions = NULL, message = NULL, event = ?
+    INSERT OR REPLACE INTO events (room, seq, event)
+    SELECT room, seq, ? FROM events
     WHERE room = ? AND seq = ? AND member IS NULL AND kind IS NULL"""
 
 
