@@ -24,6 +24,7 @@ DURABLE = WriteConcern(w="majority", j=True)
 MAJORITY = ReadConcern("majority")
 TAKES_WRITES = ("RSPrimary", "Standalone")  # types of servers, as PyMongo names them
 DUPLICATE_KEY = 11000  # the code of a write error
+CONFLICT_SECONDS = 0.05  # before a transaction is tried again: another, maybe of a killed server, has its documents
 GRACE_SECONDS = 0.1  # the driver's own limit comes first, with a better error
 
 
@@ -104,6 +105,7 @@ class Database:
                 except PyMongoError as error:
                     if not error.has_error_label("TransientTransactionError"):
                         raise
+                await asyncio.sleep(CONFLICT_SECONDS)
 
     async def ask(self, command: Mapping[str, Any]) -> Document:
         """Like `command`, but returns a refusal as an answer too (see its `ok`)."""

@@ -36,9 +36,14 @@ def compact(settings: Mapping[str, object], data: Path) -> None:
     """VACUUM, VACUUM FULL, or `compact` of each collection; the server is stopped."""
     if uri := settings.get("plugin.mongo.uri"):
         with pymongo.MongoClient[dict[str, object]](str(uri)) as client:
+            # As five minutes later: until then it keeps what was deleted for those who read the past.
+            client.admin.command({"setParameter": 1, "minSnapshotHistoryWindowInSeconds": 0})
             database = client[str(settings["plugin.mongo.database"])]
-            for name in database.list_collection_names():
-                database.command({"compact": name, "force": True})
+            for _ in range(2):
+                database.last_write.insert_one({})
+                client.admin.command("fsync")
+                for name in database.list_collection_names():
+                    database.command({"compact": name, "force": True})
     elif uri := settings.get("plugin.postgres.uri"):
         asyncio.run(_vacuum(str(uri)))
     else:

@@ -1,10 +1,11 @@
 """kill -9 in the middle of edits, of a removal of old messages, and of an erasure, on each store: it goes on."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pymongo
 import pytest
 
 from chatserver import RoomKind, Store, UserRef
@@ -84,8 +85,17 @@ END = "\nasyncio.run(main())\n"
 
 
 @pytest.fixture(params=STORES)
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
-    return kept_store(request, tmp_path)
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
+    kept = kept_store(request, tmp_path)
+    if request.param != "mongo":
+        yield kept
+        return
+    uri, limit = request.getfixturevalue("replica_set").uri, "transactionLifetimeLimitSeconds"
+    with pymongo.MongoClient[dict[str, Any]](uri) as client:
+        # A transaction of a killed program ends by itself, usually after a minute.
+        client.admin.command({"setParameter": 1, limit: 1})
+        yield kept
+        client.admin.command({"setParameter": 1, limit: 60})
 
 
 async def opened(kept: Kept) -> Any:
