@@ -245,6 +245,7 @@ def test_among_events_of_some_kinds_the_unknown_is_nothing() -> None:
         read_event({"ev": "member.joined", "room": "r"}, AnyEvent)
 
 
+@pytest.mark.virtual_time
 async def test_many_rooms_stand_at_the_events_that_were_read_from_the_store() -> None:
     """Otherwise a node uses what it has for a second, as a consumer must not: it may know more than its node."""
     async with scene() as built:
