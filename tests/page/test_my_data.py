@@ -1,14 +1,24 @@
 """What is held about oneself, on the page: shown, and downloaded after a confirmation."""
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.page.people import PersonFactory, Server
+from tests.page.people import Person, PersonFactory, Server
+from tests.page.test_staff import found
 
 pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module", autouse=True)
+def owner(server: Server, browser: Browser) -> Iterator[Person]:
+    """The first account, which owns the server."""
+    olga = Person(browser, server.url).sign_up("olga", "Olga")
+    yield olga
+    olga.context.close()
 
 
 def test_one_sees_what_is_held_and_downloads_it(
@@ -42,3 +52,18 @@ def test_the_page_is_in_japanese_too(person: PersonFactory, server: Server) -> N
     page.goto(f"{server.url}/#settings=security")
     page.get_by_test_id("my-data-show").click()
     expect(page.get_by_test_id("my-data-table")).to_contain_text("アカウント")
+
+
+def test_staff_sees_how_much_is_held_about_somebody(
+    owner: Person, person: PersonFactory, server: Server
+) -> None:
+    ben = person(server).sign_up("ben-held", "Ben")
+    ben.create_room("Shed")
+    ben.say("A secret of mine")
+    found(owner.page, "ben-held")
+    owner.page.get_by_test_id("user-more").locator("summary").click()
+    owner.page.get_by_test_id("data-of-show").click()
+    table = owner.page.get_by_test_id("data-of-held").get_by_test_id("my-data-table")
+    row = table.get_by_role("row").filter(has_text="Messages")
+    expect(row.first).to_contain_text("1")
+    expect(table).not_to_contain_text("A secret of mine")

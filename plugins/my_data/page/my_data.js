@@ -1,4 +1,4 @@
-/** What is held about the reader, and all of it as a file; in the settings beside the end of the account. */
+/** What is held about the reader, and all of it as a file, in the settings beside the end of the account; for staff how much is held of others. */
 
 import { TEXTS } from "./texts.js";
 
@@ -7,6 +7,7 @@ const PATH = "/api/v1/me/data";
 export default function begin(page) {
   page.texts(TEXTS);
   page.place("account.parts/v1", { id: "data", label: () => page.t("title"), mount: (element, { attempt }) => draw(page, element, attempt) });
+  page.place("admin.user/v1", { id: "data", label: () => page.t("titleOf"), mount: (element, { user }) => drawOf(page, element, user) });
 }
 
 function draw(page, element, attempt) {
@@ -28,6 +29,24 @@ function draw(page, element, attempt) {
     make("div", {}, make("button", { type: "button", className: "quiet", textContent: page.t("download"), onclick: () => void onload(), testid: "my-data-download" })),
     said,
   );
+}
+
+/** How much is held about somebody else, for staff; what it is they do not see here. */
+function drawOf(page, element, { id }) {
+  const found = make("div", { testid: "data-of-held" });
+  const fault = make("p", { className: "form-error", role: "alert" });
+  const show = make("button", { type: "button", className: "quiet", textContent: page.t("show"), testid: "data-of-show" });
+  show.onclick = async () => {
+    show.disabled = true;
+    fault.textContent = "";
+    try {
+      found.replaceChildren(table(page, await page.request("GET", `/api/v1/users/${encodeURIComponent(id)}/data`)));
+    } catch (error) {
+      fault.textContent = page.errorText(error);
+    }
+    show.disabled = false;
+  };
+  element.replaceChildren(make("p", { className: "muted", textContent: page.t("leadOf") }), make("div", {}, show), found, fault);
 }
 
 /** The parts that hold something. */

@@ -2,6 +2,8 @@
 export const TEXTS = {
   en: {
     title: "My data",
+    titleOf: "Data",
+    leadOf: "How much this server holds about this person. Only they get what it is.",
     lead: "What this server holds about you, and how much of it there is.",
     show: "Show what is held",
     part: "What",
@@ -13,6 +15,8 @@ export const TEXTS = {
   },
   ja: {
     title: "自分のデータ",
+    titleOf: "データ",
+    leadOf: "このサーバーが保持しているこの人のデータの量です。内容を受け取れるのは本人だけです。",
     lead: "このサーバーが保持しているあなたのデータの種類と量です。",
     show: "保持しているデータを表示",
     part: "種類",
