@@ -14,11 +14,11 @@ from chatserver.service import removal
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
 from tests.faults.scale import IS_LONG
-from tests.privacy.interleaving import Look, drawn, run
+from tests.privacy.interleaving import Look, drawn, run, small_parts
 from tests.servers import PATIENT_MS, Mongod, Postgres
 from tests.stores.conftest import postgres
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "small_parts"]
 
 RUNS, AT_ONCE = 200 if IS_LONG else 20, 5
 

@@ -8,13 +8,12 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import AsyncExitStack
 from hashlib import sha256
 from itertools import count
 from typing import Any
-from unittest import mock
 
 import msgspec
+import pytest
 
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Appended, IndexPage, Store
@@ -447,6 +446,21 @@ def _pages(found: Sequence[EventPage | ChatError]) -> list[EventPage]:
     return [each for each in found if not isinstance(each, ChatError)]
 
 
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step has many pieces, and no node uses for a while what it has. For whole tests, as runs overlap."""
+    for name, value in (
+        ("chatserver.roomlog.cache.FRESH_SECONDS", 0.0),
+        ("chatserver.service.expiry.EVENTS", 5),
+        ("chatserver.service.expiry.PART", 10),
+        ("chatserver.service.replaced.EVENTS", 5),
+        ("chatserver.service.replaced.PART", 10),
+        ("chatserver.privacy.erasing.EVENTS", 5),
+        ("chatserver.privacy.erasing.NOTED_ROOMS", 1),
+    ):
+        monkeypatch.setattr(name, value)
+
+
 async def run(
     store: Store,
     look: Look,
@@ -459,26 +473,15 @@ async def run(
 
     Raises `checker.Broken` if something is left that should be gone, or gone that should be left.
     """
-    async with AsyncExitStack() as stack:
-        for name, value in (
-            ("chatserver.roomlog.cache.FRESH_SECONDS", 0.0),
-            ("chatserver.service.expiry.EVENTS", 5),
-            ("chatserver.service.expiry.PART", 10),
-            ("chatserver.service.replaced.EVENTS", 5),
-            ("chatserver.service.replaced.PART", 10),
-            ("chatserver.privacy.erasing.EVENTS", 5),
-            ("chatserver.privacy.erasing.NOTED_ROOMS", 1),
-        ):
-            stack.enter_context(mock.patch(name, value))
-        world = World(store, HandClock(), number, ways)
-        try:
-            await world.begin()
-            await world.play(script, faults)
-            await world.settle()
-            await world.check(look)
-        finally:
-            for node in world.nodes:
-                await node.end()
+    world = World(store, HandClock(), number, ways)
+    try:
+        await world.begin()
+        await world.play(script, faults)
+        await world.settle()
+        await world.check(look)
+    finally:
+        for node in world.nodes:
+            await node.end()
 
 
 ACTIONS = (

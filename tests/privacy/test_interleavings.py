@@ -13,10 +13,12 @@ from chatserver.service import removal
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.core.checker import Broken
-from tests.privacy.interleaving import OldWay, Way, drawn, run
+from tests.privacy.interleaving import OldWay, Way, drawn, run, small_parts
 from tests.servers import PATIENT_MS
 from tests.sqlite_pages import without_gaps
 from tests.virtual_time import run as run_virtually
+
+__all__ = ["small_parts"]
 
 pytestmark = pytest.mark.long
 
