@@ -41,7 +41,7 @@ class FileSweep:
         return removed
 
     async def _remove(self, blob: Blob, held_rooms: Collection[str]) -> bool:
-        holders = await self._service.blobs.holders(blob.id)
+        holders = await self._holders(blob.id)
         messages = [each.removeprefix(HOLDER) for each in holders if each.startswith(HOLDER)]
         if not messages or len(messages) < len(holders):
             return False
@@ -51,6 +51,12 @@ class FileSweep:
             return False
         await self._service.blobs.purge(blob.id)
         return True
+
+    async def _holders(self, blob: str) -> list[str]:
+        holders: list[str] = []
+        while page := await self._service.blobs.holders(blob, holders[-1] if holders else "", PAGE):
+            holders += page
+        return holders
 
     async def _is_pinned(self, messages: Sequence[str]) -> bool:
         for message in messages:

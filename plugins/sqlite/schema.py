@@ -34,7 +34,7 @@ INDEXED_KINDS, INDEXED_REPLACED = 3_500_000, 1_900_000
 
 # Version n is the result of the first n steps. A released step is never changed.
 #
-# `events` is in the order of writing; `event` is the JSON text as clients get it. The other columns exist for
+# `events` is in the order of writing, where places of removed events are new rows; `event` is the JSON text as clients get it. The other columns exist for
 # the indexes, and are null for other events: `author`, `client_id` and `mentions` belong to posted messages,
 # `message` to changes of one and to replies in its thread, `member` to member events, `kind` to descriptions of rooms, and `listed` (the
 # room's name) to those of public rooms.

@@ -298,13 +298,17 @@ async def test_files_go_sooner_than_what_was_written(monkeypatch: pytest.MonkeyP
         await chat.service.messages.pin(ada.user, room, message, True)
         of_room, _ = await with_file(chat, ada, kept, "evidence.txt")
         of_user, _ = await with_file(chat, bob, room, "of-bob.txt")
+        many, _ = await with_file(chat, ada, room, "many.txt")
+        for number in range(5):  # the room that is held comes last
+            await chat.service.blobs.refer(many, f"plugin:attachments:{room.id}-{100 + number}")
+        await chat.service.blobs.refer(many, f"plugin:attachments:{kept.id}-999")
         shared, _ = await with_file(chat, ada, room, "shared.txt")
         await chat.service.blobs.refer(shared, "plugin:profiles:ada")
         await chat.clock.advance(4 * DAY)
         assert [await is_there(chat, blob) for blob in old] == [False] * 5
-        for blob in (pinned, of_room, of_user, shared):
+        for blob in (pinned, of_room, of_user, shared, many):
             assert await is_there(chat, blob)
-        assert len(await shown(ada, room)) == 8, "nothing else goes"
+        assert len(await shown(ada, room)) == 9, "nothing else goes"
         await rules.release(f"hold/user/{bob.user.id}")
         await chat.service.messages.pin(ada.user, room, message, False)
         await chat.clock.advance(2 * DAY)
