@@ -149,6 +149,10 @@ class Store(Protocol):
     its files afterwards, as far as it can do that itself. Called after texts were erased, at most every few minutes. Raises
     `StoreUnavailable`.
 
+    A store may also have a method `async def compact(self) -> None`: it writes its files anew, so that no byte of what was
+    removed is left in them, and space is given back. It may take minutes and as much space again, and other calls may
+    fail meanwhile: only commands call it, while no server has the store. Raises `StoreUnavailable`.
+
     A store may also have a method `async def facts(self) -> StoreFacts`, for `chatserver status` and
     `upgrade-check`. Like `plan` it is called instead of `open`, also beside a running server, and changes
     nothing; it also works on a schema that is not up to date. Raises `StartupError`.

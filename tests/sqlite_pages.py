@@ -1,4 +1,4 @@
-"""What a database file of SQLite holds, without the gaps of its pages.
+"""The gaps of the pages of a database file of SQLite.
 
 As SQLite moves rows from page to page it may leave copies of them in the unused middle of a page, also with
 `secure_delete`; only VACUUM removes these. The format: https://sqlite.org/fileformat2.html
@@ -13,6 +13,15 @@ LEAVES, INNER = (
 
 def without_gaps(file: bytes) -> bytes:
     """The file with zeros between the row pointers of each page and its rows."""
+    return _filled(file, b"\0")
+
+
+def with_gaps_of(file: bytes, text: bytes) -> bytes:
+    """The file with a text again and again in each gap, as copies of moved rows may be there."""
+    return _filled(file, text)
+
+
+def _filled(file: bytes, text: bytes) -> bytes:
     size = int.from_bytes(file[PAGE_SIZE_AT : PAGE_SIZE_AT + 2], "big")
     size = 65536 if size == 1 else size
     found = bytearray(file)
@@ -24,5 +33,6 @@ def without_gaps(file: bytes) -> bytes:
         rows = int.from_bytes(file[head + 3 : head + 5], "big")
         content = start + (int.from_bytes(file[head + 5 : head + 7], "big") or 65536)
         gap = head + own + 2 * rows
-        found[gap:content] = bytes(max(content - gap, 0))
+        length = max(content - gap, 0)
+        found[gap : gap + length] = (text * (length // len(text) + 1))[:length]
     return bytes(found)

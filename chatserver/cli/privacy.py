@@ -123,7 +123,7 @@ def erase(
     As `chatserver user delete`, but the command waits until all is done. Their name is gone from all events and
     from mentions, and with --messages redact their texts and files, too. Of an account that is deleted already, what is
     left is erased. Of one that is held by a plugin (`chatserver plugin run retention hold`) nothing is, and the exit status
-    is 1.
+    is 1. At last an embedded database writes its files anew, as `chatserver privacy compact` does.
 
     \b
     chatserver privacy erase ada --yes
@@ -139,9 +139,30 @@ def erase(
         async with files_of(server):
             mode = Erased(messages) if messages else None
             await server.service.removal.erase(account, operator(), mode, despite_hold=despite_hold)
+        click.echo(f"{user} is erased.")
+        await compacted(server)
 
     with_server(source, overrides, act)
-    click.echo(f"{user} is erased.")
+
+
+@command.command()
+@configured
+def compact(source: str | None, overrides: dict[str, object]) -> None:
+    """Write the files of an embedded database anew, without a byte of what was removed.
+
+    While a server runs, SQLite overwrites what is removed, but parts of rows that it has moved within its file before
+    can stay in unused space. So do this after accounts were erased there. It takes some seconds for each gigabyte, and
+    as much free space again as the file has, twice. Databases of their own have commands for it (docs/privacy.md).
+
+    
+    chatserver privacy compact -c production
+    """
+
+    async def act(server: Server) -> None:
+        if not await compacted(server):
+            click.echo("The database has commands of its own for this: see docs/privacy.md.")
+
+    with_server(source, overrides, act)
 
 
 @command.command()
@@ -193,6 +214,23 @@ async def found(server: Server, name: str) -> User:
     """The account of a user name or an id. Raises `ChatError` user.not_found."""
     accounts = server.service.accounts
     return await accounts.by_name(name) or await accounts.get(name)
+
+
+async def compacted(server: Server) -> bool:
+    """Have the store write its files anew, if it can; returns whether it can. Raises `ClickException`."""
+    from chatserver.errors import StoreUnavailable
+    from chatserver.service.replaced import compact
+
+    try:
+        if not await compact(server.service.store):
+            return False
+    except StoreUnavailable as error:
+        raise click.ClickException(
+            f"the files could not be written anew: {error.reason}: parts of what was removed may be left in unused "
+            "space; try again with `chatserver privacy compact`"
+        ) from error
+    click.echo("The files of the database are written anew.")
+    return True
 
 
 @asynccontextmanager

@@ -41,6 +41,17 @@ async def scrub(store: Store) -> None:
         await found()
 
 
+async def compact(store: Store) -> bool:
+    """Have a store that can do so write its files anew; returns whether it did. Raises `StoreUnavailable`.
+
+    Afterwards also what databases leave of rows that they have moved is gone. Only for commands (`Store`).
+    """
+    found = getattr(store, "compact", None)
+    if found is not None:
+        await found()
+    return found is not None
+
+
 class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far a room's log was looked through, and as that of a room that `shows` edits."""
 

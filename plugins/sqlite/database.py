@@ -48,7 +48,8 @@ class Database:
     """Open from `opened` until `close`."""
 
     def __init__(self, path: Path, timeout_ms: int) -> None:
-        self._path, self._seconds = path, timeout_ms / 1000
+        self._path = path
+        self._seconds: float | None = timeout_ms / 1000  # for an answer; None has no end
         real = path.resolve()
         self._log = real.with_name(real.name + "-wal")
         self._lock: FileLock | None = None
@@ -184,6 +185,15 @@ class Database:
             if not self._scrubs:
                 return
         raise StoreUnavailable
+
+    async def compact(self) -> None:
+        """Write the file anew, for which others wait. Raises `StoreUnavailable`."""
+        seconds, self._seconds = self._seconds, None  # a large file takes minutes
+        try:
+            await self.write(schema.vacuum, is_statement=True)
+            await self.scrub()
+        finally:
+            self._seconds = seconds
 
     async def _result(self, job: Job[T], queue: "SimpleQueue[Job[Any] | None]") -> T:
         queue.put(job)

@@ -39,8 +39,8 @@ class Job(Generic[T]):
         """Whether no caller waits any more."""
         return self.future.done()
 
-    def read(self, connection: sqlite3.Connection) -> "Result":
-        """Run the job alone; it can be interrupted."""
+    def alone(self, connection: sqlite3.Connection) -> "Result":
+        """Run the job outside of a transaction of several; it can be interrupted."""
         with self._lock:
             self._connection = connection
         try:
@@ -127,7 +127,7 @@ def _settle(results: Sequence[Result]) -> None:
 
 def read(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
     """Run the jobs one by one; an error affects only its own job."""
-    return [job.read(connection) for job in jobs]
+    return [job.alone(connection) for job in jobs]
 
 
 def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
@@ -135,7 +135,8 @@ def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Resu
     if not jobs:
         return []
     if len(jobs) == 1 and jobs[0].is_statement:
-        return [_write_alone(connection, jobs[0])]
+        # No BEGIN and COMMIT, each of which would acquire Python's lock again.
+        return [jobs[0].alone(connection)]
     try:
         connection.execute("BEGIN IMMEDIATE")
         values = [job.run(connection) for job in jobs]
@@ -148,11 +149,3 @@ def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Resu
             return [result for job in jobs for result in write(connection, [job])]
         return [(jobs[0], None, error)]
     return [(job, value, None) for job, value in zip(jobs, values, strict=True)]
-
-
-def _write_alone(connection: sqlite3.Connection, job: Job[Any]) -> Result:
-    """Run one statement without BEGIN and COMMIT, each of which would acquire Python's lock again."""
-    try:
-        return job, job.run(connection), None
-    except Exception as error:
-        return job, None, error

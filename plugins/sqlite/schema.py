@@ -181,6 +181,11 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
+def vacuum(connection: sqlite3.Connection) -> None:
+    """Write the whole file anew, without what is left of rows that were removed or moved."""
+    connection.execute("VACUUM")
+
+
 def touch(connection: sqlite3.Connection) -> None:
     """Write the first page of the file to the disk, unchanged."""
     connection.execute(f"PRAGMA user_version = {version_of(connection)}")

@@ -46,8 +46,12 @@ class SqliteStore(SqliteIndex, SqliteRecords):
         await self._database.erase()
 
     async def scrub(self) -> None:
-        """Empty the write-ahead log; the file itself has nothing of what was removed (`secure_delete`)."""
+        """Empty the write-ahead log; of what was removed the file has at most parts of rows that were moved before."""
         await self._database.scrub()
+
+    async def compact(self) -> None:
+        """Write the file anew, so that it has not even these."""
+        await self._database.compact()
 
     async def ping(self) -> None:
         await self._database.write(schema.touch)

@@ -39,7 +39,14 @@ from chatserver_plugins.vault.sealing import (
 
 EventT = TypeVar("EventT", bound=AnyEvent)
 T = TypeVar("T")
-OPTIONAL = ("facts", "folder", "for_trial", "replication", "scrub")  # methods that see no content
+OPTIONAL = (
+    "compact",
+    "facts",
+    "folder",
+    "for_trial",
+    "replication",
+    "scrub",
+)  # methods that see no content
 TOKENS = "tokens"  # the scope of the key by which words are hashed
 TOKENS_KNOWN = 1 << 16  # hashes that are kept, as most words come again and again
 REPLACED_AT_ONCE = 100  # events, as each is read on its own

@@ -1,14 +1,22 @@
 """`chatserver privacy`: a report, an export and a search, on a store on the disk."""
 
+import asyncio
 import io
 import json
 import stat
 import zipfile
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from click import ClickException
 
+from chatserver.cli.privacy import compacted
+from chatserver.errors import StoreUnavailable
+from chatserver.service import replaced
+from chatserver_plugins.memory import MemoryStore
 from tests.forking import ran
 
 PASSWORD = "another long password"
@@ -83,3 +91,22 @@ def test_who_is_held_is_erased_only_if_that_is_said(command: Command) -> None:  
     assert command("privacy", "report", "ada")[0] == 0
     assert command("privacy", "erase", "ada", "--despite-hold", "--yes")[0] == 0
     assert command("privacy", "report", "ada")[0] == 1
+
+
+def test_a_database_that_cannot_write_its_files_anew_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def full(store: object) -> bool:
+        raise StoreUnavailable(reason="database or disk is full")
+
+    monkeypatch.setattr(replaced, "compact", full)
+    with pytest.raises(ClickException, match=r"disk is full: parts .* may be left"):
+        asyncio.run(compacted(SimpleNamespace(service=SimpleNamespace(store=None))))  # type: ignore[arg-type]
+
+
+async def test_a_store_of_its_own_server_keeps_its_files(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server: Any = SimpleNamespace(service=SimpleNamespace(store=MemoryStore()))
+    assert not await compacted(server)
+    assert capsys.readouterr().out == ""

@@ -20,17 +20,22 @@ def marker(number: int) -> str:
     return f"q{hashlib.sha256(f'marker {number}'.encode()).hexdigest()[:20]}"
 
 
-def found_in(folder: Path) -> set[str]:
-    """The markers, and names of the person, in the files of a folder, whatever the case of their letters."""
+def found_in(folder: Path, *, gaps: bool = False) -> set[str]:
+    """The markers, and names of the person, in the files of a folder, whatever the case of their letters.
+
+    Of SQLite's file in the unused gaps of its pages, too, only with `gaps`: they may have copies of moved rows until VACUUM.
+    """
     wanted = (*(marker(number) for number in range(MARKERS)), NAME)
     pattern = re.compile("|".join(wanted).encode())
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return {word.decode() for path in files for word in pattern.findall(_contents(path).lower())}
+    return {
+        word.decode() for path in files for word in pattern.findall(_contents(path, gaps).lower())
+    }
 
 
-def _contents(path: Path) -> bytes:
-    """Of a file of SQLite without the gaps of its pages, which may have copies of moved rows until VACUUM."""
-    return without_gaps(path.read_bytes()) if path.suffix == ".db" else path.read_bytes()
+def _contents(path: Path, gaps: bool) -> bytes:
+    content = path.read_bytes()
+    return content if gaps or path.suffix != ".db" else without_gaps(content)
 
 
 async def talk(chat: Chat) -> tuple[Person, Person]:

@@ -1,9 +1,11 @@
 """After an erasure the person's texts are in no file of the database: 200 markers are looked for in all bytes.
 
-On SQLite that holds at once, but for the gaps of its pages. PostgreSQL keeps old rows until they are vacuumed, and its
+On SQLite that holds at once: while a server runs but for the gaps of its pages, after `chatserver privacy erase` in
+these as well. PostgreSQL keeps old rows until they are vacuumed, and its
 log until the segments end. For MongoDB see `tests/faults/test_erased_members.py`.
 """
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ import pytest
 
 from chatserver.service import cleanings, removal
 from chatserver.testing.running import running
-from tests.privacy.planted import MARKERS, PLUGINS, SETTINGS, erase, found_in, talk
+from tests.forking import ran
+from tests.privacy.planted import MARKERS, PLUGINS, SETTINGS, erase, found_in, marker, talk
 from tests.servers import Postgres
+from tests.sqlite_pages import with_gaps_of
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +36,28 @@ async def test_nothing_is_left_in_the_files_of_sqlite() -> None:
         await erase(chat, ada)
         assert found_in(folder) == set()
         assert (await eve.http("GET", "/api/v1/rooms")).status == 200
+
+
+async def test_the_command_leaves_nothing_in_any_byte_of_sqlite(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    settings = {**SETTINGS, "server.data": str(data)}
+    async with running(*PLUGINS, store="sqlite", settings=settings) as chat:
+        await talk(chat)
+    (file,) = data.rglob("*.db")
+    file.write_bytes(with_gaps_of(file.read_bytes(), marker(0).encode()))
+    assert len(found_in(data, gaps=True)) == MARKERS + 1, "the scan finds what is there"
+    enabled = f"--set=plugins.enabled={','.join(('sqlite', 'password', *PLUGINS))}"
+    options = (enabled, f"--set=server.data={data}")
+    erase = ("privacy", "erase", "ada", "--messages", "redact", "--yes", *options)
+    done = await asyncio.to_thread(ran, *erase, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "written anew" in done.stdout
+    assert found_in(data, gaps=True) == set()
+    file.write_bytes(with_gaps_of(file.read_bytes(), marker(0).encode()))
+    assert found_in(data, gaps=True) == {marker(0)}
+    done = await asyncio.to_thread(ran, "privacy", "compact", *options, cwd=tmp_path)
+    assert "written anew" in done.stdout
+    assert found_in(data, gaps=True) == set()
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """What was removed is not in the files of a database either: each text has a marker, which is looked for in all bytes."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +104,10 @@ async def test_edited_and_deleted_texts_are_in_no_file_of_sqlite(tmp_path: Path)
         await removed(service, clock)
         assert left_in(tmp_path) == set(), "while the server runs"
     assert left_in(tmp_path) == set(), "and after it was stopped"
-    with closing(sqlite3.connect(database_in(tmp_path))) as connection:
-        connection.execute("VACUUM")
+    store: Any = sqlite(tmp_path)
+    await store.open()
+    await store.compact()
+    await store.close()
     assert left_in(tmp_path, gaps=True) == set()
 
 
