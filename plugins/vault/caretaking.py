@@ -23,12 +23,8 @@ from chatserver_plugins.vault.keyring import (
     State,
 )
 from chatserver_plugins.vault.resealing import SETTLE_SECONDS, Resealing, is_sealed
-from chatserver_plugins.vault.store import (
-    SealedStore,
-    index_scope,
-    person_scope,
-    room_scope,
-)
+from chatserver_plugins.vault.scopes import index_scope, person_scope, room_scope
+from chatserver_plugins.vault.store import SealedStore
 
 PAGE = 200  # events or records in one step of the sealing
 CLEANED = 1000  # events of one room, after which its index is cleaned of them

@@ -15,15 +15,8 @@ import msgspec
 from chatserver import AnyEvent, index_places
 from chatserver_plugins.vault import sealing
 from chatserver_plugins.vault.keyring import LOOK_SECONDS, MARKS, SPACE, State
-from chatserver_plugins.vault.store import (
-    HIGHEST_FIRST,
-    HIGHEST_SLOT,
-    SealedStore,
-    index_scope,
-    record_scopes,
-    records_scope,
-    room_scope,
-)
+from chatserver_plugins.vault.scopes import index_scope, record_scopes, records_scope, room_scope
+from chatserver_plugins.vault.store import HIGHEST_FIRST, HIGHEST_SLOT, SealedStore
 
 PAGE = 200  # events or records in one step
 INDEX_PAGES = 100  # of an index in one step: some hundred KB

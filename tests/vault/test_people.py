@@ -21,7 +21,7 @@ from chatserver import (
 from chatserver.testing.running import running
 from chatserver.testing.samples import described, event, joined, posted, user
 from chatserver_plugins.vault import Servers as VaultServers
-from chatserver_plugins.vault import keyring, sealing, store
+from chatserver_plugins.vault import keyring, scopes, sealing
 from chatserver_plugins.vault.caretaking import Caretaker
 from tests.vault.sealing import (
     MARKER,
@@ -133,14 +133,14 @@ async def test_a_copy_of_the_database_of_before_tells_nothing_by_the_keys_of_tod
         assert await caretaker(chat, hand).seal(60)
         events = {room: await inner.read(room, 0, 100) for room in ("r", "q")}
         records = await inner.scan(DRAFTS, "")
-        index = dict(inner._index[store.index_room("r")])
+        index = dict(inner._index[scopes.index_room("r")])
         await caretaker(chat, hand).shred_person("u1")
         for each in index_places("r", INDEXED):
             assert await chat.index_pages([each]) != [None]
-        now = dict(inner._index[store.index_room("r")])
-        inner._index[store.index_room("r")] = index
+        now = dict(inner._index[scopes.index_room("r")])
+        inner._index[scopes.index_room("r")] = index
         assert not any(await chat.index_pages([*index_places("r", INDEXED)])), "nor the index"
-        inner._index[store.index_room("r")] = now
+        inner._index[scopes.index_room("r")] = now
         for room, stored in events.items():
             inner._rooms[room][:] = stored
         for key, value in records:
@@ -164,7 +164,7 @@ async def test_a_copy_of_the_database_of_before_tells_nothing_by_the_keys_of_tod
 async def as_before(monkeypatch: pytest.MonkeyPatch, inner: Any, hand: Hand) -> None:
     """A store whose seals have only the keys of rooms and spaces, as the first version made them."""
     with monkeypatch.context() as patch:
-        patch.setattr(store, "person_scope", lambda user: "")
+        patch.setattr(scopes, "person_scope", lambda user: "")
         patch.setattr(sealing, "FORMAT", sealing.PLACED)
         async with opened(sealed(inner, clock=hand)) as chat:
             await fill(chat)

@@ -11,7 +11,7 @@ from chatserver import IndexPage, StartupError, Store, cleared, index_places
 from chatserver.testing.samples import posted
 from chatserver_plugins.vault import caretaking, resealing, sealing
 from chatserver_plugins.vault.keyring import SPACE, Keys
-from chatserver_plugins.vault.store import index_room
+from chatserver_plugins.vault.scopes import index_room
 from tests.vault.sealing import (
     MARKER,
     OTHER,
