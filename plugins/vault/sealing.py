@@ -75,16 +75,25 @@ def cipher_of(secret: bytes, person: bytes = b"") -> Cipher:
 class Sealer:
     """Seals with one data key. `person` is the number of the person's key, if there is one in it."""
 
-    __slots__ = ("_cipher", "_head")
+    __slots__ = ("_encrypt", "_head")
 
     def __init__(self, cipher: Cipher, number: int, person: int | None = None) -> None:
-        self._cipher = cipher
+        self._encrypt = cipher.encrypt
         head = bytes((PLACED if person is None else PERSONAL,)) + number.to_bytes(2, "big")
         self._head = head if person is None else head + person.to_bytes(2, "big")
 
     def seal(self, nonce: bytes, data: bytes, place: bytes) -> bytes:
         """The seal; `nonce` is random, and used for nothing else."""
-        return self._head + nonce + self._cipher.encrypt(nonce, data, place)
+        return self._head + nonce + self._encrypt(nonce, data, place)
+
+    def sealed_message(self, event: MessagePosted, nonce: bytes) -> MessagePosted:
+        """The message without its content in clear; the same message if it says nothing."""
+        data = _said(event)
+        if not data:
+            return event
+        place = f"m{event.seq}\0{event.author.id}".encode()
+        seal = b2a_base64(self._head + nonce + self._encrypt(nonce, data, place), newline=False)
+        return replace(event, body="", data=NO_DATA, data_text=seal.decode())
 
 
 # The cipher of a seal with this head. Raises `UnknownKey`, `Destroyed`.
@@ -137,12 +146,7 @@ def damaged(what: str) -> StoreUnavailable:
 def sealed_event(event: AnyEvent, sealer: Sealer, nonce: bytes) -> AnyEvent:
     """The event without its content in clear; the same event if it has none."""
     if isinstance(event, MessagePosted):
-        data = _said(event)
-        if not data:
-            return event
-        seal = sealer.seal(nonce, data, f"m{event.seq}\0{event.author.id}".encode())
-        text = b2a_base64(seal, newline=False).decode()
-        return replace(event, body="", data=NO_DATA, data_text=text)
+        return sealer.sealed_message(event, nonce)
     return _sealed_other(event, sealer, nonce)
 
 
