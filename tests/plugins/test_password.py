@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import os
+import sys
+import threading
 from time import perf_counter
 from unicodedata import normalize
 
@@ -315,6 +318,16 @@ async def test_an_unknown_account_costs_as_much_as_a_known_one(records) -> None:
     assert [method for method, _ in records.calls] == ["get"] * 90
     fastest = [min(times) for times in took.values()]  # what else the machine does adds to others
     assert max(fastest) < 3 * min(fastest)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a priority of their own on Linux")
+async def test_hashing_gives_way_to_the_event_loop(records) -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    own = niceness()
+    assert await make(records)._hasher.run(niceness) == max(own, 10)
+    assert niceness() == own
 
 
 async def test_nothing_secret_is_logged(records, caplog: pytest.LogCaptureFixture) -> None:
