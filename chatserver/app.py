@@ -367,7 +367,7 @@ class Server:
     def _wake_consumers(self) -> None:
         """Let new events wake the consumers, once there are any."""
         if self.consumers:
-            self.service.watch_news(self.consumers.heard, self.consumers.wake)
+            self.service.watch_news(self.consumers.heard, self.consumers.wake, self.consumers.came)
 
     def _addresses(self) -> tuple[str, str]:
         """HOST:PORT of the main listener and of the internal one, "" without it."""

@@ -458,9 +458,10 @@ BUS_FRAME_BYTES = 7000
 class Bus(Protocol):
     """Carries small frames from each node of an installation to all the others, without guarantees.
 
-    A frame is only a hint: a bus may lose, repeat and reorder frames, and be unavailable for any time. A
-    frame is UTF-8 text without NUL, of 1 to BUS_FRAME_BYTES (7,000) bytes. A node's own frames may come
-    back to it. `BusLink` is a base class for most buses.
+    Nothing depends on a frame: a bus may lose, repeat and reorder frames, and be unavailable for any time. What
+    people write is encrypted in them, with a key that is soon replaced. A frame is UTF-8 text without NUL, of 1 to
+    BUS_FRAME_BYTES (7,000) bytes. A node's own frames may come back to it. `BusLink` is a base class for most
+    buses.
     """
 
     async def open(self, receive: Callable[[bytes], None], restored: Callable[[], None]) -> None:

@@ -355,9 +355,13 @@ class Log:
     async def _read_missing(self, rest: list[Entry]) -> None:
         """Read, in one query, the events that other nodes wrote in the rooms of `rest`.
 
-        The longer this takes, the more likely the other nodes win the next race too.
+        The longer this takes, the more likely the other nodes win the next race too. Nothing is read if the event that
+        took the number has come over the bus meanwhile.
         """
         self._batch_due = 0.0
+        lost = rest[0]
+        if lost.event is not None and lost.room.head >= lost.event.seq:
+            return
         rooms = list(dict.fromkeys(entry.room for entry in rest))[:CONFLICT_ROOMS]
         before = sum(room.head for room in rooms)
         found = await self._store.ranges([(room.id, room.head) for room in rooms], READ_EVENTS)

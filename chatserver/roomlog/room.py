@@ -77,6 +77,7 @@ class Room:
         "message_bytes",
         "newest_page",
         "numbered",
+        "rewritten",
         "stale",
         "tail",
         "tail_from",
@@ -101,6 +102,9 @@ class Room:
         self.gives_way = False  # number nothing for a moment, for a node that loses every race
         self.gave_way_at = float("-inf")  # loop time
         self.checked = time.monotonic()
+        self.rewritten = float(
+            "-inf"
+        )  # when this node heard that contents were taken out of the log
         self._recent: dict[str, Message] | None = None
         self._leaving: set[str] = set()  # messages whose deletion is being written
         self.newest_page: bytes | None = None  # as JSON, until something happens in the room
@@ -397,6 +401,7 @@ class Room:
 
     def forget_contents(self, user: str) -> None:
         """Drop what was read of the log, which was rewritten: events have no name of the user (id) any more."""
+        self.rewritten = time.monotonic()
         self.tail, self.tail_from, self._texts = [], self.head, {}
         self._recent = self.newest_page = None
         member, left = self.members.get(user), self.bans.get(user)

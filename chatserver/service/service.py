@@ -9,8 +9,11 @@ from loguru import logger
 
 from chatserver.blobs.service import BlobService
 from chatserver.cluster.bus.announcer import Announcer
+from chatserver.cluster.bus.arrivals import Arrivals
 from chatserver.cluster.bus.exchange import Exchange
 from chatserver.cluster.bus.hints import Hints
+from chatserver.cluster.bus.keys import LOOK_SECONDS as KEY_SECONDS
+from chatserver.cluster.bus.keys import Keys
 from chatserver.cluster.bus.online import Online
 from chatserver.cluster.installation import bus_key
 from chatserver.config import Config
@@ -115,7 +118,12 @@ class Service:
             limits.operations_per_second, limits.operations_burst, limits.anonymous_per_second
         )
         self.room_cache = RoomCache(store, config.delivery.rooms_loaded)
-        announcer = self._announcer = Announcer(bus, measures) if bus is not None else None
+        self._bus_keys = Keys(store, clock)
+        announcer = self._announcer = (
+            Announcer(bus, self.room_cache, self._bus_keys, clock, measures)
+            if bus is not None
+            else None
+        )
         self.hub = Hub(Outlet(limits, self.room_cache.events, measures), announcer, measures)
         self.outage = Outage(store, store_name)
         self.changes = Changes(store, announcer)
@@ -248,7 +256,7 @@ class Service:
         self.switches = Switches(self.administration, self.claims)
         self.overview = Overview(self.administration)
         self.live = Live(self.rooms, self.log, self.connections)
-        self.exchange = self._new_exchange(bus, online, measures)
+        self.exchange = self._new_exchange(bus, online, clock, measures)
         self._processed = measures.counter(
             "messages_processed_total", "Events that became durable", ("type",)
         )
@@ -269,14 +277,17 @@ class Service:
             now=clock.text,
         )
 
-    def _new_exchange(self, bus: Bus | None, online: Online, measures: Measures) -> Exchange | None:
+    def _new_exchange(
+        self, bus: Bus | None, online: Online, clock: Clock, measures: Measures
+    ) -> Exchange | None:
         """The exchange with other nodes; None without a bus."""
         if bus is None or self._announcer is None:
             return None
         recheck = partial(self.changes.recheck, "user")
-        hints = Hints(self.store, self.room_cache, self.log, self.hub, recheck)
+        hints = Hints(self.store, self.room_cache, self.log, self.hub, recheck, measures)
+        arrivals = Arrivals(self.room_cache, self.log, self._bus_keys, clock, measures)
         exchange = Exchange(
-            bus, self._announcer, hints, self.room_cache, self.hub, online, measures
+            bus, self._announcer, hints, arrivals, self.room_cache, self.hub, online, measures
         )
         exchange.watch_reads(self._read_elsewhere)
         return exchange
@@ -295,7 +306,9 @@ class Service:
     async def join(self) -> None:
         """Become a node: open the bus, if there is one, and begin to index. Raises `StartupError`."""
         if self.exchange is not None:
+            await self._bus_keys.open(self.epoch)
             await self.exchange.open(await bus_key(self.store), self.epoch)
+            self._tasks.append(self._repeated(self._bus_keys.look, KEY_SECONDS))
         self.outbox.start()
         self._tasks += [
             self._repeated(self.indexer.look, INDEX_SECONDS),
@@ -364,12 +377,21 @@ class Service:
         return await self.hooks.allow(action, await self.accounts.get(user), clean=clean)
 
     def watch_news(
-        self, here: Callable[[Sequence[AnyEvent]], None], elsewhere: Callable[[Iterable[str]], None]
+        self,
+        here: Callable[[Sequence[AnyEvent]], None],
+        elsewhere: Callable[[Iterable[str]], None],
+        came: Callable[[str, Callable[[], Sequence[AnyEvent]]], bool] | None = None,
     ) -> None:
-        """Call `here` with the events that this node wrote, and `elsewhere` with rooms in which another did, by the bus."""
+        """Call `here` with the events that this node wrote, and `elsewhere` with rooms in which another did, by the bus.
+
+        Where the bus brings the events themselves, `came` is called first, with their room and a function that decodes
+        them; if it returns True, `elsewhere` is not called for them.
+        """
         self._on_news = here
         if self.exchange is not None:
             self.exchange.watch_heads(elsewhere)
+            if came is not None:
+                self.exchange.watch_events(came)
 
     @property
     def epoch(self) -> str:

@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from unittest import mock
 
-from chatserver.cluster.consumers.recent import KEEP_SECONDS, MOST_EVENTS, Recent
+from chatserver.cluster.bus.arrivals import FRESH_SECONDS
+from chatserver.cluster.consumers.recent import (
+    HIGHEST_SECONDS,
+    KEEP_SECONDS,
+    MOST_EVENTS,
+    Recent,
+)
 from chatserver.model import AnyEvent, MessageEdited, MessagePosted
 from chatserver.testing.samples import described, posted, user
 from chatserver_plugins.memory import MemoryStore
@@ -193,6 +199,87 @@ def test_events_stay_for_a_moment() -> None:
         assert (seqs(recent, 1), seqs(recent, 3)) == ([], [4])
         await asyncio.sleep(3 * KEEP_SECONDS)
         assert not recent._before and not recent._now and recent._timer is None
+
+    run(test)
+
+
+def test_events_of_other_nodes_are_kept_unless_later_ones_are_known() -> None:
+    async def test() -> None:
+        recent = Recent()
+        assert recent.came("r", [posted("r", 5), posted("r", 6)])
+        heard(recent, posted("r", 7))
+        assert recent.came("r", [posted("r", 8)])
+        assert seqs(recent, 4) == [5, 6, 7, 8]
+        assert not recent.came("r", [posted("r", 8), posted("r", 9)])
+        assert seqs(recent, 8) == []
+        heard(recent, edited("r", 11, of=10))
+        recent.forget("r")
+        assert not recent.came("r", [posted("r", 10)])  # it came late, and has been edited
+        assert seqs(recent, 9) == []
+        assert recent.came("r", [posted("r", 12)]) and recent.came("other", [posted("other", 1)])
+        heard(recent, posted("r", 11))  # this node was slow to tell of its own
+        assert not recent.came("r", [posted("r", 12)])
+
+    run(test)
+
+
+def test_the_highest_of_a_room_is_known_for_longer_than_events_may_be_late() -> None:
+    assert HIGHEST_SECONDS > 2 * FRESH_SECONDS
+
+    async def test() -> None:
+        recent = Recent()
+        with mock.patch("time.monotonic", lambda: now):
+            now = recent._highest_since
+            heard(recent, posted("r", 5))
+            now += HIGHEST_SECONDS + 1
+            heard(recent, posted("other", 5))
+            assert not recent.came("r", [posted("r", 4)])
+            now += HIGHEST_SECONDS + 1
+            heard(recent, posted("other", 6))
+            assert recent.came("r", [posted("r", 4)])
+
+    run(test)
+
+
+def test_what_another_node_wrote_is_not_read_if_the_bus_brings_it() -> None:
+    async def test() -> None:
+        store, sink = Asked(), Sink()
+        await write(store, "r", 1, 1)
+        async with node(store, sink) as made:
+            await asyncio.sleep(SWEEP + 1)
+            before = store.reads
+            for seq in range(2, 20):
+                events = await write(store, "r", seq, seq)
+                if seq % 2:
+                    made.consumers.heard(events)
+                else:
+                    assert made.consumers.came("r", lambda events=events: events)  # type: ignore[misc]
+                await asyncio.sleep(0.1)
+            assert sink.of("r") == [*range(1, 20)]
+            assert store.reads == before
+            assert not made.consumers.came(
+                "r", lambda: events
+            )  # it is known: the hint is to wake them
+
+    run(test)
+
+
+def test_events_of_other_nodes_that_are_not_taken_are_not_decoded_and_a_hole_is_read() -> None:
+    async def test() -> None:
+        store, sink = Asked(), Sink()
+        await write(store, "r", 1, 1)
+        decode = mock.Mock()
+        async with node(store, sink) as made:
+            with mock.patch.object(made.consumers._readers["p.sink"], "_due", None):
+                assert not made.consumers.came("r", decode)  # it runs on another node
+            assert not decode.called
+            await asyncio.sleep(SWEEP + 1)
+            await write(store, "r", 2, 3)
+            events = await write(store, "r", 4, 4)
+            before = store.reads
+            assert made.consumers.came("r", lambda: events)
+            await asyncio.sleep(0.1)
+            assert sink.of("r") == [1, 2, 3, 4] and store.reads > before
 
     run(test)
 

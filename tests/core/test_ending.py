@@ -171,7 +171,7 @@ def test_hints_end_whatever_is_read_for_them(times: int, logged: list[str]) -> N
     async def test() -> None:
         deaf, nothing = Deaf(times), cast(Any, mock.Mock())
         nothing.refresh = deaf
-        hints = Hints(nothing, nothing, nothing, nothing, nothing)
+        hints = Hints(nothing, nothing, nothing, nothing, nothing, Measures())
         hints.compare()
         await deaf.entered.wait()
         async with within(LONGEST):

@@ -11,11 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chatserver.cluster.bus.announcer import Announcer
+from chatserver.cluster.bus.envelopes import Envelopes
 from chatserver.cluster.bus.hints import Hints
 from chatserver.delivery.streams import Group, Payloads, Stream
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.interfaces import Appended, Store
 from chatserver.model import AnyEvent, MessageDeleted, MessageEdited, MessagePosted
+from chatserver.roomlog.entries import Entry
+from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.mongo import MongoPlugin
@@ -49,6 +53,7 @@ BUS_FAULTS = st.lists(
         (
             *(("", 0.0),) * 4,
             *(("lost", 0.0), ("twice", 0.0), ("twice", 0.05), ("late", 0.01), ("late", 1.0)),
+            ("late", 30.0),
             *(("strange", 0.0), ("away", 0.0), ("away", 2.0)),
         )
     ),
@@ -262,6 +267,30 @@ def test_a_node_that_reads_only_hinted_rooms_is_found_out(
     expect_broken(MemoryStore, bus_faults=[[("lost", 0.0), ("", 0.0)] * 100] * 2)
 
 
+def test_a_node_that_announces_what_is_not_stored_yet_is_found_out(
+    logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tellers: list[Announcer] = []
+    number, begin = Log._number, Announcer.open
+
+    def open_(announcer: Announcer, envelopes: Envelopes) -> None:
+        tellers.append(announcer)
+        begin(announcer, envelopes)
+
+    def number_and_tell(log: Log, entry: Entry) -> None:
+        number(log, entry)
+        for announcer in tellers:
+            key = announcer._keys.newest
+            if announcer._cache is log._cache and key is not None and entry.event is not None:
+                run_ = (entry.room.id, [entry.event])
+                announcer._items += key.seal([run_], announcer._clock.now())
+                announcer._wake()
+
+    monkeypatch.setattr(Announcer, "open", open_)
+    monkeypatch.setattr(Log, "_number", number_and_tell)
+    expect_broken(MemoryStore, bus_faults=[[]] * 2, says="is shown")
+
+
 def all_of_it(stream: Stream, payloads: Payloads, last: int) -> None:
     """In place of `Stream.take`: also what the stream has already."""
     stream.seq = last
@@ -296,12 +325,14 @@ def expect_broken(
     kind: type[MemoryStore],
     readers: Sequence[world.ReaderKind] = WEBSOCKETS,
     bus_faults: Sequence[Sequence[world.Fault]] | None = None,
+    says: str = "",
 ) -> None:
     for seed in range(200):
         try:
             run_virtually(kind(), *drawn(seed), readers, bus_faults)
-        except Broken:
-            return
+        except Broken as error:
+            if says in str(error):
+                return
         except Exception:
             continue  # the server noticed it; the checker must, too
     pytest.fail("the checker found nothing")

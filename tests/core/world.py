@@ -18,6 +18,7 @@ from tests.core.buses import Wire
 from tests.core.checker import Ack
 from tests.core.clients import Reader, Span
 from tests.core.nodes import FaultyStore, add_user, config, make_service, running
+from tests.core.showing import LoopClock, compare_with
 
 Step = tuple[str, int, int, int]  # what, and three numbers that pick who, where and whom
 Fault = tuple[str, float]
@@ -284,9 +285,13 @@ async def run(
         stack.enter_context(mock.patch("chatserver.delivery.streams.EVENTS_AT_ONCE", 3))
         stack.enter_context(mock.patch("chatserver.delivery.streams.RETRY_SECONDS", 0.1))
         services = [
-            await stack.enter_async_context(running(make_service(each, settings, bus=bus)))
+            await stack.enter_async_context(
+                running(make_service(each, settings, bus=bus, clock=LoopClock()))
+            )
             for each, bus in zip(stores, buses, strict=True)
         ]
+        for service in services:
+            stack.enter_context(compare_with(store, service))
         first = services[0]
         people = [await add_user(first, f"user{number}") for number in range(len(readers))]
         ids = [user.id for user in people]

@@ -5,7 +5,8 @@ entry in a dict. Nothing depends on them: events whose announcement is lost are 
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from loguru import logger
@@ -23,30 +24,42 @@ from chatserver.cluster.bus.envelopes import (
     UserChanged,
     encode,
 )
+from chatserver.cluster.bus.keys import Keys
 from chatserver.delivery.notices import Mentioned, TypingNow
 from chatserver.errors import BusUnavailable
 from chatserver.interfaces import Bus
 from chatserver.model import AnyEvent, ServerRole
+from chatserver.roomlog.cache import RoomCache
 from chatserver.runtime.cancelling import cancel_or_name
+from chatserver.runtime.clock import Clock
 from chatserver.runtime.measure import Measures
 
 PACE_SECONDS = 0.005  # between two calls of the bus: under load one frame carries many hints
 PUBLISH_SECONDS = 3.0
 WAITING_ITEMS = 10_000  # gathered while frames are on their way; further ones are dropped
+WAITING_EVENTS = 2000  # of further ones only the heads are announced
+CONTENTS_FRAMES = 16  # with events, between two pauses; others are read from the store
 CLOSE_SECONDS = 1.0  # for sending the last hints
 
 
 class Announcer:
     """The sending side of a bus. Sends nothing before `open`."""
 
-    def __init__(self, bus: Bus, measures: Measures) -> None:
-        self._bus = bus
+    def __init__(
+        self, bus: Bus, cache: RoomCache, keys: Keys, clock: Clock, measures: Measures
+    ) -> None:
+        self._bus, self._cache, self._keys, self._clock = bus, cache, keys, clock
         self._envelopes: Envelopes | None = None  # while open
         self._heads: dict[str, int] = {}
+        self._written: dict[str, list[int]] = {}  # the seqs of this node's events, by room
+        self._count = 0  # number of these seqs
         self._items: list[bytes] = []
         self._task: asyncio.Task[None] | None = None
         self._sent = measures.counter(
             "chatserver_bus_frames_sent_total", "Frames sent over the bus"
+        )
+        self._sent_events = measures.counter(
+            "chatserver_bus_events_sent_total", "Events sent along with their announcement"
         )
         self._dropped = measures.counter(
             "chatserver_bus_items_dropped_total", "Items that could not be sent to other nodes"
@@ -71,6 +84,10 @@ class Announcer:
         heads = self._heads
         for event in events:
             heads[event.room] = event.seq
+            self._written.setdefault(event.room, []).append(event.seq)
+        self._count += len(events)
+        if self._count > WAITING_EVENTS:
+            self._written, self._count = {}, 0
         self._wake()
 
     def user_changed(self, user: str) -> None:
@@ -106,9 +123,31 @@ class Announcer:
             self._task = asyncio.create_task(self._send(), name="announcer")
 
     def _gathered(self) -> list[bytes]:
-        items = [encode(Head(room, seq)) for room, seq in self._heads.items()] + self._items
+        """The waiting items, encoded; events come before the heads of their rooms."""
+        items = [
+            *self._contents(),
+            *(encode(Head(room, seq)) for room, seq in self._heads.items()),
+            *self._items,
+        ]
         self._heads, self._items = {}, []
+        self._written, self._count = {}, 0
         return items
+
+    def _contents(self) -> Iterator[bytes]:
+        key = self._keys.newest
+        if key is None:
+            return iter(())
+        runs = [(room, self._standing(room, seqs)) for room, seqs in self._written.items()]
+        return islice(key.seal(runs, self._clock.now()), CONTENTS_FRAMES)
+
+    def _standing(self, name: str, seqs: Sequence[int]) -> list[AnyEvent]:
+        """The events as they stand by now, without texts that were replaced; none if they are not in memory any more."""
+        room = self._cache.known(name)
+        events = room.since(seqs[0] - 1, seqs[-1] - seqs[0] + 1) if room is not None else None
+        wanted = set(seqs)
+        found = [event for event in events or () if event.seq in wanted]
+        self._sent_events.add(len(found))
+        return found
 
     async def _send(self) -> None:
         try:

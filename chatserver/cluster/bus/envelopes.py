@@ -30,6 +30,8 @@ from chatserver.model import ServerRole
 
 SEAL_BYTES = 16
 SEAL_DIGITS = 2 * SEAL_BYTES
+AROUND_BYTES = 250  # at most, of a frame: seal, epoch and node
+MOST_ITEM_BYTES = BUS_FRAME_BYTES - AROUND_BYTES
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, Meta(ge=0, le=2**53)]
@@ -44,6 +46,16 @@ class Head(Item, frozen=True, array_like=True, tag="head"):
 
     room: Id
     seq: Seq
+
+
+class Events(Item, frozen=True, array_like=True, tag="events"):
+    """Events of several rooms, encrypted with the key of this number: `bus/contents.py`.
+
+    A `Head` of each of the rooms follows, for nodes that cannot read this or miss events before it.
+    """
+
+    key: Id
+    seal: str
 
 
 class UserChanged(Item, frozen=True, array_like=True, tag="user"):
@@ -130,6 +142,7 @@ class Part(Item, frozen=True, array_like=True, tag="part"):
 OnlineItem = Moved | Beat | Ask | Part
 AnyItem = (
     Head
+    | Events
     | UserChanged
     | InRoom
     | OfRoom
@@ -142,7 +155,10 @@ AnyItem = (
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """A frame of this installation. `unknown` is the number of items of unknown kinds."""
+    """A frame of this installation, without the items if it is this node's own.
+
+    `unknown` is the number of items of unknown kinds.
+    """
 
     node: str
     items: list[AnyItem]
@@ -169,7 +185,7 @@ class Envelopes:
 
     def __init__(self, key: bytes, epoch: str, node: str) -> None:
         """`key`, of at most 64 bytes, is known only to the nodes of the installation."""
-        self._key, self._epoch = key, epoch
+        self._key, self._epoch, self._node = key, epoch, node
         self._head = encode({"epoch": epoch, "node": node})[:-1] + b',"items":['
         self._room = BUS_FRAME_BYTES - SEAL_DIGITS - len(self._head) - len(b"]}")
 
@@ -199,6 +215,8 @@ class Envelopes:
             raise NotOurs(str(error)) from error
         if envelope.epoch != self._epoch:
             raise NotOurs("of another epoch")
+        if envelope.node == self._node:
+            return Frame(envelope.node, [], 0)
         items: list[AnyItem] = []
         for raw in envelope.items:
             try:

@@ -7,11 +7,13 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from chatserver.cluster.bus.announcer import Announcer
+from chatserver.cluster.bus.arrivals import Arrivals, Decode
 from chatserver.cluster.bus.envelopes import (
     AnyItem,
     Ask,
     Beat,
     Envelopes,
+    Events,
     Head,
     InRoom,
     Moved,
@@ -42,12 +44,14 @@ class Exchange:
         bus: Bus,
         announcer: Announcer,
         hints: Hints,
+        arrivals: Arrivals,
         cache: RoomCache,
         hub: Hub,
         online: Online,
         measures: Measures,
     ) -> None:
-        self._bus, self._announcer, self._hints = bus, announcer, hints
+        self._bus, self._announcer = bus, announcer
+        self._hints, self._arrivals = hints, arrivals
         self._cache, self._hub, self._online = cache, hub, online
         self._envelopes: Envelopes | None = None  # while open
         self._on_heads: Callable[[Iterable[str]], None] | None = None
@@ -82,10 +86,15 @@ class Exchange:
         self._envelopes = None
         await self._bus.close()
         await self._hints.close()
+        await self._arrivals.close()
 
     def watch_heads(self, watcher: Callable[[Iterable[str]], None]) -> None:
         """Call `watcher` with the rooms in which other nodes wrote, followed here or not."""
         self._on_heads = watcher
+
+    def watch_events(self, watcher: Callable[[str, Decode], bool]) -> None:
+        """See `Arrivals.watch`. The heads of which it was told are not those that `watch_heads` is called with."""
+        self._arrivals.watch(watcher)
 
     def watch_reads(self, watcher: Callable[[str, ReadMoved], None]) -> None:
         """Call `watcher` with each user (id) who has read further on another node."""
@@ -112,8 +121,10 @@ class Exchange:
         match item:
             case Head(room, seq):
                 self._hints.head(room, seq)
-                if self._on_heads is not None:
+                if self._on_heads is not None and not self._arrivals.head(room, seq):
                     self._on_heads((room,))
+            case Events():
+                self._arrivals.take(item)
             case UserChanged(user):
                 self._hints.user(user)
             case InRoom(news):

@@ -16,6 +16,7 @@ from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
 from chatserver.runtime.cancelling import cancel_or_name
+from chatserver.runtime.measure import Measures
 
 PACE_SECONDS = 0.005  # between two rounds: under load one query serves many hints
 FETCH_ROOMS = 100  # per query
@@ -32,6 +33,7 @@ class Hints:
         log: Log,
         hub: Hub,
         recheck: Callable[[str], Awaitable[None]],
+        measures: Measures,
     ) -> None:
         """`recheck` is called with the id of a user who is connected here and may have changed."""
         self._store, self._cache, self._log, self._hub = store, cache, log, hub
@@ -40,6 +42,10 @@ class Hints:
         self._users: set[str] = set()  # changed users who are connected here
         self._compare = False
         self._task: asyncio.Task[None] | None = None
+        self._rooms_read = measures.counter(
+            "chatserver_bus_rooms_read_total",
+            "Rooms whose announced events were read from the store, as they did not come over the bus",
+        )
 
     def head(self, room: str, seq: int) -> None:
         """Note that a room has events up to `seq`."""
@@ -105,6 +111,7 @@ class Hints:
         """Publish the missing events of these rooms, as far as the store has them."""
         if not wanted:
             return
+        self._rooms_read.add(len(wanted))
         found = await self._store.ranges([(room.id, room.head) for room in wanted], FETCH_EVENTS)
         for (room, head), events in zip(wanted.items(), found, strict=True):
             self._log.publish(room, events)

@@ -7,7 +7,7 @@ records.py  its records in the store
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -108,6 +108,21 @@ class Consumers:
         self._recent.heard(written)
         for reader in running:
             reader.heard(written)
+
+    def came(self, room: str, decode: Callable[[], Sequence[AnyEvent]]) -> bool:
+        """Tell the consumers of events of a room (id) that another node has written, ascending, moments ago.
+
+        `decode` returns them. The result is whether they are taken; otherwise `wake` them.
+        """
+        running = [reader for reader in self._readers.values() if reader.is_running]
+        if not running:
+            return False
+        events = decode()
+        if not self._recent.came(room, events):
+            return False
+        for reader in running:
+            reader.heard({room: events})
+        return True
 
     def wake(self, rooms: Iterable[str]) -> None:
         """Tell the consumers of new events in these rooms, which other nodes have written."""

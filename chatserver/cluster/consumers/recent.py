@@ -1,6 +1,7 @@
-"""What this node has written in the last moment: consumers that keep up need not read it from the store again."""
+"""What was written in the last moment, here or on other nodes: consumers that keep up need not read it from the store."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 
 from chatserver.model import AnyEvent, MessageDeleted, MessageEdited, RoomChanged
@@ -8,6 +9,8 @@ from chatserver.model import AnyEvent, MessageDeleted, MessageEdited, RoomChange
 KEEP_SECONDS = (
     0.5  # events stay for once to twice as long; other nodes may have replaced texts since
 )
+# Other nodes' events may come late, but by so much not: longer than `bus/arrivals.py` takes them.
+HIGHEST_SECONDS = 15.0
 MOST_EVENTS = 20_000  # of all rooms together; those who are further behind read the store
 
 Runs = dict[str, list[AnyEvent]]  # by room, each run without holes
@@ -21,6 +24,19 @@ class Recent:
         self._before: Runs = {}  # of the span of time before
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._highest: dict[str, int] = {}  # the highest seq heard of, by room
+        self._highest_before: dict[str, int] = {}  # of the span of time before
+        self._highest_since = time.monotonic()
+
+    def came(self, room: str, events: Sequence[AnyEvent]) -> bool:
+        """Take in events of another node, ascending; returns whether they are taken.
+
+        Not if later ones of the room are known: these may have replaced texts. Then the store knows what is left.
+        """
+        if events[0].seq <= max(self._highest.get(room, 0), self._highest_before.get(room, 0)):
+            return False
+        self.heard({room: events})
+        return True
 
     def heard(self, written: Mapping[str, Sequence[AnyEvent]]) -> None:
         """Take in events of this node, by room and in their order."""
@@ -31,7 +47,11 @@ class Recent:
                     run.clear()
                     self._before.pop(room, None)
                 run.append(event)
+            self._highest[room] = max(run[-1].seq, self._highest.get(room, 0))
             self._count += len(events)
+        if time.monotonic() - self._highest_since > HIGHEST_SECONDS:
+            self._highest_before, self._highest = self._highest, {}
+            self._highest_since = time.monotonic()
         if self._count > MOST_EVENTS:
             self.clear()
         elif self._timer is None:
