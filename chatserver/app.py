@@ -112,7 +112,7 @@ class Server:
         if tracer is not None:
             self.store = traced_store(self.store, tracer)
         authenticator = self.provided.authenticator(self._records)
-        bus = self.provided.bus()
+        bus = self.provided.bus() or (place.bus() if place is not None else None)
         self.blobs = self.provided.blobs(self.config.blobs.place, self.config.blobs.former)
         mailer = self.provided.mailer()
         if mailer is not None and not self.config.server.public_url:

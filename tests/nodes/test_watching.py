@@ -51,9 +51,9 @@ async def watch(workers: list[Worker], stop_seconds: float) -> int:
 
 @pytest.fixture
 def place() -> Iterator[Place]:
-    files = [*os.pipe(), os.open(os.devnull, os.O_RDONLY)]
-    own, parent, lock = files
-    yield Place(1, (), (), (), own, parent, lock)
+    files = [*os.pipe(), *(os.open(os.devnull, os.O_RDONLY) for _ in range(2))]
+    own, parent, lock, hear = files
+    yield Place(1, (), (), (), own, parent, lock, hear, ())
     for each in files:
         os.close(each)
 

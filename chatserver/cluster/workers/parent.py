@@ -20,6 +20,7 @@ from loguru import logger
 from chatserver import logging
 from chatserver.app import CLOSE_SECONDS, LEAVE_SECONDS, STOP_SECONDS, Server
 from chatserver.cluster.workers.heartbeats import BEAT_SECONDS, HeartbeatMonitor
+from chatserver.cluster.workers.lanes import Lane
 from chatserver.cluster.workers.place import VARIABLE, Place, folder_of
 from chatserver.cluster.workers.steering import Steering
 from chatserver.config import Config, Loaded
@@ -48,7 +49,10 @@ class Worker:
     def __init__(self, place: Place, command: Sequence[str]) -> None:
         self.number = place.number
         self._command = command
-        self._files = (*place.sockets, *place.internal, place.own, place.parent, place.lock)
+        self._files = (
+            *(*place.sockets, *place.internal, place.own, place.parent, place.lock),
+            *(place.hear, *place.tell),
+        )
         self._place = place
         self._owns_told = False  # whether the present process knows that it has the place
         self._process: asyncio.subprocess.Process | None = None
@@ -179,9 +183,6 @@ def check_shared(loaded: Loaded) -> None:
             "--workers: this store is for one process only. Several can share PostgreSQL, or a "
             "MongoDB with an address (plugin.mongo.uri)"
         )
-    if server.service.exchange is None:
-        seconds = loaded.config.delivery.repair_seconds
-        logger.warning("workers without a bus see each other's events up to {} s late", seconds)
 
 
 async def _serve(config: Config, data: Path, count: int, predecessor: Predecessor | None) -> int:
@@ -202,7 +203,10 @@ async def _serve(config: Config, data: Path, count: int, predecessor: Predecesso
         alive, parent = os.pipe()
         stack.callback(os.close, alive)
         stack.callback(os.close, parent)
-        workers = _workers(listeners, folders, alive, owners=predecessor is None)
+        lanes = [Lane.new() for _ in range(count)]
+        for lane in lanes:
+            stack.callback(lane.close)
+        workers = _workers(listeners, folders, lanes, alive, owners=predecessor is None)
         locks = [each.fileno() for each in folders]
         given = listeners.handed_over(str(data), folder.fileno(), locks)
         sockets = [
@@ -226,7 +230,12 @@ def _folders(data: Path, count: int, bequest: Bequest | None) -> list[DataFolder
 
 
 def _workers(
-    listeners: Listeners, folders: Sequence[DataFolder], alive: int, *, owners: bool
+    listeners: Listeners,
+    folders: Sequence[DataFolder],
+    lanes: Sequence[Lane],
+    alive: int,
+    *,
+    owners: bool,
 ) -> list[Worker]:
     ports = tuple(each.getsockname()[1] for each in listeners.own)
     groups = zip(listeners.public, listeners.internal, listeners.own, folders, strict=True)
@@ -240,6 +249,8 @@ def _workers(
                 own.fileno(),
                 alive,
                 folder.fileno(),
+                lanes[number - 1].hear.fileno(),
+                tuple(lane.tell.fileno() for lane in lanes if lane is not lanes[number - 1]),
                 owners,
             ),
             own_command(),

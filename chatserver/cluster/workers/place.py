@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from chatserver.cluster.workers.heartbeats import MOST_BYTES, REFUSED, Heartbeats
+from chatserver.cluster.workers.lanes import LanesBus
 from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
 
@@ -26,6 +27,8 @@ class Place(msgspec.Struct, frozen=True):
     own: int  # the socket on this worker's own one of `ports`
     parent: int  # a pipe that ends when the parent does
     lock: int  # of this worker's data folder
+    hear: int  # the end of this worker's lane at which it reads: `lanes.py`
+    tell: tuple[int, ...]  # the ends of the other workers' lanes at which it writes
     owner: bool = True  # False until the worker before it, in the same folder, leaves
     serving: int = (
         -1
@@ -41,6 +44,10 @@ class Place(msgspec.Struct, frozen=True):
 
     def own_listener(self) -> socket.socket:
         return socket.socket(fileno=self.own)
+
+    def bus(self) -> LanesBus:
+        """The bus to the other workers, if there is no other one."""
+        return LanesBus(self.hear, self.tell)
 
     def heartbeats(self) -> Heartbeats:
         """The pipe to the parent."""
