@@ -118,7 +118,7 @@ class Bench:
     def _chatserver(self, row: Row) -> Peer:
         folder, name = self._place()
         settings = self._database.settings(name)
-        if row.workers > 1:
+        if row.bus:
             settings |= self._database.bus(name)
         return Chatserver(
             folder, settings, graphql=row.graphql, workers=row.workers, vault=row.vault

@@ -43,6 +43,7 @@ class Row(NamedTuple):
     graphql: bool = False  # it is asked over GraphQL
     stores: bool = False  # what the store costs shows: compare with both write concerns
     workers: int = 1  # processes of our server
+    bus: bool = False  # they use the database as their bus
     alone: bool = False  # nothing is measured beside it
     vault: bool = False  # the store is encrypted
 
@@ -317,13 +318,15 @@ ROWS = [
     ),
     *(
         Row(
-            f"workers-{count}",
-            f"500 users in 50 rooms, {count} workers on the same core, and a bus",
+            f"workers-{count}{'-bus' * bus}",
+            f"500 users in 50 rooms, {count} workers on the same core{', and a bus' * bus}",
             rooms,
             {"cores": Figure("cores"), "p99": Figure("ms p99")},
             workers=count,
+            bus=bus,
             alone=True,
         )
+        for bus in (False, True)
         for count in (2, 4)
     ),
     Row(
