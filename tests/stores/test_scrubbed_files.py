@@ -107,6 +107,7 @@ async def test_edited_and_deleted_texts_are_in_no_file_of_sqlite(tmp_path: Path)
     store: Any = sqlite(tmp_path)
     await store.open()
     await store.compact()
+    assert left_in(tmp_path, gaps=True) == set(), "while the store is open"
     await store.close()
     assert left_in(tmp_path, gaps=True) == set()
 
@@ -176,3 +177,31 @@ async def test_records_that_were_removed_are_overwritten(tmp_path: Path, pages: 
         assert left_in(tmp_path) == set()
     finally:
         await store.close()
+
+
+async def test_a_file_is_written_anew_however_long_that_takes(tmp_path: Path) -> None:
+    store: Any = sqlite(tmp_path)
+    await store.open()
+    try:
+        await store.put("s", "k", marker(0).encode() * 100)
+        await store.delete("s", "k")
+        patience, store._database._seconds = store._database._seconds, 0.0
+        with pytest.raises(StoreUnavailable):
+            await store.put("s", "k", b"v")
+        await store.compact()
+        assert store._database._seconds == 0.0, "of other calls"
+        store._database._seconds = patience
+        assert left_in(tmp_path, gaps=True) == set()
+        compacting = asyncio.create_task(store.compact())
+        await asyncio.sleep(0)
+        compacting.cancel()
+        await asyncio.wait([compacting])
+        await store.put("s", "k", b"v")
+        assert await store.get("s", "k") == b"v"
+    finally:
+        await store.close()
+
+
+async def test_what_is_not_open_is_not_written_anew(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable):
+        await sqlite(tmp_path).compact()  # type: ignore[attr-defined]
