@@ -205,7 +205,8 @@ class MongoLog:
 
         async def work(session: Any) -> None:
             # The _id of a message has its author, and cannot change.
-            await self._events.delete_many({"_id": {"$in": ids}}, session=session)
+            # With the room, as another shard could have the same _id in a room of its own.
+            await self._events.delete_many({"room": room, "_id": {"$in": ids}}, session=session)
             await self._events.insert_many(map(documents.document, left), session=session)
 
         # If this process ends within a transaction, its events are blocked for a minute: nobody else writes to them.
