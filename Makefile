@@ -28,7 +28,7 @@ endif
 # Tests start hundreds of servers and commands, each of which would compile the code anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-page test-docs test-faults test-deploy test-all observe bench autobahn fuzz faults lint format \
+.PHONY: help run test test-page test-docs test-faults test-deploy test-all observe bench bench-peers autobahn fuzz faults lint format \
 	docs dist image sbom locks clean
 
 help: ## this list
@@ -69,6 +69,10 @@ observe: ## start Prometheus and Alertmanager beside `make run`
 bench: ## measure the server, beside the plain Tornado way
 	@deploy/make-venv test
 	.venv/bin/python -m tests.bench $(ARGS)
+
+bench-peers: ## measure it beside plain servers in Node and Tornado, and Apollo Server
+	@deploy/make-venv test node
+	.venv/bin/python -m tests.bench.comparison $(ARGS)
 
 autobahn: ## all cases of the Autobahn WebSocket suite (needs Python 2.7)
 	@deploy/make-venv test
@@ -123,5 +127,5 @@ locks: ## lock the versions and hashes of what the image and CI install
 	deploy/make-locks $(ARGS)
 
 clean: ## remove what the other targets made, but no data
-	rm -rf .venv .tools tests/page/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools tests/page/node_modules tests/bench/node/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,6 +14,7 @@ FIELDS = "seq message { id body at author { id name } }"
 NEWEST = """query Newest($room: ID!) {
   room(id: $room) { head messages(last: 50) { id seq body at author { id name } } }
 }"""
+ROOMS = "query Rooms { rooms(first: 50) { nodes { id name head unread } } }"
 _BEHIND_ID = len('{"id": "",') + 32  # at least, however it is spaced
 _TEXT = WSMsgType.TEXT
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -45,9 +45,17 @@ class Peer(Protocol):
 class Program:
     """A server process on its own core."""
 
-    def __init__(self, command: Sequence[str], folder: Path, port: int, ready: str) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        port: int,
+        ready: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = port
+        self._environment = dict(environment or {})
         self._command = command
         self._ready = ready
         self._folder = folder
@@ -58,7 +66,7 @@ class Program:
         self._process = subprocess.Popen(
             self._command,
             cwd=self._folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | self._environment,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -179,7 +187,22 @@ class Chatserver(Program):
         return [made[number % PREPARING][number // PREPARING] for number in numbers]
 
 
-class Plain(Program):
+class Demo(Program):
+    """A server without accounts: a token is the name of a user, and who knows the id of a room may use it."""
+
+    async def users(self, count: int) -> list[str]:
+        return [f"user{number}" for number in range(count)]
+
+    async def rooms(self, members: Sequence[Sequence[str]]) -> list[str]:
+        made = [f"room{number}" for number in range(len(members))]
+        async with Connection.opened(self.port) as connection:
+            for room, users in zip(made, members, strict=True):
+                given = {"name": room, "members": list(users)}
+                (await connection.request("POST", "/api/v1/rooms", given)).json(201)
+        return made
+
+
+class Plain(Demo):
     """The plain Tornado way: see plain.py, plain_graphql.py. `concern` is its write concern."""
 
     def __init__(
@@ -192,9 +215,3 @@ class Plain(Program):
         super().__init__(
             [sys.executable, "-m", f"tests.bench.{module}", *arguments], folder, port, "/ready"
         )
-
-    async def users(self, count: int) -> list[str]:
-        return [f"user{number}" for number in range(count)]
-
-    async def rooms(self, members: Sequence[Sequence[str]]) -> list[str]:
-        return [f"room{number}" for number in range(len(members))]

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import WriteConcern
 from tornado.escape import json_decode
+from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
@@ -22,6 +24,8 @@ CONCERNS = {
     "w1": WriteConcern(w=1, j=False),  # of a standalone mongod: in the journal within 100 ms
     "majority": WriteConcern(w="majority", j=True),
 }
+MOST_ROOMS = 1000
+NOTHING = ObjectId("0" * 24)  # read so far: before every message
 
 
 class ChatSocket(WebSocketHandler):
@@ -77,6 +81,51 @@ class History(RequestHandler):
         self.write({"messages": messages[::-1]})
 
 
+async def rooms_of(settings: Any, user: str, limit: int = MOST_ROOMS) -> list[dict[str, Any]]:
+    """The user's rooms, with their newest message and the number of those that the user has not read."""
+    joined = await settings["members"].find({"user": user}).sort("room", 1).to_list(limit)
+    read = {member["room"]: member["read"] for member in joined}
+    rooms = await settings["rooms"].find({"_id": {"$in": list(read)}}).sort("_id", 1).to_list(limit)
+    unread = [{"room": room, "_id": {"$gt": upto}} for room, upto in read.items()]
+    pipeline: list[dict[str, Any]] = [
+        {"$match": {"$or": unread or [{"_id": None}]}},
+        {"$group": {"_id": "$room", "unread": {"$sum": 1}, "head": {"$max": "$_id"}}},
+    ]
+    counted = await settings["messages"].aggregate(pipeline).to_list(limit)
+    counts = {each["_id"]: each for each in counted}
+    return [
+        {
+            "id": room["_id"],
+            "name": room["name"],
+            "read": str(read[room["_id"]]),
+            "head": str(counts[room["_id"]]["head"]) if room["_id"] in counts else "",
+            "unread": counts[room["_id"]]["unread"] if room["_id"] in counts else 0,
+        }
+        for room in rooms
+    ]
+
+
+def user_of(request: HTTPServerRequest) -> str:
+    """There are no accounts: the token is the user's name."""
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")
+
+
+class Rooms(RequestHandler):
+    async def get(self) -> None:
+        self.write({"rooms": await rooms_of(self.settings, user_of(self.request))})
+
+    async def post(self) -> None:
+        given = json_decode(self.request.body)
+        name, members = given["name"], given["members"]
+        room = {"$set": {"name": name}}
+        await self.settings["rooms"].update_one({"_id": name}, room, upsert=True)
+        await self.settings["members"].insert_many(
+            [{"user": user, "room": name, "read": NOTHING} for user in members]
+        )
+        self.set_status(201)
+        self.write({"id": name})
+
+
 class Ready(RequestHandler):
     def get(self) -> None:
         self.write({})
@@ -89,17 +138,21 @@ async def serve(
     concern: str,
     sockets: Sequence[tuple[str, type[RequestHandler]]] = ((r"/ws", ChatSocket),),
 ) -> None:
-    messages = AsyncIOMotorClient(uri)[database].get_collection(
-        "messages", write_concern=CONCERNS[concern]
-    )
-    await messages.create_index([("room", 1), ("_id", -1)])
+    client = AsyncIOMotorClient(uri)
+    collections = {
+        name: client[database].get_collection(name, write_concern=CONCERNS[concern])
+        for name in ("messages", "rooms", "members")
+    }
+    await collections["messages"].create_index([("room", 1), ("_id", -1)])
+    await collections["members"].create_index([("user", 1), ("room", 1)])
     Application(
         [
             *sockets,
             (r"/api/v1/rooms/([^/]+)/messages", History),
+            (r"/api/v1/rooms", Rooms),
             (r"/ready", Ready),
         ],
-        messages=messages,
+        **collections,
     ).listen(port, "127.0.0.1", backlog=4096)
     await asyncio.Event().wait()
 

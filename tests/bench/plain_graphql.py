@@ -14,11 +14,12 @@ import ariadne
 from tornado.escape import json_decode, json_encode
 from tornado.websocket import WebSocketHandler
 
-from tests.bench.plain import ChatSocket, serve
+from tests.bench.plain import ChatSocket, rooms_of, serve, user_of
 
 SCHEMA = """
-type Query { room(id: ID!): Room }
-type Room { id: ID! head: Int! messages(last: Int = 50): [Message!]! }
+type Query { room(id: ID!): Room  rooms(first: Int = 50): RoomConnection! }
+type RoomConnection { nodes: [Room!]! }
+type Room { id: ID! name: String head: Int! unread: Int! messages(last: Int = 50): [Message!]! }
 type User { id: ID! name: String! }
 type Message { id: ID! seq: Int! body: String! at: String! author: User! }
 type Subscription { roomEvents(roomId: ID!): RoomEvent! }
@@ -34,7 +35,13 @@ listeners: dict[str, set["asyncio.Queue[dict[str, Any]]"]] = {}
 
 @query.field("room")
 def resolve_room(parent: object, info: Any, id: str) -> dict[str, object]:
-    return {"id": id, "head": 0}
+    return {"id": id, "name": id, "head": 0, "unread": 0}
+
+
+@query.field("rooms")
+async def resolve_rooms(parent: object, info: Any, first: int) -> dict[str, Any]:
+    found = await rooms_of(info.context, info.context["user"], first)
+    return {"nodes": [room | {"head": 0} for room in found]}
 
 
 @room_type.field("messages")
@@ -101,7 +108,7 @@ class GraphQL(WebSocketHandler):
             self.write_message({"id": id, "type": "next", "payload": {"data": result.data}})
 
     async def post(self) -> None:
-        context = {"messages": self.settings["messages"]}
+        context = self.settings | {"user": user_of(self.request)}
         is_ok, result = await ariadne.graphql(
             schema, json_decode(self.request.body), context_value=context
         )

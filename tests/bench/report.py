@@ -48,7 +48,7 @@ def write(results: list[Result], about: Mapping[str, str]) -> None:
     page = PAGE.read_text()
     head, rest = page.split(BEGIN)
     found, tail = rest.split(END)
-    rows = _rows_in(found)
+    rows = rows_in(found)
     for result in results:
         rows[result.row.title] = ["| " + " | ".join(cells) + " |" for cells, _ in _lines([result])]
     lines = ["| | |", "|---|---|"]
@@ -59,7 +59,7 @@ def write(results: list[Result], about: Mapping[str, str]) -> None:
     PAGE.write_text("\n".join([head + BEGIN, "", *lines, "", END]) + tail)
 
 
-def _rows_in(page: str) -> dict[str, list[str]]:
+def rows_in(page: str) -> dict[str, list[str]]:
     """The lines of each row, by its title, which only the first of them has."""
     rows: dict[str, list[str]] = {}
     title = ""
@@ -81,12 +81,12 @@ def _lines(results: list[Result]):
                 (
                     title,
                     figure.unit,
-                    _text(ours[key]),
+                    text(ours[key]),
                     ""
                     if figure.target is None
                     else _bound(figure) + (MISSED if met is False else ""),
-                    " / ".join(_text(other[key]) for other in others),
-                    " / ".join(_text(_ratio(ours[key], other[key], figure)) for other in others),
+                    " / ".join(text(other[key]) for other in others),
+                    " / ".join(text(_ratio(ours[key], other[key], figure)) for other in others),
                 ),
                 met,
             )
@@ -108,7 +108,7 @@ def _ratio(ours: float, other: float, figure: Figure) -> float:
     return over / under if under else float("inf")
 
 
-def _text(value: float) -> str:
+def text(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

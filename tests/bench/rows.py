@@ -4,7 +4,7 @@ import asyncio
 from array import array
 from collections.abc import Awaitable, Callable
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -135,14 +135,28 @@ async def _reads(peer: Peer, plan: Plan, request_of: Callable[[str, str], bytes]
 
 
 async def list_50(peer: Peer, plan: Plan) -> list[Values]:
-    return await _lists(peer, plan, 50)
+    return await _lists(peer, plan, 50, _list_request)
 
 
 async def list_500(peer: Peer, plan: Plan) -> list[Values]:
-    return await _lists(peer, plan, 500)
+    return await _lists(peer, plan, 500, _list_request)
 
 
-async def _lists(peer: Peer, plan: Plan, rooms: int) -> list[Values]:
+def _list_request(token: str) -> bytes:
+    return request_bytes("GET", "/api/v1/rooms", token)
+
+
+async def graphql_list(peer: Peer, plan: Plan) -> list[Values]:
+    def request(token: str) -> bytes:
+        body = msgspec.json.encode({"query": graphql.ROOMS})
+        return request_bytes("POST", graphql.PATH, token, body)
+
+    return await _lists(peer, plan, 50, request)
+
+
+async def _lists(
+    peer: Peer, plan: Plan, rooms: int, request_of: Callable[[str], bytes]
+) -> list[Values]:
     """Each user is in all rooms, and asks for the list again and again."""
     tokens = await peer.users(READERS)
     makers = [number % READERS for number in range(rooms)]  # one alone may not invite so often
@@ -150,16 +164,21 @@ async def _lists(peer: Peer, plan: Plan, rooms: int) -> list[Values]:
     seen = array("d")
 
     async def read(token: str) -> None:
-        request = request_bytes("GET", "/api/v1/rooms", token)
+        request = request_of(token)
         async with Connection.opened(peer.port) as connection:
             while True:
                 began = perf_counter()
                 reply = await connection.exchange(request)
                 seen.append(perf_counter() - began)
-                assert len(reply.json(200)["rooms"]) == rooms, reply
+                assert _listed(reply.json(200)) == rooms, reply
 
     pacing = asyncio.gather(*map(read, tokens))
     return await _windows(peer, plan, Load(), seen, pacing)
+
+
+def _listed(answer: Any) -> int:
+    """How many rooms an answer has, of HTTP or of GraphQL."""
+    return len(answer["data"]["rooms"]["nodes"] if "data" in answer else answer["rooms"])
 
 
 async def graphql_fanout(peer: Peer, plan: Plan) -> list[Values]:
@@ -399,6 +418,13 @@ ROWS = [
         "graphql-query",
         "GraphQL query: a room's last 50 messages, 10 connections",
         graphql_query,
+        {"rate": Figure("requests/s", more_is_better=True), "µs": Figure("µs a request")},
+        graphql=True,
+    ),
+    Row(
+        "graphql-list",
+        "GraphQL query: the list of 50 rooms, 10 users",
+        graphql_list,
         {"rate": Figure("requests/s", more_is_better=True), "µs": Figure("µs a request")},
         graphql=True,
     ),
