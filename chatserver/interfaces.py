@@ -252,7 +252,8 @@ class Store(Protocol):
         """Remove the texts of these events from the log, durably; every read then gives them redacted.
 
         The events keep their places and all else: see `chatserver.redacted`. Other events, and seqs without an
-        event, do not change, and repeating a call does no harm. After an error some may be redacted.
+        event, do not change, and repeating a call does no harm. After an error some may be redacted. What another node
+        changes of them at the same time (`replace`) is kept.
         """
 
     async def clear(self, room: str, seqs: Sequence[int]) -> None:
@@ -275,8 +276,8 @@ class Store(Protocol):
         """Put the second event of each pair in the place of the first, durably; returns how many were replaced.
 
         Both have the same room, seq and kind, and a posted message the same author (id) and client_id. A stored event
-        that differs from the first of its pair stays as it is: somebody else has changed it. Every read then gives
-        the new one. After an error some may be replaced.
+        that differs from the first of its pair stays as it is: somebody else has changed it, and be it between a read
+        and the write of this call. Every read then gives the new one. After an error some may be replaced.
         """
 
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:

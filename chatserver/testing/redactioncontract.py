@@ -1,5 +1,6 @@
 """Contract of stores for removing texts from the log."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -376,6 +377,28 @@ class RedactionContract:
         kept = without_texts(log, 3)
         assert await store.read("r", 0, 100) == [*kept[:3], renamed(log[3]), *kept[4:]]
         assert await store.read("none", 0, 10) == []
+
+    async def test_nothing_is_lost_of_changes_at_the_same_time(
+        self, store: Store, other: Store
+    ) -> None:
+        """Whichever node is first: the other one finds that its event is not as given, or changes what is there."""
+        log: list[Any] = [posted("r", seq, mentions=("u2",)) for seq in range(1, 31)]
+        await store.append(log)
+        for each in log[:10]:
+            silent = msgspec.structs.replace(each, mentions=())
+            mine, theirs = await asyncio.gather(
+                store.replace([(each, renamed(each))]), other.replace([(each, silent)])
+            )
+            assert mine + theirs == 1
+            assert await store.read("r", each.seq - 1, 1) == [renamed(each) if mine else silent]
+        ways: Any = ((other.redact, redacted, log[10:20]), (other.clear, cleared, log[20:]))
+        for change, without, some in ways:
+            for each in some:
+                mine, _ = await asyncio.gather(
+                    store.replace([(each, renamed(each))]), change("r", [each.seq])
+                )
+                kept: Any = renamed(each) if mine else each
+                assert await store.read("r", each.seq - 1, 1) == [without(kept)]
 
     async def test_many_are_replaced(self, store: Store) -> None:
         texts = [*TRICKY_TEXTS, *(f"text {number}" for number in range(700))]

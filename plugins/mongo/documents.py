@@ -77,11 +77,11 @@ def document(event: AnyEvent) -> Document:
 def replacement(stored: Document, new: Document) -> ReplaceOne[Document]:
     """Puts a document in the place of a stored one, which `find` returned, unless that has changed since."""
     same: Document = {"room": stored["room"], "seq": stored["seq"]}
-    for name in {*stored, *new} - {"_id", *same}:
-        if name not in stored:
-            same[name] = {"$exists": False}
-        elif stored[name] != new.get(name):
-            same[name] = {"$eq": stored[name]}
+    for name in {*stored, *new} - {
+        "_id",
+        *same,
+    }:  # also those that stay, as others may have changed them
+        same[name] = {"$eq": stored[name]} if name in stored else {"$exists": False}
     return ReplaceOne(same, new)
 
 

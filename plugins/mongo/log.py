@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from bson.errors import InvalidDocument
-from pymongo import ReplaceOne
 from pymongo.read_concern import ReadConcern
 
 from chatserver import (
@@ -36,6 +35,7 @@ from chatserver_plugins.mongo.line import Line
 
 NAME = "events"
 PAGES_AT_ONCE = 500  # a pipeline may have 1000 stages, and the first page takes three
+TRIES = 20  # to change events, each of which another node changes meanwhile
 LOCAL = ReadConcern("local")
 EDITS = ("message.edited", "message.deleted")
 REACTIONS, PINS = ("reaction.added", "reaction.removed"), ("pin.added", "pin.removed")
@@ -181,14 +181,7 @@ class MongoLog:
         if not seqs:
             return
         query = {"room": room, "seq": {"$in": list(seqs)}, "ev": {"$in": documents.WITH_TEXT}}
-        found = await self._database.find(self._events, query, [])
-        changes = [
-            ReplaceOne({"room": room, "seq": each.seq}, documents.document(redacted(each)))
-            for each in documents.events(found, MessagePosted | MessageEdited)
-            if not each.redacted
-        ]
-        if changes:
-            await self._database.run(self._events.bulk_write(changes, ordered=False))
+        await self._change(query, MessagePosted | MessageEdited, redacted)
 
     async def remove(self, room: str, seqs: Sequence[int]) -> None:
         if not seqs:
@@ -236,16 +229,25 @@ class MongoLog:
     async def clear(self, room: str, seqs: Sequence[int]) -> None:
         if not seqs:
             return
-        query = {"room": room, "seq": {"$in": list(seqs)}}
-        found = await self._database.find(self._events, query, [])
-        pairs = [(event, cleared(event)) for event in documents.events(found, AnyEvent)]
-        changes = [
-            ReplaceOne({"room": room, "seq": new.seq}, documents.document(new))
-            for old, new in pairs
-            if new is not old
-        ]
-        if changes:
-            await self._database.run(self._events.bulk_write(changes, ordered=False))
+        await self._change({"room": room, "seq": {"$in": list(seqs)}}, AnyEvent, cleared)
+
+    async def _change(
+        self, query: documents.Document, kind: Any, change: Callable[[Any], AnyEvent]
+    ) -> None:
+        """Put changed events in the places of those that are found; again if another node changes some meanwhile."""
+        for _ in range(TRIES):
+            changes = [
+                documents.replacement(stored, documents.document(new))
+                for stored in await self._database.find(self._events, query, [])
+                for event in documents.events([stored], kind)
+                if (new := change(event)) is not event
+            ]
+            if not changes:
+                return
+            done = await self._database.run(self._events.bulk_write(changes, ordered=False))
+            if done.matched_count == len(changes):
+                return
+        raise StoreUnavailable(reason="events change all the time")
 
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         if limit < 1:

@@ -1,6 +1,6 @@
 """The log of every room, in the table `events`."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from asyncpg.exceptions import UniqueViolationError
@@ -21,9 +21,11 @@ from chatserver import (
     StoreUnavailable,
     Tally,
     Unread,
+    cleared,
     erased,
     message_seq,
     redact,
+    redacted,
     replaced_by,
 )
 from chatserver_plugins.postgres import statements
@@ -31,6 +33,7 @@ from chatserver_plugins.postgres.driver import Database
 from chatserver_plugins.postgres.schema import APPENDING
 
 AFTER_ALL = (1 << 63) - 1  # above every seq
+TRIES = 20  # to change events, each of which another node changes meanwhile
 
 # A commit is visible to others once it is on this server's disk and on its synchronous replicas. But if its
 # wait for a replica was interrupted (such as by a restart), it is visible without being on the replica.
@@ -201,18 +204,26 @@ class PostgresLog:
         return [*(event.seq for event in posted), *(seq for (seq,) in edits)]
 
     async def redact(self, room: str, seqs: Sequence[int]) -> None:
-        name = room.encode()
-        found = await self._database.fetch(statements.TEXTS_AT, name, list(seqs))
-        if found:
-            kept = statements.redacted_bodies(body for (body,) in found)
-            await self._database.fetch(statements.REDACT, name, *kept)
+        await self._change(room, seqs, statements.TEXTS_AT, redacted)
 
     async def clear(self, room: str, seqs: Sequence[int]) -> None:
+        await self._change(room, seqs, statements.EVENTS_AT, cleared)
+
+    async def _change(
+        self, room: str, seqs: Sequence[int], found_by: str, change: Callable[[Any], AnyEvent]
+    ) -> None:
+        """Put changed events in the places of those that a statement finds; again if another node changes some."""
         name = room.encode()
-        found = await self._database.fetch(statements.EVENTS_AT, name, list(seqs))
-        changed = statements.cleared_bodies(body for (body,) in found)
-        if changed[0]:
-            await self._database.fetch(statements.REDACT, name, *changed)
+        for _ in range(TRIES):
+            found = await self._database.fetch(found_by, name, list(seqs))
+            changed = statements.changed_bodies((body for (body,) in found), change)
+            if not changed[0]:
+                return
+            if len(await self._database.fetch(statements.REDACT, name, *changed)) == len(
+                changed[0]
+            ):
+                return
+        raise StoreUnavailable(reason=f"events of the room {room} change all the time")
 
     async def remove(self, room: str, seqs: Sequence[int]) -> None:
         if seqs:

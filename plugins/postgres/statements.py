@@ -1,6 +1,6 @@
 """Events as rows and back, and the statements for them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,6 @@ from chatserver import (
     MessageEdited,
     MessagePosted,
     RoomChanged,
-    cleared,
     read_event,
     redacted,
 )
@@ -224,8 +223,9 @@ EVENTS_AT = "SELECT body FROM events WHERE room = $1 AND seq = ANY($2::bigint[])
 
 REDACT = """
 UPDATE events SET body = given.body, mentions = NULL
-FROM unnest($2::bigint[], $3::bytea[]) AS given (seq, body)
-WHERE events.room = $1 AND events.seq = given.seq
+FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) AS given (seq, old, body)
+WHERE events.room = $1 AND events.seq = given.seq AND events.body = given.old
+RETURNING events.seq
 """
 
 REMOVE = """
@@ -240,10 +240,17 @@ def places(room: str, seqs: Sequence[int]) -> list[bytes]:
     return [_encode(EventRemoved.of(room, seq)) for seq in seqs]
 
 
-def redacted_bodies(bodies: Iterable[bytes]) -> tuple[list[int], list[bytes]]:
-    """The seqs of these events, and their bodies without texts."""
-    events = [redacted(_said.decode(body)) for body in bodies]
-    return [event.seq for event in events], [_encode(event) for event in events]
+def changed_bodies(
+    bodies: Iterable[bytes], change: Callable[[Any], AnyEvent]
+) -> tuple[list[int], list[bytes], list[bytes]]:
+    """Of those of these events that `change` changes the seqs, the bodies, and the new bodies."""
+    found = [(body, event) for body in bodies for event in events(any_event, [body])]
+    changed = [(old, body, new) for body, old in found if (new := change(old)) is not old]
+    return (
+        [old.seq for old, _, _ in changed],
+        [body for _, body, _ in changed],
+        [_encode(new) for _, _, new in changed],
+    )
 
 
 def redacted_rows(rows: Iterable[Any]) -> list[list[Any]]:
@@ -269,13 +276,6 @@ def replaced_rows(
                 room, seq, _, _, mentions, _, _, kind, now = _row(new)
                 changed.append((room, seq, body, now, mentions, kind))
     return [list(column) for column in zip(*changed, strict=True)]
-
-
-def cleared_bodies(bodies: Iterable[bytes]) -> tuple[list[int], list[bytes]]:
-    """The seqs of those of these events that have contents, and their bodies without."""
-    found = [(event, cleared(event)) for event in events(any_event, bodies)]
-    kept = [new for old, new in found if new is not old]
-    return [event.seq for event in kept], [_encode(event) for event in kept]
 
 
 # Bodies are JSON in bytes, which PostgreSQL cannot always parse: NUL, or letters that the database's encoding
