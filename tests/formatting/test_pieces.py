@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatserver import BodyPieces, body_html, body_links, body_plain
@@ -62,6 +62,7 @@ def test_a_tree_is_written_as_a_text_that_is_shown_alike(case: dict[str, str]) -
 
 
 @settings(max_examples=400, deadline=None)
+@example(text="[a](http://a.b)\x85https://a.bmailto:a@b.c*")
 @given(text=TEXTS)
 def test_any_text_with_its_own_words_says_the_same(text: str) -> None:
     pieces = BodyPieces(text)
