@@ -264,12 +264,12 @@ class Store(Protocol):
         """
 
     async def remove(self, room: str, seqs: Sequence[int]) -> None:
-        """Leave only the places of these events, durably: every read then gives `chatserver.EventRemoved` there.
+        """Leave only the places of these events: every read then gives `chatserver.EventRemoved` there.
 
-        For what a room does not keep any longer, to give its space back: the store keeps no entry of an index for such
-        an event but that of its place, so a message is not found by its author and client_id any more. Events of
-        members, descriptions of the room, its newest event, and seqs above that do not change, and repeating a call does
-        no harm. After an error some may be removed.
+        It becomes durable not later than what is written after it. For what a room does not keep any longer, to give
+        its space back: the store keeps no entry of an index for such an event but that of its place, so a message is not
+        found by its author and client_id any more. Events of members, descriptions of the room, its newest event, and
+        seqs above that do not change, and repeating a call does no harm. After an error some may be removed.
         """
 
     async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:

@@ -43,7 +43,7 @@ from chatserver.service.contexts import Contexts
 from chatserver.service.replaced import scrub
 
 SPACE = "expiry"  # record space: ROOM -> Removed
-ROOMS, EVENTS = 500, 50  # at once: on SQLite sends wait for a part of events to be removed
+ROOMS, EVENTS = 500, 25  # at once: on SQLite sends wait for a part of events to be removed
 PART = 32_768  # events after which the index is cleaned, and the position noted
 SHARE = 0.1  # of the time: the rest is for others
 PRESSED_SECONDS = 0.1  # more between two pages, while many sends are under way

@@ -17,6 +17,7 @@ from chatserver import StartupError, StoreFacts, StoreUnavailable
 from chatserver_plugins.sqlite import facts, schema
 from chatserver_plugins.sqlite.jobs import (
     GROUP,
+    SYNCHRONOUS,
     Job,
     Result,
     Run,
@@ -31,7 +32,6 @@ T = TypeVar("T")
 
 OLDEST = (3, 38, 0)  # has STRICT tables and JSON functions
 READERS = 3
-SYNCHRONOUS = "FULL"  # a transaction ends once it is on the disk
 BUSY_SECONDS = 1.0  # a backup or a shell may lock the file for a moment
 STOP_SECONDS = 10.0
 CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many times until then …
@@ -154,16 +154,20 @@ class Database:
             raise StoreUnavailable
         return await self._result(Job(run), self._reads)
 
-    async def write(self, run: Run[T], *, is_statement: bool = False) -> T:
+    async def write(
+        self, run: Run[T], *, is_statement: bool = False, is_patient: bool = False
+    ) -> T:
         """The result of `run`, once its changes are durable. Raises `StoreUnavailable`.
 
         It shares a transaction with others, and is repeated if that transaction failed. With `is_statement`
-        it is a single statement and runs outside of any transaction.
+        it is a single statement and runs outside of any transaction. With `is_patient` others wait the least
+        for it, and it is durable not by its end, but before any change after it is.
         """
         if self._writer is None:
             raise StoreUnavailable
         try:
-            result = await self._result(Job(run, is_statement=is_statement), self._writes)
+            job = Job(run, is_statement=is_statement, is_patient=is_patient)
+            result = await self._result(job, self._writes)
         except StoreUnavailable as error:
             if error.__cause__ and not self._failing:
                 logger.error("cannot write %s: %s", self._path, error.reason)

@@ -18,6 +18,7 @@ Run = Callable[[sqlite3.Connection], T]
 
 GROUP = 100  # jobs in one transaction
 REST_SECONDS = 0.005
+SYNCHRONOUS = "FULL"  # a transaction ends once it is on the disk
 
 logger = logging.getLogger("chatserver.sqlite")
 
@@ -25,11 +26,14 @@ logger = logging.getLogger("chatserver.sqlite")
 class Job(Generic[T]):
     """A function, and the future of its result.
 
-    A job that `is_statement` makes its changes by one statement, which is a transaction by itself.
+    A job that `is_statement` makes its changes by one statement, which is a transaction by itself. One that `is_patient`
+    is done by itself, so that others wait the least for it; its changes are durable once later ones are.
     """
 
-    def __init__(self, run: Run[T], *, is_statement: bool = False) -> None:
-        self.run, self.is_statement = run, is_statement
+    def __init__(
+        self, run: Run[T], *, is_statement: bool = False, is_patient: bool = False
+    ) -> None:
+        self.run, self.is_statement, self.is_patient = run, is_statement, is_patient
         self.future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()  # guards against interrupting another job of the connection
@@ -76,6 +80,7 @@ class Worker:
         """`rest` is called in the thread once no job has come for REST_SECONDS after some work."""
         self._connection, self._queue, self._work, self._group = connection, queue, work, group
         self._rest = rest
+        self._patient: Job[Any] | None = None
         self._loop = asyncio.get_running_loop()
         # A hanging disk must not prevent the end of the process.
         self.thread = threading.Thread(target=self._run, name="sqlite", daemon=True)
@@ -95,7 +100,7 @@ class Worker:
         if job is None:
             return None
         jobs = [job]
-        while len(jobs) < self._group:
+        while len(jobs) < self._group and not job.is_patient:
             try:
                 job = self._queue.get_nowait()
             except Empty:
@@ -103,10 +108,16 @@ class Worker:
             if job is None:
                 self._queue.put(None)
                 break
+            if job.is_patient:
+                self._patient = job
+                break
             jobs.append(job)
         return jobs
 
     def _next(self) -> Job[Any] | None:
+        if (patient := self._patient) is not None:
+            self._patient = None
+            return patient
         if self._rest is not None:
             try:
                 return self._queue.get(timeout=REST_SECONDS)
@@ -131,9 +142,19 @@ def read(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Resul
 
 
 def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
-    """Run the jobs in one transaction, which is durable before any job gets its result."""
+    """Run the jobs in one transaction, which is durable before any job gets its result, unless it is a patient one."""
     if not jobs:
         return []
+    if jobs[0].is_patient:
+        connection.execute("PRAGMA synchronous = NORMAL")  # no wait for the disk
+        try:
+            return _write(connection, jobs)
+        finally:
+            connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+    return _write(connection, jobs)
+
+
+def _write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
     if len(jobs) == 1 and jobs[0].is_statement:
         # No BEGIN and COMMIT, each of which would acquire Python's lock again.
         return [jobs[0].alone(connection)]
@@ -146,6 +167,6 @@ def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Resu
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         if len(jobs) > 1:  # a failing job must not fail the others
-            return [result for job in jobs for result in write(connection, [job])]
+            return [result for job in jobs for result in _write(connection, [job])]
         return [(jobs[0], None, error)]
     return [(job, value, None) for job, value in zip(jobs, values, strict=True)]

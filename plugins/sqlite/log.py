@@ -26,6 +26,7 @@ from chatserver_plugins.sqlite.database import Database
 
 T = TypeVar("T")
 
+REMOVED = 10  # events at once: nothing else is written meanwhile
 ROOMS_KNOWN = 200_000  # with cached numbers: some 150 bytes each
 
 
@@ -98,10 +99,10 @@ class SqliteLog:
     async def remove(self, room: str, seqs: Sequence[int]) -> None:
         numbers = await self._known({room})
         if numbers and seqs:
-            number, wanted = numbers[room], list(seqs)
-            await self._database.write(
-                lambda connection: rows.remove_stored(connection, room, number, wanted)
-            )
+            for start in range(0, len(seqs), REMOVED):
+                part = seqs[start : start + REMOVED]
+                remove = partial(rows.remove_stored, name=room, room=numbers[room], seqs=part)
+                await self._database.write(remove, is_patient=True)
 
     async def replace(self, pairs: Sequence[tuple[AnyEvent, AnyEvent]]) -> int:
         numbers = await self._known({old.room for old, _ in pairs})

@@ -1,7 +1,7 @@
 """A store around the store, which seals contents before they are written and opens them as they are read.
 
-Every method of the contract is written out, here and in the classes that this one is made of: a method that a later version of the contract brings is missing, and
-the server refuses to start, instead of passing contents on in clear.
+Every method of the contract is written out, here and in the classes that this one is made of: a method that a later
+version of the contract brings is missing, and the server refuses to start, instead of passing contents on in clear.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import sub
 from pathlib import Path
@@ -67,6 +67,6 @@ def _spent(pid: int, plan: Plan) -> tuple[float, float, float, float]:
     return *ours, machine.busy_seconds() - sum(ours)
 
 
-def percentile(samples: "array[float]", share: float) -> float:
+def percentile(samples: "array[float] | Sequence[float]", share: float) -> float:
     ordered = sorted(samples)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")

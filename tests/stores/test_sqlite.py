@@ -24,6 +24,7 @@ import psutil
 import pytest
 
 from chatserver import (
+    EventRemoved,
     MessageDeleted,
     MessageEdited,
     PinAdded,
@@ -70,6 +71,7 @@ async def main():
         await store.append([posted(f"r{n}", number, client_id=f"{n}-{number}")
                             for number in range(seq, seq + 10) for n in range(30)])
         print(seq + 9, flush=True)
+        await store.remove("r0", [seq])  # waits for no disk; the next append does
 
 asyncio.run(main())
 """
@@ -482,6 +484,46 @@ async def test_one_bad_write_does_not_cost_the_others_theirs(io_loop: Any, path:
         assert isinstance(results[1], OverflowError)
         assert await store.heads(["a", "b"]) == {"a": 1}
         assert await store.get("s", "k") == b"1"
+
+
+async def test_a_removal_lets_others_write_between_and_waits_for_no_disk(
+    io_loop: Any, path: Path
+) -> None:
+    async with opened(path) as store:
+        await store.append([posted("r", seq) for seq in range(1, 14)])
+        statements: list[str] = []
+        held, go_on = asyncio.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def hold(connection: sqlite3.Connection) -> None:
+            connection.set_trace_callback(statements.append)
+            loop.call_soon_threadsafe(held.set)
+            assert go_on.wait(LONGEST_SECONDS)
+
+        holding = asyncio.create_task(store._database.write(hold))
+        await held.wait()
+        calls = [
+            store.append([posted("r", 14), posted("r", 15)]),
+            store.remove("r", range(1, 13)),
+            store.put("space", "key", b"value"),
+        ]
+        made: list[int] = []
+        tasks = [asyncio.create_task(call) for call in calls]
+        for number, task in enumerate(tasks):
+            task.add_done_callback(lambda _, number=number: made.append(number))
+        await asyncio.sleep(0.05)  # all of them wait in this order
+        go_on.set()
+        await asyncio.gather(holding, *tasks)
+        assert made == [0, 2, 1]
+        begun = [each for each in statements if each.startswith(("BEGIN", "COMMIT", "PRAGMA"))]
+        whole = ["BEGIN IMMEDIATE", "COMMIT"]
+        less, more = "PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"
+        assert [each for each in begun if "checkpoint" not in each] == [
+            *("COMMIT", less, *whole, more),  # of what held, then of ten events
+            *whole,
+            *(less, *whole, more),
+        ]
+        assert [type(each) for each in await store.read("r", 0, 12)] == [EventRemoved] * 12
 
 
 async def test_a_closed_store_refuses_at_once(io_loop: Any, path: Path) -> None:
