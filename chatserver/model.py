@@ -113,7 +113,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, role=role, scopes=scopes)
 
 
-class UserRef(msgspec.Struct, frozen=True):
+class UserRef(msgspec.Struct, frozen=True, gc=False):
     """A user as events show one: the id, and the name at that time. `bot` is there, and true, for a machine."""
 
     id: str

@@ -245,7 +245,7 @@ from chatserver.roomlog.redaction import (
 )
 from chatserver.roomlog.room import Room
 from chatserver.runtime.clock import text_of as time_text
-from chatserver.runtime.for_each import for_each
+from chatserver.runtime.for_each import for_each, in_parts
 from chatserver.runtime.guarded_resolver import GuardedResolver
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
 from chatserver.runtime.rate import Bucket, UserRate, address_network, too_fast
@@ -597,6 +597,7 @@ __all__ = [
     "hookimpl",
     "how_to_install",
     "in_language",
+    "in_parts",
     "index_places",
     "is_staff",
     "is_within",

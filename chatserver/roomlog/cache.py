@@ -10,12 +10,13 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 from chatserver.interfaces import Store
-from chatserver.model import AnyEvent, MemberEvent
+from chatserver.model import AnyEvent, MemberEvent, RoomChanged
 from chatserver.roomlog.room import Room
 from chatserver.runtime.singleflight import SingleFlight
 
 READ_EVENTS = 1000  # per query while catching up
 RELOAD_EVENTS = 5000  # a room this far behind, with nobody listening, is loaded anew instead
+APPLIED = 1000  # members of a room that is read, then others get their turn
 FRESH_SECONDS = 1.0  # then a room without listeners is compared with the store before use
 
 
@@ -115,6 +116,7 @@ class RoomCache:
             found.forget_contents(user)
 
     async def _read(self, room: Room) -> Room | None:
+        began = time.monotonic()
         head = (await self._store.heads([room.id])).get(room.id)
         if head is None:
             return None
@@ -123,14 +125,14 @@ class RoomCache:
         )
         if room.id not in descriptions:
             return None
+        made = await _made(room.id, head, descriptions[room.id], members, began)
         if head < room.head or room.followers:
             return room  # it has followers by now, who must not miss events
-        room.reset(head, descriptions[room.id], members)
-        room.stale = False
-        room.checked = time.monotonic()
+        room.become(made)
         return self.keep(room)
 
     async def _read_many(self, rooms: Sequence[str]) -> dict[str, Room]:
+        began = time.monotonic()
         heads = await self._store.heads(rooms)
         descriptions, members = await asyncio.gather(
             self._store.rooms(list(heads)), self._store.members(list(heads))
@@ -140,9 +142,8 @@ class RoomCache:
             in_room[event.room].append(event)
         found: dict[str, Room] = {}
         for name, described in descriptions.items():
-            room = Room(name)
-            room.reset(heads[name], described, in_room[name])
-            found[name] = self.keep(room)
+            made = await _made(name, heads[name], described, in_room[name], began)
+            found[name] = self.keep(made)
         return found
 
     def _evict(self) -> None:
@@ -152,3 +153,17 @@ class RoomCache:
             name, room = self._rooms.popitem(last=False)
             if room.followers or room.holders:
                 self._rooms[name] = room
+
+
+async def _made(
+    name: str, head: int, described: RoomChanged, members: Sequence[MemberEvent], read_at: float
+) -> Room:
+    """The room, from a state that was read from then on (monotonic time); others get their turn while members are added."""
+    room = Room(name)
+    room.reset(head, described, members[:APPLIED])
+    for start in range(APPLIED, len(members), APPLIED):
+        await asyncio.sleep(0)
+        for event in members[start : start + APPLIED]:
+            room.apply_state(event)
+    room.checked = read_at
+    return room

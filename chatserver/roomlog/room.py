@@ -5,6 +5,7 @@ a room (`tests/core/test_ownership.py`); its listeners are in `chatserver/delive
 """
 
 import time
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -33,16 +34,18 @@ from chatserver.roomlog.redaction import redacted
 from chatserver.runtime.clock import now_text
 
 GLANCE_EVENTS = 64  # searched for changes of a message that was posted just before them
+KEPT_IN_ORDER = (
+    1000  # members of a room, and more: sorting them for each page would take milliseconds
+)
 NEWEST_PAGE = 50  # messages kept folded for the newest page
 
 
-class Member:
+class Member(msgspec.Struct, frozen=True, gc=False):
     """A user in a room. `since` is the seq of their newest event here: they joined, or got another role."""
 
-    __slots__ = ("role", "since", "user")
-
-    def __init__(self, user: UserRef, role: RoomRole, since: int) -> None:
-        self.user, self.role, self.since = user, role, since
+    user: UserRef
+    role: RoomRole
+    since: int
 
 
 class Advance(NamedTuple):
@@ -58,6 +61,7 @@ class Room:
     """One room's state at `head`, and its last events."""
 
     __slots__ = (
+        "_by_id",
         "_leaving",
         "_recent",
         "_texts",
@@ -88,6 +92,9 @@ class Room:
         self.head = 0
         self.description: RoomChanged | None = None
         self.members: dict[str, Member] = {}
+        self._by_id: list[str] | None = (
+            None  # the members' ids, ascending, once a large room was asked for them
+        )
         self.bans: dict[str, MemberLeft] = {}  # by user id, with those that have ended
         self.tail: list[AnyEvent] = []
         self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
@@ -115,6 +122,15 @@ class Room:
     def role(self, user: str) -> RoomRole | None:
         member = self.members.get(user)
         return member.role if member else None
+
+    def members_by_id(self) -> Sequence[str]:
+        """The ids of the members, ascending."""
+        if self._by_id is not None:
+            return self._by_id
+        found = sorted(self.members)
+        if len(found) >= KEPT_IN_ORDER:
+            self._by_id = found
+        return found
 
     @property
     def is_deleted(self) -> bool:
@@ -228,18 +244,24 @@ class Room:
                 self._let_go(event.kept_from)
             self.description = event
             if event.deleted:
-                self.members, self.bans = {}, {}
+                self._set_members({}, {})
         elif self.is_deleted:
             return
         elif isinstance(event, MemberLeft):
-            self.members.pop(event.user.id, None)
+            if self.members.pop(event.user.id, None) is not None and self._by_id is not None:
+                del self._by_id[bisect_left(self._by_id, event.user.id)]
             if event.ban is not None:
                 self.bans[event.user.id] = event
             else:
                 self.bans.pop(event.user.id, None)
         else:
             self.bans.pop(event.user.id, None)
+            if self._by_id is not None and event.user.id not in self.members:
+                insort(self._by_id, event.user.id)
             self.members[event.user.id] = Member(event.user, event.role, event.seq)
+
+    def _set_members(self, members: dict[str, Member], bans: dict[str, MemberLeft]) -> None:
+        self.members, self.bans, self._by_id = members, bans, None
 
     def _let_go(self, kept_from: int) -> None:
         """Forget what messages below this seq said."""
@@ -388,16 +410,24 @@ class Room:
         """Note the mean length of the messages read last, likewise."""
         self.message_bytes = mean
 
-    def reset(self, head: int, description: RoomChanged, members: Iterable[MemberEvent]) -> None:
+    def reset(
+        self, head: int, description: RoomChanged | None, members: Iterable[MemberEvent]
+    ) -> None:
         """Start over from a state read from the store."""
         self.head = self.tail_from = head
         self.tail = []
         self._texts = {}
         self.description = description
-        self.members, self.bans = {}, {}
+        self._set_members({}, {})
         self._recent = self.newest_page = None
         for event in members:
             self.apply_state(event)
+
+    def become(self, read: "Room") -> None:
+        """Take over the state of a room that was read from the store just now."""
+        self.reset(read.head, read.description, ())
+        self._set_members(read.members, read.bans)
+        self.stale, self.checked = False, read.checked
 
     def forget_contents(self, user: str) -> None:
         """Drop what was read of the log, which was rewritten: events have no name of the user (id) any more."""

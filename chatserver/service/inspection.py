@@ -4,6 +4,7 @@ The rights in rooms do not apply here, so each look is logged and told to plugin
 at which data, never the content.
 """
 
+import heapq
 from collections.abc import Sequence
 
 import msgspec
@@ -97,7 +98,7 @@ class Inspection:
         found = [event for event in await self._store.members([room]) if event.user.id > after]
         if found:
             self._tell("members", room=room)
-        return sorted(found, key=lambda event: event.user.id)[:limit]
+        return heapq.nsmallest(limit, found, key=lambda event: event.user.id)
 
     async def users(self, after: str, limit: int) -> list[User]:
         """Accounts by ascending id > `after`."""

@@ -1,6 +1,6 @@
 """Looking for members of a room by a part of their name: by page, each with a bounded amount of work."""
 
-import heapq
+from bisect import bisect_right
 from typing import NamedTuple
 
 from chatserver.interfaces import Store
@@ -31,7 +31,9 @@ async def members_named(
     by_username = [id for _, raw in rows if (id := raw.decode()) in room.members][:limit]
     known = set(by_username)
     found = [] if after else by_username
-    looked_at = heapq.nsmallest(LOOKED_AT + 1, (id for id in room.members if id > after))
+    ids = room.members_by_id()
+    start = bisect_right(ids, after)
+    looked_at = ids[start : start + LOOKED_AT + 1]
     for place, id in enumerate(looked_at[:LOOKED_AT]):
         if id in known or wanted not in bare_name(room.members[id].user.name):
             continue

@@ -1,8 +1,8 @@
 """Rooms and their members: making, finding, archiving, deleting, joining, inviting, removing, roles, read markers."""
 
 import hashlib
-import heapq
 from base64 import b32encode
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -310,19 +310,17 @@ class RoomService:
             named = await members_named(self._store, room, asked.text, asked.after, limit)
             more = named.after is not None
             return MemberList(self._member_views(room, named.ids), more=more, after=named.after)
-        after, before = asked.after, asked.before
-        ids = (
-            member
-            for member in room.members
-            if member > after and (before is None or member < before)
-        )
-        choose = heapq.nlargest if asked.is_last else heapq.nsmallest
-        found = choose(limit + 1, ids)
-        shown, more = found[:limit], len(found) > limit
-        views = self._member_views(room, shown)
-        return MemberList(
-            views[::-1] if asked.is_last else views, more=more, after=shown[-1] if more else None
-        )
+        ids = room.members_by_id()
+        first = bisect_right(ids, asked.after)
+        end = len(ids) if asked.before is None else bisect_left(ids, asked.before)
+        more = end - first > limit
+        if asked.is_last:
+            shown = ids[max(first, end - limit) : end]
+            after = shown[0] if more else None
+        else:
+            shown = ids[first : min(end, first + limit)]
+            after = shown[-1] if more else None
+        return MemberList(self._member_views(room, shown), more=more, after=after)
 
     def _member_views(self, room: Room, members: Sequence[str]) -> list[MemberView]:
         return [

@@ -25,6 +25,7 @@ MAJORITY = ReadConcern("majority")
 TAKES_WRITES = ("RSPrimary", "Standalone")  # types of servers, as PyMongo names them
 DUPLICATE_KEY = 11000  # the code of a write error
 CONFLICT_SECONDS = 0.05  # before a transaction is tried again: another, maybe of a killed server, has its documents
+BATCH = 1000  # results that come, and are decoded, at once
 GRACE_SECONDS = 0.1  # the driver's own limit comes first, with a better error
 
 
@@ -143,7 +144,7 @@ class Database:
         self, collection: Any, pipeline: Sequence[Document], index: Sort | None
     ) -> list[Document]:
         named = {} if index is None else {"hint": dict(index)}
-        cursor = collection.aggregate(pipeline, **named)
+        cursor = collection.aggregate(pipeline, batchSize=BATCH, **named)
         if not self.is_motor:
             cursor = await cursor
         found: list[Document] = await cursor.to_list(None)

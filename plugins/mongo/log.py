@@ -25,6 +25,7 @@ from chatserver import (
     Unread,
     cleared,
     erased,
+    in_parts,
     message_seq,
     redacted,
     replaced_by,
@@ -418,15 +419,22 @@ class MongoLog:
         if len(rooms) == 1:
             query = {"room": rooms[0], "user.id": documents.ANY}
             return await self._newest(MemberEvent, query, "room", "user.id")
-        found = await self._database.aggregate(self._events, documents.members(rooms))
-        return documents.events([group["event"] for group in found], MemberEvent)
+        return await self._of_groups(MemberEvent, documents.members(rooms))
 
     async def memberships(self, user: str) -> list[MemberEvent]:
         return await self._newest(MemberEvent, {"user.id": user}, "user.id", "room")
 
     async def _newest(self, kind: Any, match: documents.Document, *group: str) -> list[Any]:
-        found = await self._database.aggregate(self._events, documents.newest(match, *group))
-        return documents.events([group["event"] for group in found], kind)
+        return await self._of_groups(kind, documents.newest(match, *group))
+
+    async def _of_groups(self, kind: Any, pipeline: Sequence[documents.Document]) -> list[Any]:
+        """The `event` of each result, of which there may be very many."""
+        found = await self._database.aggregate(self._events, pipeline)
+
+        def events(groups: Sequence[documents.Document]) -> list[Any]:
+            return documents.events([group["event"] for group in groups], kind)
+
+        return [*await in_parts(found, events)]
 
     async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
         if not after:

@@ -1,6 +1,7 @@
 """The log of every room, in the table `events`."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from asyncpg.exceptions import UniqueViolationError
@@ -23,6 +24,7 @@ from chatserver import (
     Unread,
     cleared,
     erased,
+    in_parts,
     message_seq,
     redact,
     redacted,
@@ -301,11 +303,11 @@ class PostgresLog:
         if not rooms:
             return []
         found = await self._database.fetch(statements.MEMBERS, _encoded(rooms))
-        return _decoded(statements.member_event, found)
+        return await _decoded_in_parts(statements.member_event, found)
 
     async def memberships(self, user: str) -> list[MemberEvent]:
         found = await self._database.fetch(statements.MEMBERSHIPS, user.encode())
-        return _decoded(statements.member_event, found)
+        return await _decoded_in_parts(statements.member_event, found)
 
     async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
         if not after:
@@ -370,3 +372,8 @@ def _encoded(texts: Any) -> list[bytes]:
 
 def _decoded(decoder: Any, found: Sequence[Any]) -> list[Any]:
     return statements.events(decoder, (row["body"] for row in found))
+
+
+async def _decoded_in_parts(decoder: Any, found: Sequence[Any]) -> list[Any]:
+    """As `_decoded`, for rows of which there may be very many."""
+    return [*await in_parts(found, partial(_decoded, decoder))]

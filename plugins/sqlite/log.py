@@ -203,10 +203,10 @@ class SqliteLog:
 
     async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
         asked = as_json(list(await self._names(rooms)))
-        return await self._events(MemberEvent, queries.MEMBERS, asked)
+        return await self._in_parts(MemberEvent, queries.MEMBERS, asked)
 
     async def memberships(self, user: str) -> list[MemberEvent]:
-        return await self._events(MemberEvent, queries.MEMBERSHIPS, user)
+        return await self._in_parts(MemberEvent, queries.MEMBERSHIPS, user)
 
     async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
         names = await self._names(after)
@@ -223,6 +223,14 @@ class SqliteLog:
 
         def run(connection: sqlite3.Connection) -> list[Any]:
             return rows.events(connection.execute(query, values), kind)
+
+        return await self._database.read(run)
+
+    async def _in_parts(self, kind: Any, query: str, *values: Any) -> list[Any]:
+        """Like `_events`, for a query made by `events_in_parts`."""
+
+        def run(connection: sqlite3.Connection) -> list[Any]:
+            return rows.events_in_parts(connection.execute(query, values), kind)
 
         return await self._database.read(run)
 

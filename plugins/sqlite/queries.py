@@ -18,11 +18,23 @@ COLUMNS = (
 )
 MANY = 500  # texts, or pairs of them, in one statement
 ANY_SEQ = 2**63 - 1
+PART = 1000  # events whose texts are decoded at once
 
 
 def events(query: str) -> str:
     """All results of a query with the one column `event`, in its order; nulls are left out."""
     return f"SELECT group_concat(event) FROM ({query})"
+
+
+def events_in_parts(query: str) -> str:
+    """Like `events`, but a row for each PART events of a query that may have very many.
+
+    A text is decoded with Python's lock held, so that with all of them in one the event loop would stand still.
+    """
+    return f"""
+        SELECT group_concat(event)
+        FROM (SELECT event, row_number() OVER () AS place FROM ({query}))
+        GROUP BY (place - 1) / {PART}"""
 
 
 def events_for_each(query: str) -> str:
@@ -101,7 +113,7 @@ LIST_ROOMS = """
     )"""
 
 # These two skip from group to group by the index; GROUP BY would read every entry.
-MEMBERS = events("""
+MEMBERS = events_in_parts("""
     WITH RECURSIVE groups (room, member) AS (
         SELECT asked.value, (
             SELECT min(member) FROM events INDEXED BY members
@@ -118,7 +130,7 @@ MEMBERS = events("""
         WHERE room = groups.room AND member = groups.member ORDER BY seq DESC LIMIT 1
     ) AS event FROM groups WHERE member IS NOT NULL""")
 
-MEMBERSHIPS = events("""
+MEMBERSHIPS = events_in_parts("""
     WITH RECURSIVE groups (member, room) AS (
         SELECT asked.member, (
             SELECT min(room) FROM events INDEXED BY memberships WHERE member = asked.member

@@ -58,6 +58,14 @@ def events(cursor: sqlite3.Cursor, kind: Any) -> list[Any]:
     return decoded(cursor.fetchone()[0], kind)
 
 
+def events_in_parts(cursor: sqlite3.Cursor, kind: Any) -> list[Any]:
+    """The events of a query made by `queries.events_in_parts`."""
+    found: list[Any] = []
+    for (text,) in cursor:
+        found += decoded(text, kind)
+    return found
+
+
 def decoded(found: str | None, kind: Any) -> list[Any]:
     """The events, or lists of events, in a statement's result."""
     text = f"[{found or ''}]"

@@ -1,5 +1,6 @@
 """Seals the contents of events, and opens them, with the keys of a keyring."""
 
+import asyncio
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -21,6 +22,7 @@ from chatserver_plugins.vault.sealing import (
 EventT = TypeVar("EventT", bound=AnyEvent)
 T = TypeVar("T")
 NONE: sealing.Readers = {}
+AT_ONCE = 1000  # events, then others get their turn
 PERSONAL_BYTES = sealing.HEADS[sealing.PERSONAL]
 
 
@@ -75,7 +77,16 @@ class Contents:
         return (await self.ring.writing([(scope, person)]))[scope, person]
 
     async def opened(self, events: list[EventT]) -> list[EventT]:
-        """The events with their contents, in place."""
+        """The events with their contents, in their order."""
+        if len(events) <= AT_ONCE:
+            return await self._opened_at_once(events)
+        made: list[EventT] = []
+        for start in range(0, len(events), AT_ONCE):
+            made += await self._opened_at_once(events[start : start + AT_ONCE])
+            await asyncio.sleep(0)
+        return made
+
+    async def _opened_at_once(self, events: list[EventT]) -> list[EventT]:
         if not self.ring.ready():
             return await self._opened_slowly(events)
         made: list[Any] = []

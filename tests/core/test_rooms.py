@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chatserver.model import (
     AnyEvent,
+    Ban,
     MemberEvent,
     MemberLeft,
     RoomChanged,
@@ -218,6 +219,78 @@ async def test_a_room_that_is_followed_meanwhile_does_not_jump() -> None:
     room.followers = 0
     await rooms.reload(room)
     assert room.head == 3
+
+
+async def crowded(members: int) -> MemoryStore:
+    store = MemoryStore()
+    joins = [joined("r0", seq, f"u{seq:03}") for seq in range(2, members + 2)]
+    await store.append([described("r0", 1), *joins])
+    return store
+
+
+async def turns(task: asyncio.Future[object]) -> int:
+    """How often others get their turn until the task is done."""
+    count = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize("load", ["load", "load_many"])
+async def test_others_get_their_turn_while_a_large_room_is_read(load: str) -> None:
+    store, taken, found = await crowded(100), list[int](), list[Room]()
+    for members in (100, 10):
+        with mock.patch("chatserver.roomlog.cache.APPLIED", members):
+            rooms = RoomCache(store, bound=10)
+            loading = rooms.load("r0") if load == "load" else rooms.load_many(["r0"])
+            task = asyncio.ensure_future(loading)
+            taken.append(await turns(task))
+            found.append(rooms.known("r0") or Room("none"))
+    assert taken[1] >= taken[0] + 9
+    assert [{*room.members} for room in found] == [{f"u{seq:03}" for seq in range(2, 102)}] * 2
+    assert [room.head for room in found] == [101] * 2
+
+
+async def test_a_room_that_advances_while_it_is_read_does_not_go_back() -> None:
+    store = await crowded(10)
+    with mock.patch("chatserver.roomlog.cache.APPLIED", 1):
+        rooms = RoomCache(store, bound=10)
+        (room,) = await load(rooms, 0)
+        reading = asyncio.ensure_future(rooms.reload(room))
+        for _ in range(8):
+            await asyncio.sleep(0)
+        assert not reading.done()
+        room.apply(posted("r0", 12), 10)
+        await reading
+    assert (room.head, [each.seq for each in room.tail]) == (12, [12])
+
+
+async def test_a_reload_takes_over_what_the_store_has() -> None:
+    store = await crowded(3)
+    rooms = RoomCache(store, bound=10)
+    (room,) = await load(rooms, 0)
+    ban = Ban(until=None)
+    await store.append([event(MemberLeft, "r0", 5, user=user("u003"), ban=ban)])
+    room.mark_stale()
+    await rooms.reload(room)
+    assert (room.head, [*room.members], [*room.bans]) == (5, ["u002", "u004"], ["u003"])
+    assert not room.stale
+
+
+@given(steps=logs.MEMBER_STEPS, at=positions(1), kept=st.sampled_from([1, 3, 1000]))
+def test_members_are_in_order_at_any_time(
+    steps: list[tuple[str, int]], at: list[int], kept: int
+) -> None:
+    log = logs.member_log(steps)
+    room = Room("r")
+    with mock.patch("chatserver.roomlog.room.KEPT_IN_ORDER", kept):
+        for each in log:
+            room.apply(each, 100)
+            if each.seq >= at[0]:
+                assert [*room.members_by_id()] == sorted(room.members)
+        room.reset(1, described("r", 1), [joined("r", 2, "u2")])
+        assert [*room.members_by_id()] == ["u2"]
 
 
 def test_events_that_only_a_newer_version_can_read_are_skipped() -> None:
