@@ -1,7 +1,8 @@
 """The data model: users, rooms, and the events of a room's log.
 
 Frozen structs without behaviour. An event's encoding is its wire form; the tag `ev` is its kind. Imports
-nothing of the project.
+nothing of the project. They hold plain values alone, so that no circle of references leads through one: the garbage
+collector need not go through them (`gc=False`), of which a server has most.
 """
 
 from collections.abc import Mapping
@@ -77,7 +78,7 @@ class EditHistory(StrEnum):
     MEMBERS = "members"  # whoever may read the room
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a user says of themselves for a while: an emoji, a short text, or both. It ends at `until` (RFC 3339)."""
 
     emoji: str = ""
@@ -85,7 +86,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: str | None = None
 
 
-class User(msgspec.Struct, frozen=True, kw_only=True):
+class User(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An account. `at` is the time when it was made (RFC 3339, UTC, milliseconds).
 
     A deleted account is a shell with an id, so that its messages have an author. `bot` is there, and true, for the
@@ -128,7 +129,9 @@ class UserRef(msgspec.Struct, frozen=True, gc=False):
 _NOBODY = UserRef("", "")
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", omit_defaults=True):
+class Event(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", omit_defaults=True, gc=False
+):
     """One entry of a room's log: number `seq` (1, 2, 3, …), done by `author` at `at`."""
 
     room: str
