@@ -62,7 +62,7 @@ def main(
     ):
         if profiled:
             for row in rows:
-                bench.profile(row)
+                bench.profile(row, write)
             return
         results = [bench.measure(row, alone or store != "mongo") for row in rows]
     about = machine.describe(find(""))
@@ -109,11 +109,14 @@ class Bench:
                 values[f"plain {concern}"] = self._run(row, self._plain(row, concern))
         return Result(row, values)
 
-    def profile(self, row: Row) -> None:
+    def profile(self, row: Row, write: bool) -> None:
         samples = self._folder / "samples.txt"
         plan = self._plan._replace(runs=1, samples=samples)
         self._run(row, self._chatserver(row), plan)
-        profile.show(samples, row.title, self._console)
+        found = profile.Profile(samples)
+        found.show(row.title, self._console)
+        if write:
+            found.write(row.title)
 
     def _chatserver(self, row: Row) -> Peer:
         folder, name = self._place()

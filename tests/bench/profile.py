@@ -13,8 +13,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench import tables
+
 SAMPLES_PER_SECOND = 500
 TOP = 40
+ROOMS, NAMED = 6, 4  # of a row in the docs
+LOOP = "uvloop and the kernel"  # what runs below no function of Python
+HEAD = ("row", "% of the thread's time, by where the code is", "% of functions by themselves")
 
 
 async def sample(pid: int, seconds: float, file: Path) -> None:
@@ -36,24 +41,58 @@ async def sample(pid: int, seconds: float, file: Path) -> None:
         raise RuntimeError(errors.decode())
 
 
-def show(file: Path, title: str, console: Console) -> None:
-    """The functions with the most time of their own, and the time with what they call."""
-    own: Counter[str] = Counter()
-    total: Counter[str] = Counter()
-    for line in file.read_text().splitlines():
-        stack, _, count = line.rpartition(" ")
-        if '"MainThread"' not in stack and "MainThread" not in stack:
-            continue
-        frames = [frame.rpartition(":")[0] + ")" for frame in stack.split(";") if ".py:" in frame]
-        if frames:
-            own[frames[-1]] += int(count)
-            for frame in set(frames):
-                total[frame] += int(count)
-    everything = sum(own.values()) or 1
-    table = Table(title=title)
-    for name in ("own %", "total %", "function"):
-        table.add_column(name, justify="left" if name == "function" else "right")
-    for name, count in own.most_common(TOP):
-        shares = (count, total[name])
-        table.add_row(*(f"{100 * share / everything:.1f}" for share in shares), name)
-    console.print(table)
+class Profile:
+    """The time of the event loop's thread by function: its own, and with what it calls."""
+
+    def __init__(self, file: Path) -> None:
+        self.own: Counter[str] = Counter()
+        self.total: Counter[str] = Counter()
+        for line in file.read_text().splitlines():
+            stack, _, count = line.rpartition(" ")
+            if "MainThread" not in stack:
+                continue
+            frames = [f"{each.rpartition(':')[0]})" for each in stack.split(";") if ".py:" in each]
+            if frames:
+                self.own[frames[-1]] += int(count)
+                self.total.update(dict.fromkeys(frames, int(count)))
+
+    def share(self, count: int) -> float:
+        """Of all the thread's time, in percent."""
+        return 100 * count / (self.own.total() or 1)
+
+    def show(self, title: str, console: Console) -> None:
+        """Print the functions with the most time of their own."""
+        table = Table(title=title)
+        for name in ("own %", "total %", "function"):
+            table.add_column(name, justify="left" if name == "function" else "right")
+        for name, count in self.own.most_common(TOP):
+            shares = (self.share(count), self.share(self.total[name]))
+            table.add_row(*(f"{share:.1f}" for share in shares), name)
+        console.print(table)
+
+    def write(self, title: str) -> None:
+        """Put a line for this row into docs/benchmarks.md."""
+        rooms: Counter[str] = Counter()
+        for frame, count in self.own.items():
+            rooms[_room(frame)] += count
+        functions: Counter[str] = Counter(
+            {frame: count for frame, count in self.own.items() if _room(frame) != LOOP}
+        )
+        tables.put(
+            "profiles", HEAD, [title, self._list(rooms, ROOMS), self._list(functions, NAMED)]
+        )
+
+    def _list(self, counts: "Counter[str]", most: int) -> str:
+        named = ((name.split(" (")[0], count) for name, count in counts.most_common(most))
+        return ", ".join(f"{name} {self.share(count):.0f}" for name, count in named)
+
+
+def _room(frame: str) -> str:
+    """Where a function is: one of our folders, a plugin, or a library."""
+    function, _, path = frame.rstrip(")").partition(" (")
+    if function == "Runner.run":
+        return LOOP
+    first, _, rest = path.partition("/")
+    if first in ("chatserver", "plugins"):
+        return f"{first}/{rest.partition('/')[0].removesuffix('.py')}"
+    return first.removesuffix(".py")
