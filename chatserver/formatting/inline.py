@@ -131,7 +131,8 @@ class _Line:
             return
         self._left.parts -= 1
         children = inline(said, self._left, True)
-        elsewhere = _looks_elsewhere(text_of(children), host)
+        shown = text_of(children)
+        elsewhere = shown != href and _looks_elsewhere(shown, host)
         self._put(Link(href, children, elsewhere), link.end + 1)
 
     def _address(self) -> None:

@@ -18,7 +18,7 @@ _SIGNS = (
 _KEPT = re.compile(rf"(@[\w.-]*\w|:[a-z0-9_+-]+:|{_SIGNS}|[<>&]+)")
 _TAG = re.compile(r"""<(/?)(span|code)\b(?:[^<>]*?\bid\s*=\s*["']?([0-9]{1,4})\b)?[^<>]*>""")
 _LETTER = re.compile(r"[^\W\d_]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x84\x86-\x9f]+")  # U+0085 is a blank like any other
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class _Unclear(Exception):

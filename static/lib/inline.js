@@ -109,7 +109,9 @@ class Line {
     }
     this.left.parts -= 1;
     const children = inline(said, this.left, true);
-    this.#put({ kind: "link", href, children, elsewhere: looksElsewhere(textOf(children), host) }, end + 1);
+    const shown = textOf(children);
+    const elsewhere = shown !== href && looksElsewhere(shown, host);
+    this.#put({ kind: "link", href, children, elsewhere }, end + 1);
   }
 
   #address() {

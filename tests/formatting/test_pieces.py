@@ -63,6 +63,8 @@ def test_a_tree_is_written_as_a_text_that_is_shown_alike(case: dict[str, str]) -
 
 @settings(max_examples=400, deadline=None)
 @example(text="[a](http://a.b)\x85https://a.bmailto:a@b.c*")
+@example(text="https://a.b|\x1c<https://a.bmailto:a@b.c")
+@example(text="ahttps://a.bmailto:a@b.c*\u3000\x1c*")
 @given(text=TEXTS)
 def test_any_text_with_its_own_words_says_the_same(text: str) -> None:
     pieces = BodyPieces(text)
