@@ -6,6 +6,7 @@ from time import perf_counter
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
+from tests.bench.http import Connection
 from tests.bench.load import CONNECTING, Load
 
 PATH = "/graphql"
@@ -15,13 +16,18 @@ NEWEST = """query Newest($room: ID!) {
   room(id: $room) { head messages(last: 50) { id seq body at author { id name } } }
 }"""
 ROOMS = "query Rooms { rooms(first: 50) { nodes { id name head unread } } }"
+LAST_OF_ROOMS = """{
+  rooms(first: 50) {
+    nodes { id name unread messages(last: 1) { id seq body at author { id name } } }
+  }
+}"""
 _BEHIND_ID = len('{"id": "",') + 32  # at least, however it is spaced
 _TEXT = WSMsgType.TEXT
 
 
 def document(fields: str = FIELDS) -> str:
     return (
-        "subscription Live($room: ID!) { roomEvents(roomId: $room)"
+        "subscription Live($room: ID!, $after: Int) { roomEvents(roomId: $room, after: $after)"
         f" {{ __typename ... on MessagePosted {{ {fields} }} }} }}"
     )
 
@@ -29,12 +35,21 @@ def document(fields: str = FIELDS) -> str:
 async def subscribe(
     load: Load, port: int, tokens: list[str], room: str, documents: list[str]
 ) -> None:
-    """One subscriber for each token, with the document at the same place."""
+    """One subscriber for each token, with the document at the same place.
+
+    New documents are read one by one, and nothing tells that a subscription is open: so each begins at the head.
+    """
+    async with Connection.opened(port) as connection:
+        asked: dict[str, object] = {"query": "query Head($room: ID!) { room(id: $room) { head } }"}
+        asked |= {"variables": {"room": room}}
+        reply = await connection.request("POST", PATH, asked, tokens[0])
+        head = reply.json()["data"]["room"]["head"]
+    variables = {"room": room, "after": head}
     places = iter(list(zip(tokens, documents, strict=True)))
 
     async def work() -> None:
         for token, text in places:
-            load.clients.append(await Subscriber.open(load, port, token, room, text))
+            load.clients.append(await Subscriber.open(load, port, token, text, variables))
 
     await asyncio.gather(*(work() for _ in range(CONNECTING)))
 
@@ -49,7 +64,9 @@ class Subscriber(WSListener):
         self._expected: asyncio.Future[bytes] | None = None
 
     @classmethod
-    async def open(cls, load: Load, port: int, token: str, room: str, text: str) -> "Subscriber":
+    async def open(
+        cls, load: Load, port: int, token: str, text: str, variables: dict[str, object]
+    ) -> "Subscriber":
         number = len(load.clients)
         transport, client = await ws_connect(
             lambda: cls(load, number),
@@ -63,11 +80,8 @@ class Subscriber(WSListener):
         assert isinstance(client, cls)
         client.transport = transport
         await client._ask(b'{"type":"connection_init"}')
-        payload = msgspec.json.encode({"query": text, "variables": {"room": room}})
+        payload = msgspec.json.encode({"query": text, "variables": variables})
         client._say(client._head + b',"type":"subscribe","payload":%b}' % payload)
-        # Answered once the subscription has been opened, which began before it.
-        await client._ask(b'{"type":"ping"}')
-        await asyncio.sleep(0.05)
         return client
 
     async def _ask(self, frame: bytes) -> bytes:

@@ -22,7 +22,7 @@ type RoomConnection { nodes: [Room!]! }
 type Room { id: ID! name: String head: Int! unread: Int! messages(last: Int = 50): [Message!]! }
 type User { id: ID! name: String! }
 type Message { id: ID! seq: Int! body: String! at: String! author: User! }
-type Subscription { roomEvents(roomId: ID!): RoomEvent! }
+type Subscription { roomEvents(roomId: ID!, after: Int): RoomEvent! }
 union RoomEvent = MessagePosted
 type MessagePosted { seq: Int! message: Message! }
 """
@@ -52,7 +52,9 @@ async def resolve_messages(parent: Any, info: Any, last: int) -> list[dict[str, 
 
 
 @subscription.source("roomEvents")
-async def room_events(parent: object, info: Any, roomId: str) -> AsyncIterator[dict[str, Any]]:
+async def room_events(
+    parent: object, info: Any, roomId: str, after: int
+) -> AsyncIterator[dict[str, Any]]:
     queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     listeners.setdefault(roomId, set()).add(queue)
     try:
@@ -63,7 +65,7 @@ async def room_events(parent: object, info: Any, roomId: str) -> AsyncIterator[d
 
 
 @subscription.field("roomEvents")
-def resolve_event(event: dict[str, Any], info: Any, roomId: str) -> dict[str, Any]:
+def resolve_event(event: dict[str, Any], info: Any, roomId: str, after: int) -> dict[str, Any]:
     return event
 
 

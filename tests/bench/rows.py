@@ -193,10 +193,13 @@ async def graphql_different(peer: Peer, plan: Plan) -> list[Values]:
 async def _graphql(peer: Peer, plan: Plan, documents: list[str]) -> list[Values]:
     tokens = await peer.users(USERS)
     (room,) = await peer.rooms([tokens])
-    load = Load(closed=True)
+    load = Load()
     await load.connect(peer.port, tokens[:SENDERS], [room] * SENDERS, listen=False)
     senders = list(load.clients)
     await graphql.subscribe(load, peer.port, tokens, room, documents)
+    load.post(senders[0], perf_counter(), USERS)
+    assert not await load.finish(60), "not all subscriptions were opened"
+    load.closed = True
     load.start(senders, USERS)
     return await _windows(peer, plan, load, load.delivered)
 
@@ -207,6 +210,32 @@ async def graphql_query(peer: Peer, plan: Plan) -> list[Values]:
         return request_bytes("POST", graphql.PATH, token, body)
 
     return await _reads(peer, plan, request)
+
+
+async def graphql_rooms(peer: Peer, plan: Plan) -> list[Values]:
+    """Each user is in all rooms, and asks for them with their last messages, again and again."""
+    tokens = await peer.users(READERS)
+    makers = [number % READERS for number in range(ROOMS)]
+    made = await peer.rooms([tokens[maker:] + tokens[:maker] for maker in makers])
+    load = Load()
+    await load.connect(peer.port, [tokens[maker] for maker in makers], made)
+    for client in load.clients:
+        load.post(client, 0.0, 1)
+    await load.finish()
+    body = msgspec.json.encode({"query": graphql.LAST_OF_ROOMS})
+    seen = array("d")
+
+    async def read(token: str) -> None:
+        request = request_bytes("POST", graphql.PATH, token, body)
+        async with Connection.opened(peer.port) as connection:
+            while True:
+                began = perf_counter()
+                reply = await connection.exchange(request)
+                seen.append(perf_counter() - began)
+                assert reply.status == 200 and reply.body.count(b'"unread":') == ROOMS, reply
+
+    pacing = asyncio.gather(*map(read, tokens))
+    return await _windows(peer, plan, load, seen, pacing)
 
 
 async def idle(peer: Peer, plan: Plan) -> list[Values]:
@@ -427,6 +456,14 @@ ROWS = [
         graphql_list,
         {"rate": Figure("requests/s", more_is_better=True), "µs": Figure("µs a request")},
         graphql=True,
+    ),
+    Row(
+        "graphql-rooms",
+        f"GraphQL query: {ROOMS} rooms with unread counts and last messages, 10 users",
+        graphql_rooms,
+        {"µs": Figure("µs a request"), "p99": Figure("ms p99")},
+        graphql=True,
+        alone=True,
     ),
     Row(
         "idle",
