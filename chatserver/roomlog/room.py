@@ -62,6 +62,7 @@ class Room:
 
     __slots__ = (
         "_by_id",
+        "_glanced",
         "_leaving",
         "_recent",
         "_texts",
@@ -115,6 +116,7 @@ class Room:
         self._recent: dict[str, Message] | None = None
         self._leaving: set[str] = set()  # messages whose deletion is being written
         self.newest_page: bytes | None = None  # as JSON, until something happens in the room
+        self._glanced: dict[str, Message] = {}  # found by `standing`, likewise
         # Mean length, about, of the events last read from the store; None: unknown.
         self.event_bytes: int | None = None
         self.message_bytes: int | None = None
@@ -227,6 +229,7 @@ class Room:
         if isinstance(event, MessageEdited | MessageDeleted):
             event = self._replace_text(event)
         self.newest_page = None
+        self._glanced.clear()
         # Steps that could fail come first; applying them again changes nothing.
         if len(self.tail) >= 2 * tail_events:
             del self.tail[:tail_events]
@@ -375,6 +378,9 @@ class Room:
         kept = self._recent.get(event.id) if self._recent is not None else None
         if kept is not None:
             return kept
+        glanced = self._glanced.get(event.id)
+        if glanced is not None:
+            return glanced
         if self.head - event.seq > GLANCE_EVENTS:
             return None
         later = self.since(event.seq, GLANCE_EVENTS)
@@ -384,6 +390,7 @@ class Room:
         for each in later:
             if isinstance(each, MessageChange) and each.message == event.id:
                 fold.change(message, each)
+        self._glanced[event.id] = message
         return message
 
     def set_recent(self, messages: Iterable[Message], head: int) -> None:
@@ -420,6 +427,7 @@ class Room:
         self.description = description
         self._set_members({}, {})
         self._recent = self.newest_page = None
+        self._glanced.clear()
         for event in members:
             self.apply_state(event)
 
@@ -434,6 +442,7 @@ class Room:
         self.rewritten = time.monotonic()
         self.tail, self.tail_from, self._texts = [], self.head, {}
         self._recent = self.newest_page = None
+        self._glanced.clear()
         member, left = self.members.get(user), self.bans.get(user)
         if member is not None:
             self.members[user] = Member(_nameless(member.user), member.role, member.since)

@@ -190,6 +190,18 @@ def test_places_of_the_texts_that_an_event_replaces() -> None:
     assert room._replaced_by(deleted) == [(3, room.tail_from)]
 
 
+def test_a_message_that_was_looked_at_is_shown_as_it_stands() -> None:
+    room, said = Room("r"), posted("r", 1)
+    room.apply(said, 100)
+    looked_at = room.standing(said)
+    assert looked_at is not None and looked_at.body == said.body
+    assert room.standing(said) is looked_at
+    room.apply(event(MessageEdited, "r", 2, message=said.id, body="another"), 100)
+    assert (edited := room.standing(said)) is not None and edited.body == "another"
+    room.apply(event(MessageDeleted, "r", 3, message=said.id), 100)
+    assert (left := room.standing(said)) is not None and (left.body, left.deleted) == ("", True)
+
+
 def test_a_consumer_is_handed_events_without_them() -> None:
     got: list[AnyEvent] = []
 
