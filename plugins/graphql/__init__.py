@@ -11,6 +11,8 @@ from chatserver_plugins.graphql.explorer import Explorer
 from chatserver_plugins.graphql.http import HttpDoor
 from chatserver_plugins.graphql.measures import show_sizes
 from chatserver_plugins.graphql.part import own_part
+from chatserver_plugins.graphql.plan import Plans
+from chatserver_plugins.graphql.pure import PURE
 from chatserver_plugins.graphql.running import Runner
 from chatserver_plugins.graphql.schema import build, build_costs
 from chatserver_plugins.graphql.scopes import Scopes
@@ -67,6 +69,7 @@ class GraphQLPlugin:
             schema,
             build_costs(schema, context.graphql),
             Scopes(context.graphql),
+            Plans(schema, PURE),
             config,
             context.measures,
             debug=service.config.server.debug,

@@ -1,6 +1,7 @@
 """One request, for resolvers (`info.context`): its user, the service, and its loaders."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import UNSET
@@ -147,19 +148,56 @@ class Asking:
 
     def refresh(self) -> None:
         """Drop all loaded values, after a change."""
-        self.users: Loader[str, User] = Loader(self._users, self.activity)
-        self.rooms: Loader[str, Room] = Loader(self._rooms, self.activity)
-        self.views: Loader[str, RoomView] = Loader(self._views, self.activity)
-        self.preferences: Loader[str, RoomPreferences] = Loader(self._preferences, self.activity)
-        self.pages: Loader[PageKey, Page] = Loader(self._pages, self.activity)
-        self.events: Loader[EventsKey, EventPage] = Loader(self._events, self.activity)
-        self.members: Loader[MembersKey, MemberList] = Loader(self._members, self.activity)
-        self.messages: Loader[MessageKey, Message] = Loader(self._messages, self.activity)
-        self.threads: Loader[MessageKey, ThreadView | None] = Loader(self._threads, self.activity)
-        self.standing: Loader[MessageKey, Message] = Loader(self._standing, self.activity)
+        for name in LOADERS:
+            self.__dict__.pop(name, None)
         self._posted: dict[str, MessagePosted] = {}
         self._known: dict[str, Message] = {}  # messages loaded in advance for events, by id
-        self._of_posted: Loader[str, Message] = Loader(self._as_they_stand, self.activity)
+
+    # Few requests need more than one or two of these.
+
+    @cached_property
+    def users(self) -> Loader[str, User]:
+        return Loader(self._users, self.activity)
+
+    @cached_property
+    def rooms(self) -> Loader[str, Room]:
+        return Loader(self._rooms, self.activity)
+
+    @cached_property
+    def views(self) -> Loader[str, RoomView]:
+        return Loader(self._views, self.activity)
+
+    @cached_property
+    def preferences(self) -> Loader[str, RoomPreferences]:
+        return Loader(self._preferences, self.activity)
+
+    @cached_property
+    def pages(self) -> Loader[PageKey, Page]:
+        return Loader(self._pages, self.activity)
+
+    @cached_property
+    def events(self) -> Loader[EventsKey, EventPage]:
+        return Loader(self._events, self.activity)
+
+    @cached_property
+    def members(self) -> Loader[MembersKey, MemberList]:
+        return Loader(self._members, self.activity)
+
+    @cached_property
+    def messages(self) -> Loader[MessageKey, Message]:
+        return Loader(self._messages, self.activity)
+
+    @cached_property
+    def threads(self) -> Loader[MessageKey, ThreadView | None]:
+        return Loader(self._threads, self.activity)
+
+    @cached_property
+    def standing(self) -> Loader[MessageKey, Message]:
+        return Loader(self._standing, self.activity)
+
+    @cached_property
+    def _of_posted(self) -> Loader[str, Message]:
+        return Loader(self._as_they_stand, self.activity)
 
     def message_of(self, event: MessagePosted) -> Message | Awaitable[Message]:
         """The present message of an event, for a client that got the event.
@@ -283,3 +321,6 @@ class Asking:
         rooms = await self._rooms(list(dict.fromkeys(key.room for key in keys)))
         wanted = [(rooms[key.room], key.message) for key in keys]
         return [(room, message) for room, message in wanted if isinstance(room, Room)]
+
+
+LOADERS = [name for name, each in vars(Asking).items() if isinstance(each, cached_property)]

@@ -8,7 +8,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graphql import (
     GraphQLSchema,
@@ -50,11 +50,12 @@ class Operation(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A valid document."""
+    """A valid document. A kept one keeps the compiled `plans` of its operations by name, None for those that have none."""
 
     node: DocumentNode
     operations: Mapping[str, Operation]
     fragments: Fragments
+    plans: "dict[str, Any] | None" = None
 
     def operation(self, name: str | None) -> Operation:
         """The operation with this name, or the only one. Raises `Refused` graphql.operation."""
@@ -81,7 +82,7 @@ class Documents:
         self._known: dict[str, Document] = {}
         for name, text in _read(config.documents).items():
             try:
-                self._known[name] = self._make(text)
+                self._known[name] = self._make(text)._replace(plans={})
             except Refused as error:
                 why = error.errors[0].message if error.errors else error.text
                 raise StartupError(f"plugin.graphql.documents: {name}: {why}") from error
@@ -115,6 +116,7 @@ class Documents:
             return found
         found = self._make(text, hide_names)
         if self._was_seen(text):
+            found = found._replace(plans={})
             self._keep(text, found)
         return found
 

@@ -1,16 +1,18 @@
 """Executes the operation of a subscription, once for each event."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
 from graphql import ExecutionResult, Executor, GraphQLError, GraphQLObjectType
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
+from loguru import logger
 
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.errors import Refused
 from chatserver_plugins.graphql.execution import Execution, Ready, is_awaitable
 from chatserver_plugins.graphql.pace import PacedExecutor, is_no_list
+from chatserver_plugins.graphql.plan import Plan
 
 
 class EventExecutor(PacedExecutor):
@@ -24,6 +26,7 @@ class EventExecutor(PacedExecutor):
         super().__init__(*arguments, **named)
         # Shared with the copies that execute one event each. The document keeps the nodes alive.
         self.cost = 1  # of each event, at least
+        self.plan: Plan | None = None
         self._selected: dict[tuple[object, ...], CollectedFields] = {}
 
     def collect_and_execute_subfields(self, *arguments: Any) -> Any:
@@ -56,13 +59,32 @@ def build_executor(execution: Execution, ready: Ready) -> EventExecutor | list[G
     )
     if isinstance(made, EventExecutor):
         made.cost = max(1, ready.cost.total)
+        made.plan = execution.plans.of(ready.document, ready.operation, is_lasting=True)
     return made
+
+
+def execute_at_once(
+    executor: EventExecutor, events: Sequence[object], asking: Asking
+) -> list[ExecutionResult] | None:
+    """The results of events by the operation's plan; None if it has none, or one of them is for `execute_event`."""
+    if executor.plan is None:
+        return None
+    try:
+        return [
+            ExecutionResult(data, None) for data in executor.plan.data_of(events, asking, executor)
+        ]
+    except Exception as error:  # graphql-core alone waits, and reports errors
+        logger.trace("plugin graphql: events are executed in the general way: {!r}", error)
+        return None
 
 
 def execute_event(
     executor: EventExecutor, event: object, asking: Asking
 ) -> ExecutionResult | Awaitable[ExecutionResult]:
     """The result of one event, or an error graphql.cost if it is too large."""
+    (planned,) = execute_at_once(executor, [event], asking) or (None,)
+    if planned is not None:
+        return planned
     once = cast("EventExecutor", executor.build_per_event_executor(event))
     once.context_value = asking
     asking.activity.pace = once.pace

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 from graphql import ExecutionResult, GraphQLSchema, OperationType
+from loguru import logger
 
 from chatserver import Measures
 from chatserver_plugins.graphql.asking import Asking
@@ -24,6 +25,7 @@ from chatserver_plugins.graphql.measures import OperationMeasures
 from chatserver_plugins.graphql.pace import PacedExecutor, TracedExecutor, is_no_list
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.persisted import Persisted
+from chatserver_plugins.graphql.plan import Plan, Plans
 from chatserver_plugins.graphql.reading import DocumentReader
 from chatserver_plugins.graphql.scopes import Scopes
 from chatserver_plugins.graphql.tracing import Tracing
@@ -67,6 +69,7 @@ class Execution:
         schema: GraphQLSchema,
         costs: Costs,
         scopes: Scopes,
+        plans: Plans,
         config: GraphQLConfig,
         measures: Measures,
         *,
@@ -77,6 +80,7 @@ class Execution:
         self.measures = OperationMeasures(measures)
         self._costs, self._scopes = costs, scopes
         self.pace, self.leaves = Pace(), Leaves(schema)
+        self.plans = plans
         self._reader = DocumentReader(self.documents, Persisted(config.persisted_chars))
         self.most_resolved = LONGER * config.cost  # fields, of one operation or one event
         self._tracing = Tracing(config.opentelemetry)
@@ -197,6 +201,11 @@ class Execution:
         if known is not None and known[0] is operation:
             return known[1], 0
         with self._tracing.operation(operation) as spans:
+            plan = self.plans.of(ready.document, operation) if spans is None else None
+            if plan is not None:
+                planned = await self._execute_plan(plan, ready, asking, until)
+                if planned is not None:
+                    return planned
             kind, traced = (
                 (PacedExecutor, {}) if spans is None else (TracedExecutor, {"spans": spans})
             )
@@ -229,6 +238,24 @@ class Execution:
         if operation.is_fixed and not outcome.errors:
             outcome = self._keep_schema(operation, outcome)
         return outcome, resolved
+
+    async def _execute_plan(
+        self, plan: Plan, ready: Ready, asking: Asking, until: float
+    ) -> tuple[ExecutionResult, int] | None:
+        """As `_execute`; None if graphql-core has to execute the operation, as it alone reports errors."""
+        asking.activity.pace = self.pace
+        async with asyncio.timeout_at(until):
+            try:
+                data, resolved = await plan.data(
+                    asking, ready.variables, self.pace, self.most_resolved
+                )
+            except Exception as error:
+                name = ready.operation.name
+                logger.debug("plugin graphql: {} is executed in the general way: {!r}", name, error)
+                asking.refresh()
+                return None
+        asking.owe(max(0, resolved - ready.cost.total) // PER_OPERATION)
+        return ExecutionResult(data, None), resolved
 
     def _keep_schema(self, operation: Operation, outcome: ExecutionResult) -> ExecutionResult:
         """Keep the answer encoded: as objects it would be half of all objects of a small server."""

@@ -15,7 +15,7 @@ from graphql import ExecutionResult
 from chatserver import AnyEvent, ChatError, MessagePosted, Room, Service, StoreUnavailable, Stream
 from chatserver_plugins.graphql import wire
 from chatserver_plugins.graphql.asking import Asking
-from chatserver_plugins.graphql.events import EventExecutor, begun, execute_event
+from chatserver_plugins.graphql.events import EventExecutor, begun, execute_at_once, execute_event
 from chatserver_plugins.graphql.execution import Execution
 from chatserver_plugins.graphql.operations import Operation
 from chatserver_plugins.graphql.selections import Selection
@@ -93,6 +93,9 @@ class Encoder:
     def _execute(
         self, events: Sequence[AnyEvent], asking: Asking
     ) -> list[bytes] | Awaitable[list[bytes]]:
+        planned = execute_at_once(self._executor, events, asking)
+        if planned is not None:
+            return [encoded(self._execution, outcome) for outcome in planned]
         made = [execute_event(self._executor, event, asking) for event in events]
         outcomes = [outcome for outcome in made if isinstance(outcome, ExecutionResult)]
         if len(outcomes) < len(made):

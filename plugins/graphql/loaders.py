@@ -1,7 +1,7 @@
 """Loads many rows at once: all keys requested before an operation has to wait are fetched together."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from chatserver import ChatError
@@ -52,6 +52,20 @@ class Loader(Generic[KeyT, ValueT]):
             self._waiting.setdefault(key, []).append(future)
         return future
 
+    async def all(self, keys: Iterable[KeyT]) -> list[ValueT]:
+        """The values of many keys, which are fetched at once, as nothing else requests any. Raises as callers do."""
+        keys = list(keys)
+        missing = [key for key in dict.fromkeys(keys) if key not in self._known]
+        if missing:
+            self._known |= await self._outcomes(missing)
+        values: list[ValueT] = []
+        for key in keys:
+            found = self._known[key]
+            if isinstance(found, Exception):
+                raise found
+            values.append(found)
+        return values
+
     def _look(self, calm: int) -> None:
         """Check again in two turns, as tasks woken together with the caller may request keys first."""
         loop = asyncio.get_running_loop()
@@ -69,12 +83,7 @@ class Loader(Generic[KeyT, ValueT]):
             self._task = asyncio.ensure_future(self._run(wanted))
 
     async def _run(self, wanted: "Mapping[KeyT, list[asyncio.Future[ValueT]]]") -> None:
-        outcomes: Mapping[KeyT, ValueT | Exception]
-        try:
-            found = await self._fetch(list(wanted))
-            outcomes = {key: found[key] for key in wanted}
-        except Exception as error:
-            outcomes = dict.fromkeys(wanted, error)
+        outcomes = await self._outcomes(list(wanted))
         self._known |= outcomes
         self._activity.waking += 1
         try:
@@ -88,6 +97,13 @@ class Loader(Generic[KeyT, ValueT]):
                     _settle(future, outcome)
         finally:
             self._activity.waking -= 1
+
+    async def _outcomes(self, wanted: Sequence[KeyT]) -> Mapping[KeyT, ValueT | Exception]:
+        try:
+            found = await self._fetch(wanted)
+            return {key: found[key] for key in wanted}
+        except Exception as error:
+            return dict.fromkeys(wanted, error)
 
 
 def _settle(future: "asyncio.Future[ValueT]", outcome: ValueT | Exception) -> None:

@@ -33,7 +33,7 @@ class PacedExecutor(Executor[Any]):
     ) -> None:
         """After `most` fields nothing more is resolved, and `is_too_much` is true."""
         super().__init__(*arguments, **named)
-        self.pace, self._leaves, self._most = pace, leaves, most
+        self.pace, self._leaves, self.most = pace, leaves, most
         self.resolved = 0.0  # fields; those of the schema count for less
         self.worked = 0  # fields, and items of lists
         self.parts = 0  # of nested lists that are being completed
@@ -49,7 +49,7 @@ class PacedExecutor(Executor[Any]):
 
     @property
     def is_too_much(self) -> bool:
-        return self.resolved > self._most
+        return self.resolved > self.most
 
     def work(self, amount: int = 1) -> None:
         self.worked += amount

@@ -11,6 +11,8 @@ import pytest
 from chatserver import Store
 from chatserver.app import Server
 from chatserver.hooks import door
+from chatserver_plugins.graphql.documents import Document, Operation
+from chatserver_plugins.graphql.plan import Plan, Plans
 from tests.graphql import conftest
 from tests.graphql.asker import Asker
 from tests.protocol.running import Running
@@ -39,6 +41,12 @@ NESTED = """query Nested {
       ... on MessagePosted { message { author { disabled } mentions { name } } }
       ... on MemberJoined { user { username } } }
 } } }"""
+PLANNED = """query Planned {
+  rooms(first: 30) { nodes { name read unread mentions memberCount preferences { favourite }
+    messages(last: 30) {
+      body author { name username role } mentions { username } mentionsRoom
+      replyToMessage { body author { username } }
+      reactions { emoji count mine users(first: 30) { username } } } } } }"""
 SEARCH = """query Found { search(text: "hello", first: 30)
   { nodes { room { name unread } author { username } replyToMessage { author { username } } } } }"""
 
@@ -114,7 +122,9 @@ async def populate(server: Running, rooms: int, people: int) -> Asker:
 
 @pytest.mark.parametrize("before", [as_later, as_after_a_start])
 @pytest.mark.parametrize(
-    ("query", "rooms"), [(NESTED, (FEW, MANY)), (SEARCH, (FEW, FEW))], ids=["nested", "search"]
+    ("query", "rooms"),
+    [(NESTED, (FEW, MANY)), (PLANNED, (FEW, MANY)), (SEARCH, (FEW, FEW))],
+    ids=["nested", "planned", "search"],
 )
 async def test_more_rows_take_no_more_calls(
     tmp_path: Path,
@@ -131,6 +141,14 @@ async def test_more_rows_take_no_more_calls(
     monkeypatch.setattr("chatserver.service.public.KEPT_SECONDS", 3600.0)
     monkeypatch.setattr("chatserver.service.roomlist.KNOWN_SECONDS", 3600.0)
     monkeypatch.setattr("chatserver.service.blocks.KEPT_SECONDS", 3600.0)
+    plans: list[Plan | None] = []
+    plan_of = Plans.of
+
+    def noted(self: Plans, document: Document, operation: Operation) -> Plan | None:
+        plans.append(plan_of(self, document, operation))
+        return plans[-1]
+
+    monkeypatch.setattr(Plans, "of", noted)
     found = []
     for size, people in zip(rooms, (FEW, MANY), strict=True):
         with Running(tmp_path / str(people), SETTINGS) as server:
@@ -141,6 +159,7 @@ async def test_more_rows_take_no_more_calls(
             take = await count(server)
             answer = await ada.send(query)
             assert "errors" not in answer.json(), answer.text
+            assert bool(plans.pop()) is (query is PLANNED)
             found.append((len(answer.content), await take()))
     (few_bytes, few), (many_bytes, many) = found
     assert many_bytes > 3 * few_bytes

@@ -10,6 +10,8 @@ from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.documents import Documents
 from chatserver_plugins.graphql.execution import Execution
 from chatserver_plugins.graphql.part import own_part
+from chatserver_plugins.graphql.plan import Plans
+from chatserver_plugins.graphql.pure import PURE
 from chatserver_plugins.graphql.schema import build, build_costs
 from chatserver_plugins.graphql.scopes import Scopes
 from tests.graphql.asker import Asker, without_cost
@@ -126,6 +128,7 @@ def test_measures_of_names_are_bounded() -> None:
         (schema := build([own_part()])),
         build_costs(schema, []),
         Scopes([]),
+        Plans(schema, PURE),
         GraphQLConfig(),
         measures,
         debug=False,

@@ -18,6 +18,8 @@ from chatserver_plugins.graphql.errors import Refused
 from chatserver_plugins.graphql.execution import Execution, Ready
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.part import own_part
+from chatserver_plugins.graphql.plan import Plans
+from chatserver_plugins.graphql.pure import PURE
 from chatserver_plugins.graphql.schema import build, build_costs
 from chatserver_plugins.graphql.scopes import Scopes
 from tests.effort import TRIES, bound, took
@@ -132,7 +134,7 @@ def made(config: GraphQLConfig) -> Execution:
     parts = [own_part()]
     schema = build(parts)
     costs, scopes = build_costs(schema, parts), Scopes(parts)
-    return Execution(schema, costs, scopes, config, Measures(), debug=False)
+    return Execution(schema, costs, scopes, Plans(schema, PURE), config, Measures(), debug=False)
 
 
 def somebody() -> Asking:

@@ -1,6 +1,6 @@
 """The fields of `Room` and `Member`. The parent of a room's fields is a `RoomView`."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from chatserver import (
@@ -61,6 +61,17 @@ async def messages(
     count = bounded("last", last, MESSAGES, MESSAGES_MOST)
     page = await asking.pages.load(PageKey(parent.id, position("before", before), count))
     return page.messages
+
+
+async def messages_of_all(
+    parents: Sequence[RoomView], info: Any, last: int | None = None, before: int | None = None
+) -> list[list[Message]]:
+    """The `messages` of many rooms."""
+    asking: Asking = info.context
+    count = bounded("last", last, MESSAGES, MESSAGES_MOST)
+    seq = position("before", before)
+    pages = await asking.pages.all(PageKey(parent.id, seq, count) for parent in parents)
+    return [page.messages for page in pages]
 
 
 async def messages_connection(

@@ -1,6 +1,6 @@
 """The fields of `User`. The parent is an account, or a reference to one in an event or a room."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from chatserver import (
@@ -58,6 +58,45 @@ async def bot(parent: Known, info: Any) -> bool:
     return bool((await _account(parent, info.context)).bot)
 
 
+# The same for all of many users.
+
+
+def names(parents: Sequence[Known], info: Any) -> list[str | Awaitable[str]]:
+    """As `name`, but looks once for somebody who wrote many messages."""
+    known: dict[str, str | None] = {}
+    found: list[str | Awaitable[str]] = []
+    for parent in parents:
+        if isinstance(parent, User):
+            found.append(parent.name)
+            continue
+        if parent.id not in known:
+            user = info.context.service.accounts.known(parent.id)
+            known[parent.id] = None if user is None else user.name
+        present = known[parent.id]
+        found.append(_name(parent, info.context) if present is None else present)
+    return found
+
+
+async def usernames(parents: Sequence[Known], info: Any) -> list[str]:
+    return [account.username for account in await _accounts(parents, info.context)]
+
+
+async def roles(parents: Sequence[Known], info: Any) -> list[ServerRole]:
+    return [account.role for account in await _accounts(parents, info.context)]
+
+
+async def ats(parents: Sequence[Known], info: Any) -> list[str]:
+    return [account.at for account in await _accounts(parents, info.context)]
+
+
+async def disableds(parents: Sequence[Known], info: Any) -> list[bool]:
+    return [account.disabled for account in await _accounts(parents, info.context)]
+
+
+async def bots(parents: Sequence[Known], info: Any) -> list[bool]:
+    return [bool(account.bot) for account in await _accounts(parents, info.context)]
+
+
 async def status(parent: Known, info: Any) -> Status | None:
     """The present status: an account in hand may be of a moment before it ended."""
     asking: Asking = info.context
@@ -75,3 +114,9 @@ async def present_user(parent: UserPresence, info: Any) -> User:
 
 async def _account(known: Known, asking: Asking) -> User:
     return known if isinstance(known, User) else await asking.users.load(known.id)
+
+
+async def _accounts(known: Sequence[Known], asking: Asking) -> list[User]:
+    ids = [each.id for each in known if not isinstance(each, User)]
+    loaded = iter(await asking.users.all(ids))
+    return [each if isinstance(each, User) else next(loaded) for each in known]
