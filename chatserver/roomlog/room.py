@@ -390,7 +390,8 @@ class Room:
         for each in later:
             if isinstance(each, MessageChange) and each.message == event.id:
                 fold.change(message, each)
-        self._glanced[event.id] = message
+        if event.seq > self.tail_from and self.tail[event.seq - self.tail_from - 1] is event:
+            self._glanced[event.id] = message  # a caller's event of before a redaction is not kept
         return message
 
     def set_recent(self, messages: Iterable[Message], head: int) -> None:

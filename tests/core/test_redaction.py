@@ -202,6 +202,17 @@ def test_a_message_that_was_looked_at_is_shown_as_it_stands() -> None:
     assert (left := room.standing(said)) is not None and (left.body, left.deleted) == ("", True)
 
 
+def test_a_redacted_event_has_no_text_of_a_copy_from_before() -> None:
+    room, said = Room("r"), posted("r", 1)
+    room.apply(said, 100)
+    room.apply(msgspec.structs.replace(described("r", 2), kept_from=2), 100)
+    assert (early := room.standing(said)) is not None and early.body == said.body
+    (without, _) = room.since(0, 10) or ()
+    assert isinstance(without, MessagePosted)
+    assert (late := room.standing(without)) is not None and late.body == ""
+    assert room.standing(without) is late
+
+
 def test_a_consumer_is_handed_events_without_them() -> None:
     got: list[AnyEvent] = []
 
