@@ -1,7 +1,7 @@
 """Executes a compiled selection for many objects at once: a column of values for each field, then rows of them.
 
-`plan` compiles selections. Where something is not as expected, an exception ends the execution, and graphql-core executes
-the operation from the beginning: it knows how errors are reported.
+`plan` compiles selections. Where something is not as expected, an exception ends the execution, and graphql-core
+executes the operation from the beginning: it knows how errors are reported.
 """
 
 import asyncio
@@ -85,12 +85,11 @@ class Shape:
         work = run.count(len(parents) * len(self._names))
         if run.may_wait and run.pace.is_overdrawn:
             yield run.pace.turn(run.context.activity, work)
-        found: list[Values] = []
-        for _, read, steps in self._columns:
-            if read is not None:
-                found.append(read(parents))
-            elif steps is not None:
-                found.append((yield from steps(parents, run)))
+        # What can be read at once is read before anything waits, so that no object is half of a later moment.
+        found = [[] if read is None else read(parents) for _, read, _ in self._columns]
+        for place, (_, _, steps) in enumerate(self._columns):
+            if steps is not None:
+                found[place] = yield from steps(parents, run)
         names = self._names
         if not names:  # all fields are skipped
             return [{} for _ in parents]

@@ -1,10 +1,11 @@
 """Compiles operations that only read into plans, which give the same answers as graphql-core in a fraction of the time.
 
-graphql-core decides anew for each field of each object what to do with it. A plan decides once for each selected field of
-a document, and reads it for all objects together (`columns`). It is made only of attributes and of resolvers that are
-known to be `Pure`: so what a plan began can be given up, and graphql-core executes the operation.
+graphql-core decides anew for each field of each object what to do with it. A plan decides once for each selected field
+of a document, and reads it for all objects together (`columns`). It is made only of attributes and of resolvers that
+are known to be `Pure`: so what a plan began can be given up, and graphql-core executes the operation.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
@@ -69,7 +70,9 @@ from chatserver_plugins.graphql.turns import Pace
 
 Resolve = Callable[..., Any]
 PLAIN: Mapping[object, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
-FIELDS = 1000  # of one plan: for each type that an interface or union may stand for, those selected of it
+# Of one plan, for each type that an interface or union may stand for those selected of it; about a kilobyte each.
+FIELDS = 300
+FIELDS_KEPT = 10_000  # of the plans of all kept documents
 NO_VARIABLES = VariableValues({}, {})
 
 
@@ -87,8 +90,10 @@ class Pure(NamedTuple):
 class Plan:
     """A compiled operation."""
 
-    def __init__(self, schema: GraphQLSchema, operation: Operation, root: Shape) -> None:
-        self._schema, self._root = schema, root
+    def __init__(
+        self, schema: GraphQLSchema, operation: Operation, root: Shape, fields: int
+    ) -> None:
+        self._schema, self._root, self.fields = schema, root, fields
         self._variables = operation.node.variable_definitions or ()
 
     async def data(
@@ -124,13 +129,16 @@ class Plans:
 
     def __init__(self, schema: GraphQLSchema, pure: Pure) -> None:
         self._schema, self._pure, self._leaves = schema, pure, Leaves(schema)
+        self._kept: deque[tuple[dict[str, Any], str, int]] = deque()  # from the oldest on
+        self._fields = 0  # of the kept ones
 
     def of(
         self, document: Document, operation: Operation, *, is_lasting: bool = False
     ) -> Plan | None:
         """The plan of an operation; None if it is for graphql-core.
 
-        It is kept with a document that is kept; only `is_lasting` makes one for an operation of another document.
+        It is kept with a document that is kept, until there are too many; only `is_lasting` makes one for an
+        operation of another document.
         """
         kept = document.plans
         if kept is not None and operation.name in kept:
@@ -140,19 +148,31 @@ class Plans:
             return None
         made = self._made(document, operation)
         if kept is not None:
-            kept[operation.name] = made
+            self._keep(kept, operation.name, made)
         return made
+
+    def _keep(self, plans: dict[str, Any], name: str, made: Plan | None) -> None:
+        plans[name] = made
+        if made is None:
+            return
+        self._kept.append((plans, name, made.fields))
+        self._fields += made.fields
+        while self._fields > FIELDS_KEPT:
+            others, oldest, fields = self._kept.popleft()
+            others.pop(oldest, None)
+            self._fields -= fields
 
     def _made(self, document: Document, operation: Operation) -> Plan | None:
         if operation.type is OperationType.MUTATION:
             return None
         try:
-            root = _Compiler(
+            compiler = _Compiler(
                 self._schema, self._pure, self._leaves, document.fragments, operation
-            ).root()
+            )
+            root = compiler.root()
         except (NotPlanned, GraphQLError):
             return None
-        return Plan(self._schema, operation, root)
+        return Plan(self._schema, operation, root, compiler.fields)
 
 
 class _Compiler:
@@ -169,7 +189,7 @@ class _Compiler:
         self._schema, self._pure, self._leaves = schema, pure, leaves
         self._operation = operation.node
         self._fragments = {name: FragmentDetails(node) for name, node in fragments.items()}
-        self._fields = 0
+        self.fields = 0
         self._once: set[Resolve] = set()
 
     def root(self) -> Shape:
@@ -181,8 +201,8 @@ class _Compiler:
         return self._shape(kind, fields)
 
     def _shape(self, kind: GraphQLObjectType, fields: GroupedFieldSet) -> Shape:
-        self._fields += len(fields)
-        if self._fields > FIELDS:
+        self.fields += len(fields)
+        if self.fields > FIELDS:
             raise NotPlanned
         return Shape([self._column(kind, name, details) for name, details in fields.items()])
 
@@ -265,7 +285,7 @@ class _Compiler:
         try:
             return self._selected(kind, details)
         except NotPlanned:
-            if self._fields > FIELDS:
+            if self.fields > FIELDS:
                 raise
             return None
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chatserver.app import Server
+from chatserver_plugins.graphql.plan import Plan
 from tests.effort import bound
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import SETTINGS, Start
@@ -36,6 +37,14 @@ LARGE = {
     "one room again and again": "{" + many('a#: room(id: "ROOM") { id name unread }', 45) + "}",
     "all rooms": "{ rooms(first: 100) { nodes { id name unread mentions messages(last: 5) { id body author { username } } } } }",
     "names": "{" + many("a#: __typename", 50) + "}",
+}  # fmt: skip
+
+COMPILED = {
+    "a timeline with long lists": """{ room(id: "ROOM") { messages(last: 50) { id body author { name }
+      mentions { id name role } reactions { emoji count mine users(first: 100) { username } } } } }""",
+    "answers": """{ room(id: "ROOM") { messages(last: 50) { mentions { username role }
+      replyToMessage { reactions { emoji users(first: 100) { disabled } } } } } }""",
+    "all rooms": LARGE["all rooms"],
 }  # fmt: skip
 
 
@@ -135,6 +144,31 @@ async def test_no_operation_stops_the_loop(full: Running, known: dict[str, Any],
         codes = {error["extensions"]["code"] for error in answer.get("errors", ())}
         assert codes <= {"graphql.cost"}, answer["errors"][0]
         best = min(best, turns.longest)
+    assert best < bound(STALL_SECONDS)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+async def test_no_plan_stops_the_loop(
+    full: Running, known: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, room = await prepared(full, known)
+    text = COMPILED[name].replace("ROOM", room)
+    data, done = Plan.data, list[int]()
+
+    async def noted(*given: Any) -> Any:
+        found = await data(*given)
+        done.append(found[1])
+        return found
+
+    monkeypatch.setattr(Plan, "data", noted)
+    best = 1e9
+    for number in range(TRIES + 1):
+        async with watched(full) as turns:
+            answer = await ada.answer(text)
+        assert "errors" not in answer, answer["errors"][0]
+        assert len(done) == number  # a document is compiled when it comes again
+        best = min(best, turns.longest) if number else best
+    assert done[-1] > 100
     assert best < bound(STALL_SECONDS)
 
 
