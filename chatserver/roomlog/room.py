@@ -390,8 +390,9 @@ class Room:
         for each in later:
             if isinstance(each, MessageChange) and each.message == event.id:
                 fold.change(message, each)
-        if event.seq > self.tail_from and self.tail[event.seq - self.tail_from - 1] is event:
-            self._glanced[event.id] = message  # a caller's event of before a redaction is not kept
+        # A caller's event of before a redaction is not kept, and the tail may not have it yet.
+        if any(each is event for each in self.since(event.seq - 1, 1) or ()):
+            self._glanced[event.id] = message
         return message
 
     def set_recent(self, messages: Iterable[Message], head: int) -> None:

@@ -21,6 +21,7 @@ from chatserver.model import (
     MessageEdited,
     MessagePosted,
     ServerRole,
+    UserRef,
 )
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.redaction import redact, redacted
@@ -211,6 +212,32 @@ def test_a_redacted_event_has_no_text_of_a_copy_from_before() -> None:
     assert isinstance(without, MessagePosted)
     assert (late := room.standing(without)) is not None and late.body == ""
     assert room.standing(without) is late
+
+
+def test_a_message_that_was_looked_at_is_not_kept_when_names_leave_the_log() -> None:
+    room, said = Room("r"), posted("r", 1)
+    room.apply(said, 100)
+    assert (early := room.standing(said)) is not None and early.author == said.author
+    room.forget_contents(said.author.id)
+    without = msgspec.structs.replace(said, author=UserRef(said.author.id, ""))
+    assert (late := room.standing(without)) is not None and late.author.name == ""
+
+
+def test_a_message_that_was_looked_at_is_not_kept_when_events_were_missed() -> None:
+    room, said = Room("r"), posted("r", 1)
+    room.apply(said, 100)
+    assert room.standing(said) is not None
+    room.reset(3, described("r", 2), [])
+    assert room.standing(said) is None  # it may be deleted by now
+
+
+def test_an_event_that_a_room_lacks_as_yet_is_shown_as_it_is() -> None:
+    room, ahead = Room("r"), posted("r", 2)
+    room.apply(posted("r", 1), 100)
+    assert (early := room.standing(ahead)) is not None and early.body == ahead.body
+    room.apply(ahead, 100)
+    room.apply(event(MessageDeleted, "r", 3, message=ahead.id), 100)
+    assert (late := room.standing(ahead)) is not None and late.deleted
 
 
 def test_a_consumer_is_handed_events_without_them() -> None:
