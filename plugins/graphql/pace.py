@@ -5,7 +5,8 @@ loop: ten thousand fields would block all users for a tenth of a second. `turns`
 each turn.
 """
 
-from collections.abc import AsyncIterable, Awaitable, Iterable
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Iterable, Sequence
 from typing import Any, Self, TypeGuard, cast
 
 from graphql import (
@@ -17,7 +18,7 @@ from graphql import (
     GraphQLResolveInfo,
 )
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
-from graphql.pyutils import Path, gather_with_cancel
+from graphql.pyutils import Path
 
 from chatserver_plugins.graphql.costs import SCHEMA_FIELD
 from chatserver_plugins.graphql.leaves import Leaves
@@ -76,11 +77,21 @@ class PacedExecutor(Executor[Any]):
                 rest[name] = details
         if not rest:
             return results
-        others = super().execute_fields(parent_type, source_value, path, rest, position_context)
-        if self.is_awaitable(others):
-            return _completed(results, others)
-        results.update(cast("dict[str, Any]", others))
-        return results
+        awaited: list[str] = []
+        try:
+            for name, details in rest.items():
+                place = Path(path, name, parent_type.name)
+                found = self.execute_field(
+                    parent_type, source_value, details, place, position_context
+                )
+                results[name] = found
+                if self.is_awaitable(found):
+                    awaited.append(name)
+        except Exception:
+            if awaited:
+                self.settle_in_background([results[name] for name in awaited])
+            raise
+        return _completed(results, awaited) if awaited else results
 
     def execute_fields_serially(
         self,
@@ -170,9 +181,28 @@ class TracedExecutor(PacedExecutor):
         )
 
 
-async def _completed(results: dict[str, Any], others: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-    results.update(await others)
+async def _completed(results: dict[str, Any], awaited: Sequence[str]) -> dict[str, Any]:
+    found = await _all([results[name] for name in awaited])
+    results.update(zip(awaited, found, strict=True))
     return results
+
+
+async def _all(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
+    """The results. When one fails, or the caller is cancelled, the others are cancelled, after each has begun.
+
+    `gather`, and so graphql-core, also cancels those that have not, and Python warns of each coroutine that they hold.
+    """
+    if len(awaitables) < 2:
+        return [await each for each in awaitables]
+    tasks = [asyncio.ensure_future(each) for each in awaitables]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        return [task.result() for task in tasks if task.done()]  # all are, or one of these raises
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 class _List:
@@ -223,7 +253,7 @@ class _List:
                 return await self.gathered()
 
     async def gathered(self) -> list[Any]:
-        done = await gather_with_cancel(*(self.results[place] for place in self.awaited))
+        done = await _all([self.results[place] for place in self.awaited])
         for place, result in zip(self.awaited, done, strict=True):
             self.results[place] = result
         return self.results

@@ -1,12 +1,21 @@
 """A plan takes any data as graphql-core does: it gives the same answer, or ends where graphql-core reports an error."""
 
 import asyncio
+import gc
+import sys
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
-from graphql import ExecutionResult, GraphQLSchema, build_schema, is_abstract_type, is_object_type
+from graphql import (
+    ExecutionResult,
+    GraphQLSchema,
+    build_schema,
+    is_abstract_type,
+    is_object_type,
+    parse,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +25,7 @@ from chatserver_plugins.graphql.execution import is_awaitable
 from chatserver_plugins.graphql.leaves import Attribute, Leaves
 from chatserver_plugins.graphql.pace import PacedExecutor, is_no_list
 from chatserver_plugins.graphql.plan import Plans, Pure
-from chatserver_plugins.graphql.turns import Pace
+from chatserver_plugins.graphql.turns import TURN_FIELDS, Pace
 
 SDL = """enum Colour { RED GREEN }
 interface Node { id: ID! }
@@ -122,10 +131,10 @@ async def planned(value: Any, most: float = 1e9) -> tuple[Any, int] | None:
         return None
 
 
-async def plain(value: Any) -> tuple[ExecutionResult, int]:
+async def plain(value: Any, text: str = TEXT) -> tuple[ExecutionResult, int]:
     executor = PacedExecutor.made(
         SCHEMA,
-        DOCUMENT.node,
+        DOCUMENT.node if text == TEXT else parse(text),
         context_value=Context(thing=value),
         is_awaitable=is_awaitable,
         is_async_iterable=is_no_list,
@@ -182,3 +191,71 @@ def test_any_data() -> None:
 
     check()
     assert 0.2 < sum(wrong) / len(wrong) < 0.9, sum(wrong) / len(wrong)
+
+
+class Watched(Pace):
+    """Notes the turns that are waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = 0
+
+    async def turn(self, operation: object, fields: int) -> None:
+        self.turns += 1
+        await super().turn(operation, fields)
+
+
+async def test_a_plan_waits_for_its_turn() -> None:
+    """Before it resolves anything in a full turn, and between its own lists if they are long."""
+    assert PLAN is not None
+    none, full, own = Watched(), Watched(), Watched()
+    full.left = -TURN_FIELDS - 1
+    small, large = good(), good()
+    large.many = [large.must] * 2000
+    for pace, value in ((none, small), (full, small), (own, large)):
+        await PLAN.data(Context(thing=value), {}, pace, 1e9)  # type: ignore[arg-type]
+    assert none.turns == 0
+    assert full.turns == 1
+    assert own.turns
+
+
+class Waited(Thing):
+    """Has a coroutine for each time that something of it is read."""
+
+    @property
+    def inner(self) -> Any:
+        return self.later()
+
+    must = inner
+
+    async def later(self) -> Any:
+        return good()
+
+
+def test_no_coroutine_is_dropped_when_another_field_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever it does: also in the turn of the loop in which others are begun."""
+    dropped: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: dropped.append(str(found.exc_value)))
+    text = "{ thing { must { id } inner { inner { id } must { id } } } }"
+
+    async def run(turns: int) -> bool:
+        loop = asyncio.get_running_loop()
+        failing, waiting = loop.create_future(), loop.create_future()
+        value = Thing(must=failing, inner=waiting)
+        task = asyncio.ensure_future(plain(value, text))
+        for turn in range(8):
+            await asyncio.sleep(0)
+            if turn == 3:
+                failing.set_exception(ValueError("no"))
+            if turn == turns and not waiting.done():
+                waiting.set_result(Waited())
+        outcome, _ = await task
+        assert outcome.data == {"thing": None}
+        assert outcome.errors
+        return not waiting.cancelled()
+
+    in_time = [asyncio.run(run(turns)) for turns in range(8)]
+    gc.collect()
+    assert any(in_time)
+    assert not all(in_time)
+    assert dropped == []
