@@ -212,8 +212,8 @@ class _Compiler:
         if node.name.value == "__typename":
             return Column(name, constant(kind.name))
         field = self._schema.get_field(kind, node.name.value)
-        if field is None or field.resolve is None or kind.fields.get(node.name.value) is not field:
-            raise NotPlanned  # a look at the schema
+        assert field is not None  # the document is valid
+        assert field.resolve is not None  # `schema` binds one
         if read is not None:
             assert isinstance(field.resolve, Attribute)
             return Column(name, attribute(field.resolve.get, read, _plain_type(field)))

@@ -2,16 +2,17 @@
 
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chatserver import Store
+from chatserver import ChatError, Store
 from chatserver.app import Server
 from chatserver.hooks import door
 from chatserver_plugins.graphql.documents import Document, Operation
+from chatserver_plugins.graphql.loaders import Activity, Loader
 from chatserver_plugins.graphql.plan import Plan, Plans
 from tests.graphql import conftest
 from tests.graphql.asker import Asker
@@ -183,3 +184,20 @@ async def test_the_count_finds_calls_one_by_one(tmp_path: Path) -> None:
         await server.run(load)
         await server.run(load_for_somebody)
         assert await take() == Counter(get=3)
+
+
+async def test_many_keys_at_once_are_fetched_once_and_raise_as_one_does() -> None:
+    fetched: list[list[str]] = []
+
+    async def fetch(keys: Sequence[str]) -> dict[str, int | ChatError]:
+        fetched.append(list(keys))
+        return {key: ChatError("user.not_found") if key == "none" else len(key) for key in keys}
+
+    loader = Loader(fetch, Activity())
+    assert await loader.all(["a", "bb", "a"]) == [1, 2, 1]
+    with pytest.raises(ChatError):
+        await loader.all(["bb", "none"])
+    with pytest.raises(ChatError):
+        await loader.load("none")
+    assert await loader.all(["bb"]) == [2]
+    assert fetched == [["a", "bb"], ["none"]]

@@ -12,7 +12,7 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema, is_object_type
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver import ChatError, GraphQLPart, StoreUnavailable, User
+from chatserver import ChatError, GraphQLPart, ServerRole, StoreUnavailable, User
 from chatserver.app import Server
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.columns import NotPlanned
@@ -444,6 +444,109 @@ def test_a_plan_ends_at_the_deadline(compared: Compared, monkeypatch: pytest.Mon
     assert asyncio.run(compared.server.run(run)) == "graphql.time"
 
 
+VARIED = """query Drawn($of: [ID!]!, $last: Int = 2, $before: Int) {
+  nodes(ids: $of) { ... on Room { messages(last: $last, before: $before) { id } } } }"""
+GIVEN: dict[str, tuple[dict[str, Any], list[int] | None]] = {
+    "a default": ({"of": ["ROOM", "ROOM"]}, [2, 2]),
+    "one instead of a list": ({"of": "ROOM", "last": 3}, [3]),
+    "a whole number": ({"of": ["ROOM"], "last": 1.0}, [1]),
+    "a place": ({"of": ["ROOM"], "last": 1, "before": 12}, [1]),
+    "a text": ({"of": ["ROOM"], "last": "1"}, None),
+    "nothing required": ({}, None),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_variables(compared: Compared, name: str) -> None:
+    """Each must be coerced; if one cannot be, nothing is executed."""
+    given, lengths = GIVEN[name]
+    variables = msgspec.json.decode(
+        msgspec.json.encode(given).replace(b"ROOM", compared.rooms[0].encode())
+    )
+    planned, plain = asyncio.run(
+        compared.server.run(lambda _: compared.both(Drawn(VARIED, variables), compared.users[0]))
+    )
+    assert planned.bytes == plain.bytes
+    assert planned.by_plan is (lengths is not None)
+    if lengths is None:
+        assert planned.result[0]["extensions"]["code"] == "graphql.variables"
+    else:
+        assert [len(each["messages"]) for each in planned.result["data"]["nodes"]] == lengths
+
+
+def test_a_wrong_variable_is_no_default(compared: Compared) -> None:
+    drawn = Drawn(
+        "query Drawn($first: Int) { rooms(first: $first) { nodes { id } } }", {"first": "1"}
+    )
+    planned, plain = asyncio.run(
+        compared.server.run(lambda _: compared.both(drawn, compared.users[0]))
+    )
+    assert planned.bytes == plain.bytes
+    assert planned.result[0]["extensions"]["code"] == "graphql.variables"
+
+
+def test_each_field_of_each_user(compared: Compared, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, bob, cy = compared.users
+    replace = msgspec.structs.replace
+    people = {
+        ada.id: replace(ada, role=ServerRole.GUEST, at="2026-01-01T00:00:00.000Z", bot=True),
+        bob.id: replace(bob, role=ServerRole.ADMIN, at="2026-01-02T00:00:00.000Z", disabled=True),
+        cy.id: replace(cy, role=ServerRole.MEMBER, at="2026-01-03T00:00:00.000Z"),
+    }
+
+    async def get_many(ids: Any) -> dict[str, User]:
+        return {each: people[each] for each in ids}
+
+    async def run(server: Server) -> tuple[Answer, Answer]:
+        monkeypatch.setattr(server.service.accounts, "get_many", get_many)
+        text = """query Drawn($room: ID!) { room(id: $room) { messages(last: 20) {
+          author { id name username role at disabled bot } } } }"""
+        return await compared.both(Drawn(text, {"room": compared.rooms[0]}), ada)
+
+    planned, plain = asyncio.run(compared.server.run(run))
+    assert planned.by_plan
+    assert planned.bytes == plain.bytes
+    authors = [each["author"] for each in planned.result["data"]["room"]["messages"]]
+    shown = {each["id"]: (*list(each.values())[1:],) for each in authors}
+    assert shown == {
+        user.id: (
+            user.name,
+            user.username,
+            user.role.name,
+            user.at,
+            user.disabled,
+            user.bot is True,
+        )
+        for user in people.values()
+    }
+
+
+def test_what_a_plan_read_is_read_again_after_it(
+    compared: Compared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan that an error ended leaves neither the error nor anything that may be old by then."""
+
+    async def run(server: Server) -> list[Answer]:
+        pages, calls = server.service.history.pages, list[int]()
+
+        async def first_fail(*given: Any) -> Any:
+            calls.append(1)
+            if len(calls) == 1:
+                raise StoreUnavailable
+            return await pages(*given)
+
+        monkeypatch.setattr(server.service.history, "pages", first_fail)
+        drawn = Drawn(TIMELINE, {"room": compared.rooms[0]})
+        answers = [*await compared.both(drawn, compared.users[0])]
+        assert len(calls) == 3
+        return answers
+
+    planned, plain = asyncio.run(compared.server.run(run))
+    assert not planned.by_plan
+    assert planned.bytes == plain.bytes
+    assert "errors" not in planned.result
+
+
 def test_only_a_document_that_is_kept_has_plans(compared: Compared) -> None:
     plans, documents = compared.execution.plans, compared.execution.documents
     text = "query Kept { me { id } }"
@@ -482,11 +585,15 @@ def test_plans_take_a_bounded_part_of_the_memory(monkeypatch: pytest.MonkeyPatch
 
 UNPLANNED = {
     "a mutation": "mutation { logout { user { id } } }",
+    "a mutation that does nothing": "mutation { __typename }",
     "a look at the schema": "{ me { id } __schema { description } }",
     "a look at a type": '{ __type(name: "User") { name } }',
     "a resolver that is not known": "{ rooms { nodes { messages { bodyHtml } } } }",
     "a resolver of another plugin": "{ me { id odd } }",
+    "arguments that nothing takes": "{ me { id even } }",
+    "a list with such arguments": "{ me { id all } }",
     "a variable that decides": "query ($it: Boolean!) { me { id name @skip(if: $it) } }",
+    "pages of one room": '{ room(id: "1") { a: messages(last: 1) { id } b: messages(last: 2) { id } } }',
     "reads that wait together": '{ a: room(id: "1") { id } b: room(id: "2") { id } }',
 }
 
@@ -495,7 +602,7 @@ UNPLANNED = {
 def test_what_has_no_plan(name: str) -> None:
     odd = GraphQLPart(
         name="odd",
-        sdl="extend type User { odd: Int }",
+        sdl="extend type User { odd: Int even(of: Int): Int all(of: Int): [Int] }",
         resolvers={"User.odd": lambda user, info: 1},
     )
     schema = build([own_part(), odd])
