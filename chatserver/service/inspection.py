@@ -15,6 +15,7 @@ from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.types import Look, Sight
 from chatserver.interfaces import Store, StoredSession
 from chatserver.model import AnyEvent, MemberEvent, RoomChanged, User
+from chatserver.runtime.for_each import in_parts
 from chatserver.service.accounts import Accounts
 from chatserver.service.directory import bare_name
 from chatserver.service.login.sessions import OwnSession
@@ -95,7 +96,10 @@ class Inspection:
         """The newest event of each present or former member of the room, by ascending user id > `after`."""
         if not await self._rooms([room]):
             return []
-        found = [event for event in await self._store.members([room]) if event.user.id > after]
+        found = await in_parts(
+            await self._store.members([room]),
+            lambda events: [event for event in events if event.user.id > after],
+        )
         if found:
             self._tell("members", room=room)
         return heapq.nsmallest(limit, found, key=lambda event: event.user.id)

@@ -32,6 +32,7 @@ COMPARED = (
     "graphql-fanout",
     "graphql-query",
     "graphql-list",
+    "graphql-rooms",
     "idle",
 )
 SQLITE = {"plugins.enabled": "+sqlite,-mongo"}
@@ -137,18 +138,23 @@ def main(names: tuple[str, ...], quick: bool, write: bool) -> None:
                     with console.status(f"{row.title}: {column.title}"):
                         values.append(measure(row, column, folder / name, name, plan))
                 measured[row.title] = lines(row, values)
+                if write:
+                    note(beside, measured)
         finally:
             database.stop()
-        about = machine.describe(find("")) | javascript.versions()
     table = Table("row", "figure", *(column.title for column in beside))
     for of in measured.values():
         for cells in of:
             table.add_row(*cells)
     console.print(table)
-    if write:
-        page = tables.PAGE.read_text(encoding="utf-8")
-        titles = [column.title for column in beside]
-        tables.PAGE.write_text(written(page, titles, about, measured), encoding="utf-8")
+
+
+def note(beside: list[Column], measured: dict[str, Lines]) -> None:
+    """Put what was measured until now into the page: a later row may fail."""
+    about = machine.describe(find("")) | javascript.versions()
+    page = tables.PAGE.read_text(encoding="utf-8")
+    titles = [column.title for column in beside]
+    tables.PAGE.write_text(written(page, titles, about, measured), encoding="utf-8")
 
 
 if __name__ == "__main__":

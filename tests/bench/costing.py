@@ -17,7 +17,8 @@ import msgspec
 import uvloop
 
 from chatserver.app import THREAD_SECONDS, Server
-from chatserver.cluster.bus.envelopes import Envelopes, Head, Moved, encode
+from chatserver.cluster.bus.contents import Key
+from chatserver.cluster.bus.envelopes import Envelopes, Events, Head, Moved, encode
 from chatserver.cluster.bus.online import MOVED_USERS, Online
 from chatserver.config import load as load_config
 from chatserver.runtime.ids import new_id
@@ -27,13 +28,14 @@ from tests.bench.load import Load
 from tests.bench.measure import Plan, percentile, quiet, window
 from tests.bench.peers import Chatserver
 from tests.bench.rows import IDLE_PER_USER, USERS
-from tests.bench.scaling import Costs, StoreCosts
+from tests.bench.scaling import Costs, StoreCosts, nodes_of_room
 from tests.bench.stores import Backend, started
 from tests.buses.servers import nats_server
 
 FILE = Path(__file__).with_name("scaling.json")
 RATE = 40.0  # messages a second of all users together: eight nodes on one core have time left
 IN_ROOM = 10
+MANY_NODES = 8
 WARM, LONG_WARM, SECONDS = 2.0, 6.0, 8.0
 BARE = "mongo,password"  # without the default plugins
 MANY_ROOMS = 2_000
@@ -42,7 +44,7 @@ READS = 500
 ITEMS, FRAMES = 100, 300
 ONLINE = 100_000
 MESSAGE_BYTES = {"mongo": 351.0, "postgres": 803.0, "sqlite": 676.0}  # sizing.md; benchmarks.md
-ROUNDS = 200.0  # a second: 5 ms of pace, see cluster/bus/announcer.py and hints.py
+ROUNDS = 200.0  # a second: 5 ms of pace, see cluster/bus/announcer.py
 
 Values = dict[str, float]
 
@@ -64,7 +66,7 @@ def write(found: Measured) -> None:
 
 
 def costs(found: Measured, store: str = "mongo") -> Costs:
-    """The costs that explain what one and two nodes used."""
+    """The costs that explain what one, two and eight nodes used."""
     windows, parts, of_store = found.windows, found.parts, found.stores[store]
     connections = USERS * parts["connection_us"]
 
@@ -76,12 +78,16 @@ def costs(found: Measured, store: str = "mongo") -> Costs:
 
     delivery = max(0.0, (each("rooms-1") - each("alone-1")) / (IN_ROOM - 1))
     full = max(1.0, windows["sends"]["us"] - delivery)
-    # Without plugins nobody reads for all: what a second node adds is the bus, and what it then looks for.
-    frame = max(0.0, each("bare-alone-2") - each("bare-alone-1"))
-    # Nearly every room is followed on both nodes, and one message at a time comes: each is a read of its own.
-    followed = max(0.0, each("bare-rooms-2") - each("bare-rooms-1") - frame)
-    # Half of the messages are of the other node than the one that reads them for a consumer.
-    consumers = max(0.0, each("rooms-2") - each("rooms-1") - frame - followed) * 2
+    # What a second node adds, with all default plugins: a frame sent and received, an event published once more, and
+    # for half of the messages consumers that hear of them. Without plugins, and alone in rooms, it is less of that.
+    added = max(0.0, each("rooms-2") - each("rooms-1"))
+    bus = min(added, max(0.0, each("bare-alone-2") - each("bare-alone-1")))
+    bare = max(0.0, each("bare-rooms-2") - each("bare-rooms-1"))
+    followed = min(added, max(bus, bare)) - bus
+    # A frame is sent once, and received by each of the others.
+    places = nodes_of_room(MANY_NODES, IN_ROOM) - nodes_of_room(2, IN_ROOM)
+    further = each(f"rooms-{MANY_NODES}") - each("rooms-2") - followed * places
+    frame = min(bus, max(0.0, further / (MANY_NODES - 2)))
     return Costs(
         node_us=parts["node_cores"] * 1e6,
         connection_us=parts["connection_us"],
@@ -91,12 +97,11 @@ def costs(found: Measured, store: str = "mongo") -> Costs:
         send_us=full,
         batch_us=max(0.0, each("alone-1") - delivery - full),
         delivery_us=delivery,
+        publish_us=bus - frame,
         frame_us=frame,
         item_us=parts["item_us"],
-        # In one read with others, an event is taken to cost as much as a message of the node's own: a bound from above.
-        fetch_us=max(0.0, followed - full),
-        followed_us=min(followed, full),
-        consumers_us=consumers,
+        followed_us=followed,
+        consumers_us=(added - bus - followed) * 2,
         consumers=parts["consumers"],
         online_bytes=parts["online_bytes"],
         item_bytes=parts["item_bytes"],
@@ -105,7 +110,6 @@ def costs(found: Measured, store: str = "mongo") -> Costs:
         store=StoreCosts(
             event_us=of_store["event_us"],
             batch_us=of_store["batch_us"],
-            read_us=of_store["read_us"],
             bytes=of_store["bytes"],
             most=of_store["most"],
         ),
@@ -210,21 +214,35 @@ def nodes(name: str, folder: Path, database: Backend) -> Values:
 
 
 def of_the_bus() -> Values:
-    """A hint in a frame of many, and the bytes of both."""
-    sealed = Envelopes(secrets.token_bytes(32), new_id(), "a" * 16)
-    items = [encode(Head(new_id(), 12_345)) for _ in range(ITEMS)]
-    (one,) = sealed.pack(items[:1])
+    """An event in a frame of many, with its hint, and the bytes of both."""
+    epoch = new_id()
+    sealed, key = (
+        Envelopes(secrets.token_bytes(32), epoch, "a" * 16),
+        Key("1", secrets.token_bytes(32), epoch),
+    )
+    rooms = [new_id() for _ in range(ITEMS)]
+    runs = [(room, [posted(room, 12_345, body="x" * 120)]) for room in rooms]
+
+    def frames(count: int) -> list[bytes]:
+        heads = [encode(Head(room, 12_345)) for room in rooms[:count]]
+        return [*sealed.pack([*key.seal(runs[:count], time.time()), *heads])]
+
     known: dict[str, object] = {new_id(): None for _ in range(1_000)}
     began = time.process_time()
     for _ in range(FRAMES):
-        for item in sealed.unpack(next(iter(sealed.pack(items)))).items:
-            assert isinstance(item, Head) and item.room not in known
+        for frame in frames(ITEMS):
+            for item in sealed.unpack(frame).items:
+                if isinstance(item, Events):
+                    assert all(run.room not in known for run in key.open(item).runs)
+                else:
+                    assert isinstance(item, Head) and item.room not in known
     spent = time.process_time() - began
-    item_bytes = len(items[0]) + 1.0
+    one, all_of_them = (sum(map(len, frames(count))) for count in (1, ITEMS))
+    item_bytes = (all_of_them - one) / (ITEMS - 1)
     return {
         "item_us": spent * 1e6 / FRAMES / ITEMS,
         "item_bytes": item_bytes,
-        "frame_bytes": len(one) - item_bytes,
+        "frame_bytes": one - item_bytes,
     }
 
 

@@ -19,7 +19,6 @@ class StoreCosts(msgspec.Struct, frozen=True):
 
     event_us: float  # to store a message, in a batch of a hundred or more
     batch_us: float  # to store a batch, however small
-    read_us: float  # to answer a node that reads the newest events of a few rooms
     bytes: float  # of a message, with all indexes
     most: float  # durable appends a second on one core
 
@@ -35,18 +34,16 @@ class Costs(msgspec.Struct, frozen=True):
     send_us: float  # a message, in large batches, to the answer of its author
     batch_us: float  # a batch of messages, however small
     delivery_us: float  # an event to one connection
-    frame_us: float  # a frame of the bus with one hint, sent by one node and received by another
-    item_us: float  # one more hint in it
-    fetch_us: float  # to read the events of rooms of which others told, one time
+    publish_us: float  # to send a frame of the bus with one event, to all nodes
+    frame_us: float  # to receive one
+    item_us: float  # one more event in it, sent and received
     followed_us: float  # an event of another node, in a room that is followed here
-    consumers_us: (
-        float  # an event of another node, in all consumers of the default plugins together
-    )
+    consumers_us: float  # an event of another node, in all consumers of the default plugins
     consumers: float  # how many these are
     online_bytes: float  # what a node keeps of a user who is online at another
-    item_bytes: float  # of a hint in a frame
-    frame_bytes: float  # of a frame without hints
-    rounds: float  # batches, frames and reads that a node begins in a second, each, at most
+    item_bytes: float  # of an event in a frame, with its hint
+    frame_bytes: float  # of a frame without events
+    rounds: float  # batches and frames that a node begins in a second, each, at most
     store: StoreCosts
 
 
@@ -97,9 +94,8 @@ class Need(NamedTuple):
     bus_frames: float  # sent by all nodes in a second
     bus_bytes: float  # received by all nodes in a second
     appends: float  # batches in a second, by all nodes
-    reads: float  # reads after hints in a second, by all nodes
     store_cores: float
-    consumer_cores: float  # of the nodes that read for all; not in `part`
+    consumer_cores: float  # of the nodes whose consumers hear of all; not in `part`
     primaries: int  # of which each stores a part of the rooms
 
 
@@ -119,6 +115,13 @@ def rounds(things: float, most: float) -> float:
     return min(things, most)
 
 
+def frames_sent(own: float, nodes: int, costs: Costs, *, by_room: bool) -> float:
+    """Frames a second that one of the nodes sends, for so many messages of its own."""
+    if nodes == 1:
+        return 0.0
+    return own if by_room else rounds(own, costs.rounds)
+
+
 def part_of(load: Load, users: float, nodes: int, mix: Mix, costs: Costs, *, by_room: bool) -> Part:
     """What each of the nodes does. With `by_room` a node hears only of rooms that it follows."""
     own = load.messages / nodes
@@ -126,13 +129,18 @@ def part_of(load: Load, users: float, nodes: int, mix: Mix, costs: Costs, *, by_
     heard = followed if by_room else load.messages - own
     # Every other node sends its frames, and with subjects by room those of each room apart.
     frames = heard if by_room else rounds(own, costs.rounds) * (nodes - 1)
+    published = frames_sent(own, nodes, costs, by_room=by_room)
     return Part(
         idle=(costs.node_us + users / nodes * costs.connection_us) * MICRO,
         sends=(own * costs.send_us + rounds(own, costs.rounds) * costs.batch_us) * MICRO,
         deliveries=load.deliveries / nodes * costs.delivery_us * MICRO,
-        hearing=(frames * costs.frame_us + max(0.0, heard - frames) * costs.item_us) * MICRO,
-        following=(followed * costs.followed_us + rounds(followed, costs.rounds) * costs.fetch_us)
+        hearing=(
+            published * costs.publish_us
+            + frames * costs.frame_us
+            + max(0.0, heard - frames) * costs.item_us
+        )
         * MICRO,
+        following=followed * costs.followed_us * MICRO,
     )
 
 
@@ -178,23 +186,19 @@ def used(users: int, nodes: int, mix: Mix, costs: Costs, *, by_room: bool) -> Ne
     own = load.messages / nodes
     followed = load.messages * (nodes_of_room(nodes, mix.listeners) - 1) / nodes
     heard = followed if by_room else load.messages - own
-    sent = own if by_room else rounds(own, costs.rounds)
+    sent = frames_sent(own, nodes, costs, by_room=by_room)
     received = heard if by_room else sent * (nodes - 1)
     appends = rounds(own, costs.rounds) * nodes
-    reads = rounds(followed, costs.rounds) * nodes
     store = costs.store
-    store_cores = (
-        load.messages * store.event_us + appends * store.batch_us + reads * store.read_us
-    ) * MICRO
+    store_cores = (load.messages * store.event_us + appends * store.batch_us) * MICRO
     return Need(
         users=users,
         nodes=nodes,
         part=part_of(load, users, nodes, mix, costs, by_room=by_room),
         bytes=bytes_of(users, nodes, mix, costs),
-        bus_frames=sent * nodes if nodes > 1 else 0.0,
+        bus_frames=sent * nodes,
         bus_bytes=nodes * (received * costs.frame_bytes + heard * costs.item_bytes),
         appends=appends,
-        reads=reads,
         store_cores=store_cores,
         consumer_cores=(load.messages - own) * costs.consumers_us * MICRO,
         primaries=max(1, math.ceil(load.messages / (store.most / 2))),
@@ -202,7 +206,7 @@ def used(users: int, nodes: int, mix: Mix, costs: Costs, *, by_room: bool) -> Ne
 
 
 def limit_of_hearing(mix: Mix, costs: Costs, budget: Budget, share: float = 0.5) -> float:
-    """Users at which hearing every hint takes this share of a node's budget, however many nodes there are.
+    """Users at which opening every event takes this share of a node's budget, however many nodes there are.
 
     The frames come on top, so it is a bound from above.
     """
@@ -215,7 +219,12 @@ def limit_of_frames(costs: Costs, budget: Budget, share: float = 0.5) -> int:
 
 
 def limit_of_consumers(mix: Mix, costs: Costs, budget: Budget) -> float:
-    """Users at which one consumer, which runs on one node at a time, takes all of its budget."""
+    """Users at which one consumer, which runs on one node at a time, takes all of its budget.
+
+    Infinite if what a consumer takes was too little to be measured.
+    """
+    if not costs.consumers_us:
+        return math.inf
     return budget.cores / (costs.consumers_us / costs.consumers * MICRO) * mix.seconds
 
 

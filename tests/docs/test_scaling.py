@@ -9,7 +9,7 @@ import pytest
 from tests.bench import costing, model, scaling
 from tests.bench.scaling import Budget, Costs, Mix, StoreCosts
 
-STORE = StoreCosts(event_us=20.0, batch_us=100.0, read_us=50.0, bytes=350.0, most=40_000.0)
+STORE = StoreCosts(event_us=20.0, batch_us=100.0, bytes=350.0, most=40_000.0)
 COSTS = Costs(
     node_us=5_000.0,
     connection_us=1.0,
@@ -19,9 +19,9 @@ COSTS = Costs(
     send_us=50.0,
     batch_us=300.0,
     delivery_us=10.0,
+    publish_us=150.0,
     frame_us=100.0,
     item_us=2.0,
-    fetch_us=200.0,
     followed_us=30.0,
     consumers_us=2_000.0,
     consumers=10.0,
@@ -66,12 +66,16 @@ def test_costs_explain_the_windows_that_they_come_from() -> None:
     """One node and two: what the costs are solved from comes out again."""
     found = costing.read()
     one = costing.costs(found)
-    for name, in_room in (("rooms-1", costing.IN_ROOM), ("rooms-2", costing.IN_ROOM)):
+    for name in ("rooms-1", "rooms-2"):
         seen = found.windows[name]
-        mix = Mix(costing.USERS / seen["messages"], in_room, 1.0)
+        mix = Mix(costing.USERS / seen["messages"], costing.IN_ROOM, 1.0)
         need = scaling.used(costing.USERS, int(seen["nodes"]), mix, one, by_room=False)
         cores = need.part.total * need.nodes + need.consumer_cores
         assert cores == pytest.approx(seen["cores"], rel=0.05)
+
+
+def test_a_consumer_that_takes_too_little_to_be_measured_has_no_end() -> None:
+    assert scaling.limit_of_consumers(MIX, but(consumers=5.0), BUDGET) == math.inf
 
 
 def test_a_message_a_minute_of_sixty_users_is_one_a_second() -> None:
@@ -94,6 +98,8 @@ def test_nodes_of_a_room() -> None:
         (but(batch_us=100.0), 0.010),  # as many batches
         (but(batch_us=100.0, rounds=50.0), 0.005),
         (but(delivery_us=10.0), 0.002 * 10),  # 4,000 deliveries/s, 2,000 on each
+        (but(publish_us=100.0), 0.010),
+        (but(publish_us=100.0, rounds=50.0), 0.005),
         (but(frame_us=100.0), 0.010),  # the other node's
         (but(frame_us=100.0, item_us=1.0, rounds=50.0), 0.005 + 0.00005),
         (but(followed_us=100.0), 0.010),  # a room of twenty has listeners on both
@@ -116,23 +122,22 @@ def test_memory() -> None:
 
 def test_one_node_has_no_bus() -> None:
     used = scaling.used(5_000, 1, MIX, COSTS, by_room=False)
-    assert (used.bus_frames, used.bus_bytes, used.reads) == (0.0, 0.0, 0.0)
+    assert (used.bus_frames, used.bus_bytes) == (0.0, 0.0)
     assert used.part.hearing == used.part.following == 0.0
 
 
 def test_traffic_of_two_nodes() -> None:
-    """120 messages/s: each node sends 60 frames with one hint, and gets the other's."""
+    """120 messages/s: each node sends 60 frames with one event, and gets the other's."""
     used = scaling.used(7_200, 2, Mix(60.0, 1_000.0), COSTS, by_room=False)
     assert used.bus_frames == 120.0
     assert used.bus_bytes == 120 * (COSTS.frame_bytes + COSTS.item_bytes)
     assert used.appends == 120.0
-    assert used.reads == pytest.approx(120.0)
-    cores = 120 * (STORE.event_us + STORE.batch_us + STORE.read_us) / 1e6
+    cores = 120 * (STORE.event_us + STORE.batch_us) / 1e6
     assert used.store_cores == pytest.approx(cores)
 
 
-def test_consumers_read_what_other_nodes_wrote() -> None:
-    """Of 120 messages/s three quarters are of other nodes than the one that reads; alone it has them in memory."""
+def test_consumers_take_in_what_other_nodes_wrote() -> None:
+    """Of 120 messages/s three quarters are of other nodes than a consumer's; alone it has them in memory."""
     assert scaling.used(7_200, 1, MIX, COSTS, by_room=False).consumer_cores == 0.0
     used = scaling.used(7_200, 4, MIX, COSTS, by_room=False)
     assert used.consumer_cores == pytest.approx(90 * 2_000 / 1e6)

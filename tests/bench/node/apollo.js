@@ -27,7 +27,7 @@ const typeDefs = `
   type Room { id: ID! name: String head: Int! unread: Int! messages(last: Int = 50): [Message!]! }
   type User { id: ID! name: String! }
   type Message { id: ID! seq: Int! body: String! at: String! author: User! }
-  type Subscription { roomEvents(roomId: ID!): RoomEvent! }
+  type Subscription { roomEvents(roomId: ID!, after: Int): RoomEvent! }
   union RoomEvent = MessagePosted
   type MessagePosted { seq: Int! message: Message! }
 `;
