@@ -17,7 +17,6 @@ from chatserver import StartupError, StoreFacts, StoreUnavailable
 from chatserver_plugins.sqlite import facts, schema
 from chatserver_plugins.sqlite.jobs import (
     GROUP,
-    SYNCHRONOUS,
     Job,
     Result,
     Run,
@@ -32,6 +31,8 @@ T = TypeVar("T")
 
 OLDEST = (3, 38, 0)  # has STRICT tables and JSON functions
 READERS = 3
+SYNCHRONOUS = "FULL"  # a transaction ends once it is on the disk
+PATIENT = "NORMAL"  # it is on the disk with the next one that has to be
 BUSY_SECONDS = 1.0  # a backup or a shell may lock the file for a moment
 STOP_SECONDS = 10.0
 CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many times until then …
@@ -59,6 +60,7 @@ class Database:
         self._readers: list[Worker] = []
         self._failing = False
         self._rows = 0  # written before the last checkpoint that was made at rest
+        self._waits = True  # whether the writer's transactions wait for the disk now
         self._scrubs = False  # whether the log is to be emptied after the writes under way
 
     async def plan(self) -> list[str]:
@@ -212,12 +214,25 @@ class Database:
 
     def _write(self, writer: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
         """Run the jobs; called in the writer's thread."""
+        try:
+            self._wait_for_disk(writer, not any(job.is_patient for job in jobs))
+        except sqlite3.Error as error:
+            return [(job, None, error) for job in jobs]
         results = write(writer, jobs)
         with suppress(OSError, sqlite3.Error):
             if self._scrubs or self._log.stat().st_size > LOG_BYTES:
                 ((is_busy, *_),) = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 self._scrubs = self._scrubs and bool(is_busy)
         return results
+
+    def _wait_for_disk(self, writer: sqlite3.Connection, waits: bool) -> None:
+        """Have the next transactions wait for the disk, or not. Raises `sqlite3.Error`: then nothing may be written."""
+        if waits is self._waits:
+            return
+        if writer.in_transaction:  # it could not be ended; within one the setting cannot change
+            writer.execute("ROLLBACK")
+        writer.execute(f"PRAGMA synchronous = {SYNCHRONOUS if waits else PATIENT}")
+        self._waits = waits
 
     def _checkpoint(self, writer: sqlite3.Connection) -> None:
         """Move the log into the file while nobody writes; called in the writer's thread."""

@@ -18,7 +18,6 @@ Run = Callable[[sqlite3.Connection], T]
 
 GROUP = 100  # jobs in one transaction
 REST_SECONDS = 0.005
-SYNCHRONOUS = "FULL"  # a transaction ends once it is on the disk
 
 logger = logging.getLogger("chatserver.sqlite")
 
@@ -142,19 +141,9 @@ def read(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Resul
 
 
 def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
-    """Run the jobs in one transaction, which is durable before any job gets its result, unless it is a patient one."""
+    """Run the jobs in one transaction, which ends before any job gets its result."""
     if not jobs:
         return []
-    if jobs[0].is_patient:
-        connection.execute("PRAGMA synchronous = NORMAL")  # no wait for the disk
-        try:
-            return _write(connection, jobs)
-        finally:
-            connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
-    return _write(connection, jobs)
-
-
-def _write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
     if len(jobs) == 1 and jobs[0].is_statement:
         # No BEGIN and COMMIT, each of which would acquire Python's lock again.
         return [jobs[0].alone(connection)]
@@ -167,6 +156,6 @@ def _write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Res
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         if len(jobs) > 1:  # a failing job must not fail the others
-            return [result for job in jobs for result in _write(connection, [job])]
+            return [result for job in jobs for result in write(connection, [job])]
         return [(jobs[0], None, error)]
     return [(job, value, None) for job, value in zip(jobs, values, strict=True)]
