@@ -1,5 +1,6 @@
 """Selects the events to write, and makes records for their topics."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -50,8 +51,10 @@ class Export:
 def record_of(event: AnyEvent) -> Record:
     """A record with the event as clients get it; the headers have its kind and seq too."""
     kind = str(event.__struct_config__.tag)
+    # Of an event that expired before it was written nothing is known, not even when it was.
+    at = datetime.fromisoformat(event.at).timestamp() if event.at else time.time()
     return Record(
         value=_encode(event),
-        at_ms=round(datetime.fromisoformat(event.at).timestamp() * 1000),
+        at_ms=round(at * 1000),
         headers=[("ev", kind.encode()), ("seq", b"%d" % event.seq)],
     )

@@ -169,6 +169,23 @@ def test_the_age_of_the_oldest_unhandled_event_is_that_of_the_event() -> None:
     run(test)
 
 
+def test_events_that_were_removed_hold_up_nothing(logged: list[str]) -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "r", 1, 250)
+        await store.remove("r", range(1, 240))
+        sink.fails = lambda event: True
+        async with node(store, sink, attempts=None) as running:
+            await asyncio.sleep(3 * SWEEP)  # the sweeps look for the oldest event that waits
+            sink.fails = lambda event: False
+            await asyncio.sleep(400)
+            assert sink.first("r") == [*range(1, 251)]
+            assert [state.lag for state in await running.consumers.states()] == [0]
+
+    run(test)
+    assert not any("is restarted" in line for line in logged)
+
+
 def test_an_event_that_fails_again_and_again_becomes_a_dead_letter(logged: list[str]) -> None:
     async def test() -> None:
         store, sink = MemoryStore(), Sink()

@@ -95,6 +95,31 @@ async def test_readers_hear_what_has_expired_and_who_was_erased(
         assert erased["payload"] == {"user": plum.id, "messages": "redact"}
 
 
+async def test_what_expired_before_it_was_written_holds_up_nothing(
+    tmp_path: Path, broker: Broker, topic: str
+) -> None:
+    async with chat(tmp_path, None, store="sqlite") as made:
+        room = await made.room()
+        await made.post(room, 3)
+        await asyncio.sleep(0.01)  # times of events are in whole milliseconds
+        last = await made.post(room)
+        before = (await made.server.service.store.read(room.id, last - 1, 1))[0].at
+        retention = UserRef("u1", "Retention")
+        await made.server.service.expiry.expire(room.id, before, retention, most=100)
+        (head,) = (await made.server.service.store.heads([room.id])).values()
+    async with (
+        chat(tmp_path, broker, store="sqlite", name="ben", topic=topic, start="beginning") as made,
+        reading(broker, topic) as reader,
+    ):
+        await until(made.is_done)
+        await reader.until(room.id, head)
+        places = [each for each in reader.events(room.id) if each["ev"] == "event.removed"]
+        assert [each["seq"] for each in places] == [last - 3, last - 2, last - 1]
+        assert not any(each["at"] or each["author"]["id"] for each in places)
+        times = [record.timestamp for record in reader.of(room.id)]
+        assert min(times) > 0
+
+
 async def test_kinds_of_rooms_and_of_events_are_picked(
     tmp_path: Path, broker: Broker, topic: str
 ) -> None:

@@ -86,7 +86,8 @@ async def test_a_file_is_sealed_and_every_range_of_it_read(
     content, key = secrets.token_bytes(size), new_key()
     assert await blobs.write(key, parts_of(content, 30_000)) == size
     found = stored(inner, key)
-    assert found.startswith(MAGIC) and (not content or content[:16] not in found)
+    assert found.startswith(MAGIC)
+    assert size < 16 or content[:16] not in found  # fewer bytes may be there by chance
     assert opened_size(len(found)) == size == await blobs.size(key)
     assert [each.size for each in await blobs.list()] == [size]
     edges = {

@@ -200,12 +200,16 @@ class Reader:
         return behind
 
     async def _oldest(self, positions: dict[str, int]) -> float | None:
-        """The time of the oldest event behind these positions, in at most OLDEST_ROOMS; None if there is none."""
+        """The time of the oldest event behind these positions, in at most OLDEST_ROOMS; None if there is none.
+
+        The place of an event that was removed has no time.
+        """
         if not positions:
             return None
         wanted = sorted(positions.items())[:OLDEST_ROOMS]
         pages = await self._store.ranges(wanted, 1)
-        return min((unix_time(page[0].at) for page in pages if page), default=None)
+        times = [unix_time(page[0].at) for page in pages if page and page[0].at]
+        return min(times, default=None)
 
     async def _pages(self) -> AsyncIterator[dict[str, int]]:
         """The heads of all rooms that the consumer reads, in pages."""
