@@ -118,7 +118,7 @@ class MessageList extends View {
 
   draw() {
     const room = this.#state;
-    if (!room) return;
+    if (!room || this.#rows.isPressed) return;
     write(this.#older, { hidden: !room.loaded || !room.moreBefore });
     write(this.#newer, { hidden: !room.loaded || !room.moreAfter });
     write(this.#start, { hidden: !room.loaded || room.moreBefore });
@@ -171,6 +171,7 @@ class MessageList extends View {
       lost: (place) => this.#focus.focusPlace(place, -1),
       drawn: () => this.#onDrawn(),
       scrolled: () => this.#onScrolled(),
+      released: () => this.redraw(),
     };
   }
 

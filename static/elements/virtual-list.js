@@ -9,6 +9,7 @@ const REMAKE_PX = 300; // … and again when less than this is left of them
 const MOST_ROWS = 140;
 const END_PX = 60; // this close to the end counts as being there
 const STILL_MS = 150; // without scrolling, nobody scrolls
+const PRESS_MS = 1_000; // for which rows stay as they are under a pointer that is down
 
 export class VirtualList {
   follows = true; // stays at the end
@@ -33,11 +34,13 @@ export class VirtualList {
   #frame = 0;
   #seen = 0; // the scrollTop that was known last
   #written = null; // the scrollTop that was set here
+  #pressed = 0; // a timer, while a pointer is down on a row: rows that moved or were made anew would not get its click
+  #waiting = []; // what `remake` is to make anew then
 
   /**
    * `owner` has `height(entry)`, an estimate in px; `make(entry)` → node; `replace(old, entry)` → node that stands where
    * `old` did; `lost(place)`, told when the row with the focus goes, and its place; `drawn()`, after each change of
-   * rows; and `scrolled()`.
+   * rows; `scrolled()`; and `released()`, when rows may change again (`isPressed`).
    */
   constructor({ scroller, list, owner, signal }) {
     this.#scroller = scroller;
@@ -49,6 +52,8 @@ export class VirtualList {
     const passive = { passive: true, signal };
     scroller.addEventListener("scroll", () => this.#onScroll(), passive);
     scroller.addEventListener("touchstart", () => (this.#isTouched = true), passive);
+    list.addEventListener("pointerdown", () => this.#press(), passive);
+    for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => setTimeout(() => this.#release()), passive); // behind the click
     for (const type of ["touchend", "touchcancel"]) scroller.addEventListener(type, (event) => this.#onTouchEnd(event), passive);
   }
 
@@ -56,6 +61,26 @@ export class VirtualList {
     this.#observer.disconnect();
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#still);
+    clearTimeout(this.#pressed);
+    this.#pressed = 0;
+  }
+
+  get isPressed() {
+    return this.#pressed > 0;
+  }
+
+  #press() {
+    clearTimeout(this.#pressed);
+    this.#pressed = setTimeout(() => this.#release(), PRESS_MS);
+  }
+
+  #release() {
+    if (!this.isPressed) return;
+    clearTimeout(this.#pressed);
+    this.#pressed = 0;
+    const waiting = this.#waiting.splice(0);
+    if (waiting.length) this.remake((...row) => waiting.some((isMeant) => isMeant(...row)));
+    this.#owner.released();
   }
 
   /** The node of an entry, if it has one. */
@@ -104,8 +129,9 @@ export class VirtualList {
     if (lost && !this.#places.has(lost)) this.#owner.lost(Math.min(place, entries.length - 1));
   }
 
-  /** Makes rows anew: all, or those that are meant. */
+  /** Makes rows anew: all, or those that are meant; while one is pressed, after that. */
   remake(isMeant = (_entry, _node) => true) {
+    if (this.isPressed) return void this.#waiting.push(isMeant);
     for (const [key, { entry, node }] of this.#rows) {
       if (!isMeant(entry, node)) continue;
       this.#observer.unobserve(node);

@@ -148,6 +148,7 @@ def test_a_mention_opens_the_card_of_the_person(two: tuple[Person, Person]) -> N
     assert not pressed.evaluate("(node) => node.isConnected")
     aya.page.keyboard.press("Escape")
     expect(mention).to_be_focused()
+    expect(mention).not_to_have_attribute("tabindex", "-1")  # it is open to Tab, as it was
     row = aya.page.get_by_test_id("message").last
     row.focus()
     expect(mention).not_to_have_attribute("tabindex", "-1")  # a stop of Tab in the row

@@ -193,3 +193,49 @@ def test_the_focus_and_its_actions_outlast_rows_that_are_made_anew(
     expect(page.locator("[data-old]")).to_have_count(0)
     expect(last).to_be_focused()
     expect(last.locator(".actions")).to_be_visible()
+
+
+# A message changes and all rows are to be made anew while the button of the mouse is down on it: in one task, as a
+# press does not last for ever.
+_PRESSED = """async () => {
+  const list = document.querySelector("message-list");
+  const row = list.querySelector("article:last-of-type");
+  const at = (type) => row.dispatchEvent(new PointerEvent(type, { bubbles: true, pointerType: "mouse" }));
+  const change = () => {
+    const { messages } = list.flow.state;
+    messages[messages.length - 1] = { ...messages.at(-1), reactions: { "🎉": [list.store.me.id] } };
+    list.draw();
+  };
+  at("pointerdown");
+  change();
+  RELABEL;
+  const found = [row.isConnected];
+  at(END);
+  found.push(row.isConnected); // the click comes after that
+  const released = () => new Promise((resolve) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  await released();
+  found.push(row.isConnected, document.querySelectorAll("message-list [data-testid=reaction]").length);
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("end", ["pointerup", "pointercancel"])
+def test_rows_stay_as_they_are_while_a_pointer_is_down(
+    person: PersonFactory, filled: tuple[Server, str], end: str
+) -> None:
+    server, _ = filled
+    page = at_the_end(person, server, f"ben-{end}").page
+    pressed = _PRESSED.replace("RELABEL", RELABEL.replace("actions", "data"))
+    assert page.evaluate(pressed.replace("END", f'"{end}"')) == [True, True, False, 1]
+
+
+def test_a_pointer_that_stays_down_holds_nothing_up(
+    person: PersonFactory, filled: tuple[Server, str]
+) -> None:
+    server, _ = filled
+    page = at_the_end(person, server, "ben-holds").page
+    last = page.locator("message-list article").last
+    last.evaluate("(row) => row.setAttribute('data-old', '')")
+    last.dispatch_event("pointerdown", {"bubbles": True, "pointerType": "mouse"})
+    page.evaluate(RELABEL.replace("actions", "data"))
+    expect(page.locator("[data-old]")).to_have_count(0)

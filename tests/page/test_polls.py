@@ -48,12 +48,25 @@ def card(person: Person) -> Locator:
     return person.page.get_by_test_id("poll")
 
 
+# The row with the focus is made anew, as when a plugin adds an action to messages.
+REDRAW = """document.querySelector("chat-app").places.dispatchEvent(
+  new CustomEvent("change", { detail: { place: "message.actions/v1" } }))"""
+
+# A click, after which the card is another one before the answer comes; and what is said in cards that are there.
+AND_REDRAW = """(node) => {
+  window.said = [];
+  new MutationObserver((changes) => {
+    for (const { target } of changes) if (target.dataset.testid === "poll-said") window.said.push(target.textContent);
+  }).observe(document.body, { childList: true, subtree: true });
+  node.focus();
+  node.click();
+  REDRAW;
+  if (node.isConnected) throw new Error("the card is still there");
+}""".replace("REDRAW", REDRAW)
+
+
 def redraw(person: Person) -> None:
-    """Have the row with the focus made anew, as when a plugin adds an action to messages."""
-    person.page.evaluate(
-        """() => document.querySelector("chat-app").places.dispatchEvent(
-             new CustomEvent("change", { detail: { place: "message.actions/v1" } }))"""
-    )
+    person.page.evaluate(REDRAW)
 
 
 def counts(person: Person, *expected: str) -> None:
@@ -120,6 +133,19 @@ def test_one_votes_by_keyboard_and_ends_what_one_asked(two: tuple[Person, Person
         expect(card(each).get_by_test_id("poll-vote")).to_be_hidden()
         expect(card(each).get_by_test_id("poll-choice").first).to_be_disabled()
     expect(card(aya).get_by_role("status")).to_be_focused()
+
+
+def test_an_answer_comes_to_the_card_that_is_there_by_then(two: tuple[Person, Person]) -> None:
+    _, ben = two
+    ask(ben.page, "Which?", "One", "Two")
+    card(ben).get_by_label("Two").check()
+    card(ben).get_by_test_id("poll-vote").click()
+    expect(card(ben).get_by_role("status")).to_have_text("Your vote counts: Two.")
+    withdraw = card(ben).get_by_test_id("poll-withdraw")
+    withdraw.evaluate(AND_REDRAW)
+    expect(card(ben).get_by_role("status")).to_have_text("Your vote is withdrawn.")
+    expect(card(ben).get_by_test_id("poll-vote")).to_be_focused()
+    assert ben.page.evaluate("window.said") == ["Your vote is withdrawn."]
 
 
 def test_the_text_that_people_vote_for_is_not_offered_for_editing(

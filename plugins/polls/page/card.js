@@ -94,6 +94,11 @@ class Card {
     if (poll && question === this.#asked) this.#draw(poll);
   }
 
+  /** The card in the place of this one, if its row was made anew before an answer came; it has asked for itself. */
+  get #latest() {
+    return this.node.isConnected ? this : this.#state.card;
+  }
+
   /** Takes in what was told to the room. */
   counted({ at, counts, voters: count, ended_at: endedAt }) {
     if (!this.#poll) return void this.ask();
@@ -131,7 +136,7 @@ class Card {
     try {
       await action();
     } catch (refusal) {
-      this.#fault.textContent = this.#page.errorText(refusal);
+      this.#latest.#fault.textContent = this.#page.errorText(refusal);
       void this.ask(); // it may have ended
     }
   }
@@ -140,14 +145,14 @@ class Card {
     const question = ++this.#asked;
     const { poll } = await this.#page.call("vote", { message: this.message, choices });
     this.#state.chosen = null;
-    if (question === this.#asked) this.#draw(poll);
+    if (question === this.#asked) this.#latest.#draw(poll);
     const options = choices.map((place) => this.#data.options[place]).join(", ");
-    this.#say(options ? "voted" : "withdrawn", options);
+    this.#latest.#say(options ? "voted" : "withdrawn", options);
   }
 
   /** The button asks once more before it ends the poll for all. */
   async #sureEnd() {
-    if (this.#isAsked) return this.#do(async () => this.#draw((await this.#page.call("end", { message: this.message })).poll));
+    if (this.#isAsked) return this.#do(async () => this.#latest.#draw((await this.#page.call("end", { message: this.message })).poll));
     this.#askEnd();
   }
 
