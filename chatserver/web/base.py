@@ -27,7 +27,7 @@ from chatserver.web.response_heads import (
     ErrorReply,
     http_date,
     identified,
-    json_answer,
+    usual_answer,
 )
 
 BodyT = TypeVar("BodyT")
@@ -288,9 +288,7 @@ class BaseHandler(RequestHandler):
 
     def reply_encoded(self, answer: bytes, status: int = 200) -> None:
         if status == 200 and self._is_usual():
-            secure = self.gate.security and self.access.is_secure(self.request)
-            security = self.gate.security if secure else ""
-            self._finish_at_once(json_answer(answer, self.request_id, security))
+            self._finish_at_once(answer)
             return
         self.set_status(status)
         self._headers["Content-Type"] = JSON
@@ -309,23 +307,27 @@ class BaseHandler(RequestHandler):
         self.reply_encoded(gzip.compress(encoded, PACKED_LEVEL, mtime=0))
 
     def _is_usual(self) -> bool:
-        """Whether the answer can have the ready-made head."""
+        """Whether an answer with status 200 can have the ready-made head."""
         request = self.request
+        connection: Any = request.connection
         return (
-            request.method == "GET"
+            request.method in ("GET", "POST")
             and request.version == "HTTP/1.1"
             and not self.gate.leaving
-            and not cast(Any, request.connection)._disconnect_on_finish
+            and connection._read_finished  # else what happens to the rest of the body is decided with the head
+            and not connection._disconnect_on_finish
             and not self._headers
             and not self.access.cross_origin(request)
             and not hasattr(self, "_new_cookie")
         )
 
-    def _finish_at_once(self, answer: bytes) -> None:
-        """Like `finish`, for an answer that has its own head (`HTTP1Connection.write`)."""
+    def _finish_at_once(self, body: bytes, content_type: str = JSON) -> None:
+        """Like `finish`, for an answer with the ready-made head (`HTTP1Connection.write`)."""
+        secure = self.gate.security and self.access.is_secure(self.request)
+        security = self.gate.security if secure else ""
         connection: Any = self.request.connection
         connection.set_close_callback(None)
-        connection.write(answer)
+        connection.write(usual_answer(body, self.request_id, security, content_type))
         connection.finish()
         self._finished = True
         self.on_finish()

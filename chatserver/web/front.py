@@ -26,7 +26,7 @@ from chatserver.web.accepting import accept
 from chatserver.web.connection import Serving, Short, refuse
 from chatserver.web.gate import Gate
 from chatserver.web.grammar import MOST_FIELDS
-from chatserver.web.response_heads import identified, json_answer
+from chatserver.web.response_heads import identified, usual_answer
 
 NEWEST_ROUTE: Final = "/api/v1/rooms/ID/messages"
 LIST_ROUTE: Final = "/api/v1/rooms"
@@ -166,7 +166,7 @@ class Front(HTTPServer):
             return found
         secure = serving.is_secure or (serving.is_proxied and scheme.lower() == b"https")
         security = gate.security if secure else ""
-        answer = json_answer(found, identified(given.decode()), security)
+        answer = usual_answer(found, identified(given.decode()), security)
         return Short(answer, NEWEST_ROUTE if room else LIST_ROUTE)
 
     async def _newest_page(self, user: User, room: str) -> bytes | None:

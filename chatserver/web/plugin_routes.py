@@ -7,12 +7,13 @@ from typing import Any, cast
 from chatserver.errors import ChatError
 from chatserver.hooks.deadline import Deadline
 from chatserver.hooks.guardedroutes import GuardedHandler
-from chatserver.hooks.types import Route
+from chatserver.hooks.types import Reply, Route
 from chatserver.web.base import BaseHandler
 from chatserver.web.connection import Connection
 from chatserver.web.incoming import Incoming
 from chatserver.web.plugin_request import PluginRequest
 from chatserver.web.plugin_streams import Stream
+from chatserver.web.response_heads import can_begin
 
 OPEN_BYTES = 65536  # of a body before sign-in; signed-in users may send larger ones
 
@@ -39,6 +40,9 @@ class PluginRoute(BaseHandler):
             reply = await self.handlers[request.method.lower()](request, deadline)
         finally:
             self.asker = request.asker
+        if isinstance(reply.body, bytes) and self._is_plain(reply) and self._is_usual():
+            self._finish_at_once(reply.body, reply.content_type)
+            return
         self.set_status(reply.status)
         if reply.body or reply.status not in (204, 304):
             self.set_header("Content-Type", reply.content_type)
@@ -62,6 +66,11 @@ class PluginRoute(BaseHandler):
             self.finish(reply.body or None)
         else:
             await self._stream(reply.body)
+
+    @staticmethod
+    def _is_plain(reply: Reply) -> bool:
+        has_own = reply.headers or reply.cookies or reply.session is not None
+        return reply.status == 200 and not has_own and can_begin(reply.content_type)
 
     async def _stream(self, parts: AsyncIterator[bytes]) -> None:
         stream = Stream(self, self.plugin, parts)

@@ -7,8 +7,8 @@ import random
 import re
 import time
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Final
 
 import msgspec
 
@@ -49,7 +49,7 @@ DEFAULT_HEADERS = SECURITY_HEADERS | {"Server": "chatserver", "Cache-Control": "
 JSON_HEADERS = DEFAULT_HEADERS | {"Content-Security-Policy": NOTHING}
 
 _FIELDS = "".join(f"{name}: {value}\r\n" for name, value in JSON_HEADERS.items())
-_JSON: Final = (f"HTTP/1.1 200 OK\r\nContent-Type: {JSON}\r\n{_FIELDS}").encode("ascii")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+(?:; ?[A-Za-z0-9-]+=[A-Za-z0-9.-]+)*")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _ids = random.Random()  # request ids must differ, not be secret  # noqa: S311
@@ -88,14 +88,29 @@ def transport_security(seconds: int) -> str:
     return f"max-age={seconds}" if seconds else ""
 
 
-def json_answer(body: bytes, request_id: str, security: str = "") -> bytes:
+@lru_cache(64)
+def _beginning(content_type: str) -> bytes:
+    """The first lines of an answer."""
+    given = JSON_HEADERS if content_type == JSON else DEFAULT_HEADERS
+    lines = (f"{name}: {value}\r\n" for name, value in given.items())
+    return f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n{''.join(lines)}".encode("ascii")
+
+
+def can_begin(content_type: str) -> bool:
+    """Whether `usual_answer` may have this content type: one that is written in the plainest way."""
+    return content_type == JSON or _MEDIA_TYPE.fullmatch(content_type) is not None
+
+
+def usual_answer(
+    body: bytes, request_id: str, security: str = "", content_type: str = JSON
+) -> bytes:
     """A complete HTTP/1.1 answer with status 200; `security` is the value of Strict-Transport-Security."""
     strict = f"Strict-Transport-Security: {security}\r\n" if security else ""
     lines = (
         f"{strict}X-Request-Id: {request_id}\r\nDate: {http_date()}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    return b"".join((_JSON, lines.encode("ascii"), body))
+    return b"".join((_beginning(content_type), lines.encode("ascii"), body))
 
 
 def refusal(error: ChatError, request_id: str) -> bytes:

@@ -1,6 +1,7 @@
 """HTTP in general: requests refused before anything is done, and the headers of every answer."""
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
@@ -55,6 +56,65 @@ async def test_ready_made_and_assembled_heads_are_the_same(server: Running) -> N
         del answer.headers["date"], answer.headers["x-request-id"]
     assert assembled.headers.pop("connection") == "close"
     assert ready_made.headers == assembled.headers
+
+
+PLUGIN = """
+from chatserver import Reply, Route, hookimpl
+
+TYPES = {
+    "json": "application/json",
+    "text": "text/plain; charset=utf-8",
+    "odd": 'text/plain; charset="utf-8"',
+    "split": "text/plain\\r\\nX-Split: 1",
+}
+
+
+class Plugin:
+    def __init__(self, config):
+        pass
+
+    @hookimpl
+    def register_routes(self, context):
+        async def answer(request):
+            kind = request.parameters["kind"]
+            if kind == "headed":
+                return Reply(body=b"{}", headers={"X-Own": "1"})
+            if kind == "created":
+                return Reply(body=b"{}", status=201)
+            return Reply(body=request.body or b"{}", content_type=TYPES[kind])
+        return [Route(path="/answers/{kind}", get=answer, post=answer)]
+"""
+
+
+@pytest.fixture
+def answering(start: Start, tmp_path: Path) -> Running:
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "answering.py").write_text(PLUGIN)
+    plugins = ["memory", "password", "answering"]
+    return start({"plugins.folder": str(tmp_path / "answers"), "plugins.enabled": plugins})
+
+
+@pytest.mark.parametrize("kind", ["json", "text", "odd", "headed", "created"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_answers_of_plugins_have_the_same_head_in_both_ways(
+    answering: Running, method: str, kind: str
+) -> None:
+    path, body = f"/answers/{kind}", {"json": {"a": 1}} if method == "POST" else {}
+    ready_made = await answering.http(method, path, **body)
+    assembled = await answering.http(method, path, headers={"Connection": "close"}, **body)
+    assert ready_made.status_code == assembled.status_code == 201 if kind == "created" else 200
+    assert ready_made.content == assembled.content
+    assert bool(ready_made.headers.get("x-own")) == (kind == "headed")
+    for answer in (ready_made, assembled):
+        del answer.headers["date"], answer.headers["x-request-id"]
+    assert assembled.headers.pop("connection") == "close"
+    assert ready_made.headers == assembled.headers
+
+
+async def test_no_plugin_splits_an_answer_by_its_content_type(answering: Running) -> None:
+    answer = await answering.http("GET", "/answers/split")
+    assert answer.status_code == 500
+    assert "x-split" not in answer.headers
 
 
 async def test_answers_with_data_are_not_cached(server: Running) -> None:
