@@ -137,7 +137,7 @@ class Membership:
         return joined.seq
 
     async def _tell_of_start(self, room: Room, member: User, seq: int) -> None:
-        self._lists.forget(member.id)
+        self._lists.joined(member.id, room.id)
         await self._markers.reach(member.id, room, seq)
         assert room.description is not None
         self._hub.tell_user(
@@ -191,7 +191,7 @@ class Membership:
         return await self.append(user, room, Right.MODERATE, MemberLeft, check, user=subject)
 
     async def _tell_of_end(self, room: Room, user: str, seq: int, ban: Ban | None = None) -> None:
-        self._lists.forget(user)
+        self._lists.left(user, room.id, seq)
         with suppress(StoreUnavailable):  # other nodes still learn of it when they look at the room
             await self._markers.reach(user, room, seq)
         self._hub.tell_user(user, RoomRemoved(room=room.id, ban=ban))

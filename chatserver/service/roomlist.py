@@ -8,7 +8,7 @@ the event and moving the marker, other nodes show an old list for at most KNOWN_
 
 import sys
 import time
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -63,6 +63,15 @@ class Known:
         start = bisect_right(self.ids, room) if room else 0
         return self.ids[start : start + limit]
 
+    def add(self, room: str) -> bool:
+        """Add a room that the user has joined. False if it is in the list."""
+        if room in self.rooms:
+            return False
+        self.rooms[sys.intern(room)] = None
+        insort(self.ids, room)
+        self.others.pop(room, None)
+        return True
+
     def drop(self, room: str, marker: int) -> bool:
         """Remove a room that the user has left. False if it was not in the list."""
         if room not in self.rooms:
@@ -110,10 +119,15 @@ class RoomLists:
         """The ids of all rooms the user is in."""
         return (await self._look(user, "", JOINED_ROOMS))[0].rooms
 
-    def forget(self, user: str) -> None:
-        """Forget the user's list, as the user joined or left a room on this node."""
+    def joined(self, user: str, room: str) -> None:
+        """Note that a user has joined a room on this node."""
         if known := self._known.get(user):
-            known.until = 0.0
+            self._size += known.add(room)
+
+    def left(self, user: str, room: str, seq: int) -> None:
+        """Note that a user has left a room on this node, with the event `seq`."""
+        if known := self._known.get(user):
+            self._size -= known.drop(room, seq)
 
     # -- which rooms -------------------------------------------------------------------------------
 

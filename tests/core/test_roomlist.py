@@ -304,6 +304,23 @@ async def test_the_cached_lists_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         assert lists._size == 8
 
 
+async def test_a_room_that_is_joined_or_left_here_changes_the_list_without_a_look_at_all() -> None:
+    async with nodes() as at:
+        rooms = [await at.room() for _ in range(3)]
+        await at.second.rooms.visible(at.member)
+        at.calls.clear()
+        for room in rooms:
+            await at.second.rooms.invite(at.owner, room, at.member.id)
+            ids = [view.id for view in (await at.second.rooms.visible(at.member)).rooms]
+            assert ids == sorted(each.id for each in rooms[: rooms.index(room) + 1])
+        assert at.calls["memberships"] == 3, "each invitation counts the member's rooms"
+        await at.second.rooms.leave(at.member, rooms[1])
+        ids = [view.id for view in (await at.second.rooms.visible(at.member)).rooms]
+        assert ids == sorted((rooms[0].id, rooms[2].id))
+        assert at.second.rooms._lists._size == 2
+        assert at.calls["memberships"] == 3
+
+
 # -- other nodes ---------------------------------------------------------------------------------------
 
 
