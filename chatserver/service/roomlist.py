@@ -69,7 +69,6 @@ class Known:
             return False
         self.rooms[sys.intern(room)] = None
         insort(self.ids, room)
-        self.others.pop(room, None)
         return True
 
     def drop(self, room: str, marker: int) -> bool:

@@ -112,7 +112,7 @@ async def test_a_connection_goes_on_after_a_small_body_that_was_not_taken(
 ) -> None:
     async with upload(server, "POST", f"/first/{way}", 200_000, kind=ANY) as sent:
         sent.send(b"x" * 100_000)
-        assert await sent.head() == (200, "")
+        assert (await sent.head(), sent.is_last) == ((200, ""), False)
         sent.send(b"x" * 100_000 + b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert await sent.head() == (200, "")
 
@@ -121,7 +121,7 @@ async def test_a_connection_goes_on_after_a_small_body_that_was_not_taken(
 async def test_a_client_that_goes_on_after_the_answer_is_cut_off(server: Running, way: str) -> None:
     async with upload(server, "POST", f"/first/{way}", 200_000_000, kind=ANY) as sent:
         sent.send(b"x" * 100_000)
-        assert await sent.head() == (200, "")
+        assert (await sent.head(), sent.is_last) == ((200, ""), True)
         with pytest.raises(ConnectionError):
             await sent.flood(200_000_000)
         assert sent.sent < 100_000_000

@@ -18,6 +18,7 @@ class Upload:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self._writer = reader, writer
+        self.is_last = False  # whether the last answer says that the connection ends
         self.sent = 0  # bytes that the server's side took of a flood
 
     def send(self, data: bytes) -> None:
@@ -36,6 +37,7 @@ class Upload:
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode().lower()
             if head.startswith("http/1.1 100"):
                 return 100, {}
+            self.is_last = "\r\nconnection: close\r\n" in head
             length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
             body = json.loads(await self.reader.readexactly(length))
         return int(head.split()[1]), body
