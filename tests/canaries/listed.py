@@ -53,7 +53,7 @@ LISTED: dict[type | ModuleType, dict[str, tuple[str, ...]]] = {
         "_finish_request": (CONNECTION,),
         "_pending_write": (CONNECTION,),
         "_read_body": (CONNECTION,),
-        "_read_finished": (CONNECTION,),
+        "_read_finished": (BASE, CONNECTION),
         "_request_headers": (CONNECTION,),
         "_write_finished": (CONNECTION,),
     },
