@@ -538,9 +538,10 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     `handle` gets at most `batch` events of one room in a call, ascending; `rooms_at_once` calls for
     different rooms may run at the same time. Each event comes at least once: again after an error, a crash,
     or a move to another node. `kinds` (such as `message.posted`) and `rooms` (ids) select the events; empty
-    means all, `EventRemoved` too, which has no time: what expired before it was read. `start` is the first position in the consumer's first run, and in rooms newly added to `rooms`:
-    new events only, or the room's beginning. `wants` says of an event of these kinds, and always the same, whether it is
-    one for the consumer; others are passed by without a call, and cost next to nothing.
+    means all, also `EventRemoved`, which has no time: what expired before it was read. `start` is the first
+    position in the consumer's first run, and in rooms newly added to `rooms`: new events only, or the room's
+    beginning. `wants` says of an event of these kinds, and always the same, whether it is one for the consumer;
+    others are passed by without a call, and cost next to nothing.
 
     An attempt fails if `handle` raises or takes more than `deadline` seconds. The next attempt comes after
     `backoff` seconds, then after twice as many, up to `longest_pause`; the batch is then handled event
