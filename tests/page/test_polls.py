@@ -94,6 +94,10 @@ def test_a_room_is_asked_and_everybody_sees_the_votes_come(two: tuple[Person, Pe
     names = card(aya).get_by_test_id("poll-voters").get_by_role("listitem")
     expect(names.filter(has_text="Ben")).to_contain_text("Coffee")
     expect(names.filter(has_text="Aya")).to_contain_text("Tea")
+    names.first.evaluate("(node) => (window.before = node)")
+    redraw(aya)
+    assert not aya.page.evaluate("window.before.isConnected")
+    expect(names.filter(has_text="Aya")).to_be_visible()  # it stays open
     card(ben).get_by_test_id("poll-withdraw").click()
     expect(card(ben).get_by_role("status")).to_have_text("Your vote is withdrawn.")
     expect(card(ben).get_by_test_id("poll-vote")).to_be_focused()

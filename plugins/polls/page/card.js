@@ -72,7 +72,7 @@ class Card {
       withdraw: this.#button("withdraw", () => this.#do(() => this.#vote([]))),
       end: this.#button("end", () => this.#sureEnd()),
     };
-    this.#who = data.anonymous ? null : voters(page, message, data.options);
+    this.#who = data.anonymous ? null : voters(page, message, data.options, this.#state);
     const options = this.#rows.map(({ node }) => node);
     const legend = make("legend", { dir: "auto", textContent: data.question, testid: "poll-asked" });
     const fields = make("fieldset", { className: "polls-fields" }, legend, this.#about, ...options);
@@ -237,7 +237,7 @@ class Card {
 }
 
 function stateOf(message) {
-  const state = states.get(message) ?? { poll: null, chosen: null, said: "", isAsked: false, card: null };
+  const state = states.get(message) ?? { poll: null, chosen: null, said: "", isAsked: false, showsVoters: false, card: null };
   states.delete(message);
   states.set(message, state);
   if (states.size > KEPT) states.delete(states.keys().next().value);

@@ -1,8 +1,11 @@
-/** Who voted how, in a part of the card that is closed at first, and read each time that it is opened. */
+/**
+ * Who voted how, in a part of the card that is closed at first, and read each time that it is opened. `state.showsVoters`
+ * is whether it is open: the next card of the message has it open, too.
+ */
 
 import { make } from "./make.js";
 
-export function voters(page, message, options) {
+export function voters(page, message, options, state) {
   const list = make("ul", { className: "polls-voters", testid: "poll-voters" });
   const fault = make("p", { className: "form-error", role: "alert" });
   const more = make("button", { type: "button", className: "quiet", textContent: page.t("more"), hidden: true });
@@ -25,7 +28,11 @@ export function voters(page, message, options) {
     }
   }
 
-  box.addEventListener("toggle", () => box.open && void read(""));
+  box.addEventListener("toggle", () => {
+    state.showsVoters = box.open;
+    if (box.open) void read("");
+  });
+  box.open = state.showsVoters;
   return box;
 }
 
