@@ -13,7 +13,7 @@ from chatserver.web.connection import Connection
 from chatserver.web.incoming import Incoming
 from chatserver.web.plugin_request import PluginRequest
 from chatserver.web.plugin_streams import Stream
-from chatserver.web.response_heads import can_begin
+from chatserver.web.response_heads import is_plain_type
 
 OPEN_BYTES = 65536  # of a body before sign-in; signed-in users may send larger ones
 
@@ -70,7 +70,7 @@ class PluginRoute(BaseHandler):
     @staticmethod
     def _is_plain(reply: Reply) -> bool:
         has_own = reply.headers or reply.cookies or reply.session is not None
-        return reply.status == 200 and not has_own and can_begin(reply.content_type)
+        return reply.status == 200 and not has_own and is_plain_type(reply.content_type)
 
     async def _stream(self, parts: AsyncIterator[bytes]) -> None:
         stream = Stream(self, self.plugin, parts)

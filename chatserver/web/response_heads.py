@@ -96,8 +96,8 @@ def _beginning(content_type: str) -> bytes:
     return f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n{''.join(lines)}".encode("ascii")
 
 
-def can_begin(content_type: str) -> bool:
-    """Whether `usual_answer` may have this content type: one that is written in the plainest way."""
+def is_plain_type(content_type: str) -> bool:
+    """Whether a content type has nothing unusual, such as quotes: then it may be that of `usual_answer`."""
     return content_type == JSON or _MEDIA_TYPE.fullmatch(content_type) is not None
 
 
