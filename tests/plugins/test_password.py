@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import threading
-from time import perf_counter
+from time import process_time
 from unicodedata import normalize
 
 import pytest
@@ -310,13 +310,13 @@ async def test_an_unknown_account_costs_as_much_as_a_known_one(records) -> None:
     records.calls.clear()
     for _ in range(15):
         for user, times in took.items():
-            start = perf_counter()
+            start = process_time()
             assert not await attempt(authenticator, user, "wrong")
-            times.append(perf_counter() - start)
+            times.append(process_time() - start)
     assert len(hashed) == 45
     assert set(hashed) == {"$argon2id$v=19$m=4096,t=1,p=1"}
     assert [method for method, _ in records.calls] == ["get"] * 90
-    fastest = [min(times) for times in took.values()]  # what else the machine does adds to others
+    fastest = [min(times) for times in took.values()]
     assert max(fastest) < 3 * min(fastest)
 
 
