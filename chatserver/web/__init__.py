@@ -1,8 +1,8 @@
 """The doors of the server: HTTP and WebSocket, on Tornado.
 
     listening.py, accepting.py   sockets to listen on, and accepting connections
-    front.py, connection.py  the HTTP server, its short way for the commonest reads, one connection
-    grammar.py               heads of requests, as RFC 9112 has them
+    front.py, connection.py  the HTTP server, one connection
+    grammar.py, short_way.py   heads of requests, as RFC 9112 has them; answers made from these alone
     routes.py, doors.py      which handler answers which address; addresses that change while it listens
     gate.py, visitors.py, access.py   limits of connections; credentials and client addresses
     base.py, bodies.py, response_heads.py   shared by all handlers: errors, bodies, headers

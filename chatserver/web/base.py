@@ -18,6 +18,7 @@ from chatserver.model import Scope, User
 from chatserver.protocol import error_body
 from chatserver.service.service import Service
 from chatserver.web.access import Access, bearer_token, cookie_token, session_cookies
+from chatserver.web.connection import Connection, Outcome
 from chatserver.web.gate import Gate
 from chatserver.web.packing import GZIP, takes
 from chatserver.web.response_heads import (
@@ -94,6 +95,8 @@ class BaseHandler(RequestHandler):
         """Refuse a request for anything in its head. Raises `ChatError`."""
         request_id.set(self.request_id)
         door.enter(door.HTTP)
+        if self.outcome is not None:
+            return  # the request was admitted, and counted, on the short way
         self.access.warn_of_proxy(self.request)
         if not self.answers_host(self.request.host):
             raise ChatError("request.host")
@@ -196,6 +199,11 @@ class BaseHandler(RequestHandler):
         """No ETag by default, as answers must not be stored; handlers of files set their own."""
 
     @property
+    def outcome(self) -> Outcome | None:
+        """What the request came to on the short way, to be given as the answer."""
+        return cast(Connection, self.request.connection).outcome
+
+    @property
     def address(self) -> str:
         return self.access.address(self.request)
 
@@ -215,8 +223,8 @@ class BaseHandler(RequestHandler):
         Raises `ChatError` auth.required, auth.invalid, auth.scope, limit.rate.
         """
         if self._user is None:
-            if (failure := cast(Any, self.request.connection).failure) is not None:
-                raise failure
+            if isinstance(self.outcome, Exception):
+                raise self.outcome
             self._user = await self.service.signed_in(self.token, self.address, self.scope)
             self.asker = self._user.id
         return self._user
@@ -382,7 +390,7 @@ class BaseHandler(RequestHandler):
             logger.warning("{} {} answered {}", method, self.route, status)
         else:
             logger.debug("{} {} answered {}", method, self.route, status)
-        seconds = self.request.request_time()
+        seconds = self.request.request_time() + cast(Connection, self.request.connection).before
         known = method if method in METHODS else "?"
         # A stream may last for days, which is no slow answer.
         answered = seconds if self.answered_after is None else self.answered_after

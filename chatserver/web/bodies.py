@@ -4,7 +4,7 @@ Tornado prepares a handler with a streamed body before it reads the body, so `Ba
 it. Requests without a body are not streamed, as that would cost each of them two turns of the loop.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any, cast
 
 from tornado.httputil import (
@@ -21,10 +21,13 @@ from tornado.web import Application, _HandlerDelegate, stream_request_body
 from chatserver.errors import ChatError
 from chatserver.web.base import BaseHandler
 from chatserver.web.connection import THROWN_AWAY, Connection
+from chatserver.web.short_way import Post
 
 
 class BodiesAfterHeads(Application):
     """An application whose handlers get bodies only once they have agreed to the head."""
+
+    posts: Mapping[bytes, Post] = {}  # by path, what is answered on the short way
 
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection

@@ -10,7 +10,7 @@ import struct
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, Protocol, cast
+from typing import Any, Final, Literal, NamedTuple, Protocol, cast
 
 from loguru import logger
 from tornado.http1connection import (
@@ -29,6 +29,7 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, UnsatisfiableReadError
 
 from chatserver.errors import ChatError
+from chatserver.hooks.types import Reply
 from chatserver.web import grammar
 from chatserver.web.gate import Gate
 from chatserver.web.response_heads import identified, refusal
@@ -41,10 +42,15 @@ LEAST_PROGRESS: Final = 4096  # bytes that a client has to read in `limits.slow_
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: drop unsent bytes
 
 
+Outcome = Reply | Exception
+"""What a request came to on the short way, for its handler to give."""
+
+
 class Short(NamedTuple):
-    """The complete answer to a request, and the route that it counts for."""
+    """The complete answer to a request with its body, and the method and route that it counts for."""
 
     answer: bytes
+    method: str
     route: str
 
 
@@ -54,10 +60,15 @@ class Host(Protocol):
     gate: Gate
     conn_params: HTTP1ConnectionParameters
 
-    async def short_answer(self, serving: "Serving", head: bytes) -> Short | Exception | None:
-        """The answer to one of the commonest requests, or its error; None for all other requests."""
+    async def short_answer(
+        self, serving: "Serving", head: bytes, rest: bytes
+    ) -> Short | Outcome | None:
+        """The answer to one of the commonest requests, or its outcome; None for all other requests.
 
-    def note_short(self, route: str, seconds: float) -> None:
+        `rest` is what came behind the head.
+        """
+
+    def note_short(self, short: Short, seconds: float) -> None:
         """Count a request that was answered by `short_answer`."""
 
     def note_refusal(self, serving: "Serving", error: ChatError) -> None:
@@ -68,22 +79,28 @@ class Connection(HTTP1Connection):
     """One request handled by Tornado. If it is answered before its body has come, the body is dropped."""
 
     def __init__(
-        self, serving: "Serving", head: grammar.Head, *, last: bool, failure: Exception | None
+        self,
+        serving: "Serving",
+        head: grammar.Head,
+        *,
+        last: bool,
+        outcome: Outcome | None,
+        before: float,
     ) -> None:
-        """`failure` is the error that the short way met, for the handler to raise."""
+        """`outcome` is for the handler to give; `before` are the seconds that the short way took."""
         super().__init__(serving.stream, False, serving.params, serving.context)
-        self.serving, self.failure = serving, failure
+        self.serving, self.outcome, self.before = serving, outcome, before
         self._length = head.length
         self._last = last
         self._answered = False
         self._skipped = 0  # bytes of the body that came after the answer
-        self._before = cast(Any, serving.stream)._total_write_index
+        self._written = cast(Any, serving.stream)._total_write_index  # by answers before
 
     @property
     def sent(self) -> int:
         """Bytes of the answer so far, including its head."""
         index: int = cast(Any, self.serving.stream)._total_write_index
-        return index - cast(int, self._before)
+        return index - cast(int, self._written)
 
     def refuse(self, error: ChatError) -> None:
         """Answer before the body, and close."""
@@ -179,6 +196,7 @@ class Serving(HTTP1ServerConnection):
         self._counted = True
         self._ended = False
         self._waits = False  # for the client, between two requests
+        self._is_short = False  # a request is on the short way
         self._stops = False
         self._in_a_row = 0
         self._mark: tuple[int, float] | None = None
@@ -190,8 +208,10 @@ class Serving(HTTP1ServerConnection):
         self.requests = asyncio.create_task(self._answer_all(delegate))
 
     async def close(self) -> None:
-        """Close the connection, and wait for the end of its last request."""
+        """Close the connection, and wait for the end of its last request; one on the short way ends at once."""
         self.stream.close()
+        if self._is_short:
+            self.requests.cancel()
         await asyncio.wait([self.requests])
 
     def step_out(self) -> None:
@@ -262,8 +282,9 @@ class Serving(HTTP1ServerConnection):
             return False
         try:
             head, rest = await self._head()
-            answered = await self._answer_shortly(head, rest)
-            if answered is True:
+            started = time.perf_counter()
+            outcome = await self._answer_shortly(head, rest, started)
+            if outcome is True:
                 return True
             found = grammar.check(head)
         except ChatError as error:
@@ -274,29 +295,34 @@ class Serving(HTTP1ServerConnection):
         self._in_a_row = self._in_a_row + 1 if is_followed else 0
         last = self._in_a_row >= PIPELINED
         _put_back(self.stream, head + rest)
-        connection = Connection(self, found, last=last, failure=answered or None)
+        before = time.perf_counter() - started
+        connection = Connection(self, found, last=last, outcome=outcome, before=before)
         goes_on = await connection.read_response(delegate.start_request(self, connection))
         return goes_on and not self.stream.closed()
 
-    async def _answer_shortly(self, head: bytes, rest: bytes) -> bool | Exception:
-        """Whether one of the commonest requests was answered, or the error that its handler has to answer.
+    async def _answer_shortly(
+        self, head: bytes, rest: bytes, started: float
+    ) -> Literal[True] | Outcome | None:
+        """Whether one of the commonest requests was answered, or the outcome that its handler has to give.
 
         The grammar of such requests is narrower than that of `grammar.check`.
         """
-        in_a_row = self._in_a_row + 1 if rest else 0
+        # Behind a request that is posted comes its body; with more behind that it is not answered here.
+        in_a_row = self._in_a_row + 1 if rest and not head.startswith(b"POST ") else 0
         if in_a_row >= PIPELINED:
-            return False
-        started = time.perf_counter()
-        short = await self._front.short_answer(self, head)
-        if short is None:
-            return False
-        if isinstance(short, Exception):
+            return None
+        self._is_short = True
+        try:
+            short = await self._front.short_answer(self, head, rest)
+        finally:
+            self._is_short = False
+        if not isinstance(short, Short):
             return short
         self._in_a_row = in_a_row
-        if rest:
+        if rest and short.method == "GET":
             _put_back(self.stream, rest)
         await self.stream.write(short.answer)
-        self._front.note_short(short.route, time.perf_counter() - started)
+        self._front.note_short(short, time.perf_counter() - started)
         return True
 
     def _is_wanted(self) -> bool:

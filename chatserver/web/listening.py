@@ -12,6 +12,7 @@ from chatserver.errors import PortTaken, StartupError
 from chatserver.web.certificates import load_chain
 from chatserver.web.front import Front
 from chatserver.web.gate import Gate
+from chatserver.web.short_way import ShortWay
 
 BACKLOG = 4096  # connections that may wait to be accepted: after a restart thousands come at once
 READ_BYTES = 262144  # of one connection, read and not handled yet
@@ -91,7 +92,7 @@ def front(app: Application, gate: Gate, tls: ssl.SSLContext | None) -> Front:
         # Bodies are read in pieces, so this need not hold a whole one.
         max_buffer_size=limits.header_bytes + READ_BYTES,
     )
-    made.gate = gate
+    made.gate, made.short_way = gate, ShortWay(gate)
     return made
 
 

@@ -2,39 +2,76 @@
 
 from collections.abc import AsyncIterator, Mapping
 from functools import cached_property
+from http.cookies import Morsel
+from typing import Self
 from urllib.parse import parse_qsl
 
 from tornado.httputil import HTTPHeaders
 
 from chatserver.errors import ChatError
-from chatserver.model import User
+from chatserver.model import Scope, User
+from chatserver.service.service import Service
 from chatserver.web.access import bearer_token
 from chatserver.web.base import BaseHandler
 from chatserver.web.incoming import Incoming
 
 
 class PluginRequest:
-    """Copies what it needs from the handler, so that the handler can be freed."""
+    """The values of one request. Holds no handler, so that the handler can be freed."""
 
-    def __init__(self, handler: BaseHandler, incoming: Incoming | None = None) -> None:
-        """`incoming` is the body, if it is streamed."""
-        request = handler.request
-        self.method = "GET" if request.method == "HEAD" else request.method or "GET"
-        self.path = request.path
-        self.address = handler.address
-        self.parameters: Mapping[str, str] = handler.path_kwargs
-        self.body = request.body if incoming is None and request.body else b""
-        self.length = _announced(request.headers)
-        self.token = handler.token
-        self.has_cookie = self.token is not None and bearer_token(request) is None
-        self.is_secure = handler.access.is_secure(request)
-        self.is_foreign = handler.access.is_foreign(request)
-        self._headers = request.headers
-        self._cookies = request.cookies if "Cookie" in request.headers else {}
-        self._query = request.query
-        self._service, self._scope = handler.service, handler.scope
-        self._user = handler._user
-        self._incoming = incoming
+    def __init__(
+        self,
+        service: Service,
+        *,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        address: str,
+        token: str | None,
+        scope: Scope | tuple[Scope, ...] | None,
+        is_secure: bool,
+        is_foreign: bool = False,
+        has_cookie: bool = False,
+        cookies: Mapping[str, Morsel[str]] = {},
+        query: str = "",
+        parameters: Mapping[str, str] = {},
+        body: bytes = b"",
+        length: int | None = 0,
+        incoming: Incoming | None = None,
+        user: User | None = None,
+    ) -> None:
+        """`headers` by names in any case or in lower case; `incoming` is the body, if it is streamed; `user` if known."""
+        self.method, self.path, self.address = method, path, address
+        self.parameters, self.body, self.length = parameters, body, length
+        self.token, self.has_cookie = token, has_cookie
+        self.is_secure, self.is_foreign = is_secure, is_foreign
+        self._headers, self._cookies, self._query = headers, cookies, query
+        self._service, self._scope = service, scope
+        self._user, self._incoming = user, incoming
+
+    @classmethod
+    def of(cls, handler: BaseHandler, incoming: Incoming | None = None) -> Self:
+        request, access = handler.request, handler.access
+        token = handler.token
+        return cls(
+            handler.service,
+            method="GET" if request.method == "HEAD" else request.method or "GET",
+            path=request.path,
+            headers=request.headers,
+            address=handler.address,
+            token=token,
+            scope=handler.scope,
+            is_secure=access.is_secure(request),
+            is_foreign=access.is_foreign(request),
+            has_cookie=token is not None and bearer_token(request) is None,
+            cookies=request.cookies if "Cookie" in request.headers else {},
+            query=request.query,
+            parameters=handler.path_kwargs,
+            body=request.body if incoming is None and request.body else b"",
+            length=_announced(request.headers),
+            incoming=incoming,
+            user=handler._user,
+        )
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -44,7 +81,7 @@ class PluginRequest:
             raise ChatError("request.invalid", "The query string cannot be read.") from error
 
     def header(self, name: str) -> str | None:
-        return self._headers.get(name)
+        return self._headers.get(name.lower())
 
     def cookie(self, name: str) -> str | None:
         morsel = self._cookies.get(name)

@@ -33,14 +33,14 @@ class PluginRoute(BaseHandler):
             raise ChatError("request.not_found")
 
     async def answer(self, **parameters: str) -> None:
-        await self.answer_to(PluginRequest(self))
+        await self.answer_to(PluginRequest.of(self))
 
     async def answer_to(self, request: PluginRequest, deadline: Deadline | None = None) -> None:
         try:
-            reply = await self.handlers[request.method.lower()](request, deadline)
+            reply = await self._reply(request, deadline)
         finally:
             self.asker = request.asker
-        if isinstance(reply.body, bytes) and self._is_plain(reply) and self._is_usual():
+        if isinstance(reply.body, bytes) and is_plain(reply) and self._is_usual():
             self._finish_at_once(reply.body, reply.content_type)
             return
         self.set_status(reply.status)
@@ -67,10 +67,13 @@ class PluginRoute(BaseHandler):
         else:
             await self._stream(reply.body)
 
-    @staticmethod
-    def _is_plain(reply: Reply) -> bool:
-        has_own = reply.headers or reply.cookies or reply.session is not None
-        return reply.status == 200 and not has_own and is_plain_type(reply.content_type)
+    async def _reply(self, request: PluginRequest, deadline: Deadline | None) -> Reply:
+        outcome = self.outcome
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is not None:
+            return outcome
+        return await self.handlers[request.method.lower()](request, deadline)
 
     async def _stream(self, parts: AsyncIterator[bytes]) -> None:
         stream = Stream(self, self.plugin, parts)
@@ -126,7 +129,7 @@ class StreamedRoute(PluginRoute):
 
     async def _answer_to_parts(self, incoming: Incoming, deadline: Deadline) -> None:
         try:
-            await self.answer_to(PluginRequest(self, incoming), deadline)
+            await self.answer_to(PluginRequest.of(self, incoming), deadline)
         except Exception as error:
             self._handle_request_exception(error)
         finally:
@@ -136,6 +139,12 @@ class StreamedRoute(PluginRoute):
         super().on_connection_close()
         if self.incoming is not None:
             self.incoming.break_off()
+
+
+def is_plain(reply: Reply) -> bool:
+    """Whether there is nothing beside the body and its type."""
+    has_own = reply.headers or reply.cookies or reply.session is not None
+    return reply.status == 200 and not has_own and is_plain_type(reply.content_type)
 
 
 def route_handler(route: Route) -> type[PluginRoute]:

@@ -42,7 +42,7 @@ class PluginUpgrade(Upgrade):
             spoken = ", ".join(self.door.subprotocols)
             self.transport.close(self.door.no_subprotocol, f"spoken here: {spoken}")
         elif self.is_admitted():
-            socket.start(self.door, PluginRequest(self))
+            socket.start(self.door, PluginRequest.of(self))
 
 
 class PluginSocket:

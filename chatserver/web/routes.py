@@ -19,6 +19,7 @@ from chatserver.web.pages import FileHandler, PageHandler, StaticFiles
 from chatserver.web.paths import Pattern, pattern
 from chatserver.web.plugin_routes import route_handler, serving
 from chatserver.web.plugin_sockets import PluginUpgrade, UpgradesAt
+from chatserver.web.short_way import posted
 from chatserver.web.traced_request import TracedRequest
 from chatserver.web.websocket.socket import ChatSocket
 from chatserver.web.websocket.upgrade import Upgrade
@@ -78,7 +79,7 @@ def application(
     for plugin, route, matches in arranged:
         if gate.takes_connections or route.every_node:
             table += _of_plugin(gate, plugin, route, matches.regex)
-    return BodiesAfterHeads(
+    made = BodiesAfterHeads(
         table,
         default_handler_class=_named(gate, NotFound, "none", {}),
         default_handler_args={"gate": gate},
@@ -88,6 +89,8 @@ def application(
         websocket_max_message_size=config.limits.frame_bytes,
         autoreload=False,
     )
+    made.posts = posted(gate, (route for _, route, _ in arranged))
+    return made
 
 
 def _arranged(routes: list[tuple[str, Route]]) -> list[tuple[str, Route, Pattern]]:

@@ -1,8 +1,6 @@
 """The short way of the commonest reads answers as the long way does, and leaves it all else."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -10,45 +8,10 @@ from chatserver.app import Server
 from chatserver.errors import StoreUnavailable
 from chatserver.model import RoomKind
 from chatserver.web.base import BaseHandler
-from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
+from tests.protocol.lines import line, without_date
 from tests.protocol.running import PASSWORD, Person, Running
 from tests.waiting import until
-
-Answer = tuple[int, dict[str, str], bytes]
-
-
-class Line:
-    """One HTTP connection, byte by byte."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    def send(self, data: str) -> None:
-        self._writer.write(data.encode())
-
-    async def answer(self) -> Answer:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
-            first, *lines = head.strip().split("\r\n")
-            headers = {
-                name.lower(): value for name, _, value in (line.partition(": ") for line in lines)
-            }
-            body = await self._reader.readexactly(int(headers.get("content-length", 0)))
-        return int(first.split()[1]), headers, body
-
-    async def ended(self) -> bool:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return await self._reader.read(1) == b""
-
-
-@asynccontextmanager
-async def line(server: Running) -> AsyncIterator[Line]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    try:
-        yield Line(reader, writer)
-    finally:
-        writer.close()
 
 
 def get(path: str, token: str, *more: str) -> str:
@@ -62,13 +25,6 @@ async def room_with_messages(person: Person) -> str:
         for number in range(60):
             await client.ok("send", room=room, client_id=str(number), body=f"日本 {number}")
     return room
-
-
-def without_date(answer: Answer) -> Answer:
-    """Without what differs from answer to answer."""
-    status, headers, body = answer
-    own = ("date", "x-request-id")
-    return status, {name: value for name, value in headers.items() if name not in own}, body
 
 
 async def test_both_ways_give_the_same_answer(server: Running) -> None:

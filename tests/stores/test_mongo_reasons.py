@@ -157,7 +157,9 @@ async def test_no_primary(io_loop: Any, tmp_path: Path) -> None:
         ) as admin:
             admin["admin"].command("replSetStepDown", 60, force=True)
         expected = f"no primary now: 127.0.0.1:{server.port} answer"
-        async with asyncio.timeout(30):  # at first, a connection may end, or a slow machine not answer in time
+        async with asyncio.timeout(
+            30
+        ):  # at first, a connection may end, or a slow machine not answer in time
             while expected not in await _reason(store):
                 await asyncio.sleep(0.05)
     finally:
