@@ -33,6 +33,7 @@ MESSAGES_AT_ONCE, EVENTS_AT_ONCE = 50, 100  # of one room, until the size of som
 MANY_AT_ONCE = 500  # of many rooms, or where they are known to be short
 FOUND_AT_ONCE = 200  # messages, wherever they are
 READS = 5  # of the log, for one page
+TOGETHER = 64  # items whose size is counted at once, as long as they fit
 
 _encode = msgspec.json.encode
 
@@ -177,14 +178,14 @@ class History:
         heads = {room: room.head for room, _ in wanted}
         readable = [(room, before) for room, before in wanted if may_read(user, room)]
         newest = [room for room, before in readable if before is None and limit <= NEWEST_PAGE]
-        kept = {room: room.recent for room in newest if room.recent is not None}
-        missing = [room for room in dict.fromkeys(newest) if room not in kept]
+        recent = {room: kept for room in newest if (kept := room.recent) is not None}
+        missing = [room for room in dict.fromkeys(newest) if room not in recent]
         read = await self._read_many([(room, None) for room in missing], NEWEST_PAGE)
         for room in missing:
-            room.set_recent(read[room, None], heads[room])
+            recent[room] = read[room, None]
+            room.set_recent(recent[room], heads[room])
         found: dict[tuple[Room, int | None], list[Message]] = {
-            (room, None): (kept[room] if room in kept else read[room, None])[-limit:]
-            for room in newest
+            (room, None): recent[room][-limit:] for room in newest
         }
         older = [key for key in dict.fromkeys(readable) if key not in found]
         found |= await self._read_many(older, limit)
@@ -351,7 +352,9 @@ class History:
             )
 
     def _page(self, messages: list[Message], head: int) -> Page:
-        count, _ = fitting(messages[::-1], self._page_bytes)
+        count = len(messages)
+        if count > 1:
+            count, _ = fitting(messages[::-1], self._page_bytes)
         return Page(messages[len(messages) - count :], head, more=count < len(messages))
 
     async def _newest(self, room: Room) -> list[Message]:
@@ -426,11 +429,17 @@ def fitting(items: Sequence[msgspec.Struct], size: int, *, least: bool = True) -
     Counts at least one item, unless `least` is false.
     """
     taken = 0
-    for count, item in enumerate(items):
-        length = len(_encode(item))
-        if taken + length > size and (count or not least):
-            return count, taken
-        taken += length
+    for start in range(0, len(items), TOGETHER):
+        part = items[start : start + TOGETHER]
+        together = len(_encode(part)) - len(part) - 1  # without brackets and commas
+        if taken + together <= size:
+            taken += together
+            continue
+        for count, item in enumerate(part, start):
+            length = len(_encode(item))
+            if taken + length > size and (count or not least):
+                return count, taken
+            taken += length
     return len(items), taken
 
 

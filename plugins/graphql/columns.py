@@ -6,19 +6,22 @@ executes the operation from the beginning: it knows how errors are reported.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
-from itertools import chain, islice
+from functools import lru_cache
+from itertools import chain, islice, starmap
 from types import CoroutineType, NoneType
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 from graphql import Undefined
 from graphql.execution.values import VariableValues
 from graphql.pyutils import gather_with_cancel
 
 from chatserver_plugins.graphql.asking import Asking
-from chatserver_plugins.graphql.leaves import Read
+from chatserver_plugins.graphql.leaves import INT_MOST, Read
 from chatserver_plugins.graphql.turns import Pace
 
 FIELDS_AT_ONCE = 16  # take the time of one field that graphql-core resolves
+ROW_TYPES = 500  # of 3 KB, kept for plans to come
 FEW = 4  # values that are checked one by one
 
 Values = list[Any]
@@ -72,17 +75,17 @@ class Column(NamedTuple):
 class Shape:
     """The selected fields of the objects of one type."""
 
-    __slots__ = ("_columns", "_names")
+    __slots__ = ("_columns", "_row")
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
-        self._names = [column.name for column in columns]
+        self._row = row_type(tuple(column.name for column in columns))
 
     def rows(self, parents: Sequence[Any], run: Run) -> Steps:
         """An object of the answer for each parent."""
         if not parents:
             return []
-        work = run.count(len(parents) * len(self._names))
+        work = run.count(len(parents) * len(self._columns))
         if run.may_wait and run.pace.is_overdrawn:
             yield run.pace.turn(run.context.activity, work)
         # What can be read at once is read before anything waits, so that no object is half of a later moment.
@@ -90,10 +93,16 @@ class Shape:
         for place, (_, _, steps) in enumerate(self._columns):
             if steps is not None:
                 found[place] = yield from steps(parents, run)
-        names = self._names
-        if not names:  # all fields are skipped
+        if not found:  # all fields are skipped
             return [{} for _ in parents]
-        return [dict(zip(names, row)) for row in zip(*found, strict=True)]  # noqa: B905 - as many
+        return [*starmap(self._row, zip(*found, strict=True))]
+
+
+@lru_cache(ROW_TYPES)
+def row_type(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """Objects of an answer with fields of these names, which are made and encoded in less time than dictionaries."""
+    fields = {f"field{place}": name for place, name in enumerate(names)}
+    return msgspec.defstruct("Row", [*fields], rename=fields, frozen=True, gc=False)
 
 
 class Completion(Protocol):
@@ -105,11 +114,16 @@ class Completion(Protocol):
 class Leaf:
     """Scalars and enums."""
 
-    def __init__(self, coerce: Callable[[Any], Any], *, is_required: bool) -> None:
-        self._coerce, self._is_required = coerce, is_required
+    def __init__(
+        self, coerce: Callable[[Any], Any], plain: type | None, *, is_required: bool
+    ) -> None:
+        """Values of the type `plain`, if there is one, go unchanged into the answer: see `are_plain`."""
+        self._coerce, self._plain, self._is_required = coerce, plain, is_required
 
     def complete(self, values: Values, run: Run) -> Steps:
         yield from ()
+        if are_plain(values, self._plain):
+            return values
         return [self._completed(value) for value in values]
 
     def _completed(self, value: Any) -> Any:
@@ -192,17 +206,23 @@ def constant(value: str) -> Callable[[Sequence[Any]], Values]:
     return lambda parents: [value] * len(parents)
 
 
-def attribute(get: Read, read: Read, kind: type | None) -> Callable[[Sequence[Any]], Values]:
-    """Reads an attribute whose values, if all are of this type, go unchanged into the answer. Others `read` handles."""
-    expected = {kind}
+def attribute(get: Read, read: Read, plain: type | None) -> Callable[[Sequence[Any]], Values]:
+    """Reads an attribute whose values, if they `are_plain`, go unchanged into the answer. Others `read` handles."""
 
     def values(parents: Sequence[Any]) -> Values:
-        if kind is None or len(parents) < FEW:
+        if plain is None or len(parents) < FEW:
             return [*map(read, parents)]
         found = [*map(get, parents)]
-        return found if set(map(type, found)) == expected else [*map(read, parents)]
+        return found if are_plain(found, plain) else [*map(read, parents)]
 
     return values
+
+
+def are_plain(values: Values, kind: type | None) -> bool:
+    """Whether all values are of the type `kind`, and numbers as large as GraphQL knows them."""
+    if not values or set(map(type, values)) != {kind}:
+        return False
+    return kind is not int or (min(values) >= -INT_MOST and max(values) <= INT_MOST)
 
 
 def selected(get: Read, completion: Completion) -> Callable[[Sequence[Any], Run], Steps]:

@@ -23,10 +23,15 @@ class PageInfo(NamedTuple):
 
 
 class Connection(NamedTuple):
-    edges: list[Edge]
     nodes: Sequence[Any]
+    key: Callable[[Any], str]  # the place of a node, which its cursor encodes
     page_info: PageInfo
     partial: bool = False  # in a search, if the index is still being built
+
+    @property
+    def edges(self) -> list[Edge]:
+        """Made when they are asked for: most clients want the nodes alone."""
+        return [Edge(cursor(self.key(node)), node) for node in self.nodes]
 
 
 def page(
@@ -37,14 +42,15 @@ def page(
     `key` returns an item's place, which its cursor encodes.
     """
     shown = items[:first]
-    edges = [Edge(cursor(key(item)), item) for item in shown]
-    info = PageInfo(
-        has_next_page=len(items) > first,
-        has_previous_page=after is not None,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
-    )
-    return Connection(edges, shown, info)
+    info = PageInfo(len(items) > first, after is not None, *ends(shown, key))
+    return Connection(shown, key, info)
+
+
+def ends(shown: Sequence[Any], key: Callable[[Any], str]) -> tuple[str | None, str | None]:
+    """The cursors of the first and the last item."""
+    if not shown:
+        return None, None
+    return cursor(key(shown[0])), cursor(key(shown[-1]))
 
 
 def page_until(

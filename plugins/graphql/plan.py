@@ -17,8 +17,10 @@ from graphql import (
     GraphQLError,
     GraphQLField,
     GraphQLID,
+    GraphQLInt,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLScalarType,
     GraphQLSchema,
     GraphQLString,
     Node,
@@ -29,6 +31,7 @@ from graphql import (
     is_list_type,
     is_non_null_type,
     is_object_type,
+    is_scalar_type,
     visit,
 )
 from graphql.execution.collect_fields import (
@@ -69,9 +72,18 @@ from chatserver_plugins.graphql.resolvers import events
 from chatserver_plugins.graphql.turns import Pace
 
 Resolve = Callable[..., Any]
-PLAIN: Mapping[object, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
+# Python's types whose values go unchanged into the answer; of integers only those that GraphQL knows.
+PLAIN: Mapping[object, type] = {
+    GraphQLString: str,
+    GraphQLID: str,
+    GraphQLBoolean: bool,
+    GraphQLInt: int,
+}
+# What scalars do that are declared by their name alone, such as DateTime.
+UNCHANGED = GraphQLScalarType("Any").coerce_output_value
 # Of one plan, for each type that an interface or union may stand for those selected of it; about a kilobyte each.
 FIELDS = 300
+ROW_FIELDS = 3  # that the type of a plan's rows takes the memory of
 FIELDS_KEPT = 10_000  # of the plans of all kept documents
 NO_VARIABLES = VariableValues({}, {})
 
@@ -172,7 +184,8 @@ class Plans:
             root = compiler.root()
         except (NotPlanned, GraphQLError):
             return None
-        return Plan(self._schema, operation, root, compiler.fields)
+        kept = compiler.fields + ROW_FIELDS * compiler.shapes
+        return Plan(self._schema, operation, root, kept)
 
 
 class _Compiler:
@@ -189,7 +202,7 @@ class _Compiler:
         self._schema, self._pure, self._leaves = schema, pure, leaves
         self._operation = operation.node
         self._fragments = {name: FragmentDetails(node) for name, node in fragments.items()}
-        self.fields = 0
+        self.fields = self.shapes = 0
         self._once: set[Resolve] = set()
 
     def root(self) -> Shape:
@@ -204,6 +217,7 @@ class _Compiler:
         self.fields += len(fields)
         if self.fields > FIELDS:
             raise NotPlanned
+        self.shapes += 1
         return Shape([self._column(kind, name, details) for name, details in fields.items()])
 
     def _column(self, kind: GraphQLObjectType, name: str, details: FieldDetailsList) -> Column:
@@ -216,7 +230,7 @@ class _Compiler:
         assert field.resolve is not None  # `schema` binds one
         if read is not None:
             assert isinstance(field.resolve, Attribute)
-            return Column(name, attribute(field.resolve.get, read, _plain_type(field)))
+            return Column(name, attribute(field.resolve.get, read, _plain_type(field.type)))
         return Column(name, None, self._steps(field, details))
 
     def _steps(
@@ -257,7 +271,7 @@ class _Compiler:
         if is_list_type(kind):
             return Listed(self._completion(kind.of_type, details), is_required=is_required)
         if is_leaf_type(kind):
-            return Leaf(kind.coerce_output_value, is_required=is_required)
+            return Leaf(kind.coerce_output_value, _plain_type(kind), is_required=is_required)
         if is_object_type(kind):
             return Objects(self._selected(kind, details), is_required=is_required)
         if not is_abstract_type(kind):
@@ -290,10 +304,12 @@ class _Compiler:
             return None
 
 
-def _plain_type(field: GraphQLField) -> type | None:
+def _plain_type(kind: GraphQLOutputType) -> type | None:
     """The type of values that may go unchanged into the answer, if it is the only one."""
-    kind = field.type.of_type if is_non_null_type(field.type) else field.type
-    return PLAIN.get(kind)
+    inner = kind.of_type if is_non_null_type(kind) else kind
+    if is_scalar_type(inner) and inner.coerce_output_value is UNCHANGED:
+        return str
+    return PLAIN.get(inner)
 
 
 class _Variables(Visitor):

@@ -155,7 +155,7 @@ async def is_wrong(value: Any) -> bool:
     if outcome.errors:
         assert found is None
         return True
-    assert found == (outcome.data, resolved)
+    assert found is not None and found[1] == resolved
     assert msgspec.json.encode(found[0]) == msgspec.json.encode(outcome.data)
     assert await planned(value, resolved) == found
     assert await planned(value, resolved - 1) is None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from chatserver import Message
 from chatserver_plugins.graphql import connections
 from chatserver_plugins.graphql.asking import Asking, PageKey
-from chatserver_plugins.graphql.connections import Connection, Edge, PageInfo, cursor
+from chatserver_plugins.graphql.connections import Connection, PageInfo, cursor, ends
 from chatserver_plugins.graphql.inputs import bounded
 
 MOST = 100
@@ -48,10 +48,10 @@ async def page(
     else:
         part = await _oldest(asking, room, head, within, bounded("first", first, DEFAULT, MOST))
         has_next, has_previous = part.more, after is not None
-    edges = [Edge(cursor(str(message.seq)), message) for message in part.messages]
-    end = cursor(str(part.end)) if part.end and part.more else edges[-1].cursor if edges else None
-    info = PageInfo(has_next, has_previous, edges[0].cursor if edges else None, end)
-    return Connection(edges, part.messages, info)
+    start, end = ends(part.messages, _place)
+    if part.end and part.more:
+        end = cursor(str(part.end))
+    return Connection(part.messages, _place, PageInfo(has_next, has_previous, start, end))
 
 
 async def around(asking: Asking, room: str, seq: int, first: int | None) -> Connection:
@@ -59,11 +59,15 @@ async def around(asking: Asking, room: str, seq: int, first: int | None) -> Conn
     count = bounded("first", first, DEFAULT, MOST)
     found = await asking.rooms.load(room)
     part = await asking.service.history.page(asking.user, found, limit=count, around=seq)
-    edges = [Edge(cursor(str(message.seq)), message) for message in part.messages]
-    end = cursor(str(part.after)) if part.after is not None else edges[-1].cursor if edges else None
-    start = edges[0].cursor if edges else None
+    start, end = ends(part.messages, _place)
+    if part.after is not None:
+        end = cursor(str(part.after))
     info = PageInfo(bool(part.more_after), bool(part.more_before), start, end)
-    return Connection(edges, part.messages, info)
+    return Connection(part.messages, _place, info)
+
+
+def _place(message: Message) -> str:
+    return str(message.seq)
 
 
 async def _newest(asking: Asking, room: str, within: SeqRange, count: int) -> Slice:

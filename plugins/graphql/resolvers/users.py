@@ -63,16 +63,18 @@ async def bot(parent: Known, info: Any) -> bool:
 
 def names(parents: Sequence[Known], info: Any) -> list[str | Awaitable[str]]:
     """As `name`, but looks once for somebody who wrote many messages."""
+    account = info.context.service.accounts.known
     known: dict[str, str | None] = {}
     found: list[str | Awaitable[str]] = []
     for parent in parents:
         if isinstance(parent, User):
             found.append(parent.name)
             continue
-        if parent.id not in known:
-            user = info.context.service.accounts.known(parent.id)
-            known[parent.id] = None if user is None else user.name
-        present = known[parent.id]
+        user = parent.id
+        if user not in known:
+            at_hand = account(user)
+            known[user] = None if at_hand is None else at_hand.name
+        present = known[user]
         found.append(_name(parent, info.context) if present is None else present)
     return found
 
