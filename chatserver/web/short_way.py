@@ -106,14 +106,13 @@ class ShortWay:
                 return await self._post(serving, head, rest, request, post)
         return None
 
-    def _admits(self, serving: Serving, head: bytes, request: re.Match[bytes]) -> bool:
-        """Whether the head has nothing unusual, and the request is within the limits: then it is counted."""
-        fields, gate = head.lower(), self._gate
+    def _admits(self, serving: Serving, fields: bytes, request: re.Match[bytes]) -> bool:
+        """Whether the head, in lower case, has nothing unusual, and the request is within the limits: then it is counted."""
+        gate = self._gate
         return not (
             not request["token"]
             or not request["host"]
             or fields.count(b"\r\n") > MOST_FIELDS
-            or any(fields.count(name) > 1 for name in _ONCE)
             or not gate.access.is_own_host(request["host"].decode())
             or (not serving.is_proxied and b"\r\nx-forwarded-" in fields)
             or not gate.may_ask(serving.address, _text(request, "forwarded"))
@@ -129,7 +128,10 @@ class ShortWay:
     async def _read(
         self, serving: Serving, head: bytes, request: re.Match[bytes]
     ) -> Short | Outcome | None:
-        if not self._admits(serving, head, request):
+        fields = head.lower()
+        if any(fields.count(name) > 1 for name in _ONCE) or not self._admits(
+            serving, fields, request
+        ):
             return None
         try:
             user = await self._gate.service.accounts.signed_in(request["token"].decode())
@@ -170,7 +172,7 @@ class ShortWay:
         self, serving: Serving, head: bytes, body: bytes, request: re.Match[bytes], post: Post
     ) -> Short | Outcome | None:
         fields = _fields(head)
-        if fields is None or not self._admits(serving, head, request):
+        if fields is None or not self._admits(serving, head.lower(), request):
             return None
         given = identified(_text(request, "id"))
         asked = PluginRequest(

@@ -1,12 +1,15 @@
 """Scans of records: concurrent scans of one space share one query.
 
 A query takes the driver some 200 µs, and each record found less than one. So when many users ask for their
-lists of rooms at once, one query for several of them costs several times less, here and in mongod.
+lists of rooms at once, one query for several of them costs several times less, here and in mongod. While a query
+is under way, further scans wait for it to end, for a moment at the most, and then share the next one: the more
+there is to do, the more of them do.
 """
 
 import asyncio
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -15,6 +18,7 @@ from chatserver_plugins.mongo.driver import Database, Document
 
 MOST_RANGES = 8  # in one query, as the first caller waits for the records of all
 MOST_RECORDS = 4000  # found by a query for several ranges
+WAIT_SECONDS = 0.002  # for a query under way; a usual one takes less than half a millisecond
 BY_ID = [("_id", 1)]
 FIRST_SURROGATE, AFTER_SURROGATES = 0xD800, 0xE000
 
@@ -65,6 +69,7 @@ class Scans:
     def __init__(self, database: Database, records: Any) -> None:
         self._database, self._records = database, records
         self._gathering: dict[str, list[Joining]] = {}  # by space: scans that join the first
+        self._under_way: dict[str, asyncio.Future[None]] = {}  # by space: the end of the last query
 
     async def rows(self, space: str, wanted: KeyRange) -> list[Row]:
         """The records of a range, by ascending key. Raises `StoreUnavailable`."""
@@ -75,6 +80,23 @@ class Scans:
             found = await self._join(space, joining, wanted)
         return await self._find(space, [wanted], wanted.limit) if found is None else found
 
+    async def _gather(self, space: str) -> None:
+        """Wait while other scans may join."""
+        await asyncio.sleep(0)  # those that begin in this turn of the loop
+        if (query := self._under_way.get(space)) is not None:
+            await asyncio.wait([query], timeout=WAIT_SECONDS)
+
+    @contextmanager
+    def _query(self, space: str) -> Iterator[None]:
+        """A query under way, while the block runs."""
+        end = self._under_way[space] = asyncio.get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            end.set_result(None)
+            if self._under_way.get(space) is end:
+                del self._under_way[space]
+
     async def _join(self, space: str, joining: list[Joining], wanted: KeyRange) -> list[Row] | None:
         mine = Joining(wanted, asyncio.get_running_loop().create_future())
         joining.append(mine)
@@ -83,16 +105,18 @@ class Scans:
         return await mine.found
 
     async def _lead(self, space: str, wanted: KeyRange) -> list[Row] | None:
-        """Query for this scan and those that join; None if none joined, or some rows may be missing."""
+        """Query for this scan and those that join; None if some rows may be missing."""
         joining: list[Joining] = []
         parts: list[list[Row] | None] = []
         self._gathering[space] = joining
         try:
-            await asyncio.sleep(0)  # scans that begin in this turn of the loop join
+            await self._gather(space)
             self._close(space, joining)
-            if joining:
+            with self._query(space):
+                if not joining:
+                    return await self._find(space, [wanted], wanted.limit)
                 parts = await self._find_all(space, [wanted, *(each.range for each in joining)])
-            return parts[0] if parts else None
+            return parts[0]
         except StoreUnavailable as error:
             for each in joining:
                 if not each.found.done():

@@ -166,3 +166,46 @@ async def test_a_space_has_the_next_query_while_one_is_under_way(
         queries.go_on.set()
         found = await asyncio.gather(*first, *later)
         assert found == [of_user(user) for user in range(6)]
+
+
+async def test_scans_that_come_while_a_query_is_under_way_share_the_next(
+    io_loop: Any, replica_set: Mongod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scans, "WAIT_SECONDS", 60)
+    async with filled(replica_set) as (store, queries):
+        queries.go_on.clear()
+        first = begun(store, range(1))
+        await queries.begun.wait()
+        later = []
+        for user in range(1, 6):  # each in another turn of the loop
+            later += begun(store, range(user, user + 1))
+            await asyncio.sleep(0.01)
+        assert queries.count == 1
+        queries.go_on.set()
+        found = await asyncio.gather(*first, *later)
+        assert found == [of_user(user) for user in range(6)]
+        assert queries.count == 2
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_a_query_that_ends_without_an_answer_holds_up_no_later_scan(
+    io_loop: Any, replica_set: Mongod, monkeypatch: pytest.MonkeyPatch, is_cancelled: bool
+) -> None:
+    monkeypatch.setattr(scans, "WAIT_SECONDS", 60)
+    async with filled(replica_set) as (store, queries):
+        queries.go_on.clear()
+        (first,) = begun(store, range(1))
+        await queries.begun.wait()
+        (later,) = begun(store, range(1, 2))
+        await asyncio.sleep(0.01)
+        if is_cancelled:
+            first.cancel()
+            await asyncio.wait([first])
+        else:
+            queries.error = StoreUnavailable(reason="away")
+        queries.go_on.set()
+        done = await asyncio.wait_for(asyncio.gather(first, later, return_exceptions=True), 30)
+        if is_cancelled:
+            assert first.cancelled() and done[1] == of_user(1)
+        else:
+            assert [type(error) for error in done] == [StoreUnavailable] * 2
