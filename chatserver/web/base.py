@@ -81,7 +81,9 @@ class BaseHandler(RequestHandler):
         self.gate = gate
         self.service: Service = gate.service
         self.access: Access = gate.access
-        self.request_id = identified(self.request.headers.get("X-Request-Id", ""))
+        outcome = self.outcome
+        given = self.request.headers.get("X-Request-Id", "")
+        self.request_id = identified(given) if outcome is None else outcome.request_id
         self.asker: str | None = None  # the id of the user who asks, once it is known
         self.answered_after: float | None = None  # seconds until a streamed answer began
         self._user: User | None = None
@@ -223,8 +225,8 @@ class BaseHandler(RequestHandler):
         Raises `ChatError` auth.required, auth.invalid, auth.scope, limit.rate.
         """
         if self._user is None:
-            if isinstance(self.outcome, Exception):
-                raise self.outcome
+            if self.outcome is not None and isinstance(self.outcome.result, Exception):
+                raise self.outcome.result
             self._user = await self.service.signed_in(self.token, self.address, self.scope)
             self.asker = self._user.id
         return self._user

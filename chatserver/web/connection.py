@@ -42,8 +42,11 @@ LEAST_PROGRESS: Final = 4096  # bytes that a client has to read in `limits.slow_
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: drop unsent bytes
 
 
-Outcome = Reply | Exception
-"""What a request came to on the short way, for its handler to give."""
+class Outcome(NamedTuple):
+    """What a request came to on the short way, for its handler to give."""
+
+    result: Reply | Exception
+    request_id: str
 
 
 class Short(NamedTuple):

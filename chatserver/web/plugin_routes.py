@@ -68,12 +68,12 @@ class PluginRoute(BaseHandler):
             await self._stream(reply.body)
 
     async def _reply(self, request: PluginRequest, deadline: Deadline | None) -> Reply:
-        outcome = self.outcome
-        if isinstance(outcome, Exception):
-            raise outcome
-        if outcome is not None:
-            return outcome
-        return await self.handlers[request.method.lower()](request, deadline)
+        if self.outcome is None:
+            return await self.handlers[request.method.lower()](request, deadline)
+        result = self.outcome.result
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     async def _stream(self, parts: AsyncIterator[bytes]) -> None:
         stream = Stream(self, self.plugin, parts)

@@ -26,7 +26,7 @@ from chatserver.web.gate import Gate
 from chatserver.web.grammar import MOST_FIELDS
 from chatserver.web.plugin_request import PluginRequest
 from chatserver.web.plugin_routes import OPEN_BYTES, is_plain
-from chatserver.web.response_heads import JSON, identified, usual_answer
+from chatserver.web.response_heads import identified, usual_answer
 
 NEWEST_ROUTE: Final = "/api/v1/rooms/ID/messages"
 LIST_ROUTE: Final = "/api/v1/rooms"
@@ -118,10 +118,9 @@ class ShortWay:
             or not gate.may_ask(serving.address, _text(request, "forwarded"))
         )
 
-    def _usual(self, serving: Serving, request: re.Match[bytes], body: bytes, kind: str) -> bytes:
-        """A complete answer with status 200."""
-        security = self._gate.security if _is_secure(serving, request) else ""
-        return usual_answer(body, identified(_text(request, "id")), security, kind)
+    def _security(self, serving: Serving, request: re.Match[bytes]) -> str:
+        """The value of Strict-Transport-Security; "" if none is to be sent."""
+        return self._gate.security if _is_secure(serving, request) else ""
 
     # -- reads -------------------------------------------------------------------------------------
 
@@ -139,11 +138,13 @@ class ShortWay:
             return None
         if not is_within(user, Scope.READ):
             return None
-        room = _text(request, "room")
+        room, given = _text(request, "room"), identified(_text(request, "id"))
         found = await (self._newest_page(user, room) if room else self._rooms(user))
-        if not isinstance(found, bytes):
-            return found
-        answer = self._usual(serving, request, found, JSON)
+        if isinstance(found, Exception):
+            return Outcome(found, given)
+        if found is None:
+            return None
+        answer = usual_answer(found, given, self._security(serving, request))
         return Short(answer, "GET", NEWEST_ROUTE if room else LIST_ROUTE)
 
     async def _newest_page(self, user: User, room: str) -> bytes | None:
@@ -191,10 +192,11 @@ class ShortWay:
             # In a task, and so a context, of its own, as plugins may leave something in it.
             reply = await asyncio.create_task(_answered(post, asked, given))
         except Exception as error:
-            return error
+            return Outcome(error, given)
         if not isinstance(reply.body, bytes) or not is_plain(reply):
-            return reply
-        answer = self._usual(serving, request, reply.body, reply.content_type)
+            return Outcome(reply, given)
+        security = self._security(serving, request)
+        answer = usual_answer(reply.body, given, security, reply.content_type)
         return Short(answer, "POST", post.route)
 
 

@@ -193,6 +193,9 @@ async def test_the_id_of_a_request_comes_back(server: Running) -> None:
         assert (await short.answer())[1]["x-request-id"] == "my-own.1"
         short.send(post("text", anna.token))
         assert len((await short.answer())[1]["x-request-id"]) == 12
+        short.send(post("names", anna.token))  # which a handler gives: what was logged has its id
+        answer = await short.answer()
+        assert answer[1]["x-request-id"] == answer[2].decode() != ""
 
 
 async def test_nothing_is_left_behind_for_the_next_request(server: Running) -> None:

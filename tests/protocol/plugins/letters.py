@@ -9,6 +9,7 @@ import msgspec
 
 import chatserver
 from chatserver.hooks import door
+from chatserver.logging import request_id
 
 MOST = 1000  # bytes of a short letter
 _mark: ContextVar[str] = ContextVar("mark", default="none")
@@ -88,6 +89,9 @@ class Plugin:
         before = _mark.get()
         _mark.set("marked")
         return _reply(before)
+
+    async def _names(self, request: Any) -> chatserver.Reply:
+        return chatserver.Reply(body=request_id.get().encode(), status=203)
 
     async def _waits(self, request: Any) -> chatserver.Reply:
         try:
