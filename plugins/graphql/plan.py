@@ -41,7 +41,7 @@ from graphql.execution.collect_fields import (
     collect_fields,
     collect_subfields,
 )
-from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+from graphql.execution.values import get_argument_values
 from graphql.language import BREAK, Visitor
 
 from chatserver_plugins.graphql.asking import Asking
@@ -70,6 +70,8 @@ from chatserver_plugins.graphql.limits import Fragments
 from chatserver_plugins.graphql.pace import PacedExecutor
 from chatserver_plugins.graphql.resolvers import events
 from chatserver_plugins.graphql.turns import Pace
+from chatserver_plugins.graphql.variables import NONE as NO_VARIABLES
+from chatserver_plugins.graphql.variables import Variables
 
 Resolve = Callable[..., Any]
 # Python's types whose values go unchanged into the answer; of integers only those that GraphQL knows.
@@ -85,7 +87,6 @@ UNCHANGED = GraphQLScalarType("Any").coerce_output_value
 FIELDS = 300
 ROW_FIELDS = 3  # that the type of a plan's rows takes the memory of
 FIELDS_KEPT = 10_000  # of the plans of all kept documents
-NO_VARIABLES = VariableValues({}, {})
 
 
 class Pure(NamedTuple):
@@ -105,19 +106,16 @@ class Plan:
     def __init__(
         self, schema: GraphQLSchema, operation: Operation, root: Shape, fields: int
     ) -> None:
-        self._schema, self._root, self.fields = schema, root, fields
-        self._variables = operation.node.variable_definitions or ()
+        self._root, self.fields = root, fields
+        self._variables = Variables(schema, operation.node.variable_definitions or ())
 
     async def data(
         self, asking: Asking, given: Mapping[str, Any], pace: Pace, most: float
     ) -> tuple[Any, int]:
         """The data, and the number of fields resolved. Any exception means that graphql-core has to execute it."""
-        variables = NO_VARIABLES
-        if self._variables:
-            coerced = get_variable_values(self._schema, self._variables, dict(given))
-            if isinstance(coerced, list):
-                raise NotPlanned
-            variables = coerced
+        variables = self._variables.values(given)
+        if variables is None:
+            raise NotPlanned
         run = Run(asking, pace, variables=variables, most=most)
         (data,) = await finished(self._root.rows([None], run))
         return data, run.resolved
