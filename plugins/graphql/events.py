@@ -65,14 +65,12 @@ def build_executor(execution: Execution, ready: Ready) -> EventExecutor | list[G
 
 def execute_at_once(
     executor: EventExecutor, events: Sequence[object], asking: Asking
-) -> list[ExecutionResult] | None:
-    """The results of events by the operation's plan; None if it has none, or one of them is for `execute_event`."""
+) -> list[Any] | None:
+    """The data of events by the operation's plan; None if it has none, or one of them is for `execute_event`."""
     if executor.plan is None:
         return None
     try:
-        return [
-            ExecutionResult(data, None) for data in executor.plan.data_of(events, asking, executor)
-        ]
+        return executor.plan.data_of(events, asking, executor)
     except Exception as error:  # graphql-core alone waits, and reports errors
         logger.trace("plugin graphql: events are executed in the general way: {!r}", error)
         return None
@@ -82,9 +80,9 @@ def execute_event(
     executor: EventExecutor, event: object, asking: Asking
 ) -> ExecutionResult | Awaitable[ExecutionResult]:
     """The result of one event, or an error graphql.cost if it is too large."""
-    (planned,) = execute_at_once(executor, [event], asking) or (None,)
+    planned = execute_at_once(executor, [event], asking)
     if planned is not None:
-        return planned
+        return ExecutionResult(planned[0], None)
     once = cast("EventExecutor", executor.build_per_event_executor(event))
     once.context_value = asking
     asking.activity.pace = once.pace

@@ -95,7 +95,7 @@ class Encoder:
     ) -> list[bytes] | Awaitable[list[bytes]]:
         planned = execute_at_once(self._executor, events, asking)
         if planned is not None:
-            return [encoded(self._execution, outcome) for outcome in planned]
+            return [encoded_data(data) for data in planned]
         made = [execute_event(self._executor, event, asking) for event in events]
         outcomes = [outcome for outcome in made if isinstance(outcome, ExecutionResult)]
         if len(outcomes) < len(made):
@@ -200,11 +200,16 @@ class Groups:
 
 
 def encoded(execution: Execution, outcome: ExecutionResult) -> bytes:
-    """Raises `StoreUnavailable`; then the event is executed again."""
+    """The result of an event. Raises `StoreUnavailable`; then the event is executed again."""
     for error in outcome.errors or ():
         if isinstance(error.original_error, StoreUnavailable):
             raise error.original_error
     return msgspec.json.encode(execution.result(outcome))
+
+
+def encoded_data(data: object) -> bytes:
+    """The same for what a plan gave."""
+    return b'{"data":%b}' % msgspec.json.encode(data)
 
 
 def _encoded_variables(selection: Selection, executor: EventExecutor) -> bytes:

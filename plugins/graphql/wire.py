@@ -4,6 +4,7 @@ Parses messages and makes frames, without I/O.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -35,6 +36,8 @@ CLOSES: Final = frozenset(
         FAILED,
     }
 )
+
+HEADERS = 4096  # of frames, by the length of the text
 
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 Payload = dict[str, Any]
@@ -103,18 +106,22 @@ def pieces(payloads: Sequence[bytes], length: int) -> list[bytes]:
     """Parts of `next` frames of these payloads, to be joined by an id of `length` bytes."""
     found, rest = [], b""
     for payload in payloads:
-        frame = text_frame(_next(bytes(length), payload))
-        tail = len(payload) + _BEHIND
-        found.append(rest + frame[: -tail - length])
-        rest = frame[-tail:]
+        found.append(b'%b%b{"id":' % (rest, _header(_AROUND + length + len(payload))))
+        rest = b',"type":"next","payload":%b}' % payload
     return [*found, rest]
+
+
+@lru_cache(HEADERS)
+def _header(length: int) -> bytes:
+    """What comes before a text of this length in a frame."""
+    return text_frame(bytes(length))[:-length]
 
 
 def _next(id: bytes, payload: bytes) -> bytes:
     return b'{"id":%b,"type":"next","payload":%b}' % (id, payload)
 
 
-_BEHIND = len(_next(b"", b"")) - len(b'{"id":')
+_AROUND = len(_next(b"", b""))
 
 
 def _frame(message: object) -> bytes:

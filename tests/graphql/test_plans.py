@@ -26,7 +26,7 @@ from chatserver_plugins.graphql.events import (
     execute_event,
 )
 from chatserver_plugins.graphql.execution import Execution
-from chatserver_plugins.graphql.groups import encoded
+from chatserver_plugins.graphql.groups import encoded, encoded_data
 from chatserver_plugins.graphql.leaves import Attribute
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.part import own_part
@@ -361,7 +361,7 @@ async def compare_events(compared: Compared, drawn: Drawn, user: User, room: str
             compared.taken["events given up"] += 1
             continue
         compared.taken["events taken"] += 1
-        assert [encoded(execution, each) for each in planned] == [encoded(execution, outcome)] * 2
+        assert [encoded_data(each) for each in planned] == [encoded(execution, outcome)] * 2
 
 
 TIMELINE = """query Drawn($room: ID!) { room(id: $room) { head messages(last: 3) {
