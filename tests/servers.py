@@ -25,6 +25,9 @@ from chatserver_plugins.mongo import mongod
 START_SECONDS = 60
 PORTS = range(20_000, 32_768)  # below what Linux and macOS give to connections that go out
 PATIENT_MS = 60_000  # the `timeout_ms` of stores where a call may take long, but must succeed
+SMALL_JOURNAL = (
+    "log=(prealloc=false,file_max=10MB)"  # not 300 MB, as dozens of servers run at a time
+)
 NOBODY, NOBODY_GROUP = "nobody", "nogroup"
 _given: set[int] = set()
 
@@ -81,6 +84,7 @@ class Mongod:
             *("--bind_ip", "127.0.0.1", "--nounixsocket"),
             *("--logpath", str(self.folder / "mongod.log"), "--logappend"),
             *("--wiredTigerCacheSizeGB", "1"),
+            *("--wiredTigerEngineConfigString", SMALL_JOURNAL),
             *("--networkMessageCompressors", compressors),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),

@@ -11,7 +11,7 @@ from chatserver.app import Server
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Appended
 from chatserver.model import AnyEvent
-from chatserver.web.front import READY_COST
+from chatserver.web.short_way import READY_COST
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD
 

@@ -14,7 +14,7 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
 from chatserver.errors import ChatError
-from chatserver.web import front, grammar
+from chatserver.web import grammar, short_way
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.corpus import CASES, Case
 from tests.protocol.running import Running
@@ -151,7 +151,7 @@ def test_the_short_way_knows_a_part_of_the_grammar_alone() -> None:
     """So it may look at a head first."""
     fill = Target(b"/api/v1/rooms/0a/messages", b"token")
     heads = [fill(case.request).partition(b"\r\n\r\n")[0] + b"\r\n\r\n" for case in CASES]
-    line = b"GET /api/v1/rooms/0a/messages HTTP/1.1\r\n"
+    line, post = b"GET /api/v1/rooms/0a/messages HTTP/1.1\r\n", b"POST /graphql HTTP/1.1\r\n"
     hosts = [
         b"x",
         b"x:1",
@@ -165,20 +165,29 @@ def test_the_short_way_knows_a_part_of_the_grammar_alone() -> None:
         b"a,b",
         b"x:123456",
     ]
-    heads += [line + b"Host: " + host + b"\r\n\r\n" for host in hosts]
+    heads += [each + b"Host: " + host + b"\r\n\r\n" for host in hosts for each in (line, post)]
+    lengths = [b"", b"0", b"07", b"7", b"7, 7", b"+7", b"-7", b"0x7", b"7 ", b"7" * 9, b"7" * 30]
+    heads += [post + b"Host: x\r\nContent-Length: " + each + b"\r\n\r\n" for each in lengths]
     # A byte that is none of the grammar's, at each place of a head that is read.
     fields = b"Host: x\r\nAuthorization: Bearer t\r\nAccept: a b\r\n\r\n"
     heads += [
         whole[:at] + odd + whole[at + 1 :]
-        for whole in (line + fields, b"GET /api/v1/rooms HTTP/1.1\r\n" + fields)
+        for whole in (
+            line + fields,
+            b"GET /api/v1/rooms HTTP/1.1\r\n" + fields,
+            post + b"Content-Length: 7\r\nContent-Type: a/b\r\n" + fields,
+        )
         for at in range(len(whole))
         for odd in (b"\r", b"\n", b"\0", b"\x0b", b"\t", b" ", b":", b"\xe9", b"")
     ]
-    known = [head for head in heads if front._READ.fullmatch(head)]
-    assert len(known) > 20
-    for head in known:
-        if head.lower().count(b"\r\nhost:") == 1:
-            grammar.check(head)
+    for grammars in (short_way._READ, short_way._POST):
+        known = [(head, found) for head in heads if (found := grammars.fullmatch(head))]
+        assert len(known) > 20
+        for head, found in known:
+            names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")]
+            if names.count(b"host") == 1 and names.count(b"content-length") < 2:
+                length = int(found.groupdict().get("length") or 0)
+                assert grammar.check(head).length == length
 
 
 def test_a_malformed_head_is_recognised_before_its_end() -> None:
