@@ -273,3 +273,19 @@ async def refused(call: Any) -> None:
     with pytest.raises(ChatError) as error:
         await call
     assert error.value.code == "limit.count"
+
+
+@pytest.mark.parametrize("least", [True, False])
+def test_what_fits_is_counted_to_the_byte(monkeypatch: pytest.MonkeyPatch, least: bool) -> None:
+    """At once where it fits, one by one where it does not."""
+    monkeypatch.setattr(history, "TOGETHER", 3)
+    items = [posted("r", number, "長" * (number * 7 % 5)) for number in range(1, 10)]
+    lengths = [len(msgspec.json.encode(item)) for item in items]
+    for size in range(sum(lengths) + 3):
+        count = next(
+            (place for place in range(len(items)) if sum(lengths[: place + 1]) > size), len(items)
+        )
+        count = max(count, least)
+        expected = (count, sum(lengths[:count]))
+        assert history.fitting(items, size, least=least) == expected
+    assert history.fitting([], 5, least=least) == (0, 0)

@@ -28,15 +28,16 @@ from chatserver_plugins.graphql.plan import Plans, Pure
 from chatserver_plugins.graphql.turns import TURN_FIELDS, Pace
 
 SDL = """enum Colour { RED GREEN }
+scalar Loud
 interface Node { id: ID! }
 type Thing implements Node {
-  id: ID! name: String count: Int! ratio: Float open: Boolean! colour: Colour
+  id: ID! name: String count: Int! ratio: Float open: Boolean! colour: Colour loud: Loud
   tags: [String!] counts: [Int]! inner: Thing must: Thing! many: [Thing!]! some: [Thing]
   lists: [[Thing!]!] any: Node all: [Node!]!
 }
 type Other implements Node { id: ID! size: Int! }
 type Query { thing: Thing }"""
-LEAVES = "id name count open ratio colour tags counts"
+LEAVES = "id name count open ratio colour loud tags counts"
 TEXT = f"""{{ thing {{ {LEAVES}
   inner {{ {LEAVES} }} must {{ id must {{ __typename count }} }} many {{ {LEAVES} }} some {{ name open }}
   lists {{ id count }} any {{ id ... on Other {{ size }} ... on Thing {{ some {{ id }} }} }}
@@ -79,6 +80,7 @@ PLAIN: dict[str, st.SearchStrategy[Any]] = {
     "ratio": right(st.sampled_from([0.5, 1, None])),
     "open": right(st.booleans()),
     "colour": right(st.sampled_from(["RED", "GREEN", None])),
+    "loud": right(TEXTS | st.none()),
     "tags": lists(right(TEXTS)),
     "counts": lists(right(NUMBERS)),
 }
@@ -101,6 +103,8 @@ THINGS = st.builds(
 def made_schema() -> GraphQLSchema:
     made = build_schema(SDL)
     for kind in made.type_map.values():
+        if kind.name == "Loud":
+            kind.coerce_output_value = lambda value: str(value).upper()  # type: ignore[union-attr]
         if is_abstract_type(kind):
             kind.resolve_type = lambda value, info, abstract: type(value).__name__
         if is_object_type(kind) and not kind.name.startswith("__"):
@@ -165,7 +169,7 @@ async def is_wrong(value: Any) -> bool:
 def good(**values: Any) -> Thing:
     """A thing with nothing wrong, but perhaps one of several values."""
     given = {"id": "a", "name": "b", "count": 1, "open": True, "ratio": 0.5, "colour": "RED"}
-    given |= {"tags": ["c"], "counts": [1, None]}
+    given |= {"loud": "e", "tags": ["c"], "counts": [1, None]}
     plain = Thing(**given, must=Thing(count=2), some=[Thing(name="d", open=False), None])
     changed = Thing(**{**vars(plain), **values})
     inside = {"inner": plain, "must": plain, "many": [plain] * 5 + [changed], "some": []}
