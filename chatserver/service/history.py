@@ -33,7 +33,7 @@ MESSAGES_AT_ONCE, EVENTS_AT_ONCE = 50, 100  # of one room, until the size of som
 MANY_AT_ONCE = 500  # of many rooms, or where they are known to be short
 FOUND_AT_ONCE = 200  # messages, wherever they are
 READS = 5  # of the log, for one page
-TOGETHER = 64  # items whose size is counted at once, as long as they fit
+TOGETHER = 16  # items whose size is counted at once, if they fit: of the longest these are two MB
 
 _encode = msgspec.json.encode
 
