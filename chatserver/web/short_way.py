@@ -128,9 +128,9 @@ class ShortWay:
         self, serving: Serving, head: bytes, request: re.Match[bytes]
     ) -> Short | Outcome | None:
         fields = head.lower()
-        if any(fields.count(name) > 1 for name in _ONCE) or not self._admits(
-            serving, fields, request
-        ):
+        if any(fields.count(name) > 1 for name in _ONCE):
+            return None
+        if not self._admits(serving, fields, request):
             return None
         try:
             user = await self._gate.service.accounts.signed_in(request["token"].decode())

@@ -85,7 +85,7 @@ PLAIN: Mapping[object, type] = {
 UNCHANGED = GraphQLScalarType("Any").coerce_output_value
 # Of one plan, for each type that an interface or union may stand for those selected of it; about a kilobyte each.
 FIELDS = 300
-ROW_FIELDS = 3  # that the type of a plan's rows takes the memory of
+ROW_FIELDS = 3  # take as much memory as the type of a plan's rows
 FIELDS_KEPT = 10_000  # of the plans of all kept documents
 
 

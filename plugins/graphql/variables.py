@@ -27,7 +27,7 @@ class Variables:
     ) -> None:
         self._schema, self._definitions = schema, definitions
         signatures = [get_variable_signature(schema, each) for each in definitions]
-        # If all are texts and ids, which go unchanged into the operation.
+        # By name, if all are texts and ids: these go into the operation unchanged.
         self._texts = (
             {each.name: each for each in signatures if isinstance(each, GraphQLVariableSignature)}
             if all(map(_is_text, signatures))

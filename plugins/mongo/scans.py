@@ -18,7 +18,7 @@ from chatserver_plugins.mongo.driver import Database, Document
 
 MOST_RANGES = 8  # in one query, as the first caller waits for the records of all
 MOST_RECORDS = 4000  # found by a query for several ranges
-WAIT_SECONDS = 0.002  # for a query under way; a usual one takes less than half a millisecond
+WAIT_SECONDS = 0.002  # at most, for the query under way
 BY_ID = [("_id", 1)]
 FIRST_SURROGATE, AFTER_SURROGATES = 0xD800, 0xE000
 
