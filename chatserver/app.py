@@ -143,6 +143,7 @@ class Server:
             self.measures,
             clock,
             self.config.plugins.timers,
+            alone=self.store.is_private(),
         )
         jobs = [
             *self._backups(loaded),

@@ -1,8 +1,8 @@
 """Leases: each gives work that only one node may do to one of the nodes on a store.
 
-A lease is a small record that its holder rewrites every few seconds. Clocks of different machines are never
-compared: a node measures with its own monotonic clock how long the record has been unchanged. The holder
-stops earlier than others may take over.
+A lease is a small record that its holder rewrites every few seconds, all of a node together. Clocks of different
+machines are never compared: a node measures with its own monotonic clock how long the record has been unchanged.
+The holder stops earlier than others may take over.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 from loguru import logger
@@ -161,37 +161,60 @@ class Leases:
         if not leases:
             return
         records = await self._store.get_many(SPACE, [lease.name for lease in leases])
-        for lease in leases:
-            await self._advance(lease, records.get(lease.name))
-
-    async def _advance(self, lease: Lease, record: bytes | None) -> None:
         now = self._ticks()
+        wanted = [lease for lease in leases if self._may_take(lease, records, now)]
+        changes: dict[Lease, tuple[bytes, bytes]] = {}
+        for lease in wanted:
+            old = records.get(lease.name)
+            new = _encode(LeaseRecord(self.node, _read(old).beat + 1))
+            if old is not None:
+                changes[lease] = old, new
+            # At the first start: one by one, so that the work under each begins at once.
+            elif await self._store.add(SPACE, lease.name, new):
+                self._note(lease, new, now)
+        written, failures = await self._swapped(changes)
+        for lease in written:
+            self._note(lease, changes[lease][1], now)
+        if failures:
+            raise failures[0]
+
+    def _note(self, lease: Lease, mine: bytes, before: float) -> None:
+        """Hold a lease whose record was written. This node counts from before the write, others from after it."""
+        lease.seen, lease.since = mine, before
+        lease.hold(before + HOLD_BEATS * self._beat)
+
+    def _may_take(self, lease: Lease, records: Mapping[str, bytes], now: float) -> bool:
+        """Whether the lease is this node's, or free, or its holder is silent."""
+        record = records.get(lease.name)
         if record != lease.seen:
             lease.seen, lease.since = record, now
-        held = _read(record)
-        if held.owner not in ("", self.node):
-            lease.lose()
-            if now - lease.since < self._expire:
-                return
-            logger.warning(
-                "lease {} is taken over from {}, which is silent", lease.name, held.owner
-            )
-        mine = _encode(LeaseRecord(self.node, held.beat + 1))
-        if await self._write(lease.name, record, mine):
-            # This node counts from before the write, others from after it.
-            lease.seen, lease.since = mine, now
-            lease.hold(now + HOLD_BEATS * self._beat)
+        owner = _read(record).owner
+        if owner in ("", self.node):
+            return True
+        lease.lose()
+        if now - lease.since < self._expire:
+            return False
+        logger.warning("lease {} is taken over from {}, which is silent", lease.name, owner)
+        return True
+
+    async def _swapped(
+        self, changes: Mapping[Lease, tuple[bytes, bytes]]
+    ) -> tuple[list[Lease], list[BaseException]]:
+        """Write new records in the place of old ones, together: the leases of those that were written, and errors."""
+        together = getattr(self._store, "swap_many", None)
+        if together is not None and len(changes) > 1:
+            done = await together(SPACE, {lease.name: change for lease, change in changes.items()})
+            return [lease for lease in changes if lease.name in done], []
+        swaps = [self._store.swap(SPACE, lease.name, *change) for lease, change in changes.items()]
+        results = await asyncio.gather(*swaps, return_exceptions=True)
+        written = [lease for lease, result in zip(changes, results, strict=True) if result is True]
+        return written, [result for result in results if isinstance(result, BaseException)]
 
     async def _release(self, lease: Lease) -> None:
         if lease.held and lease.seen is not None:
             lease.lose()
             beat = _decode(lease.seen).beat + 1
-            await self._write(lease.name, lease.seen, _encode(LeaseRecord("", beat)))
-
-    async def _write(self, name: str, old: bytes | None, new: bytes) -> bool:
-        if old is None:
-            return await self._store.add(SPACE, name, new)
-        return await self._store.swap(SPACE, name, old, new)
+            await self._store.swap(SPACE, lease.name, lease.seen, _encode(LeaseRecord("", beat)))
 
 
 def _read(record: bytes | None) -> LeaseRecord:

@@ -54,6 +54,43 @@ class RecordsContract:
         assert await store.swap("s", "k", b"3", b"3")
         assert await store.get("s", "k") == b"3"
 
+    async def test_swap_many_only_what_is_there(self, store: Store) -> None:
+        """For stores that can."""
+        swap_many = getattr(store, "swap_many", None)
+        if swap_many is None:
+            return
+        keys = [f"k{number}" for number in range(300)]
+        for key in [*keys, "changed"]:
+            await store.put("s", key, b"old")
+        await store.put("s", "changed", b"another")
+        await store.put("other", "k0", b"old")
+        changes = {key: (b"old", b"new " + key.encode()) for key in [*keys, "changed", "none"]}
+        assert await swap_many("s", {key: changes[key] for key in keys[:100]}) == {*keys[:100]}
+        rest = {key: changes[key] for key in [*keys[100:], "changed", "none"]}
+        assert await swap_many("s", rest) == {*keys[100:]}
+        again = dict.fromkeys(keys, (b"old", b"again"))
+        assert await swap_many("s", again) == set()
+        assert await swap_many("s", {}) == set()
+        found = await store.get_many("s", [*changes])
+        assert found == {key: changes[key][1] for key in keys} | {"changed": b"another"}
+        assert await store.get("other", "k0") == b"old"
+
+    async def test_swap_many_by_two_at_once(self, store: Store) -> None:
+        """For stores that can: each key is swapped by one of them."""
+        swap_many = getattr(store, "swap_many", None)
+        if swap_many is None:
+            return
+        keys = [f"k{number}" for number in range(50)]
+        for key in keys:
+            await store.put("s", key, b"old")
+        first, second = await asyncio.gather(
+            swap_many("s", dict.fromkeys(keys, (b"old", b"1"))),
+            swap_many("s", dict.fromkeys(reversed(keys), (b"old", b"2"))),
+        )
+        assert first | second == {*keys} and not first & second
+        found = await store.get_many("s", keys)
+        assert found == dict.fromkeys(first, b"1") | dict.fromkeys(second, b"2")
+
     async def test_delete_only_once(self, store: Store) -> None:
         assert not await store.delete("s", "k")
         await store.put("s", "k", b"")

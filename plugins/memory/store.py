@@ -379,6 +379,9 @@ class MemoryStore:
         self._records[space][key] = new
         return True
 
+    async def swap_many(self, space: str, changes: Mapping[str, tuple[bytes, bytes]]) -> set[str]:
+        return {key for key, (old, new) in changes.items() if await self.swap(space, key, old, new)}
+
     async def delete(self, space: str, key: str, old: bytes | None = None) -> bool:
         found = self._records[space].get(key)
         if found is None or (old is not None and found != old):

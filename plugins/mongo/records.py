@@ -73,6 +73,20 @@ class MongoRecords:
         result = await self._database.run(self._records.update_one(query, change))
         return bool(result.matched_count)
 
+    async def swap_many(self, space: str, changes: Mapping[str, tuple[bytes, bytes]]) -> set[str]:
+        keys = list(changes)
+        updates = [
+            UpdateOne({"_id": record_id(space, key), "value": old}, {"$set": {"value": new}})
+            for key, (old, new) in changes.items()
+        ]
+        if not updates:
+            return set()
+        done = await self._database.run(self._records.bulk_write(updates, ordered=False))
+        if done.matched_count == len(keys):
+            return set(keys)
+        found = await self.get_many(space, keys)  # MongoDB does not say which they were
+        return {key for key, value in found.items() if value == changes[key][1]}
+
     async def delete(self, space: str, key: str, old: bytes | None = None) -> bool:
         query: Document = {"_id": record_id(space, key)}
         if old is not None:

@@ -20,6 +20,17 @@ ADD = """
 INSERT INTO records (space, key, value) VALUES ($1, $2, $3)
 ON CONFLICT (space, key) DO NOTHING RETURNING true
 """
+# Rows are locked in the order of their keys, as above.
+SWAP_MANY = """
+WITH given AS (
+    SELECT records.key, wanted.value FROM records
+    JOIN unnest($2::bytea[], $3::bytea[], $4::bytea[]) AS wanted (key, old, value)
+        ON records.space = $1 AND records.key = wanted.key AND records.value = wanted.old
+    ORDER BY records.key FOR UPDATE OF records
+)
+UPDATE records SET value = given.value FROM given
+WHERE records.space = $1 AND records.key = given.key RETURNING records.key
+"""
 SWAP = "UPDATE records SET value = $4 WHERE space = $1 AND key = $2 AND value = $3 RETURNING true"
 DELETE = "DELETE FROM records WHERE space = $1 AND key = $2 RETURNING true"
 DELETE_OLD = "DELETE FROM records WHERE space = $1 AND key = $2 AND value = $3 RETURNING true"
@@ -73,6 +84,12 @@ class PostgresRecords:
 
     async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
         return bool(await self._database.fetch(SWAP, space.encode(), key.encode(), old, new))
+
+    async def swap_many(self, space: str, changes: Mapping[str, tuple[bytes, bytes]]) -> set[str]:
+        keys = [key.encode() for key in changes]
+        olds, news = [old for old, _ in changes.values()], [new for _, new in changes.values()]
+        found = await self._database.fetch(SWAP_MANY, space.encode(), keys, olds, news)
+        return {row["key"].decode() for row in found}
 
     async def delete(self, space: str, key: str, old: bytes | None = None) -> bool:
         if old is None:

@@ -82,6 +82,16 @@ class SqliteRecords:
     async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
         return await self._change(SWAP, new, space, key, old)
 
+    async def swap_many(self, space: str, changes: Mapping[str, tuple[bytes, bytes]]) -> set[str]:
+        def run(connection: sqlite3.Connection) -> set[str]:
+            return {
+                key
+                for key, (old, new) in changes.items()
+                if connection.execute(SWAP, (new, space, key, old)).rowcount > 0
+            }
+
+        return await self._database.write(run)
+
     async def delete(self, space: str, key: str, old: bytes | None = None) -> bool:
         if old is None:
             return await self._change(DELETE, space, key)

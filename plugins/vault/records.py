@@ -58,6 +58,22 @@ class SealedRecords(Contents):
                 return True
         return False
 
+    async def _swap_many(self, space: str, changes: Mapping[str, tuple[bytes, bytes]]) -> set[str]:
+        stored = await self._inner.get_many(
+            space, [key for key in changes if not _is_hidden(space, key)]
+        )
+        opened = await self._opened_records(space, stored)
+        known = {
+            key: (stored[key], await self._sealed_record(space, key, new))
+            for key, (old, new) in changes.items()
+            if opened.get(key) == old
+        }
+        done: set[str] = await self._inner.swap_many(space, known)  # type: ignore[attr-defined]
+        for key in known.keys() - done:  # perhaps sealed again meanwhile
+            if await self.swap(space, key, *changes[key]):
+                done.add(key)
+        return done
+
     async def delete(self, space: str, key: str, old: bytes | None = None) -> bool:
         if _is_hidden(space, key):
             return False

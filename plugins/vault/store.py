@@ -46,6 +46,8 @@ class SealedStore(SealedIndex, SealedRecords):
                 setattr(self, name, method)
         if hasattr(inner, "put_many"):
             self.put_many = self._put_many
+        if hasattr(inner, "swap_many"):
+            self.swap_many = self._swap_many
 
     @property
     def inner(self) -> Store:

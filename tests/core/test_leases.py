@@ -4,9 +4,10 @@ import asyncio
 import itertools
 from typing import Any
 
+import msgspec
 import pytest
 
-from chatserver.cluster.leases import EXPIRE_BEATS, HOLD_BEATS, SPACE, Lease, Leases
+from chatserver.cluster.leases import EXPIRE_BEATS, HOLD_BEATS, SPACE, Lease, LeaseRecord, Leases
 from chatserver.errors import StoreUnavailable
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import FaultyStore
@@ -83,6 +84,65 @@ def test_a_silent_holder_is_followed_after_it_has_stopped() -> None:
         await asyncio.sleep((EXPIRE_BEATS - HOLD_BEATS + 1.5) * BEAT)
         assert nodes.working == [1]
         await nodes.end()
+
+    run(test)
+
+
+class Apart(MemoryStore):
+    """Can swap records only one by one, and fails for one of them."""
+
+    swap_many = None  # type: ignore[assignment]
+    broken = ""
+
+    async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
+        if key == self.broken:
+            raise StoreUnavailable
+        return await super().swap(space, key, old, new)
+
+
+class Together(MemoryStore):
+    """Counts writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[set[str]] = []
+
+    async def swap_many(self, space: str, changes: Any) -> set[str]:
+        self.writes.append(set(changes))
+        return await super().swap_many(space, changes)
+
+
+def test_all_leases_of_a_node_are_renewed_by_one_write() -> None:
+    async def test() -> None:
+        store, ticks = Together(), asyncio.get_running_loop().time
+        node = Leases(store, "node", beat=BEAT, ticks=ticks)
+        leases = [node.lease(name) for name in ("a", "b", "c")]
+        await store.put(SPACE, "c", msgspec.json.encode(LeaseRecord("another", 1)))
+        node.start()
+        await asyncio.sleep(2.5 * BEAT)
+        assert [lease.held for lease in leases] == [True, True, False]
+        assert store.writes == [{"a", "b"}] * 2
+        await asyncio.sleep((EXPIRE_BEATS + HOLD_BEATS) * BEAT)
+        assert [lease.held for lease in leases] == [True, True, True]  # the other one is silent
+        assert store.writes[-1] == {"a", "b", "c"}
+        await node.stop()
+
+    run(test)
+
+
+def test_a_record_that_cannot_be_written_holds_up_no_other() -> None:
+    async def test() -> None:
+        store, ticks = Apart(), asyncio.get_running_loop().time
+        failures: list[StoreUnavailable] = []
+        node = Leases(store, "node", beat=BEAT, ticks=ticks, on_failure=failures.append)
+        leases = [node.lease(name) for name in ("a", "b", "c")]
+        node.start()
+        await asyncio.sleep(BEAT / 2)
+        store.broken = "b"
+        await asyncio.sleep((HOLD_BEATS + 1) * BEAT)
+        assert [lease.held for lease in leases] == [True, False, True]
+        assert len(failures) == HOLD_BEATS + 1
+        await node.stop()
 
     run(test)
 

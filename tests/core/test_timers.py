@@ -15,6 +15,7 @@ from chatserver.app import Server
 from chatserver.cluster.leases import BEAT_SECONDS, Leases
 from chatserver.cluster.timers import KEY_BYTES, PAYLOAD_BYTES, PluginTimers, Timers
 from chatserver.cluster.timers.records import BY_KEY, BY_TIME, Pending, TimerRecords
+from chatserver.cluster.timers.runner import ALONE_SECONDS
 from chatserver.hooks.guard import Guard
 from chatserver.runtime.clock import Clock, text_of
 from chatserver.runtime.measure import Measures
@@ -32,10 +33,12 @@ NAME = "p.bell"
 
 
 class LoopClock(Clock):
-    """Unix time that runs with the loop's."""
+    """Unix time that runs with the loop's. `ahead` is how far it was set forward, in seconds."""
+
+    ahead = 0.0
 
     def now(self) -> float:
-        return START + self.ticks()
+        return START + self.ticks() + self.ahead
 
     def text(self) -> str:
         return text_of(self.now())
@@ -80,11 +83,13 @@ class Node:
         name: str = "node",
         most: int = 1000,
         beat: float = BEAT_SECONDS,
+        alone: bool = False,
     ) -> None:
         self.measures = Measures()
         guard = Guard(config().plugins, self.measures)
         self.leases = Leases(store, name, ticks=asyncio.get_running_loop().time, beat=beat)
-        self.all = Timers(store, guard, self.leases, self.measures, LoopClock(), most)
+        self.clock = LoopClock()
+        self.all = Timers(store, guard, self.leases, self.measures, self.clock, most, alone=alone)
         self.all.register([("p", bell.timer) for bell in bells])
         self.timers: PluginTimers = self.all.of("p")
 
@@ -112,6 +117,34 @@ class Node:
 
 async def leftovers(store: Any) -> Sequence[str]:
     return [key for key, _ in await store.scan(f"timer/{NAME}", "")]
+
+
+class Scanned(MemoryStore):
+    scans = 0
+
+    async def scan(self, *given: Any, **named: Any) -> list[tuple[str, bytes]]:
+        self.scans += 1
+        return await super().scan(*given, **named)
+
+
+def test_a_node_without_others_seldom_asks_and_is_in_time() -> None:
+    async def test() -> None:
+        store, bell = Scanned(), Bell()
+        node = Node(store, bell, alone=True).start()
+        await asyncio.sleep(1)
+        store.scans = 0
+        await asyncio.sleep(10 * ALONE_SECONDS)
+        assert store.scans == 10
+        await node.timers.set(NAME, "soon", node.clock.now() + 0.7)
+        await asyncio.sleep(0.8)
+        assert bell.keys == ["soon"]
+        await node.timers.set(NAME, "late", node.clock.now() + 3600)
+        node.clock.ahead = 3600
+        await asyncio.sleep(ALONE_SECONDS)
+        assert bell.keys == ["soon", "late"]
+        await node.stop()
+
+    run(test)
 
 
 def test_each_key_runs_once_at_its_time() -> None:

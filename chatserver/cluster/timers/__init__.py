@@ -56,8 +56,11 @@ class Timers:
         measures: Measures,
         clock: Clock,
         most: int,
+        *,
+        alone: bool = False,
     ) -> None:
-        """`most` is the number of keys that one plugin may have set."""
+        """`most` is the number of keys that one plugin may have set; `alone`: no other process can have this store."""
+        self._alone = alone
         self._store, self._guard, self._leases = store, guard, leases
         self.clock, self._most = clock, most
         self._figures = Figures(measures)
@@ -84,7 +87,15 @@ class Timers:
 
     def _made(self, plugin: str, timer: Timer) -> Runner:
         records = TimerRecords(self._store, timer.name)
-        return Runner(plugin, timer, records, self._guard, self.clock, self._figures)
+        return Runner(
+            plugin,
+            timer,
+            records,
+            self._guard,
+            self.clock,
+            self._figures,
+            alone=self._alone,
+        )
 
     def of(self, plugin: str) -> "PluginTimers":
         """The timers as this plugin uses them."""
