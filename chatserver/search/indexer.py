@@ -18,6 +18,9 @@ from chatserver.search.paced import Paced
 from chatserver.search.segments import SIZES, Segment, next_segment, superseded, token_hash
 
 LOOK_SECONDS = 1.0  # between two looks
+# A part takes four calls of the store, however small it is. So a room in which people talk is indexed by so many events
+# at once, and gets the smallest parts only once it is quiet; a search reads its tail, which is in memory.
+BUSY_EVENTS, QUIET_SECONDS = SIZES[1], 5.0
 READ_EVENTS = 500  # read at once
 WRITE_PAGES = 250  # written at once: one or two megabytes
 SWEEP_ROOMS = 500  # in one step of a sweep, which visits all rooms of the store
@@ -33,6 +36,8 @@ class Indexer:
         self._store, self._cache, self._is_pressed = store, cache, is_pressed
         # Rooms in memory, each with a seq up to which it is indexed at least.
         self._known: dict[str, int] = {}
+        self._heads: Mapping[str, int] = {}  # of rooms in memory, some QUIET_SECONDS ago
+        self._heads_due = 0.0
         self._swept = ""  # the last room that the present sweep looked at
         self._next_sweep = 0.0
         self._paced = Paced(is_pressed)
@@ -48,11 +53,22 @@ class Indexer:
             return
         heads = self._cache.heads()
         known = self._known = {room: self._known.get(room, 0) for room in heads}
-        lagging = [room for room, head in heads.items() if next_segment(known[room], head)]
+        ends = {room: self._end(room, head) for room, head in heads.items()}
+        self._note(heads)
+        lagging = [room for room, end in ends.items() if next_segment(known[room], end)]
         for start in range(0, len(lagging), SWEEP_ROOMS):
-            await self._catch_up(lagging[start : start + SWEEP_ROOMS], heads)
+            await self._catch_up(lagging[start : start + SWEEP_ROOMS], ends)
         if asyncio.get_running_loop().time() >= self._next_sweep:
             await self._sweep()
+
+    def _end(self, room: str, head: int) -> int:
+        """The seq up to which to index a room now."""
+        return head if self._heads.get(room) == head else head - head % BUSY_EVENTS
+
+    def _note(self, heads: Mapping[str, int]) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._heads_due:
+            self._heads, self._heads_due = heads, now + QUIET_SECONDS
 
     async def catch_up(self) -> None:
         """Index every room of the store as far as it can be."""

@@ -23,7 +23,13 @@ from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.fold import fold
 from chatserver.search import directory, effort, merge
 from chatserver.search.analyser import analysed
-from chatserver.search.indexer import PRESSED_SECONDS, SWEEP_SECONDS, Indexer
+from chatserver.search.indexer import (
+    LOOK_SECONDS,
+    PRESSED_SECONDS,
+    QUIET_SECONDS,
+    SWEEP_SECONDS,
+    Indexer,
+)
 from chatserver.search.query import parse
 from chatserver.search.segments import cover
 from chatserver.service.service import Service
@@ -194,6 +200,27 @@ async def test_messages_get_into_it_while_the_server_runs() -> None:
             await service.messages.post(user, room, str(number), "word")
         await until(lambda: has_indexed(store, {room.id: 32}), SWEEP_SECONDS / 2)
         assert len((await service.search.find(user, "word")).messages) == 30
+
+
+async def test_a_room_in_which_people_talk_gets_few_parts_and_the_rest_once_it_is_quiet() -> None:
+    store = Noting()
+    async with running(make_service(store, config())) as service:
+        user = await add_user(service, "ada")
+        await asyncio.sleep(SWEEP_SECONDS / 4)  # the first sweep is over
+        room = await service.rooms.create(user, RoomKind.PRIVATE, "room")
+        count = 0
+        while await store.indexed([room.id]) == {}:
+            await service.messages.post(user, room, str(count), f"word {count}")
+            count += 1
+            await asyncio.sleep(0.1)
+            assert len((await service.search.find(user, "word", limit=100)).messages) == count
+        assert await store.indexed([room.id]) == {room.id: 32}
+        assert len({page.first for page in store.written}) == 1, "written as one part"
+        for number in range(10):
+            await service.messages.post(user, room, f"more {number}", "word")
+        end = room.head // 8 * 8
+        assert 32 < end < 64
+        await until(lambda: has_indexed(store, {room.id: end}), 2 * QUIET_SECONDS + LOOK_SECONDS)
 
 
 class Noting(MemoryStore):
