@@ -25,8 +25,8 @@ class Pipe(Protocol):
     def buffered(self) -> int:
         """Bytes that wait because the peer does not read."""
 
-    def send(self, frames: bytes) -> None:
-        """Send complete frames, now or as soon as the peer reads. Never raises."""
+    def send(self, frames: bytes) -> int:
+        """Send complete frames, now or as soon as the peer reads. Returns `buffered`. Never raises."""
 
     def close(self, code: int, reason: str) -> None:
         """Close after the buffered frames; later frames are dropped. Never raises."""

@@ -100,10 +100,11 @@ class Subscriber:
     __slots__ = (
         "_behind",
         "_drained",
+        "_first",
         "_lagging",
+        "_more",
+        "_more_size",
         "_outlet",
-        "_pending",
-        "_size",
         "_task",
         "closed",
         "feeds",
@@ -132,8 +133,9 @@ class Subscriber:
         self.closed = False
         self.window_bits = window_bits
         self._outlet = outlet
-        self._pending: list[bytes] = []
-        self._size = 0
+        self._first = b""  # frames to be sent; mostly there are no more than these
+        self._more: list[bytes] | None = None
+        self._more_size = 0  # in bytes
         self._behind: dict[Feed, int] | None = None  # feed -> last seq sent
         self._task: asyncio.Task[None] | None = None
         self._drained: asyncio.Event | None = None
@@ -147,12 +149,15 @@ class Subscriber:
 
     def push(self, frames: bytes) -> None:
         """Send frames at the end of this turn of the loop, in one write with others."""
-        pending = self._pending
-        if not pending:
+        if not self._first:
+            self._first = frames
             self._outlet.due(self)
-        pending.append(frames)
-        self._size += len(frames)
-        if self._size > self._outlet.soft:
+            return
+        if self._more is None:
+            self._more = []
+        self._more.append(frames)
+        self._more_size += len(frames)
+        if self._more_size > self._outlet.soft:
             self.flush()
 
     def say(self, payload: bytes) -> None:
@@ -160,14 +165,14 @@ class Subscriber:
         self.push(packed_frame(payload, self.window_bits))
 
     def flush(self) -> None:
-        pending = self._pending
-        if not pending:
+        data = self._first
+        if not data:
             return
-        data = pending[0] if len(pending) == 1 else b"".join(pending)
-        pending.clear()
-        self._size = 0
-        self.pipe.send(data)
-        if self.pipe.buffered > self._outlet.soft:
+        self._first = b""
+        if self._more is not None:
+            data = b"".join((data, *self._more))
+            self._more, self._more_size = None, 0
+        if self.pipe.send(data) > self._outlet.soft:
             self._overflow()
 
     @property
@@ -247,7 +252,7 @@ class Subscriber:
         for feed in list(self.feeds):
             self.unfollow(feed)
         self._behind = None
-        self._pending.clear()
+        self._first, self._more, self._more_size = b"", None, 0
         if self._task is not None:
             self._task.cancel()
         if self._lagging is not None:

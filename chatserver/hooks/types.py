@@ -373,8 +373,8 @@ class Socket(Protocol):
     def buffered(self) -> int:
         """Number of bytes that wait for the peer to read. Back at 0, it calls `on_drained()`."""
 
-    def send(self, frames: bytes) -> None:
-        """Send complete frames (`chatserver.text_frame`), now or as soon as the peer reads.
+    def send(self, frames: bytes) -> int:
+        """Send complete frames (`chatserver.text_frame`), now or as soon as the peer reads. Returns `buffered`.
 
         Never raises; frames for a closed connection are dropped.
         """

@@ -99,11 +99,11 @@ class PluginSocket:
     def buffered(self) -> int:
         return self._transport.buffered
 
-    def send(self, frames: bytes) -> None:
-        transport = self._transport
-        transport.send(frames)
-        if transport.buffered > self._outlet.soft:
+    def send(self, frames: bytes) -> int:
+        buffered = self._transport.send(frames)
+        if buffered > self._outlet.soft:
             self._overflow()
+        return buffered
 
     def close(self, code: int, reason: str) -> None:
         self._transport.close(code, reason)

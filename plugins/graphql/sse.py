@@ -37,11 +37,12 @@ class EventPipe:
         self._waiting: list[bytes] = []
         self._news = asyncio.Event()
 
-    def send(self, frames: bytes) -> None:
+    def send(self, frames: bytes) -> int:
         if not self.closed:
             self._waiting.append(frames)
             self.buffered += len(frames)
             self._news.set()
+        return self.buffered
 
     def close(self, code: int, reason: str) -> None:
         self.closed = True

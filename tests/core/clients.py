@@ -35,6 +35,7 @@ class FakePipe:
         self.paused = False
         self.received: list[dict[str, Any]] = []
         self.most_buffered = 0
+        self.writes: list[bytes] = []
         self._buffer = b""
         self._changed = asyncio.Event()
 
@@ -42,14 +43,16 @@ class FakePipe:
     def buffered(self) -> int:
         return len(self._buffer)
 
-    def send(self, frames: bytes) -> None:
+    def send(self, frames: bytes) -> int:
         if self.closed is not None:
-            return
+            return self.buffered
+        self.writes.append(frames)
         self._buffer += frames
         if self.stuck:
             self.most_buffered = max(self.most_buffered, self.buffered)
         else:
             self._hand_over()
+        return self.buffered
 
     def drain(self) -> None:
         """The peer reads again. The subscriber has to be told by the caller."""

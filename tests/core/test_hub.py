@@ -28,16 +28,16 @@ def no_memory(*args: object) -> NoReturn:
 async def test_events_of_one_turn_are_one_write_and_encoded_once() -> None:
     async with scene() as built:
         readers = [await built.reader() for _ in range(3)]
-        writes: list[bytes] = []
         for reader in readers:
-            reader.pipe.send = writes.append  # type: ignore[method-assign]
+            reader.pipe.writes.clear()
         head = built.room.head
         events = [posted(built.room.id, head + number, "u1") for number in (1, 2)]
         built.first.log.publish(built.room, events[:1])
         built.first.log.publish(built.room, events[1:])
-        assert writes == []
+        assert [reader.pipe.writes for reader in readers] == [[], [], []]
         await asyncio.sleep(0)
-        assert len(writes) == 3 and len(set(writes)) == 1
+        first = readers[0].pipe.writes
+        assert len(first) == 1 and [reader.pipe.writes for reader in readers] == [first] * 3
 
 
 async def test_known_events_are_dropped_and_a_gap_is_not_crossed() -> None:

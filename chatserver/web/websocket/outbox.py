@@ -58,21 +58,23 @@ class Outbox:
     def use_stream(self, stream: IOStream) -> None:
         self._stream = stream
 
-    def send(self, data: bytes) -> None:
-        """Send ready-made frames. Never raises; a broken connection is reported to the owner."""
+    def send(self, data: bytes) -> int:
+        """Send ready-made frames. Returns `buffered`. Never raises; a broken connection is reported to the owner."""
         write = self._write_now
         if write is None:
             self._enqueue(data)
-            return
+            return self.buffered
         try:
             sent = write(data)
         except (BlockingIOError, InterruptedError):
-            self._enqueue(data)
+            sent = 0
         except OSError:
             self._break()
-        else:
-            if sent != len(data):
-                self._enqueue(data, sent)
+            return 0
+        if sent == len(data):
+            return 0
+        self._enqueue(data, sent)
+        return self.buffered
 
     def send_pong(self, pong: bytes) -> None:
         """Send this frame now; if frames wait, it replaces a pong that waits behind them.

@@ -72,8 +72,8 @@ class Transport(WebSocketProtocol13):
         )
         self._inbox = Inbox(self, limits.message_seconds)
         self._outbox = Outbox(self)
-        self.send: Callable[[bytes], None] = self._outbox.send
-        """Send ready-made frames. Never raises: a broken connection is closed."""
+        self.send: Callable[[bytes], int] = self._outbox.send
+        """Send ready-made frames. Returns `buffered`. Never raises: a broken connection is closed."""
         self.on_drained: Callable[[], None] | None = None
         """Called when `buffered` has fallen back to 0."""
         self.window_bits = 0
