@@ -80,6 +80,7 @@ class Room:
         "id",
         "members",
         "message_bytes",
+        "newest_fitting",
         "newest_page",
         "numbered",
         "rewritten",
@@ -115,7 +116,9 @@ class Room:
         )  # when this node heard that contents were taken out of the log
         self._recent: dict[str, Message] | None = None
         self._leaving: set[str] = set()  # messages whose deletion is being written
-        self.newest_page: bytes | None = None  # as JSON, until something happens in the room
+        # Until something happens in the room: the newest page as JSON, and how many of `recent` fit into one answer.
+        self.newest_page: bytes | None = None
+        self.newest_fitting: int | None = None
         self._glanced: dict[str, Message] = {}  # found by `standing`, likewise
         # Mean length, about, of the events last read from the store; None: unknown.
         self.event_bytes: int | None = None
@@ -228,7 +231,7 @@ class Room:
             self.apply_state(event)
         if isinstance(event, MessageEdited | MessageDeleted):
             event = self._replace_text(event)
-        self.newest_page = None
+        self.newest_page = self.newest_fitting = None
         self._glanced.clear()
         # Steps that could fail come first; applying them again changes nothing.
         if len(self.tail) >= 2 * tail_events:
@@ -401,6 +404,7 @@ class Room:
         if missed is None:
             return
         self._recent = {message.id: message for message in messages}
+        self.newest_fitting = None
         for event in missed:
             if isinstance(event, MessagePosted):
                 self._add_recent(event)
@@ -410,6 +414,10 @@ class Room:
     def set_newest_page(self, page: bytes) -> None:
         """Keep the newest page as JSON until something happens in the room."""
         self.newest_page = page
+
+    def note_newest_fitting(self, count: int) -> None:
+        """Note how many of `recent`, from the newest on, fit into one answer."""
+        self.newest_fitting = count
 
     def note_event_bytes(self, mean: int | None) -> None:
         """Note the mean length of the events read last, for guessing how many fit the next page."""
@@ -428,7 +436,7 @@ class Room:
         self._texts = {}
         self.description = description
         self._set_members({}, {})
-        self._recent = self.newest_page = None
+        self._recent = self.newest_page = self.newest_fitting = None
         self._glanced.clear()
         for event in members:
             self.apply_state(event)
@@ -443,7 +451,7 @@ class Room:
         """Drop what was read of the log, which was rewritten: events have no name of the user (id) any more."""
         self.rewritten = time.monotonic()
         self.tail, self.tail_from, self._texts = [], self.head, {}
-        self._recent = self.newest_page = None
+        self._recent = self.newest_page = self.newest_fitting = None
         self._glanced.clear()
         member, left = self.members.get(user), self.bans.get(user)
         if member is not None:

@@ -106,7 +106,7 @@ class History:
         if after is not None:
             return await self._after(room, after, limit)
         if before is None and limit <= NEWEST_PAGE:
-            return self._page((await self._newest(room))[-limit:], head)
+            return self._newest_page(room, await self._newest(room), limit, head)
         messages, more = await self._read_page(room, before, limit)
         return Page(messages, head, more)
 
@@ -184,17 +184,14 @@ class History:
         for room in missing:
             recent[room] = read[room, None]
             room.set_recent(recent[room], heads[room])
-        found: dict[tuple[Room, int | None], list[Message]] = {
-            (room, None): recent[room][-limit:] for room in newest
+        found: dict[tuple[Room, int | None], Page] = {
+            (room, None): self._newest_page(room, recent[room], limit, heads[room])
+            for room in newest
         }
         older = [key for key in dict.fromkeys(readable) if key not in found]
-        found |= await self._read_many(older, limit)
-        return [
-            self._page(found[room, before], heads[room])
-            if (room, before) in found
-            else ChatError("room.not_found")
-            for room, before in wanted
-        ]
+        for (room, before), messages in (await self._read_many(older, limit)).items():
+            found[room, before] = self._page(messages, heads[room])
+        return [found.get(key) or ChatError("room.not_found") for key in wanted]
 
     async def newest_encoded(self, user: User, room: Room) -> bytes:
         """The newest page of 50 as JSON, cached until something happens in the room."""
@@ -351,6 +348,17 @@ class History:
                 detail={"field": "changes", "reason": "count"},
             )
 
+    def _newest_page(self, room: Room, recent: list[Message], limit: int, head: int) -> Page:
+        """A page of these newest messages. How many of them fit is found once, as they have to be encoded for it."""
+        if limit < 2:  # one message always fits
+            return self._page(recent[-limit:], head)
+        count = room.newest_fitting
+        if count is None:
+            count, _ = fitting(recent[::-1], self._page_bytes)
+            if room.recent is not None:
+                room.note_newest_fitting(count)
+        return Page(recent[-min(limit, count or 1) :], head, more=count < min(limit, len(recent)))
+
     def _page(self, messages: list[Message], head: int) -> Page:
         count = len(messages)
         if count > 1:
@@ -358,9 +366,10 @@ class History:
         return Page(messages[len(messages) - count :], head, more=count < len(messages))
 
     async def _newest(self, room: Room) -> list[Message]:
-        if room.recent is None:
-            head = room.head
-            room.set_recent(await self._read(room, None, NEWEST_PAGE), head)
+        if (recent := room.recent) is not None:
+            return recent
+        head = room.head
+        room.set_recent(await self._read(room, None, NEWEST_PAGE), head)
         recent = room.recent
         # The tail may have moved past `head` in the meantime; then read from the store, and cache nothing.
         return recent if recent is not None else await self._read(room, None, NEWEST_PAGE)

@@ -289,3 +289,39 @@ def test_what_fits_is_counted_to_the_byte(monkeypatch: pytest.MonkeyPatch, least
         expected = (count, sum(lengths[:count]))
         assert history.fitting(items, size, least=least) == expected
     assert history.fitting([], 5, least=least) == (0, 0)
+
+
+async def test_how_many_of_the_newest_messages_fit_follows_each_change() -> None:
+    """It is found once, and again after whatever happens in the room."""
+    limits = {"limits.buffer_soft_bytes": 30_000, "limits.buffer_hard_bytes": 60_000}
+    async with running(make_service(MemoryStore(), config(**limits))) as service:
+        ada = await add_user(service, "ada")
+        room = await service.rooms.create(ada, RoomKind.PRIVATE, "room")
+        said = [
+            (await service.messages.post(ada, room, f"{number}", "t" * size))[0]
+            for number, size in enumerate([100] * 5 + [7_000] * 3)
+        ]
+
+        async def see() -> int:
+            """The number of messages shown; each way of reading agrees with counting anew."""
+            recent = room.recent
+            assert recent is not None
+            for limit in (1, 2, 5, 50):
+                shown = recent[-limit:]
+                count, _ = history.fitting(shown[::-1], 30_000)
+                expected = Page(shown[-count:], room.head, more=count < len(shown))
+                for _ in range(2):
+                    assert await service.history.page(ada, room, limit=limit) == expected
+                    assert await service.history.pages(ada, [(room, None)], limit) == [expected]
+            return len(expected.messages)
+
+        assert (await service.history.page(ada, room)).more is False
+        assert await see() == 8
+        last, _ = await service.messages.post(ada, room, "last", "t" * 7_800)
+        assert await see() < 9
+        await service.messages.edit(ada, room, said[-1].id, "short")
+        assert await see() == 9
+        await service.messages.edit(ada, room, said[-1].id, "長" * 2_600)
+        assert await see() < 9
+        await service.messages.delete(ada, room, last.id)
+        assert await see() == 9
