@@ -54,6 +54,12 @@ class RoomCache:
                 found.append(room)
         return found
 
+    def aging(self, rooms: Iterable[str]) -> list[Room]:
+        """Those of the rooms in memory that have to be compared with the store soon, or by now."""
+        soon = time.monotonic() - FRESH_SECONDS / 2
+        kept = (room for name in rooms if (room := self._rooms.get(name)) is not None)
+        return [room for room in kept if room.stale or (not room.followers and room.checked < soon)]
+
     def known(self, room: str) -> Room | None:
         """The room if it is in memory, however old."""
         return self._rooms.get(room)

@@ -177,9 +177,10 @@ class RoomLists:
         others = [id for id in ids if id not in usable]
         usable |= await self._cache.load_many(others)
         now = {room.id for room in self._usable(user, others, read)}
-        await self._log.refresh(
-            room for id in others if (room := usable.get(id)) is not None and id not in now
-        )
+        behind = {room for id in others if (room := usable.get(id)) is not None and id not in now}
+        if behind:  # together with those that would be next, or each reading asks for a few of a user's rooms
+            behind.update(self._cache.aging(ids))
+            await self._log.refresh(behind)
         rooms = [usable[id] for id in ids if id in usable]
         found = [room for room in rooms if user.id in room.members]
         if len(found) < len(ids):

@@ -169,6 +169,32 @@ async def test_a_page_costs_one_read_however_many_rooms_there_are(
         assert at.calls == {"scan": 1}
 
 
+async def test_rooms_that_were_read_one_after_the_other_are_asked_for_together(
+    slow_clocks: None,
+) -> None:
+    """Those that are compared with the store in a moment are, with the first that has to be."""
+    async with nodes() as at:
+        made = [await at.room(f"room {number}") for number in range(10)]
+        for room in made:
+            await at.first.rooms.invite(at.owner, room, at.member.id)
+        before = await at.second.rooms.visible(at.member)
+        kept = [known for room in made if (known := at.second.room_cache.known(room.id))]
+        fresh, aging = kept[:4], kept[4:]
+        for room in aging:
+            room.checked -= 0.7e9  # of 1e9 seconds
+        at.calls.clear()
+        assert await at.second.rooms.visible(at.member) == before
+        assert at.calls["heads"] == 0
+        aging[0].checked -= 0.7e9
+        times = {room: room.checked for room in kept}
+        await at.first.messages.post(at.owner, made[-1], "c", "hello")
+        after = await at.second.rooms.visible(at.member)
+        assert at.calls["heads"] == 1
+        assert sum(view.unread or 0 for view in after.rooms) == 1
+        assert [room for room in kept if room.checked > times[room]] == aging
+        assert [room.checked for room in fresh] == [times[room] for room in fresh]
+
+
 async def test_events_are_counted_once_even_if_none_is_unread(
     slow_clocks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
