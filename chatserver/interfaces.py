@@ -146,9 +146,9 @@ class Store(Protocol):
     write their positions by it; without it they take one `put` for each room in which something was said.
 
     A store may also have a method `async def swap_many(self, space: str, changes: Mapping[str, tuple[bytes, bytes]]) ->
-    set[str]`, which swaps the values of several keys, each from an old to a new one as `swap` does, but together. It returns
-    the keys that have the new value then, which no other caller writes. Nodes renew their leases by it; without it they
-    take one `swap` for each.
+    set[str]`, which swaps the values of several keys, each from an old to a new one as `swap` does, but together. It
+    returns the keys that have the new value then, which no other caller writes. Nodes renew their leases by it; without
+    it they take one `swap` for each.
 
     A store may also have a method `async def scrub(self) -> None`: nothing that was removed or replaced before is left in
     its files afterwards, as far as it can do that itself. Called after texts were erased, at most every few minutes. Raises

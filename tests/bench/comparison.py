@@ -36,7 +36,6 @@ COMPARED = (
     "idle",
 )
 SQLITE = {"plugins.enabled": "+sqlite,-mongo"}
-NAME = "peers"  # of the table in docs/benchmarks.md
 WIDTH = 120
 
 Lines = list[list[str]]
@@ -49,8 +48,20 @@ class Column(NamedTuple):
     start: Callable[[Row, Path, str], Peer]
 
 
-def columns(database: MongoBackend) -> list[Column]:
-    """The servers that are compared, ours first."""
+class Comparison(NamedTuple):
+    """A table in docs/benchmarks.md: its name, its rows, and a column for each server, ours first."""
+
+    name: str
+    rows: tuple[str, ...]
+    columns: Callable[[MongoBackend], list[Column]]
+
+    def compared(self) -> list[Row]:
+        """The rows, in the order of the benchmark."""
+        return [row for row in ROWS if row.name in self.rows]
+
+
+def ours(database: MongoBackend) -> list[Column]:
+    """Our server on either store."""
 
     def on_sqlite(row: Row, folder: Path, name: str) -> Peer:
         return Chatserver(folder, SQLITE, graphql=row.graphql)
@@ -58,23 +69,26 @@ def columns(database: MongoBackend) -> list[Column]:
     def on_mongo(row: Row, folder: Path, name: str) -> Peer:
         return Chatserver(folder, database.settings(name), graphql=row.graphql)
 
-    def node(row: Row, folder: Path, name: str) -> Peer:
+    return [Column("chatserver, SQLite", on_sqlite), Column("chatserver, MongoDB", on_mongo)]
+
+
+def node() -> Column:
+    def start(row: Row, folder: Path, name: str) -> Peer:
         return javascript.Node(folder, graphql=row.graphql)
+
+    return Column("Node, SQLite", start)
+
+
+def with_peers(database: MongoBackend) -> list[Column]:
+    """Ours beside plain servers."""
 
     def tornado(row: Row, folder: Path, name: str) -> Peer:
         return Plain(folder, database.uri, name, graphql=row.graphql)
 
-    return [
-        Column("chatserver, SQLite", on_sqlite),
-        Column("chatserver, MongoDB", on_mongo),
-        Column("Node, SQLite", node),
-        Column("Tornado, MongoDB", tornado),
-    ]
+    return [*ours(database), node(), Column("Tornado, MongoDB", tornado)]
 
 
-def compared() -> list[Row]:
-    """The rows, in the order of the benchmark."""
-    return [row for row in ROWS if row.name in COMPARED]
+PEERS = Comparison("peers", COMPARED, with_peers)
 
 
 def lines(row: Row, measured: Iterable[Values]) -> Lines:
@@ -86,14 +100,22 @@ def lines(row: Row, measured: Iterable[Values]) -> Lines:
     ]
 
 
-def written(page: str, titles: list[str], about: dict[str, str], measured: dict[str, Lines]) -> str:
+def written(
+    page: str,
+    of: Comparison,
+    titles: list[str],
+    about: dict[str, str],
+    measured: dict[str, Lines],
+) -> str:
     """The page with these rows in its table, by title; rows that were not measured keep their figures."""
-    rows = report.rows_in(tables.part(page, NAME))
-    rows |= {title: [f"| {' | '.join(cells)} |" for cells in of] for title, of in measured.items()}
+    rows = report.rows_in(tables.part(page, of.name))
+    rows |= {
+        title: [f"| {' | '.join(cells)} |" for cells in found] for title, found in measured.items()
+    }
     made = ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in about.items()), ""]
     made += [f"| | | {' | '.join(titles)} |", f"|---|---|{'--:|' * len(titles)}"]
-    made += [line for row in compared() for line in rows.get(row.title, ())]
-    return tables.replaced(page, NAME, "\n".join(made))
+    made += [line for row in of.compared() for line in rows.get(row.title, ())]
+    return tables.replaced(page, of.name, "\n".join(made))
 
 
 def measure(row: Row, column: Column, folder: Path, name: str, plan: Plan) -> Values:
@@ -109,14 +131,8 @@ def measure(row: Row, column: Column, folder: Path, name: str, plan: Plan) -> Va
         peer.stop()
 
 
-@click.command()
-@click.argument("names", nargs=-1, type=click.Choice(COMPARED), metavar="[ROW]...")
-@click.option("--quick", is_flag=True, help="One short window instead of the median of three.")
-@click.option(
-    "--write", is_flag=True, help="Put the figures into docs/benchmarks.md; other rows stay."
-)
-def main(names: tuple[str, ...], quick: bool, write: bool) -> None:
-    """Measure the server beside plain ones in Node and in Tornado: all rows, or those named."""
+def run(of: Comparison, names: tuple[str, ...], *, quick: bool, write: bool) -> None:
+    """Measure all rows, or those named, and print their table; with `write`, put it into the page."""
     javascript.install()
     machine.allow_open_files()
     machine.use_client_core()
@@ -126,10 +142,10 @@ def main(names: tuple[str, ...], quick: bool, write: bool) -> None:
         database = MongoBackend(folder)
         spent = database.cpu_seconds
         plan = Plan(1.0, 2.0, 1, spent) if quick else Plan(2.0, 4.0, 3, spent)
-        beside = columns(database)
+        beside = of.columns(database)
         measured: dict[str, Lines] = {}
         try:
-            for row in compared():
+            for row in of.compared():
                 if names and row.name not in names:
                     continue
                 values = []
@@ -139,22 +155,48 @@ def main(names: tuple[str, ...], quick: bool, write: bool) -> None:
                         values.append(measure(row, column, folder / name, name, plan))
                 measured[row.title] = lines(row, values)
                 if write:
-                    note(beside, measured)
+                    note(of, beside, measured)
         finally:
             database.stop()
     table = Table("row", "figure", *(column.title for column in beside))
-    for of in measured.values():
-        for cells in of:
+    for found in measured.values():
+        for cells in found:
             table.add_row(*cells)
     console.print(table)
 
 
-def note(beside: list[Column], measured: dict[str, Lines]) -> None:
+def note(of: Comparison, beside: list[Column], measured: dict[str, Lines]) -> None:
     """Put what was measured until now into the page: a later row may fail."""
     about = machine.describe(find("")) | javascript.versions()
     page = tables.PAGE.read_text(encoding="utf-8")
     titles = [column.title for column in beside]
-    tables.PAGE.write_text(written(page, titles, about, measured), encoding="utf-8")
+    tables.PAGE.write_text(written(page, of, titles, about, measured), encoding="utf-8")
+
+
+def arguments(rows: tuple[str, ...]) -> Callable[[Callable[..., None]], click.Command]:
+    """The command line of a comparison with these rows."""
+
+    def command(main: Callable[..., None]) -> click.Command:
+        main = click.option(
+            "--write",
+            is_flag=True,
+            help="Put the figures into docs/benchmarks.md; other rows stay.",
+        )(main)
+        main = click.option(
+            "--quick", is_flag=True, help="One short window instead of the median of three."
+        )(main)
+        choice = click.Choice(rows)
+        return click.command()(
+            click.argument("names", nargs=-1, type=choice, metavar="[ROW]...")(main)
+        )
+
+    return command
+
+
+@arguments(COMPARED)
+def main(names: tuple[str, ...], quick: bool, write: bool) -> None:
+    """Measure the server beside plain ones in Node and in Tornado: all rows, or those named."""
+    run(PEERS, names, quick=quick, write=write)
 
 
 if __name__ == "__main__":

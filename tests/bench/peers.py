@@ -215,3 +215,13 @@ class Plain(Demo):
         super().__init__(
             [sys.executable, "-m", f"tests.bench.{module}", *arguments], folder, port, "/ready"
         )
+
+
+class Bare(Demo):
+    """The least in Python: see bare.py."""
+
+    def __init__(self, folder: Path, *, durable: bool) -> None:
+        self.name = "bare durable" if durable else "bare"
+        port = free_port()
+        command = [sys.executable, "-m", "tests.bench.bare", str(port), str(folder / "chat.db")]
+        super().__init__([*command, *["durable"] * durable], folder, port, "/ready")

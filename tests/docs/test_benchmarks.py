@@ -3,7 +3,11 @@
 import json
 import re
 
+import pytest
+
 from tests.bench import comparison, tables
+from tests.bench.comparison import PEERS, Comparison
+from tests.bench.least import LEAST
 from tests.bench.searchtable import TARGET_MS
 from tests.docs.pages import ROOT
 
@@ -33,16 +37,17 @@ def test_searches_that_miss_their_target_are_marked() -> None:
         assert bool(begin) == bool(end) == (float(p99) > TARGET_MS), p99
 
 
-def test_every_row_beside_peers_has_figures_of_all() -> None:
-    shown = part("peers").splitlines()
-    for row in comparison.compared():
+@pytest.mark.parametrize(("of", "columns"), [(PEERS, 4), (LEAST, 5)])
+def test_every_row_beside_others_has_figures_of_all(of: Comparison, columns: int) -> None:
+    shown = part(of.name).splitlines()
+    for row in of.compared():
         (first,) = (line for line in shown if line.startswith(f"| {row.title} |"))
         cells = first.strip("| ").split(" | ")[2:]
-        assert len(cells) == 4 and all(number(cell) >= 0 for cell in cells)
+        assert len(cells) == columns and all(number(cell) >= 0 for cell in cells)
 
 
 def test_rows_that_were_not_measured_again_keep_their_figures() -> None:
-    fanout, paced, *_ = comparison.compared()
+    fanout, paced, *_ = PEERS.compared()
     titles = ["ours", "theirs"]
     page = "before\n<!-- peers: begin -->\n\n<!-- peers: end -->\nafter\n"
     for measured in (
@@ -50,7 +55,7 @@ def test_rows_that_were_not_measured_again_keep_their_figures() -> None:
         {paced.title: [[paced.title, "µs", "5", "6"]]},
         {fanout.title: [[fanout.title, "µs", "7", "8"]]},
     ):
-        page = comparison.written(page, titles, {"node": "24"}, measured)
+        page = comparison.written(page, PEERS, titles, {"node": "24"}, measured)
     assert tables.part(page, "peers").strip().splitlines() == [
         "| | |",
         "|---|---|",
