@@ -180,10 +180,13 @@ class History:
         newest = [room for room, before in readable if before is None and limit <= NEWEST_PAGE]
         recent = {room: kept for room in newest if (kept := room.recent) is not None}
         missing = [room for room in dict.fromkeys(newest) if room not in recent]
-        read = await self._read_many([(room, None) for room in missing], NEWEST_PAGE)
-        for room in missing:
-            recent[room] = read[room, None]
-            room.set_recent(recent[room], heads[room])
+        if missing:
+            read = await self._read_many([(room, None) for room in missing], NEWEST_PAGE)
+            for room in missing:
+                recent[room] = read[room, None]
+                room.set_recent(recent[room], heads[room])
+            # As the rooms are by now: they may have got messages meanwhile.
+            recent |= {room: kept for room in newest if (kept := room.recent) is not None}
         found: dict[tuple[Room, int | None], Page] = {
             (room, None): self._newest_page(room, recent[room], limit, heads[room])
             for room in newest
@@ -349,7 +352,10 @@ class History:
             )
 
     def _newest_page(self, room: Room, recent: list[Message], limit: int, head: int) -> Page:
-        """A page of these newest messages. How many of them fit is found once, as they have to be encoded for it."""
+        """A page of these newest messages, `room.recent` if the room has any in memory.
+
+        How many of them fit is found once, as they have to be encoded for it.
+        """
         if limit < 2:  # one message always fits
             return self._page(recent[-limit:], head)
         count = room.newest_fitting

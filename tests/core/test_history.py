@@ -325,3 +325,26 @@ async def test_how_many_of_the_newest_messages_fit_follows_each_change() -> None
         assert await see() < 9
         await service.messages.delete(ada, room, last.id)
         assert await see() == 9
+
+
+async def test_a_message_that_comes_while_pages_are_read_counts_for_what_fits() -> None:
+    class Late(MemoryStore):  # type: ignore[misc]
+        """Something is posted while it reads the pages of several rooms."""
+
+        async def pages(self, wanted: Any, limit: int) -> list[list[MessagePosted]]:
+            found = await super().pages(wanted, limit)
+            await service.messages.post(ada, room, "late", "t" * 8_000)
+            return found
+
+    limits = {"limits.buffer_soft_bytes": 30_000, "limits.buffer_hard_bytes": 60_000}
+    async with running(make_service(Late(), config(**limits))) as service:
+        ada = await add_user(service, "ada")
+        room = await service.rooms.create(ada, RoomKind.PRIVATE, "room")
+        for number in range(4):
+            await service.messages.post(ada, room, f"{number}", "t" * 7_150)
+        assert room.recent is None
+        for _ in range(2):
+            (page,) = await service.history.pages(ada, [(room, None)], 50)
+            assert isinstance(page, Page)
+            assert len(msgspec.json.encode(page.messages)) < 30_100
+            assert len(page.messages) == 3 and page.more
