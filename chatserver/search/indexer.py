@@ -1,12 +1,14 @@
 """The indexer: brings every room's index up to date, in the background and at a modest pace.
 
 Nodes need not agree on who indexes: a segment is derived from the log alone (segments.py), so two nodes
-that write the same segment write the same bytes. A search reads unindexed events from the log.
+that write the same segment write the same bytes. Those that know of each other divide the rooms, as a room in which
+people talk is in the memory of many. A search reads unindexed events from the log.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from chatserver.cluster.spread import Share, Spread, everything
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import IndexPage, Store
 from chatserver.model import AnyEvent
@@ -25,21 +27,25 @@ READ_EVENTS = 500  # read at once
 WRITE_PAGES = 250  # written at once: one or two megabytes
 SWEEP_ROOMS = 500  # in one step of a sweep, which visits all rooms of the store
 SWEEP_SECONDS = 20.0  # between two sweeps
+OTHERS_SWEEPS = 4  # every fourth sweep is for the rooms of other nodes, too
 PRESSED_SECONDS = 0.1  # between two segments, while many sends are under way
 
 
 class Indexer:
     """One node's indexer: checks the rooms in memory every second, and all others in periodic sweeps."""
 
-    def __init__(self, store: Store, cache: RoomCache, is_pressed: Callable[[], bool]) -> None:
+    def __init__(
+        self, store: Store, cache: RoomCache, is_pressed: Callable[[], bool], spread: Spread
+    ) -> None:
         """`is_pressed` returns whether other work needs the processor more."""
-        self._store, self._cache, self._is_pressed = store, cache, is_pressed
+        self._store, self._cache, self._is_pressed, self._spread = store, cache, is_pressed, spread
         # Rooms in memory, each with a seq up to which it is indexed at least.
         self._known: dict[str, int] = {}
         self._heads: Mapping[str, int] = {}  # of rooms in memory, some QUIET_SECONDS ago
         self._heads_due = 0.0
         self._swept = ""  # the last room that the present sweep looked at
         self._next_sweep = 0.0
+        self._sweeps = 0  # number of complete ones
         self._paced = Paced(is_pressed)
         self._paused = False
 
@@ -53,42 +59,56 @@ class Indexer:
             return
         heads = self._cache.heads()
         known = self._known = {room: self._known.get(room, 0) for room in heads}
-        ends = {room: self._end(room, head) for room, head in heads.items()}
-        self._note(heads)
+        ends = self._ends(heads)
         lagging = [room for room, end in ends.items() if next_segment(known[room], end)]
         for start in range(0, len(lagging), SWEEP_ROOMS):
             await self._catch_up(lagging[start : start + SWEEP_ROOMS], ends)
         if asyncio.get_running_loop().time() >= self._next_sweep:
-            await self._sweep()
+            await self._sweep(self._share_of_sweep())
 
-    def _end(self, room: str, head: int) -> int:
-        """The seq up to which to index a room now."""
-        return head if self._heads.get(room) == head else head - head % BUSY_EVENTS
-
-    def _note(self, heads: Mapping[str, int]) -> None:
+    def _ends(self, heads: Mapping[str, int]) -> dict[str, int]:
+        """The seq up to which to index each room now, with the rooms of other nodes now and then."""
         now = asyncio.get_running_loop().time()
-        if now >= self._heads_due:
+        is_ours, is_due = self._spread.share(), now >= self._heads_due
+        ends: dict[str, int] = {}
+        for room, head in heads.items():
+            ours, before = is_ours(room), self._heads.get(room, 0)
+            if ours or is_due:
+                upto = head if ours else before  # its own node has had time for these
+                ends[room] = head if before == head else upto - upto % BUSY_EVENTS
+        if is_due:
             self._heads, self._heads_due = heads, now + QUIET_SECONDS
+        return ends
+
+    def _share_of_sweep(self) -> Share:
+        """Which rooms the present sweep is for: not those whose heads are kept up to date here."""
+        followed = {room.id for room in self._cache.followed()}
+        is_ours = everything if self._sweeps % OTHERS_SWEEPS == 0 else self._spread.share()
+        return lambda room: room not in followed and is_ours(room)
 
     async def catch_up(self) -> None:
         """Index every room of the store as far as it can be."""
         await self.look()
         self._swept, self._next_sweep = "", 0.0
-        while await self._sweep():
+        while await self._sweep(everything):
             pass
 
-    async def _sweep(self) -> bool:
-        """Index the next rooms of the sweep; False if there were none left."""
+    async def _sweep(self, is_ours: Share) -> bool:
+        """Index those of the next rooms that are in our share; False if no rooms were left."""
         rooms = await self._store.list_rooms(self._swept, SWEEP_ROOMS)
         self._swept = rooms[-1] if rooms else ""
         if not rooms:
             self._next_sweep = asyncio.get_running_loop().time() + SWEEP_SECONDS
+            self._sweeps += 1
             return False
-        await self._catch_up(rooms, await self._store.heads(rooms))
+        ours = [room for room in rooms if is_ours(room)]
+        await self._catch_up(ours, await self._store.heads(ours))
         return True
 
     async def _catch_up(self, rooms: Sequence[str], heads: Mapping[str, int]) -> None:
         """Index these rooms up to their heads."""
+        if not rooms:
+            return
         indexed, directories = await directory.read(self._store, rooms)
         for room in rooms:
             done, head = indexed.get(room, 0), heads.get(room, 0)

@@ -16,6 +16,7 @@ from chatserver.cluster.bus.keys import LOOK_SECONDS as KEY_SECONDS
 from chatserver.cluster.bus.keys import Keys
 from chatserver.cluster.bus.online import Online
 from chatserver.cluster.installation import bus_key
+from chatserver.cluster.spread import Spread
 from chatserver.config import Config
 from chatserver.delivery.hub import Hub
 from chatserver.delivery.notices import Mentioned, ReadMoved
@@ -211,7 +212,8 @@ class Service:
             hooks,
             self.messages.data,
         )
-        self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
+        spread = Spread(online.node, online.others)
+        self.indexer = Indexer(store, self.room_cache, self.log.is_pressed, spread)
         cleanings = Cleanings(store, Cleaner(store, Paced(self.log.is_pressed)), clock)
         self.cleanings = cleanings
         self.replaced_texts = ReplacedTexts(store, self.log, cleanings)

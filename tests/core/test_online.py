@@ -166,6 +166,16 @@ def test_a_new_node_is_told_of_everybody_within_a_turn() -> None:
     assert world.known(2) == {"u1"}
 
 
+def test_a_node_knows_the_others_until_they_are_silent() -> None:
+    world = World()
+    world.turns(2)
+    here, *others = world.nodes
+    assert sorted(here.others()) == sorted(other.node for other in others)
+    world.silent.add(others[0])
+    world.turns(EXPIRY_SECONDS + 2)
+    assert [*here.others()] == [others[1].node]
+
+
 def test_nodes_that_agree_say_little_and_each_change_once() -> None:
     world = World()
     for user in USERS:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from zlib import crc32
 
+from chatserver.cluster.spread import Spread
 from chatserver.interfaces import IndexPage, Store
 from chatserver.model import AnyEvent, MessageEdited
 from chatserver.search import directory
@@ -11,6 +12,8 @@ from chatserver.search.builder import Builder
 from chatserver.search.directory import Directory, Known
 from chatserver.search.segments import Segment, next_segment, superseded
 from chatserver.testing.samples import event, posted
+
+ALONE = Spread("node", tuple)  # knows no other node
 
 
 def at(seconds: int) -> str:

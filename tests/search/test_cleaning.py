@@ -13,6 +13,7 @@ from chatserver.search.paced import Paced
 from chatserver.search.segments import SIZES
 from chatserver.testing.samples import event, posted
 from chatserver_plugins.memory import MemoryStore
+from tests.search.indexing import ALONE
 
 pytestmark = pytest.mark.virtual_time
 
@@ -38,7 +39,7 @@ def said(seq: int, marker: str = "") -> AnyEvent:
 
 async def index(store: MemoryStore) -> None:
     cache = RoomCache(store, 100)
-    await Indexer(store, cache, never).catch_up()
+    await Indexer(store, cache, never, ALONE).catch_up()
 
 
 async def grown(seqs: range, marked: dict[int, str]) -> MemoryStore:

@@ -42,7 +42,7 @@ from tests.core.nodes import (
     make_service,
     running,
 )
-from tests.search.indexing import at, built, index, log
+from tests.search.indexing import ALONE, at, built, index, log
 from tests.virtual_time import run
 from tests.waiting import until
 
@@ -273,7 +273,7 @@ async def test_a_node_that_was_overtaken_takes_nothing_away(done: int) -> None:
     events, store = log([f"word{number % 9}" for number in range(1000)]), Stalling()
 
     def indexer() -> Indexer:
-        return Indexer(store, RoomCache(store, 100), lambda: False)
+        return Indexer(store, RoomCache(store, 100), lambda: False, ALONE)
 
     await index(store, events, done)
     await store.append(events)
@@ -353,7 +353,7 @@ def test_it_takes_its_time_while_others_need_the_processor(pressed: bool) -> Non
         for room in rooms:
             await store.append([posted(room, seq) for seq in range(1, 9)])
         began = loop.time()
-        await Indexer(store, RoomCache(store, 100), lambda: pressed).catch_up()
+        await Indexer(store, RoomCache(store, 100), lambda: pressed, ALONE).catch_up()
         assert await store.indexed(rooms) == dict.fromkeys(rooms, 8)
         return loop.time() - began
 

@@ -6,7 +6,7 @@ reordering on the bus is corrected within seconds. A node that falls silent is f
 """
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
 from zlib import crc32
 
@@ -55,6 +55,10 @@ class Online:
 
     def __contains__(self, user: str) -> bool:
         return user in self._nodes_of
+
+    def others(self) -> Collection[str]:
+        """The names of the other nodes that have been heard lately."""
+        return self._elsewhere.keys()
 
     # -- this node ---------------------------------------------------------------------------------
 
