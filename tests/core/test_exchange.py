@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatserver.cluster.bus.announcer import PACE_SECONDS
 from chatserver.cluster.bus.envelopes import (
     Envelopes,
     Head,
@@ -253,6 +254,50 @@ async def test_items_of_a_later_version_are_left_out() -> None:
             wire.carry(packed)
         await built.expect(reader, start)
         assert counted(built.first, "_unknown") == 4
+
+
+async def test_news_go_at_once_after_a_quiet_time_and_together_when_there_are_many() -> None:
+    wire = Wire()
+    async with scene(wire) as built:
+        announcer: Any = built.second._announcer
+        loop, times = asyncio.get_running_loop(), []
+
+        async def publish(frames: Any) -> None:
+            times.append((loop.time(), len(frames)))
+
+        with mock.patch.object(wire.buses[1], "publish", publish):
+            await asyncio.sleep(0.5)  # between two turns of presence
+            times.clear()
+            began = loop.time()
+            announcer.user_changed("a")
+            await asyncio.sleep(PACE_SECONDS / 4)
+            assert [at for at, _ in times] == [began]
+            assert announcer._task is None  # nothing wakes a node that has nothing to say
+            for user in "bcd":
+                announcer.user_changed(user)
+                await asyncio.sleep(PACE_SECONDS / 4)
+            await asyncio.sleep(0.1)
+            announcer.user_changed("e")
+            await asyncio.sleep(PACE_SECONDS)
+        expected = [began, began + PACE_SECONDS, began + PACE_SECONDS + 0.1]
+        assert times == [(pytest.approx(at), 1) for at in expected]
+
+
+async def test_news_that_wait_when_a_node_stops_are_sent() -> None:
+    wire = Wire()
+    async with scene(wire) as built:
+        announcer: Any = built.second._announcer
+        await asyncio.sleep(0.5)  # between two turns of presence
+        announcer.user_changed("a")
+        await asyncio.sleep(PACE_SECONDS / 2)
+        before = len(wire.frames)
+        announcer.user_changed("b")
+        await asyncio.sleep(PACE_SECONDS / 4)
+        assert len(wire.frames) == before
+        await announcer.close()
+        assert len(wire.frames) == before + 1
+        announcer.user_changed("c")  # it is closed
+        assert announcer._task is None
 
 
 async def test_a_bus_that_hangs_costs_a_bounded_queue_and_no_message() -> None:

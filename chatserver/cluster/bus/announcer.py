@@ -55,6 +55,7 @@ class Announcer:
         self._count = 0  # number of these seqs
         self._items: list[bytes] = []
         self._task: asyncio.Task[None] | None = None
+        self._due = 0.0  # by the loop's time: when the bus may be called again
         self._sent = measures.counter(
             "chatserver_bus_frames_sent_total", "Frames sent over the bus"
         )
@@ -150,17 +151,22 @@ class Announcer:
         return found
 
     async def _send(self) -> None:
+        """Send what waits. Ends at once when nothing does, as a pause behind it would wake an idle loop."""
+        loop, envelopes = asyncio.get_running_loop(), self._envelopes
+        assert envelopes is not None  # it is open
         try:
-            while (self._heads or self._items) and self._envelopes is not None:
+            while self._heads or self._items:
+                if (wait := self._due - loop.time()) > 0:
+                    await asyncio.sleep(wait)
                 items = self._gathered()
                 try:
-                    await self._publish(list(self._envelopes.pack(items)))
+                    await self._publish(list(envelopes.pack(items)))
                 except (BusUnavailable, TimeoutError):
                     self._dropped.add(len(items))
                 except Exception:
                     self._dropped.add(len(items))
                     logger.exception("the bus failed")
-                await asyncio.sleep(PACE_SECONDS)
+                self._due = loop.time() + PACE_SECONDS
         finally:
             self._task = None
 

@@ -9,7 +9,6 @@ events of all rooms, followed or not.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from functools import cache
 from itertools import takewhile
 
 from loguru import logger
@@ -100,7 +99,7 @@ class Arrivals:
         if room is not None and time.monotonic() - room.rewritten < REWRITTEN_SECONDS:
             self._received.add(len(run.raw), ("rewritten",))
             return
-        decode = cache(run.events)
+        decode = _once(run.events)
         if room is not None and room.followers:
             self._publish(room, run, decode)
         # Those behind the highest may have been replaced by it.
@@ -126,6 +125,18 @@ class Arrivals:
     def _ask(self) -> None:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._keys.ask(), name="bus keys")
+
+
+def _once(decode: Decode) -> Decode:
+    """The function with its result kept. `functools.cache` takes longer to make than most events to decode."""
+    found: list[Sequence[AnyEvent]] = []
+
+    def decoded() -> Sequence[AnyEvent]:
+        if not found:
+            found.append(decode())
+        return found[0]
+
+    return decoded
 
 
 def next_of(room: Room, events: Sequence[AnyEvent]) -> list[AnyEvent]:
