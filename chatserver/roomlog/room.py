@@ -7,6 +7,7 @@ a room (`tests/core/test_ownership.py`); its listeners are in `chatserver/delive
 import time
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -372,9 +373,15 @@ class Room:
 
         They may be ahead of `head`, never behind it.
         """
+        return self.newest(NEWEST_PAGE)
+
+    def newest(self, count: int) -> list[Message] | None:
+        """The last `count` of `recent`, without a list of all."""
         if self._recent is None:
             return None
-        return list(self._recent.values())[-NEWEST_PAGE:]
+        found = list(islice(reversed(self._recent.values()), count))
+        found.reverse()
+        return found
 
     def standing(self, event: MessagePosted) -> Message | None:
         """The message of an event with all changes up to `head`; None if a glance does not suffice."""

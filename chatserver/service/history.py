@@ -106,7 +106,7 @@ class History:
         if after is not None:
             return await self._after(room, after, limit)
         if before is None and limit <= NEWEST_PAGE:
-            return self._newest_page(room, await self._newest(room), limit, head)
+            return self._newest_page(room, (await self._newest(room))[-limit:], head)
         messages, more = await self._read_page(room, before, limit)
         return Page(messages, head, more)
 
@@ -178,18 +178,17 @@ class History:
         heads = {room: room.head for room, _ in wanted}
         readable = [(room, before) for room, before in wanted if may_read(user, room)]
         newest = [room for room, before in readable if before is None and limit <= NEWEST_PAGE]
-        recent = {room: kept for room in newest if (kept := room.recent) is not None}
+        recent = {room: kept for room in newest if (kept := room.newest(limit)) is not None}
         missing = [room for room in dict.fromkeys(newest) if room not in recent]
         if missing:
             read = await self._read_many([(room, None) for room in missing], NEWEST_PAGE)
             for room in missing:
-                recent[room] = read[room, None]
-                room.set_recent(recent[room], heads[room])
+                recent[room] = read[room, None][-limit:]
+                room.set_recent(read[room, None], heads[room])
             # As the rooms are by now: they may have got messages meanwhile.
-            recent |= {room: kept for room in newest if (kept := room.recent) is not None}
+            recent |= {room: kept for room in newest if (kept := room.newest(limit)) is not None}
         found: dict[tuple[Room, int | None], Page] = {
-            (room, None): self._newest_page(room, recent[room], limit, heads[room])
-            for room in newest
+            (room, None): self._newest_page(room, recent[room], heads[room]) for room in newest
         }
         older = [key for key in dict.fromkeys(readable) if key not in found]
         for (room, before), messages in (await self._read_many(older, limit)).items():
@@ -351,19 +350,20 @@ class History:
                 detail={"field": "changes", "reason": "count"},
             )
 
-    def _newest_page(self, room: Room, recent: list[Message], limit: int, head: int) -> Page:
-        """A page of these newest messages, `room.recent` if the room has any in memory.
+    def _newest_page(self, room: Room, recent: list[Message], head: int) -> Page:
+        """A page of these newest messages, the last of `room.recent` if the room has any in memory.
 
-        How many of them fit is found once, as they have to be encoded for it.
+        How many of all fit is found once, as they have to be encoded for it.
         """
-        if limit < 2:  # one message always fits
-            return self._page(recent[-limit:], head)
+        if len(recent) < 2:  # one message always fits
+            return Page(recent, head)
         count = room.newest_fitting
         if count is None:
-            count, _ = fitting(recent[::-1], self._page_bytes)
-            if room.recent is not None:
+            kept = room.recent
+            count, _ = fitting((kept or recent)[::-1], self._page_bytes)
+            if kept is not None:
                 room.note_newest_fitting(count)
-        return Page(recent[-min(limit, count or 1) :], head, more=count < min(limit, len(recent)))
+        return Page(recent[-count:], head, more=count < len(recent))
 
     def _page(self, messages: list[Message], head: int) -> Page:
         count = len(messages)

@@ -82,6 +82,7 @@ _SCOPE_OF = {
 }
 
 
+@cache
 def room_rights(
     server: ServerRole,
     kind: RoomKind,

@@ -348,3 +348,37 @@ async def test_a_message_that_comes_while_pages_are_read_counts_for_what_fits() 
             assert isinstance(page, Page)
             assert len(msgspec.json.encode(page.messages)) < 30_100
             assert len(page.messages) == 3 and page.more
+
+
+async def test_a_page_of_a_log_that_is_rewritten_meanwhile_has_no_more_than_was_asked_for() -> None:
+    """What was read is not kept then."""
+
+    class Rewritten(MemoryStore):  # type: ignore[misc]
+        async def pages(self, wanted: Any, limit: int) -> list[list[MessagePosted]]:
+            found = await super().pages(wanted, limit)
+            await service.messages.post(ada, room, "late", "late")
+            room.forget_contents("nobody")
+            return found
+
+    async with running(make_service(Rewritten(), config())) as service:
+        ada = await add_user(service, "ada")
+        room = await service.rooms.create(ada, RoomKind.PRIVATE, "room")
+        for number in range(4):
+            await service.messages.post(ada, room, f"{number}", f"{number}")
+        (page,) = await service.history.pages(ada, [(room, None)], 2)
+        assert isinstance(page, Page)
+        assert room.recent is None
+        assert [message.body for message in page.messages] == ["2", "3"]
+
+
+async def test_of_two_messages_that_do_not_fit_together_the_newer_is_shown() -> None:
+    limits = {"limits.buffer_soft_bytes": 10_000, "limits.buffer_hard_bytes": 20_000}
+    async with running(make_service(MemoryStore(), config(**limits))) as service:
+        ada = await add_user(service, "ada")
+        room = await service.rooms.create(ada, RoomKind.PRIVATE, "room")
+        for number in range(2):
+            await service.messages.post(ada, room, f"{number}", f"{number}" * 7_000)
+        expected = await service.history.page(ada, room, limit=2)
+        assert [message.client_id for message in expected.messages] == ["1"]
+        assert expected.more
+        assert await service.history.pages(ada, [(room, None)], 2) == [expected]
