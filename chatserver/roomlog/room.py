@@ -7,7 +7,6 @@ a room (`tests/core/test_ownership.py`); its listeners are in `chatserver/delive
 import time
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -376,12 +375,8 @@ class Room:
         return self.newest(NEWEST_PAGE)
 
     def newest(self, count: int) -> list[Message] | None:
-        """The last `count` of `recent`, without a list of all."""
-        if self._recent is None:
-            return None
-        found = list(islice(reversed(self._recent.values()), count))
-        found.reverse()
-        return found
+        """The last `count` of `recent`."""
+        return None if self._recent is None else [*self._recent.values()][-count:]
 
     def standing(self, event: MessagePosted) -> Message | None:
         """The message of an event with all changes up to `head`; None if a glance does not suffice."""

@@ -143,6 +143,8 @@ class RoomService:
         `since` has the seqs of events by room, for whoever has read these from the store: the rooms stand there, or
         further on.
         """
+        if since is None and len(ready := self._cache.all_loaded(rooms)) == len(rooms):
+            return {room.id: room for room in ready if not room.is_deleted}
         found = await self._cache.load_many(rooms)
         seqs = since or {}
         await self._log.refresh(
