@@ -1,14 +1,20 @@
-"""The least that a chat in Python costs: `python -m tests.bench.bare PORT FILE [durable]`.
+"""The least that a chat in Python costs: `python -m tests.bench.bare PORT FILE [durable] [PROCESSES]`.
 
 The protocol of uvloop itself, msgspec for JSON, and SQLite as node's server has it (WAL, synchronous=NORMAL, the
 messages of one turn of the loop in one transaction); with `durable` as ours has it, with synchronous=FULL in a thread
 of its own. It reads just the frames that the load sends: masked texts of a small size. No accounts, rights, numbers,
 repeated sends, limits or bounds: what our server costs above it is what these cost.
+
+Of several processes on the port each has a file of its own, and sends the others each message as it goes to listeners.
 """
 
 import asyncio
 import base64
+import ctypes
 import hashlib
+import os
+import signal
+import socket
 import sqlite3
 import struct
 import sys
@@ -27,6 +33,7 @@ TABLE = """
     );
     CREATE INDEX newest ON messages (room, id);
 """
+PARENT_DIES = 1  # PR_SET_PDEATHSIG of prctl(2)
 OK = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 
 
@@ -53,7 +60,7 @@ def frame(payload: bytes) -> bytes:
 class Chat:
     """The rooms, and the messages that wait for the end of this turn of the loop."""
 
-    def __init__(self, path: str, durable: bool) -> None:
+    def __init__(self, path: str, durable: bool, others: list[socket.socket]) -> None:
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -62,6 +69,7 @@ class Chat:
         self._writing = False
         self.rooms: dict[str, set[asyncio.Transport]] = {}
         self._waiting: Posts = []
+        self._others = others
 
     def post(self, op: Op, sender: asyncio.Transport) -> None:
         if not self._waiting and not self._writing:
@@ -99,9 +107,19 @@ class Chat:
         for (op, sender), (at, number) in zip(posts, made, strict=True):
             event = {"ev": "message.posted", "id": number, "room": op.room, "at": at}
             data = frame(encode(event | {"client_id": op.client_id, "body": op.body}))
-            for listener in self.rooms.get(op.room, ()):
-                listener.write(data)
+            self._hand_out(op.room, data)
+            for other in self._others:
+                other.send(b"%b\n%b" % (op.room.encode(), data))
             sender.write(frame(encode({"re": op.id, "ok": {"id": number}})))
+
+    def heard(self, told: bytes) -> None:
+        """Hand out a message of another process."""
+        room, _, data = told.partition(b"\n")
+        self._hand_out(room.decode(), data)
+
+    def _hand_out(self, room: str, data: bytes) -> None:
+        for listener in self.rooms.get(room, ()):
+            listener.write(data)
 
 
 class Connection(asyncio.Protocol):
@@ -173,12 +191,28 @@ class Connection(asyncio.Protocol):
             self._transport.write(OK % (status, len(reply), reply))
 
 
-async def serve(port: int, path: str, durable: bool) -> None:
-    chat = Chat(path, durable)
+async def serve(chat: Chat, port: int, hear: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    await loop.create_server(lambda: Connection(chat), "127.0.0.1", port, backlog=4096)
+    loop.add_reader(hear, lambda: chat.heard(hear.recv(1 << 16)))
+    await loop.create_server(
+        lambda: Connection(chat), "127.0.0.1", port, backlog=4096, reuse_port=True
+    )
     await asyncio.Event().wait()
 
 
+def main(port: int, path: str, *options: str) -> None:
+    processes = int(next(filter(str.isdigit, options), 1))
+    lanes = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(processes)]
+    number = 0
+    for each in range(1, processes):
+        if os.fork() == 0:
+            ctypes.CDLL(None).prctl(PARENT_DIES, signal.SIGTERM)
+            number = each
+            break
+    others = [tell for each, (_, tell) in enumerate(lanes) if each != number]
+    chat = Chat(f"{path}.{number}", "durable" in options, others)
+    uvloop.run(serve(chat, port, lanes[number][0]))
+
+
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1]), sys.argv[2], "durable" in sys.argv[3:]))
+    main(int(sys.argv[1]), *sys.argv[2:])

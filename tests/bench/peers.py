@@ -220,8 +220,9 @@ class Plain(Demo):
 class Bare(Demo):
     """The least in Python: see bare.py."""
 
-    def __init__(self, folder: Path, *, durable: bool) -> None:
+    def __init__(self, folder: Path, *, durable: bool, processes: int = 1) -> None:
         self.name = "bare durable" if durable else "bare"
         port = free_port()
         command = [sys.executable, "-m", "tests.bench.bare", str(port), str(folder / "chat.db")]
-        super().__init__([*command, *["durable"] * durable], folder, port, "/ready")
+        command += [*["durable"] * durable, str(processes)]
+        super().__init__(command, folder, port, "/ready")
