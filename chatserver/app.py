@@ -8,6 +8,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,6 +137,7 @@ class Server:
             alone=self.store.is_private(),
             on_failure=self.service.outage.failed,
         )
+        changes = self.service.changes
         self.timers = Timers(
             self.store,
             self.hooks.guard,
@@ -143,8 +145,9 @@ class Server:
             self.measures,
             clock,
             self.config.plugins.timers,
-            alone=self.store.is_private(),
+            announce=None if self.store.is_private() else partial(changes.announce, "timer"),
         )
+        changes.watch("timer", self.timers.look_again)
         jobs = [
             *self._backups(loaded),
             *blob_jobs(self.service.blobs),

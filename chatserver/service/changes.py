@@ -1,4 +1,4 @@
-"""Short notes to all nodes on a store, and to commands beside them: a right changed, or a node wants its turn.
+"""Short notes to all nodes on a store, and to commands beside them: a right changed, a node wants its turn, a timer is set.
 
 Each change, of an account or of a member of a room, is a small record that every node finds within a
 second and that is removed a minute later. A bus, if there is one, announces it too, so that nodes look at
@@ -24,8 +24,8 @@ KEPT_SECONDS = (
 )
 CHANGES = 1000  # in one read
 
-Kind = Literal["user", "room", "turn", "claims", "plugins", "erased"]
-ONCE = ("turn",)  # kinds that are useful only for a moment: looked at once, then removed
+Kind = Literal["user", "room", "turn", "timer", "claims", "plugins", "erased"]
+ONCE = ("turn", "timer")  # kinds that are useful only for a moment: looked at once, then removed
 Recheck = Callable[[str], Awaitable[None]]
 
 
@@ -45,7 +45,7 @@ class Changes:
         self._seen: dict[str, float] = {}
 
     def watch(self, kind: Kind, recheck: Recheck) -> None:
-        """Call `recheck` with the id of each changed user or room (or plugin), several times for one change."""
+        """Call `recheck` with the id of each changed user or room (or a name), several times for one change."""
         self._rechecks[kind] = recheck
 
     async def announce(self, kind: Kind, name: str) -> None:

@@ -1,8 +1,12 @@
 """Rights taken on one node: what others do when they are told."""
 
+from typing import Literal
+
+import pytest
+
 from chatserver.interfaces import Store
 from chatserver.model import RoomKind, RoomRole
-from chatserver.service.changes import SPACE, Changes
+from chatserver.service.changes import ONCE, SPACE, Changes
 from chatserver.service.service import Service
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import add_user, config, make_service, running
@@ -60,7 +64,10 @@ async def test_a_thousand_changes_of_one_user_hide_none_of_others() -> None:
     assert seen == ["ada", "bob"]
 
 
-async def test_a_request_for_a_turn_reaches_the_other_nodes_once() -> None:
+@pytest.mark.parametrize("kind", ONCE)
+async def test_what_is_useful_for_a_moment_reaches_the_other_nodes_once(
+    kind: Literal["turn", "timer"],
+) -> None:
     store, seen = MemoryStore(), list[str]()
     here, there = Changes(store, None), Changes(store, None)
 
@@ -68,11 +75,11 @@ async def test_a_request_for_a_turn_reaches_the_other_nodes_once() -> None:
         async def recheck(room: str) -> None:
             seen.append(f"{name} {room}")
 
-        changes.watch("turn", recheck)
+        changes.watch(kind, recheck)
 
     hear(here, "here")
     hear(there, "there")
-    await here.announce("turn", "r1")
+    await here.announce(kind, "r1")
     for _ in range(3):
         await here.look()
         await there.look()

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
@@ -13,12 +15,20 @@ import pytest
 from chatserver import ChatError, Due, StartupError, StoreUnavailable, Timer, Undeliverable
 from chatserver.app import Server
 from chatserver.cluster.leases import BEAT_SECONDS, Leases
-from chatserver.cluster.timers import KEY_BYTES, PAYLOAD_BYTES, PluginTimers, Timers
+from chatserver.cluster.timers import (
+    KEY_BYTES,
+    PAYLOAD_BYTES,
+    SOON_SECONDS,
+    PluginTimers,
+    Timers,
+)
 from chatserver.cluster.timers.records import BY_KEY, BY_TIME, Pending, TimerRecords
-from chatserver.cluster.timers.runner import ALONE_SECONDS
+from chatserver.cluster.timers.runner import LOOK_SECONDS
 from chatserver.hooks.guard import Guard
 from chatserver.runtime.clock import Clock, text_of
 from chatserver.runtime.measure import Measures
+from chatserver.service.changes import LOOK_SECONDS as CHANGES_SECONDS
+from chatserver.service.changes import Changes
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.postgres import PostgresPlugin
 from chatserver_plugins.sqlite import SqlitePlugin
@@ -89,16 +99,32 @@ class Node:
         guard = Guard(config().plugins, self.measures)
         self.leases = Leases(store, name, ticks=asyncio.get_running_loop().time, beat=beat)
         self.clock = LoopClock()
-        self.all = Timers(store, guard, self.leases, self.measures, self.clock, most, alone=alone)
+        self.changes = Changes(store, None)
+        announce = None if alone else partial(self.changes.announce, "timer")
+        self.all = Timers(
+            store, guard, self.leases, self.measures, self.clock, most, announce=announce
+        )
+        self.changes.watch("timer", self.all.look_again)
+        self._looking: asyncio.Task[None] | None = None
+        self._alone = alone
         self.all.register([("p", bell.timer) for bell in bells])
         self.timers: PluginTimers = self.all.of("p")
 
     def start(self) -> "Node":
         self.all.start()
         self.leases.start()
+        if not self._alone:
+            self._looking = asyncio.create_task(self._look())
         return self
 
+    async def _look(self) -> None:
+        while True:
+            await self.changes.look()
+            await asyncio.sleep(CHANGES_SECONDS)
+
     async def stop(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         await self.all.stop()
         await self.leases.stop()
 
@@ -106,6 +132,7 @@ class Node:
         """Nothing is released any more."""
         assert self.leases._task is not None
         tasks = [*self.all._tasks.all(), self.leases._task]
+        tasks += [self._looking] if self._looking is not None else []
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
@@ -120,27 +147,28 @@ async def leftovers(store: Any) -> Sequence[str]:
 
 
 class Scanned(MemoryStore):
-    scans = 0
+    scans = 0  # of timers
 
-    async def scan(self, *given: Any, **named: Any) -> list[tuple[str, bytes]]:
-        self.scans += 1
-        return await super().scan(*given, **named)
+    async def scan(self, space: str, *given: Any, **named: Any) -> list[tuple[str, bytes]]:
+        self.scans += space.startswith("timer/")
+        return await super().scan(space, *given, **named)
 
 
-def test_a_node_without_others_seldom_asks_and_is_in_time() -> None:
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_node_seldom_asks_and_is_in_time(alone: bool) -> None:
     async def test() -> None:
         store, bell = Scanned(), Bell()
-        node = Node(store, bell, alone=True).start()
+        node = Node(store, bell, alone=alone).start()
         await asyncio.sleep(1)
         store.scans = 0
-        await asyncio.sleep(10 * ALONE_SECONDS)
+        await asyncio.sleep(10 * LOOK_SECONDS)
         assert store.scans == 10
         await node.timers.set(NAME, "soon", node.clock.now() + 0.7)
         await asyncio.sleep(0.8)
         assert bell.keys == ["soon"]
         await node.timers.set(NAME, "late", node.clock.now() + 3600)
         node.clock.ahead = 3600
-        await asyncio.sleep(ALONE_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS)
         assert bell.keys == ["soon", "late"]
         await node.stop()
 
@@ -176,6 +204,47 @@ def test_a_key_set_on_a_node_that_does_not_run_it_rings_within_a_second() -> Non
         await sets.timers.set(NAME, "k", START)
         await asyncio.sleep(1)
         assert (first.keys, second.keys) == (["k"], [])
+        await runs.stop()
+        await sets.stop()
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "after", [0.0, 2.0, LOOK_SECONDS, SOON_SECONDS - 1, SOON_SECONDS + 1, 60.0]
+)
+def test_a_key_set_elsewhere_is_in_time_and_announced_only_if_it_is_soon(after: float) -> None:
+    async def test() -> None:
+        store, bell = Scanned(), Bell()
+        runs, sets = Node(store, bell, name="a").start(), Node(store, Bell(), name="b").start()
+        await asyncio.sleep(30.1)
+        at = asyncio.get_running_loop().time() + after
+        await runs.timers.set(NAME, "mine", START + at)
+        assert await store.scan("changed", "") == []  # it runs here
+        await sets.timers.set(NAME, "theirs", START + at)
+        assert len(await store.scan("changed", "")) == (after < SOON_SECONDS)
+        await asyncio.sleep(after + CHANGES_SECONDS)
+        assert sorted(bell.keys) == ["mine", "theirs"]
+        assert all(at <= rung <= at + CHANGES_SECONDS for _, rung in bell.rings)
+        await runs.stop()
+        await sets.stop()
+
+    run(test)
+
+
+def test_a_dead_letter_that_is_retried_elsewhere_rings_at_once() -> None:
+    async def test() -> None:
+        store, bell = MemoryStore(), Bell()
+        bell.fails = lambda due: Undeliverable("request.invalid", "no")
+        runs, sets = Node(store, bell, name="a").start(), Node(store, Bell(), name="b").start()
+        await asyncio.sleep(30)
+        await runs.timers.set(NAME, "k", START)
+        await until(lambda: bell.keys, 5)
+        await asyncio.sleep(1)
+        bell.fails = lambda due: None
+        assert await sets.all.retry_dead(NAME, "k") == 1
+        await asyncio.sleep(CHANGES_SECONDS)
+        assert bell.keys == ["k", "k"]
         await runs.stop()
         await sets.stop()
 
@@ -745,3 +814,21 @@ async def test_without_timers_nothing_is_done_for_them(tmp_path: Path) -> None:
         await asyncio.sleep(10)
         assert not [key for key, _ in await server.store.scan("lease", "timer/")]
         assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("timer")]
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("is_private", [True, False])
+async def test_a_server_tells_others_of_its_timers_and_looks_at_theirs(
+    tmp_path: Path, is_private: bool
+) -> None:
+    with mock.patch.object(MemoryStore, "is_private", lambda store: is_private, create=True):
+        found = loaded(tmp_path, "memory", "password", "reminders")
+        async with Server(found).opened() as server:
+            timer = server.timers.names()[0]
+            await server.timers.set("reminders", timer, "k", 0.0, b"")
+            told = [value for _, value in await server.store.scan("changed", "")]
+            assert told == [] if is_private else [f"timer/{timer}".encode()]
+            with mock.patch.object(server.timers._runners[timer], "wake") as wake:
+                await server.service.changes.recheck("timer", timer)
+                await server.service.changes.recheck("timer", "of a later version")
+            wake.assert_called_once_with()

@@ -16,7 +16,7 @@ from loguru import logger
 from chatserver.cluster.leasedtasks import LeasedTasks, Work
 from chatserver.cluster.leases import Leases
 from chatserver.cluster.timers.records import DeadTimer, Pending, TimerRecords
-from chatserver.cluster.timers.runner import Figures, Runner
+from chatserver.cluster.timers.runner import LOOK_SECONDS, Figures, Runner
 from chatserver.errors import ChatError
 from chatserver.hooks.guard import Guard
 from chatserver.hooks.timing import Due, Timer
@@ -25,6 +25,7 @@ from chatserver.runtime.clock import Clock
 from chatserver.runtime.ids import new_id
 from chatserver.runtime.measure import Measures
 
+SOON_SECONDS = 2 * LOOK_SECONDS  # nodes' clocks differ
 RESTART_SECONDS = 5.0  # before a runner is restarted after an unexpected error
 KEY_BYTES = 512
 PAYLOAD_BYTES = 65_536
@@ -57,10 +58,13 @@ class Timers:
         clock: Clock,
         most: int,
         *,
-        alone: bool = False,
+        announce: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """`most` is the number of keys that one plugin may have set; `alone`: no other process can have this store."""
-        self._alone = alone
+        """`most` is the number of keys that one plugin may have set.
+
+        `announce` has the other nodes `look_again` at the timer of a name; None: no other process can have this store.
+        """
+        self._announce = announce
         self._store, self._guard, self._leases = store, guard, leases
         self.clock, self._most = clock, most
         self._figures = Figures(measures)
@@ -87,15 +91,7 @@ class Timers:
 
     def _made(self, plugin: str, timer: Timer) -> Runner:
         records = TimerRecords(self._store, timer.name)
-        return Runner(
-            plugin,
-            timer,
-            records,
-            self._guard,
-            self.clock,
-            self._figures,
-            alone=self._alone,
-        )
+        return Runner(plugin, timer, records, self._guard, self.clock, self._figures)
 
     def of(self, plugin: str) -> "PluginTimers":
         """The timers as this plugin uses them."""
@@ -146,7 +142,7 @@ class Timers:
         at = max(at, 0.0)
         pending = Pending(id=new_id(), key=key, at=at, next=at, payload=payload)
         count.added += await runner.records.set(pending)
-        runner.wake()
+        await self._wake(runner, at)
 
     async def cancel(self, plugin: str, name: str, key: str) -> bool:
         """See `chatserver.Timers`."""
@@ -183,6 +179,19 @@ class Timers:
                 count += await runner.records.count(self._most - count)
         return count
 
+    async def look_again(self, name: str) -> None:
+        """Look at a timer at once, as another node has set a key of it."""
+        if (runner := self._runners.get(name)) is not None:
+            runner.wake()
+
+    async def _wake(self, runner: Runner, at: float) -> None:
+        """Have whichever node runs the timer look at a key for this Unix time, which it would find too late by itself."""
+        runner.wake()
+        if self._announce is None or runner.late is not None:  # it runs here
+            return
+        if at < self.clock.now() + SOON_SECONDS:
+            await self._announce(runner.timer.name)
+
     # -- for operators -------------------------------------------------------------------------------
 
     async def states(self) -> Sequence[TimerState]:
@@ -209,6 +218,7 @@ class Timers:
             )
             if await records.add(again):
                 retried += await records.forget(letter)
+        await self._wake(self._runner(name), self.clock.now())
         return retried
 
     async def discard_dead(self, name: str, key: str | None) -> int:

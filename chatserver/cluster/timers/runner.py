@@ -13,8 +13,9 @@ from chatserver.runtime.backoff import growing_pause
 from chatserver.runtime.clock import Clock
 from chatserver.runtime.measure import Measures
 
-LOOK_SECONDS = 0.5  # between two looks for keys that other nodes set; this node's are seen at once
-ALONE_SECONDS = 5.0  # where there are no other nodes: only the machine's clock may have been set
+# Between two looks for keys that other nodes set for later, and as the machine's clock may have been set. Of keys for
+# soon a runner is told (`wake`).
+LOOK_SECONDS = 5.0
 BATCH = 100  # places read in one look
 STORE_SECONDS = 1.0  # before the next try, if the store did not answer
 
@@ -44,13 +45,9 @@ class Runner:
         guard: Guard,
         clock: Clock,
         figures: Figures,
-        *,
-        alone: bool = False,
     ) -> None:
-        """`alone`: no other process can set keys."""
         self.plugin, self.timer, self.records = plugin, timer, records
         self.late: float | None = None  # seconds, of the first key; None if another node runs it
-        self._look_seconds = ALONE_SECONDS if alone else LOOK_SECONDS
         self._guard, self._clock, self._figures = guard, clock, figures
         self._call = Call(plugin, timer.run, ("due",))
         self._woken = asyncio.Event()
@@ -102,10 +99,10 @@ class Runner:
     async def _rest(self, seconds: float) -> None:
         """Sleep until the next key comes, or something has changed."""
         if not self._busy:
-            await self._clock.sleep(seconds, self._woken, poll=self._look_seconds)
+            await self._clock.sleep(seconds, self._woken, poll=LOOK_SECONDS)
         else:  # the end of an attempt wakes
             try:
-                async with asyncio.timeout(min(seconds, self._look_seconds)):
+                async with asyncio.timeout(min(seconds, LOOK_SECONDS)):
                     await self._woken.wait()
             except TimeoutError:
                 return
