@@ -26,6 +26,7 @@ TAKES_WRITES = ("RSPrimary", "Standalone")  # types of servers, as PyMongo names
 DUPLICATE_KEY = 11000  # the code of a write error
 CONFLICT_SECONDS = 0.05  # before a transaction is tried again: another, maybe of a killed server, has its documents
 BATCH = 1000  # results that come, and are decoded, at once
+NO_LIMIT = 0  # for `pymongo.timeout`, which takes None for the limit of the client
 GRACE_SECONDS = 0.1  # the driver's own limit comes first, with a better error
 
 
@@ -169,14 +170,14 @@ class Database:
 
     async def create_indexes(self, collection: str, indexes: Sequence[pymongo.IndexModel]) -> None:
         """Make missing indexes, without a time limit, as a large collection takes long."""
-        with pymongo.timeout(None):
+        with pymongo.timeout(NO_LIMIT):
             await self._database.get_collection(collection).create_indexes(list(indexes))
 
     async def update_all(
         self, collection: str, query: Document, change: Sequence[Document]
     ) -> None:
         """Change all matching documents, without a time limit. Raises `StoreUnavailable`."""
-        with pymongo.timeout(None):
+        with pymongo.timeout(NO_LIMIT):
             try:
                 await self.collection(collection).update_many(query, list(change))
             except PyMongoError as error:
@@ -184,7 +185,7 @@ class Database:
 
     async def drop(self) -> None:
         """Remove the whole database, without a time limit. Raises `StoreUnavailable`."""
-        with pymongo.timeout(None):
+        with pymongo.timeout(NO_LIMIT):
             try:
                 await self._client.drop_database(self._database.name)
             except PyMongoError as error:

@@ -291,6 +291,29 @@ async def test_an_error_of_the_write_concern_is_no_success(
 
 
 @DRIVERS
+async def test_changes_of_the_whole_log_have_no_time_limit(
+    io_loop: Any, own: Mongod, driver: str
+) -> None:
+    """They take as long as the log is large."""
+    slow = ["createIndexes", "update", "dropDatabase"]
+    fault = {"failCommands": slow, "blockConnection": True, "blockTimeMS": 2500}
+    async with opened(own, driver=driver, timeout_ms=1000) as store:
+        await store.append([posted("r", 1)])
+        database = store._database
+        with pymongo.MongoClient[dict[str, Any]](own.uri) as client:
+            client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=fault)
+            with pytest.raises(StoreUnavailable):
+                await store.ping()
+            await asyncio.gather(
+                database.create_indexes("events", documents.INDEXES),
+                database.update_all("events", {}, [{"$set": {"changed": 1}}]),
+            )
+            assert client[database.name].events.count_documents({"changed": 1}) == 1
+            await database.drop()
+            client.admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+@DRIVERS
 async def test_a_server_that_is_away_at_start_is_named_and_why(
     io_loop: Any, tmp_path: Path, driver: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
