@@ -150,6 +150,11 @@ class Store(Protocol):
     returns the keys that have the new value then, which no other caller writes. Nodes renew their leases by it; without
     it they take one `swap` for each.
 
+    A store may also have a method `async def repeats_in(self, sends: Sequence[tuple[str, str, str]]) -> dict[tuple[str,
+    str, str], MessagePosted]`, if it keeps an author's client_id unique in each room by itself, as one whose rooms are on
+    several servers has to: the stored messages among these (room, author id, client_id). Then another room takes the same
+    client_id, and `repeats` is not called: it may raise `NotImplementedError`.
+
     A store may also have a method `async def scrub(self) -> None`: nothing that was removed or replaced before is left in
     its files afterwards, as far as it can do that itself. Called after texts were erased, at most every few minutes. Raises
     `StoreUnavailable`.
@@ -222,11 +227,11 @@ class Store(Protocol):
         durable step: nobody finds the edit or deletion with the texts, or the texts redacted without it. A store that
         cannot do both in one step redacts before `append` returns, and says so in its documentation.
 
-        (room, seq) is unique, and (author.id, client_id) is unique among posted messages. The first event
-        that breaks a rule stops the batch: all events before it are written, none after it. No reader sees
-        an event of a batch before all earlier ones of the batch. Durable means: it survives the loss of
-        power and, in a replicated store, of any one member. A reader may see an event before `append` has
-        returned.
+        (room, seq) is unique, and (author.id, client_id) is unique among posted messages, or among those of a room if
+        the store has `repeats_in`. The first event that breaks a rule stops the batch: all events before it are
+        written, none after it. No reader sees an event of a batch before all earlier ones of the batch. Durable means:
+        it survives the loss of power and, in a replicated store, of any one member. A reader may see an event before
+        `append` has returned.
         """
 
     # A newer version may have written events that this one does not know. `chatserver.read_event` makes

@@ -9,9 +9,8 @@ from loguru import logger
 
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.model import AnyEvent
+from chatserver.roomlog.repeats import Send
 from chatserver.roomlog.room import Room
-
-Key = tuple[str, str]  # (author id, client_id)
 
 
 class Outcome(NamedTuple):
@@ -43,7 +42,7 @@ class Entry:
     def __init__(
         self,
         room: Room,
-        key: Key | None = None,
+        key: Send | None = None,
         changes_state: bool = False,
         erases: bool = False,
     ) -> None:
@@ -76,7 +75,7 @@ class Append(Entry):
         check: Callable[[], None],
         settled: Done,
         *,
-        key: Key | None = None,
+        key: Send | None = None,
         changes_state: bool = False,
         erases: bool = False,
     ) -> None:

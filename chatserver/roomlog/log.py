@@ -28,7 +28,8 @@ from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Appended, Conflict, Store
 from chatserver.model import AnyEvent
 from chatserver.roomlog.cache import READ_EVENTS, RELOAD_EVENTS, RoomCache
-from chatserver.roomlog.entries import Append, Done, Entry, Key, Outcome, as_chat_error, awaited
+from chatserver.roomlog.entries import Append, Done, Entry, Outcome, as_chat_error, awaited
+from chatserver.roomlog.repeats import Send, stored_sends
 from chatserver.roomlog.room import Advance, Room
 from chatserver.runtime.clock import now_text
 from chatserver.runtime.measure import SIZES, Measures
@@ -87,7 +88,7 @@ class Log:
         self._unnumbered = 0  # number of entries in `_waiting` without a number
         self._most_waiting = config.queue_events
         self._failed_at: float | None = None  # time of the last failure; None once the store works
-        self._in_flight: dict[Key, list[Done]] = {}
+        self._in_flight: dict[Send, list[Done]] = {}
         self._task: asyncio.Task[None] | None = None
         self._batch: list[Entry] = []  # being written
         self._batch_due = 0.0  # pace_clock() at which the next batch goes, unless many wait
@@ -208,7 +209,7 @@ class Log:
     # -- the lane ------------------------------------------------------------------------------
 
     def _joins_in_flight(self, entry: Entry) -> bool:
-        """Whether the same send (author, client_id) is under way, whose outcome then settles this one too."""
+        """Whether the same send (room, author, client_id) is under way, whose outcome then settles this one too."""
         assert entry.key is not None
         others = self._in_flight.get(entry.key)
         if others is None:
@@ -339,8 +340,8 @@ class Log:
 
     async def _without_repeats(self, rest: list[Entry]) -> list[Entry]:
         """Answer the repeated sends among `rest` with the stored message; returns the others."""
-        keys = [entry.key for entry in rest if entry.key is not None]
-        found = await self._store.repeats(keys)
+        sends = [entry.key for entry in rest if entry.key is not None]
+        found = await stored_sends(self._store, sends)
         others = []
         for entry in rest:
             first = found.get(entry.key) if entry.key else None

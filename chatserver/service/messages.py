@@ -66,7 +66,7 @@ class Post(Entry):
     def __init__(
         self, user: User, room: Room, client_id: str, prepared: Prepared, done: Done
     ) -> None:
-        super().__init__(room, (user.id, client_id))
+        super().__init__(room, (room.id, user.id, client_id))
         self._user, self._client_id, self._prepared = user, client_id, prepared
         self._done = done
 

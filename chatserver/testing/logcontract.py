@@ -26,6 +26,7 @@ from chatserver import (
     UnknownEvent,
     UserRef,
 )
+from chatserver.roomlog.repeats import stored_sends
 from chatserver.testing.samples import (
     ALIKE_TEXTS,
     AT,
@@ -126,17 +127,6 @@ class LogContract:
         assert await store.heads(["a", "b", "c"]) == {"a": 1, "b": 1}
         assert await store.read("b", 0, 9) == [posted("b", 1, client_id="first")]
 
-    async def test_a_repeated_send_stops_the_batch(self, store: Store) -> None:
-        await store.append([posted("a", 1, client_id="same")])
-        batch = [posted("a", 2), posted("b", 1, client_id="same"), posted("c", 1)]
-        assert await store.append(batch) == Appended(1, Conflict.CLIENT_ID)
-        assert await store.heads(["a", "b", "c"]) == {"a": 2}
-
-    async def test_a_repeat_within_one_batch_stops_it(self, store: Store) -> None:
-        batch = [posted("a", 1, client_id="same"), posted("a", 2, client_id="same")]
-        assert await store.append(batch) == Appended(1, Conflict.CLIENT_ID)
-        assert await store.read("a", 0, 9) == batch[:1]
-
     async def test_the_first_event_may_stop_the_batch(self, store: Store) -> None:
         await store.append([described("a", 1)])
         batch = [described("a", 1), described("b", 1)]
@@ -178,27 +168,6 @@ class LogContract:
         assert await store.heads(["r0", "r1", "none"]) == {"r0": 2, "r1": 3}
         assert await store.heads([]) == {}
 
-    async def test_stored_messages_by_client_id(self, store: Store) -> None:
-        await store.append(
-            [
-                posted("a", 1, "u1", client_id="x"),
-                posted("b", 1, "u1", client_id="y"),
-                posted("b", 2, "u2", client_id="x"),
-            ]
-        )
-        keys = [("u1", "x"), ("u2", "x"), ("u2", "y"), ("u3", "x"), ("u", "x")]
-        assert await store.repeats(keys) == {
-            ("u1", "x"): posted("a", 1, "u1", client_id="x"),
-            ("u2", "x"): posted("b", 2, "u2", client_id="x"),
-        }
-        assert await store.repeats([]) == {}
-
-    async def test_a_large_batch_of_client_ids(self, store: Store) -> None:
-        messages = [posted("r", seq, f"u{seq % 7}") for seq in range(1, 501)]
-        await store.append(messages)
-        keys = [(message.author.id, message.client_id) for message in messages]
-        assert await store.repeats(keys) == dict(zip(keys, messages, strict=True))
-
     async def test_large_bodies(self, store: Store) -> None:
         batch = [posted("r", seq, body="\U0001f600" * 16_384) for seq in range(1, 301)]
         assert await store.append(batch) == Appended(300)
@@ -236,7 +205,8 @@ class LogContract:
         assert await store.heads([text]) == {text: 5}
         assert await store.messages(text, None, 9) == [message]
         assert await store.changes({text: [text]}) == events[2:4]
-        assert await store.repeats([(text, text)]) == {(text, text): message}
+        sent = (text, text, text)
+        assert await stored_sends(store, [sent]) == {sent: message}
         assert await store.members([text]) == events[:1]
         assert await store.memberships(text) == events[:1]
         assert await store.rooms([text]) == {text: events[4]}
@@ -257,14 +227,17 @@ class LogContract:
         for text, member, message in zip(ALIKE_TEXTS, members, messages, strict=True):
             assert await store.read(text, 0, 9) == [member, message]
             assert await store.memberships(text) == [member]
-            assert await store.repeats([(text, "same")]) == {(text, "same"): message}
+            sent = (text, text, "same")
+            assert await stored_sends(store, [sent]) == {sent: message}
         assert await store.list_rooms("", 99) == sorted([*ALIKE_TEXTS, "r"])
         assert await store.heads(["AA", "R"]) == {}
         assert await store.read("AA", 0, 9) == await store.memberships("AA") == []
         for seq, text in enumerate(ALIKE_TEXTS, 1):
             assert await store.append([posted("s", seq, "v", client_id=text)]) == Appended(1)
-        found = await store.repeats([("u", text) for text in ALIKE_TEXTS])
-        assert [found["u", text].seq for text in ALIKE_TEXTS] == [*range(1, len(ALIKE_TEXTS) + 1)]
+        found = await stored_sends(store, [("r", "u", text) for text in ALIKE_TEXTS])
+        assert [found["r", "u", text].seq for text in ALIKE_TEXTS] == [
+            *range(1, len(ALIKE_TEXTS) + 1)
+        ]
 
     async def test_racing_nodes_leave_no_hole(self, store: Store, other: Store) -> None:
         nodes = [store, other] * 3
@@ -302,22 +275,6 @@ class LogContract:
         async with asyncio.TaskGroup() as group:
             for work in (write_all(), look(), look()):
                 group.create_task(work)
-
-    async def test_of_racing_repeats_one_is_stored(self, store: Store, other: Store) -> None:
-        async def send(node: Store, room: str) -> Appended:
-            return await node.append([posted(room, 1, client_id="same")])
-
-        nodes = [store, other] * 4
-        results = await asyncio.gather(*(send(node, f"r{n}") for n, node in enumerate(nodes)))
-        assert results.count(Appended(1)) == 1
-        assert results.count(Appended(0, Conflict.CLIENT_ID)) == 7
-
-    async def test_a_repeat_after_a_conflict_is_found(self, store: Store, other: Store) -> None:
-        message = posted("r", 1, client_id="same")
-        await store.append([message])
-        again = posted("r", 2, client_id="same")
-        assert await other.append([again]) == Appended(0, Conflict.CLIENT_ID)
-        assert await other.repeats([("u1", "same")]) == {("u1", "same"): message}
 
 
 def _data_with(text: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from chatserver import (
     Unread,
 )
 from chatserver.interfaces import RECORD_KEY_BYTES, RECORD_SPACE_BYTES
+from chatserver.roomlog.repeats import stored_sends
 from chatserver.testing.samples import described, event, joined, posted
 
 MANY = 1010  # more than a store may read or write at once
@@ -66,8 +67,8 @@ class ManyContract:
         assert await store.unread("u2", {"r": 0}) == {"r": Unread(MANY, 0)}
         found = await store.posted([("r", seq) for seq in range(1, MANY + 1)])
         assert sorted(found, key=lambda each: each.seq) == messages
-        keys = {(each.author.id, each.client_id): each for each in messages}
-        assert await store.repeats([*keys]) == keys
+        sent = {("r", each.author.id, each.client_id): each for each in messages}
+        assert await stored_sends(store, [*sent]) == sent
         again = posted("r", MANY + 1, client_id=messages[0].client_id)
         assert await store.append([again]) == Appended(0, Conflict.CLIENT_ID)
 

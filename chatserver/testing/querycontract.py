@@ -405,7 +405,7 @@ class QueryContract:
     async def test_a_room_whose_first_event_was_refused_is_not_listed(self, store: Store) -> None:
         assert await store.list_rooms("", 100) == []
         await store.append([posted("a", 1, client_id="same")])
-        await store.append([posted("b", 1, client_id="same")])
+        await store.append([posted("a", 2, client_id="same"), posted("b", 1)])
         assert await store.list_rooms("", 100) == ["a"]
 
     async def test_all_rooms_are_sorted_by_code_point(self, store: Store) -> None:

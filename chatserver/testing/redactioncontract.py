@@ -23,6 +23,7 @@ from chatserver import (
     redacted,
     removed,
 )
+from chatserver.roomlog.repeats import stored_sends
 from chatserver.testing.samples import AT, TRICKY_TEXTS, described, event, joined, posted
 
 
@@ -124,8 +125,8 @@ class RedactionContract:
         await store.append(log)
         await store.redact("r", [3])
         sent: Any = log[2]
-        key = (sent.author.id, sent.client_id)
-        assert await store.repeats([key]) == {key: redacted(sent)}
+        send = ("r", sent.author.id, sent.client_id)
+        assert await stored_sends(store, [send]) == {send: redacted(sent)}
         again = posted("r", 11, body="first", client_id=sent.client_id)
         assert await store.append([again]) == Appended(0, Conflict.CLIENT_ID)
 
@@ -169,8 +170,8 @@ class RedactionContract:
         await store.append(log)
         await store.clear("r", [each.seq for each in log])
         sent: Any = log[3]
-        key = (sent.author.id, sent.client_id)
-        assert await store.repeats([key]) == {key: cleared(sent)}
+        send = ("r", sent.author.id, sent.client_id)
+        assert await stored_sends(store, [send]) == {send: cleared(sent)}
         again = posted("r", 15, body="again", client_id=sent.client_id)
         assert await store.append([again]) == Appended(0, Conflict.CLIENT_ID)
         changes = await store.changes({"r": ["r-3", "r-4"]})
@@ -223,11 +224,11 @@ class RedactionContract:
         assert await store.threads({"r": ["r-4"]}, 3) == {}
         assert (await store.unread("u2", {"r": 0}))["r"] == (1, 1)
         sent: Any = log[3]
-        key = (sent.author.id, sent.client_id)
-        assert await store.repeats([key]) == {}
+        send = ("r", sent.author.id, sent.client_id)
+        assert await stored_sends(store, [send]) == {}
         again = posted("r", 17, body="again", client_id=sent.client_id)
         assert await store.append([again]) == Appended(1)
-        assert await store.repeats([key]) == {key: again}
+        assert await stored_sends(store, [send]) == {send: again}
         assert await store.rooms(["r"]) == {"r": log[12]}
         assert {each.user.id: each.seq for each in await store.members(["r"])} == {"u2": 11}
         assert [each.seq for each in await store.memberships("u2")] == [11]
@@ -351,8 +352,8 @@ class RedactionContract:
             (seq, "Nobody") for seq in (6, 7, 8, 9, 10, 14)
         ]
         sent: Any = new[3]
-        key = (sent.author.id, sent.client_id)
-        assert await store.repeats([key]) == {key: sent}
+        send = ("r", sent.author.id, sent.client_id)
+        assert await stored_sends(store, [send]) == {send: sent}
         assert await store.rooms(["r"]) == {"r": new[12]}
         assert await store.members(["r"]) == [new[10]]
         assert await store.read("q", 0, 100) == other

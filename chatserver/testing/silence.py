@@ -28,6 +28,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from chatserver import IndexPage, Store, StoreUnavailable
+from chatserver.roomlog.repeats import stored_sends
 from chatserver.testing.samples import posted
 
 Silenced = Callable[[], AbstractAsyncContextManager[Store]]
@@ -64,7 +65,7 @@ class SilenceContract:
                 store.heads(["silent"]),
                 store.read("silent", 0, 10),
                 store.messages("silent", None, 10),
-                store.repeats([("u1", "c")]),
+                stored_sends(store, [("silent", "u1", "c")]),
                 store.replies("silent", "m", None, 10),
                 store.threads({"silent": ["m"]}, 1),
                 store.rooms(["silent"]),

@@ -22,21 +22,14 @@ from chatserver.testing.manycontract import ManyContract
 from chatserver.testing.querycontract import QueryContract
 from chatserver.testing.recordscontract import RecordsContract
 from chatserver.testing.redactioncontract import RedactionContract
+from chatserver.testing.repeatscontract import RepeatsContract
 from chatserver.testing.samples import described, posted
 
 MakeStore = Callable[[], Store]
 
 
-class StoreContract(
-    LogContract,
-    QueryContract,
-    RedactionContract,
-    IndexContract,
-    RecordsContract,
-    ExpiringContract,
-    ManyContract,
-):
-    """Subclass it and give the fixture `make_store`."""
+class OpeningContract:
+    """A part of `StoreContract`, with the fixtures of all parts."""
 
     @pytest.fixture
     def make_store(self) -> MakeStore:
@@ -99,6 +92,20 @@ class StoreContract(
         assert await other.read("r", 0, 10) == [posted("r", 1)]
         await other.put("space", "key", b"value")
         assert await store.get("space", "key") == b"value"
+
+
+class StoreContract(
+    OpeningContract,
+    LogContract,
+    RepeatsContract,
+    QueryContract,
+    RedactionContract,
+    IndexContract,
+    RecordsContract,
+    ExpiringContract,
+    ManyContract,
+):
+    """Subclass it and give the fixture `make_store`."""
 
 
 def _opened(io_loop: Any, make_store: MakeStore) -> Iterator[Store]:

@@ -48,6 +48,8 @@ class SealedStore(SealedIndex, SealedRecords):
             self.put_many = self._put_many
         if hasattr(inner, "swap_many"):
             self.swap_many = self._swap_many
+        if hasattr(inner, "repeats_in"):
+            self.repeats_in = self._repeats_in
 
     @property
     def inner(self) -> Store:
@@ -213,6 +215,11 @@ class SealedStore(SealedIndex, SealedRecords):
         self, keys: Sequence[tuple[str, str]]
     ) -> dict[tuple[str, str], MessagePosted]:
         return await self._opened_values(await self._inner.repeats(keys))
+
+    async def _repeats_in(
+        self, sends: Sequence[tuple[str, str, str]]
+    ) -> dict[tuple[str, str, str], MessagePosted]:
+        return await self._opened_values(await self._inner.repeats_in(sends))  # type: ignore[attr-defined]
 
     async def rooms(self, rooms: Sequence[str]) -> dict[str, RoomChanged]:
         return await self._opened_values(await self._inner.rooms(rooms))

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from chatserver.model import AnyEvent, MessagePosted
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.entries import Append, Outcome
 from chatserver.roomlog.log import PACE_EVENTS, Log
+from chatserver.roomlog.repeats import Send
 from chatserver.roomlog.room import Room
 from chatserver.runtime.measure import Gauge, Measures
 from chatserver.testing.samples import described, posted
@@ -92,7 +94,7 @@ class Node:
             assert name not in self.outcomes, f"{name} was answered twice"
             self.outcomes[name] = outcome
 
-        key = None if changes_state else (author, client_id)
+        key = None if changes_state else (room, author, client_id)
         entry = Append(self.room(room), build, check, done, key=key, changes_state=changes_state)
         self.log.submit(entry)
 
@@ -324,6 +326,58 @@ async def test_another_author_may_use_the_same_client_id() -> None:
     node.submit("same", author="u2", number=2)
     await node.log.drain()
     assert [node.event("same").seq, node.event("same#2").seq] == [1, 2]
+
+
+class ByRoom(MemoryStore):
+    """Keeps each room in a store of its own, as shards do, so that a client_id is unique in a room alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._of: defaultdict[str, MemoryStore] = defaultdict(MemoryStore)
+
+    async def append(self, events: Sequence[AnyEvent], erasing: Collection[int] = ()) -> Appended:
+        for stored, each in enumerate(events):
+            if conflict := (await self._of[each.room].append([each])).conflict:
+                return Appended(stored, conflict)
+        return Appended(len(events))
+
+    async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        return [await self._of[room].read(room, after, limit) for room, after in wanted]
+
+    async def repeats(self, keys: object) -> dict[tuple[str, str], MessagePosted]:
+        raise NotImplementedError
+
+    async def repeats_in(self, sends: Sequence[Send]) -> dict[Send, MessagePosted]:
+        return {
+            (room, *key): message
+            for room, *of in sends
+            for key, message in (await self._of[room].repeats([(of[0], of[1])])).items()
+        }
+
+
+async def test_a_client_id_in_two_rooms_of_a_store_that_keeps_it_by_room() -> None:
+    """Also while the first is under way; and each room's repeat gets its own message."""
+    store = ByRoom()
+    first, second = Node(store), Node(store)
+    for number, room in enumerate("ab"):
+        first.submit("same", room=room, number=number)
+    await first.log.drain()
+    for number, room in enumerate("ab"):
+        second.submit("same", room=room, number=number)
+    await second.log.drain()
+    for name, room in (("same", "a"), ("same#1", "b")):
+        assert first.event(name).room == room
+        assert second.outcomes[name] == Outcome(first.event(name), repeated=True)
+
+
+async def test_a_client_id_under_way_in_another_room_is_that_message() -> None:
+    store = Recording()
+    node = Node(store)
+    node.submit("same", room="a")
+    node.submit("same", room="b", number=1)
+    await node.log.drain()
+    assert node.outcomes["same#1"] == Outcome(node.event("same"), repeated=True)
+    assert await store.heads(["a", "b"]) == {"a": 1}
 
 
 @pytest.mark.parametrize("fault", ["before", "after", "much later"])

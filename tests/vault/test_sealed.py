@@ -371,11 +371,11 @@ def test_every_method_of_the_contract_is_written_out() -> None:
 
 
 def test_the_optional_methods_of_the_contract_are_those_that_are_handed_on() -> None:
-    """Each of those in its text; of them `put_many` and `swap_many` see contents."""
+    """Each of those in its text; the others see contents."""
     text = inspect.getdoc(Store) or ""
     named = re.findall(r"may\s+also\s+have\s+a\s+method\s+`(?:async )?(?:def )?(\w+)", text)
     named += re.findall(r"may have `(?:async )?(\w+)\(", text)
-    assert set(named) == {*OPTIONAL, "put_many", "swap_many"}
+    assert set(named) == {*OPTIONAL, "put_many", "repeats_in", "swap_many"}
 
 
 async def test_the_contents_of_a_deleted_room_lose_their_keys(inner: Store) -> None:

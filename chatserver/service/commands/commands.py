@@ -16,6 +16,7 @@ from chatserver.hooks.commands import Command, Invocation
 from chatserver.interfaces import Store
 from chatserver.localized import Localized
 from chatserver.model import ServerRole, User
+from chatserver.roomlog.repeats import stored_sends
 from chatserver.roomlog.room import Room
 from chatserver.service.accounts import Accounts
 from chatserver.service.commands.completing import Completer, Suggested
@@ -170,8 +171,8 @@ class Commands:
 
     async def _posted(self, user: User, room: Room, client_id: str) -> CommandOutcome | None:
         """The message that an earlier call posted, on any node, at any time."""
-        key = (user.id, client_id)
-        event = (await self._store.repeats([key])).get(key)
+        send = (room.id, user.id, client_id)
+        event = (await stored_sends(self._store, [send])).get(send)
         if event is None:
             return None
         if event.room != room.id:
