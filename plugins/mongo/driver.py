@@ -164,6 +164,11 @@ class Database:
             self._primary = found[0] if len(found) == 1 else None
         return self._primary
 
+    def topology(self) -> str:
+        """The kind of servers at the address, as PyMongo names it, such as `Sharded`: through a router (mongos)."""
+        kind: str = self._client.topology_description.topology_type_name
+        return kind
+
     def replication(self) -> Replication | None:
         """The replica set as the driver's heartbeats see it; None without a primary."""
         return self._servers.replication()

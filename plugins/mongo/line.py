@@ -29,7 +29,8 @@ MOST_BYTES = 1 << 20
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 60.0  # from a fault until it is opened again
 NOT_WANTED = "plugin.mongo.line is set to driver"
 NOT_YET = "it is not open yet"
-NO_PRIMARY = "the driver knows no primary now, or reaches it through mongos"
+NO_PRIMARY = "the driver knows no primary now, or reaches it through a load balancer"
+ROUTER = "a router (mongos) is at the address"
 
 logger = logging.getLogger("chatserver.mongo")
 
@@ -147,6 +148,8 @@ class Line:
         try:
             async with asyncio.timeout(self._database.timeout_ms / 1000):
                 way = await self._read_way()
+                if self._database.topology() == "Sharded":
+                    raise login.LeftToDriver(ROUTER)
                 address = self._database.primary()
                 if address is None:
                     self._failed(None, NO_PRIMARY)

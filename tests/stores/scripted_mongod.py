@@ -28,6 +28,7 @@ class Request(NamedTuple):
     documents: list[Document]
 
 
+LEGACY_QUERY, LEGACY_REPLY = 2004, 1
 Script = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -58,6 +59,12 @@ def answer(number: int, document: Document, kind: int = 2013, flags: int = 0) ->
     return struct.pack("<iiiiI", 20 + len(content), 7, number, kind, flags) + content
 
 
+def legacy_answer(number: int, document: Document) -> bytes:
+    """The answer to the first `hello` of a driver, which does not know yet whether the server has OP_MSG."""
+    content = struct.pack("<iqii", 0, 0, 0, 1) + bson.encode(document)
+    return struct.pack("<iiii", 16 + len(content), 7, number, LEGACY_REPLY) + content
+
+
 def stored(request: Request) -> bytes:
     return answer(request.number, {"ok": 1, "n": len(request.documents)})
 
@@ -86,8 +93,12 @@ class ScriptedMongod:
             while True:
                 head = await reader.readexactly(4)
                 rest = await reader.readexactly(struct.unpack("<i", head)[0] - 4)
+                number, _, kind = struct.unpack_from("<iii", rest)
+                if kind == LEGACY_QUERY:
+                    writer.write(legacy_answer(number, self.hello))
+                    continue
                 request = parsed(head + rest)
-                if "hello" in request.body:
+                if "hello" in request.body or "ismaster" in request.body:
                     writer.write(answer(request.number, self.hello))
                 else:
                     self.requests.append(request)

@@ -56,6 +56,10 @@ class Driver:
     def __init__(self, address: tuple[str, int] | None) -> None:
         self.address, self.timeout_ms = address, 60_000
         self.inserted: list[Document] = []
+        self.kind = "Single"
+
+    def topology(self) -> str:
+        return self.kind
 
     def primary(self) -> tuple[str, int] | None:
         return self.address
@@ -392,6 +396,18 @@ async def test_servers_that_are_left_to_the_driver(
             facts = own.facts()
             assert facts["line"] == "driver" and facts["reason"].startswith(reason)
             assert await own.insert("events", ONE, SAFE) == STORED_BY_DRIVER
+
+
+async def test_a_router_is_left_to_the_driver(io_loop: Any) -> None:
+    """The driver names no primary then; nothing is tried again and again."""
+    driver = Driver(None)
+    driver.kind = "Sharded"
+    async with opened(driver) as own:
+        assert own.facts() == {"line": "driver", "reason": line.ROUTER}
+        assert await own.insert("events", ONE, SAFE) == STORED_BY_DRIVER
+        driver.kind = "Single"
+        await own.open()
+        assert own.facts() == {"line": "driver", "reason": line.ROUTER}
 
 
 async def test_nobody_listens(io_loop: Any) -> None:

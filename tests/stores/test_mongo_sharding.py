@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pymongo
+import pytest
 
 from chatserver import MessageEdited
 from chatserver.testing.samples import event, posted
 from chatserver_plugins.mongo import MongoPlugin, MongoStore, documents
+from chatserver_plugins.mongo.driver import Database
+from chatserver_plugins.mongo.line import ROUTER, Line
 from tests.servers import PATIENT_MS, Mongod
+from tests.stores.scripted_mongod import scripted
 
 NOTHING = {"_id": ""}  # of `settle`, which has to ask all shards
 
@@ -51,3 +55,24 @@ async def test_events_are_changed_and_removed_by_their_room(
     for change in changes:
         query = change["command"]["q"]
         assert query == NOTHING or query.get("room") == "r", change["command"]
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+@pytest.mark.parametrize(("said", "kind"), [({"msg": "isdbgrid"}, "Sharded"), ({}, "Single")])
+async def test_a_router_is_known_by_its_hello(
+    io_loop: Any, driver: Any, said: dict[str, Any], kind: str
+) -> None:
+    async with scripted() as server:
+        server.hello |= said
+        uri = f"mongodb://127.0.0.1:{server.port}/?directConnection=true"
+        database = Database(uri.partition("?")[0] if said else uri, "chat", driver, PATIENT_MS)
+        line = Line(database, uri)
+        try:
+            await database.command({"ping": 1})
+            assert database.topology() == kind
+            await line.open()
+            expected = {"line": "driver", "reason": ROUTER} if said else {"line": "own"}
+            assert line.facts() == expected
+        finally:
+            await line.close()
+            await database.close()
