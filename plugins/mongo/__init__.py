@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
+import click
+
 import chatserver
 from chatserver_plugins.mongo import config as settings
+from chatserver_plugins.mongo.commands import commands
 from chatserver_plugins.mongo.store import MongoStore
 
 NO_ADDRESS = (
@@ -30,12 +33,16 @@ class MongoPlugin:
         self._stores: WeakSet[MongoStore] = WeakSet()
 
     @chatserver.hookimpl
-    def provide_store(self) -> chatserver.Store:
+    def provide_store(self) -> MongoStore:
         if not self.config.uri and not self.config.embedded:
             raise chatserver.StartupError(NO_ADDRESS)
         store = MongoStore(self.config, self.data)
         self._stores.add(store)
         return store
+
+    @chatserver.hookimpl
+    def register_cli(self) -> click.Command:
+        return commands(self.provide_store)
 
     @chatserver.hookimpl
     def register_health_checks(self) -> Sequence[chatserver.HealthCheck]:

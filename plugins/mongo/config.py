@@ -72,6 +72,22 @@ class Config(chatserver.Settings, frozen=True):
             "CPU 時間を減らします。使えないときはドライバーを通します。driver は常にドライバーを通します。",
         ),
     ] = "auto"
+    sharded: Annotated[
+        bool,
+        Meta(
+            title="Ready for shards",
+            description="Keep the log so that the collection `events` can be sharded by the room. A `client_id` "
+            "is then unique for its author in each room, not in all: in another room it is another message. A "
+            "command changes an existing log: see docs/scaling.md.",
+        ),
+        chatserver.translation(
+            "ja",
+            "シャーディングへの対応",
+            "コレクション events をルームごとにシャーディングできる形でログを保存します。client_id は、"
+            "全体ではなくルームの中で、投稿者ごとに一意になります。別のルームで使えば別のメッセージです。"
+            "既存のログはコマンドで変換します。docs/scaling.md を参照してください。",
+        ),
+    ] = False
     timeout_ms: Annotated[
         int,
         Meta(

@@ -2,7 +2,7 @@
 
 A document is the event's wire form: `{ev, room, seq, at, author: {id, name}, …}`. The `_id` of a posted
 message consists of its author and client_id, so that the index over `_id`, which every collection has,
-excludes repeats. Only a change of a message, or a reply in its thread, has `message`, only a member event has `user`, only a room's
+excludes repeats; in a log that is ready for shards it begins with the room (`sharding.py`). Only a change of a message, or a reply in its thread, has `message`, only a member event has `user`, only a room's
 description has `kind`: the partial indexes rely on that, and a posted message, by far the most frequent
 event, is in just one other index. Edits and deletions have `replaces`, the seq of their message; servers of
 the version before do not write it.
@@ -38,6 +38,7 @@ def _partial(field: str, *keys: tuple[str, int]) -> IndexModel:
     return IndexModel(list(keys), partialFilterExpression={field: {"$exists": True}})
 
 
+BY_ID = [("_id", 1)]
 BY_SEQ = [("room", 1), ("seq", -1)]
 BY_MESSAGE = [("room", 1), ("message", 1), ("seq", 1)]  # hinted at by servers of the version before
 BY_KIND = [("room", 1), ("message", 1), ("ev", 1), ("seq", 1)]
@@ -60,14 +61,15 @@ INDEXES = (
 )
 
 
-def document(event: AnyEvent) -> Document:
-    """The document for an event."""
+def document(event: AnyEvent, *, sharded: bool = False) -> Document:
+    """The document for an event, in a log that is ready for shards or not."""
     made: Document = msgspec.to_builtins(event)
     if isinstance(event, MessagePosted):
         if event.thread is not None:
             made["message"] = event.thread
         # First in the document: mongod copies documents with `_id` elsewhere.
-        return {"_id": message_key(event.author.id, event.client_id), **made}
+        room = event.room if sharded else None
+        return {"_id": message_key(event.author.id, event.client_id, room), **made}
     if isinstance(event, MessageEdited | MessageDeleted):
         seq = message_seq(event.room, event.message)
         return made if seq is None else {**made, "replaces": seq}
@@ -90,9 +92,10 @@ def can_be_removed(stored: Document) -> bool:
     return not ("user" in stored or "kind" in stored or stored["ev"] == "event.removed")
 
 
-def message_key(author: str, client_id: str) -> Document:
-    """The `_id` of the message that an author sent with this client_id."""
-    return {"author": author, "client_id": client_id}
+def message_key(author: str, client_id: str, room: str | None = None) -> Document:
+    """The `_id` of the message that an author sent with this client_id; with the room if the log is ready for shards."""
+    key = {"author": author, "client_id": client_id}
+    return key if room is None else {"room": room, **key}
 
 
 def events(documents: Sequence[Document], kind: Any) -> list[Any]:

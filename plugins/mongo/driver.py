@@ -23,7 +23,7 @@ T = TypeVar("T")
 DURABLE = WriteConcern(w="majority", j=True)
 MAJORITY = ReadConcern("majority")
 TAKES_WRITES = ("RSPrimary", "Standalone")  # types of servers, as PyMongo names them
-DUPLICATE_KEY = 11000  # the code of a write error
+DUPLICATE_KEY, FAILED_VALIDATION = 11000, 121  # codes of write errors
 CONFLICT_SECONDS = 0.05  # before a transaction is tried again: another, maybe of a killed server, has its documents
 BATCH = 1000  # results that come, and are decoded, at once
 NO_LIMIT = 0  # for `pymongo.timeout`, which takes None for the limit of the client
@@ -185,6 +185,29 @@ class Database:
         with pymongo.timeout(NO_LIMIT):
             try:
                 await self.collection(collection).update_many(query, list(change))
+            except PyMongoError as error:
+                raise StoreUnavailable(reason=self.reason(error)) from error
+
+    async def patiently(self, command: Mapping[str, Any]) -> Document:
+        """Run a database command without a time limit. Raises `StoreUnavailable`."""
+        with pymongo.timeout(NO_LIMIT):
+            try:
+                answer: Document = await self._database.command(command)
+            except PyMongoError as error:
+                raise StoreUnavailable(reason=self.reason(error)) from error
+        return answer
+
+    async def rename(self, collection: str, name: str) -> None:
+        """Put a collection in the place of another, which is dropped; without a time limit. Raises `StoreUnavailable`."""
+        places = {
+            "renameCollection": f"{self.name}.{collection}",
+            "to": f"{self.name}.{name}",
+            "dropTarget": True,
+            "writeConcern": DURABLE.document,
+        }
+        with pymongo.timeout(NO_LIMIT):
+            try:
+                await self._client.get_database("admin").command(places)
             except PyMongoError as error:
                 raise StoreUnavailable(reason=self.reason(error)) from error
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from chatserver import StoreFacts, StoreMember
-from chatserver_plugins.mongo import log, schema
+from chatserver_plugins.mongo import log, schema, sharding
 from chatserver_plugins.mongo.driver import Database
 
 # The first releases of each series that cannot be crashed before login (CVE-2026-9740).
@@ -18,19 +18,20 @@ NO_VERSION = (
 )
 
 
-async def facts(database: Database, *, private: bool, folder: str) -> StoreFacts:
+async def facts(database: Database, *, private: bool, folder: str, sharded: bool) -> StoreFacts:
     """The facts of a connected database. Raises `StartupError`, `StoreUnavailable`."""
     build = await database.command({"buildInfo": 1})
-    done = await schema.version(database)
+    known = await schema.version(database)
     rows = {name: await _count(database, name) for name in TABLES}
     size = await database.ask({"dbStats": 1})
-    pending = schema.pending(done, rows[log.NAME])
+    pending = schema.pending(known.done, rows[log.NAME])
     version = tuple(build["versionArray"][:3])
     warnings = [] if private else [*too_old(version), *await _compatibility(database, version)]
+    warnings += await sharding.mismatch(database, sharded)
     total = size.get("totalSize")
     return StoreFacts(
         software=f"MongoDB {build['version']}",
-        schema=done,
+        schema=known.done,
         known=len(schema.MIGRATIONS),
         bytes=int(total) if size.get("ok") and total is not None else None,
         rows=rows,

@@ -31,10 +31,18 @@ from chatserver import (
     replaced_by,
 )
 from chatserver_plugins.mongo import documents, replaced
-from chatserver_plugins.mongo.driver import DUPLICATE_KEY, DURABLE, Database
+from chatserver_plugins.mongo.driver import (
+    DUPLICATE_KEY,
+    DURABLE,
+    FAILED_VALIDATION,
+    Database,
+)
 from chatserver_plugins.mongo.line import Line
 
 NAME = "events"
+OTHER_FORM = (
+    "the log has another form by now: set plugin.mongo.sharded, and start this server again"
+)
 PAGES_AT_ONCE = 500  # a pipeline may have 1000 stages, and the first page takes three
 TRIES = 20  # to change events, each of which another node changes meanwhile
 LOCAL = ReadConcern("local")
@@ -47,6 +55,7 @@ class MongoLog:
 
     _database: Database
     _line: Line
+    _sharded = False  # whether the log is ready for shards
 
     @cached_property
     def _events(self) -> Any:
@@ -71,7 +80,7 @@ class MongoLog:
         try:
             if erasing:
                 return await self._append_erasing(events, erasing)
-            return await self._insert([documents.document(event) for event in events])
+            return await self._insert(events)
         except InvalidDocument:
             if len(events) == 1:
                 raise
@@ -93,7 +102,7 @@ class MongoLog:
         """
         # No edit can come meanwhile, as the events follow on all that is stored.
         edits = await self._edits(replaced_by(events, erasing))
-        appended = await self._insert([documents.document(event) for event in events])
+        appended = await self._insert(events)
         stored = events[: appended.stored]
         gone = erased(stored, [index for index in erasing if index < len(stored)], edits)
         seqs = defaultdict(list, gone.stored)
@@ -121,13 +130,19 @@ class MongoLog:
             found[key] = [*seqs.values()]
         return found
 
-    async def _insert(self, batch: list[documents.Document]) -> Appended:
+    def _document(self, event: AnyEvent) -> documents.Document:
+        return documents.document(event, sharded=self._sharded)
+
+    async def _insert(self, events: Sequence[AnyEvent]) -> Appended:
+        batch = [self._document(event) for event in events]
         result = await self._line.insert(NAME, batch, DURABLE)
         if "writeConcernError" in result:
             raise StoreUnavailable
         errors = result.get("writeErrors")
         if not errors and result["n"] == len(batch):
             return Appended(len(batch))
+        if errors and errors[0]["code"] == FAILED_VALIDATION:
+            raise StoreUnavailable(reason=OTHER_FORM)
         if not errors or errors[0]["code"] != DUPLICATE_KEY:
             raise StoreUnavailable
         return Appended(errors[0]["index"], documents.conflict(errors[0]))
@@ -221,7 +236,7 @@ class MongoLog:
             for event in documents.events([stored], AnyEvent):
                 old, new = given[event.room, event.seq]
                 if event == old:
-                    changes.append(documents.replacement(stored, documents.document(new)))
+                    changes.append(documents.replacement(stored, self._document(new)))
         if not changes:
             return 0
         done = await self._database.run(self._events.bulk_write(changes, ordered=False))
@@ -238,7 +253,7 @@ class MongoLog:
         """Put changed events in the places of those that are found; again if another node changes some meanwhile."""
         for _ in range(TRIES):
             changes = [
-                documents.replacement(stored, documents.document(new))
+                documents.replacement(stored, self._document(new))
                 for stored in await self._database.find(self._events, query, [])
                 for event in documents.events([stored], kind)
                 if (new := change(event)) is not event
@@ -363,14 +378,33 @@ class MongoLog:
     async def repeats(
         self, keys: Sequence[tuple[str, str]]
     ) -> dict[tuple[str, str], MessagePosted]:
-        if not keys:
-            return {}
-        query = {"_id": {"$in": [documents.message_key(*key) for key in keys]}}
-        found = await self._database.find(self._latest, query, [])
+        if self._sharded:
+            raise NotImplementedError("no index of this log begins with the author")
+        messages = await self._sent([documents.message_key(*key) for key in keys])
+        return {(message.author.id, message.client_id): message for message in messages}
+
+    async def _repeats_in(
+        self, sends: Sequence[tuple[str, str, str]]
+    ) -> dict[tuple[str, str, str], MessagePosted]:
+        ids = [documents.message_key(author, client_id, room) for room, author, client_id in sends]
+        # With the rooms, so that a router asks their shards alone.
+        rooms = {"room": {"$in": [*{room for room, _, _ in sends}]}}
+        return {
+            (message.room, message.author.id, message.client_id): message
+            for message in await self._sent(ids, rooms)
+        }
+
+    async def _sent(
+        self, ids: Sequence[documents.Document], within: documents.Document | None = None
+    ) -> list[MessagePosted]:
+        """The messages with these `_id`, durable."""
+        if not ids:
+            return []
+        query = {"_id": {"$in": ids}, **(within or {})}
+        found = await self._database.find(self._latest, query, [], index=documents.BY_ID)
         if found:
             await self.settle()  # a repeat is acknowledged like a first send
-        messages = documents.events(found, MessagePosted)
-        return {(message.author.id, message.client_id): message for message in messages}
+        return documents.events(found, MessagePosted)
 
     async def rooms(self, rooms: Sequence[str]) -> dict[str, RoomChanged]:
         if not rooms:

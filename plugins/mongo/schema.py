@@ -3,6 +3,9 @@
 The collection `schema` holds the version, and the lock under which it changes, as MongoDB has no locks. The
 holder renews the lock every few seconds, by the database's clock; if it dies, another server continues. So
 every step can be repeated after it was done in part.
+
+A log that is ready for shards (`sharding.py`) has SHARDED added to its version: a server that does not know this form
+takes it for that of a newer server, and does not start.
 """
 
 import asyncio
@@ -24,6 +27,7 @@ from chatserver_plugins.mongo.driver import Database, Document
 NAME = "schema"
 LEASE_MS = 10_000  # a lock that was not renewed for this long is free
 RENEW_SECONDS = 2.0
+SHARDED = 1000  # in the version of a log that is ready for shards
 RETRY_SECONDS = 0.2
 
 logger = logging.getLogger("chatserver.mongo")
@@ -40,8 +44,9 @@ class Step(NamedTuple):
     rate: int = 0
 
 
-async def _index_events(database: Database) -> None:
-    await database.create_indexes(log.NAME, documents.INDEXES)
+async def index_events(database: Database, collection: str = log.NAME) -> None:
+    """Make missing indexes over events."""
+    await database.create_indexes(collection, documents.INDEXES)
 
 
 async def _index_pages(database: Database) -> None:
@@ -63,7 +68,7 @@ async def _drop_search_pages(database: Database) -> None:
 
 async def _note_replaced(database: Database) -> None:
     """Add `replaces` as `documents.document` does; changes with invalid message ids stay without it."""
-    await _index_events(database)
+    await index_events(database)
     number = {"$arrayElemAt": [{"$split": ["$message", "-"]}, -1]}
     seq = {"$convert": {"input": number, "to": "long", "onError": None}}
     await database.update_all(
@@ -77,28 +82,37 @@ INDEXED, NOTED_REPLACED = 80_000, 130_000
 
 # Version n is the result of the first n steps. A released step is never changed.
 MIGRATIONS: tuple[Step, ...] = (
-    Step("make the indexes over events", _index_events, INDEXED),
+    Step("make the indexes over events", index_events, INDEXED),
     Step("make the indexes over pages of a search index", _index_pages),
     Step("drop the search index, to make one that is found by key", _drop_index_pages),
     Step("drop the search index, to make one of fewer pages", _drop_search_pages),
-    Step("index changes of messages by their kind", _index_events, INDEXED),
+    Step("index changes of messages by their kind", index_events, INDEXED),
     Step(
         "index edits and deletions by the message that they change", _note_replaced, NOTED_REPLACED
     ),
 )
 
 
-async def version(database: Database) -> int:
-    """Number of migrations applied. Raises `StartupError` if a newer server has applied more."""
+class Version(NamedTuple):
+    """Number of migrations applied, whether the log is ready for shards, and whether it is being written anew for that."""
+
+    done: int
+    sharded: bool = False
+    unfinished: bool = False
+
+
+async def version(database: Database) -> Version:
+    """The version of the database. Raises `StartupError` if a newer server has applied more migrations."""
     collection = database.collection(NAME)
-    found = await database.run(collection.find_one({"_id": "version"}))
-    done: int = found["number"] if found else 0
+    found = await database.run(collection.find_one({"_id": "version"})) or {"number": 0}
+    sharded = found["number"] >= SHARDED
+    done = found["number"] - SHARDED * sharded
     if done > len(MIGRATIONS):
         raise StartupError(
             f"plugin.mongo: the database has version {done}, and this server knows versions up to "
             f"{len(MIGRATIONS)}: start the newer server that has used it"
         )
-    return done
+    return Version(done, sharded, "unfinished" in found)
 
 
 def plan(done: int) -> list[str]:
@@ -121,24 +135,27 @@ def pending(done: int, events: int) -> list[PendingStep]:
 
 async def migrate(database: Database) -> None:
     """Apply missing steps, one server at a time. Raises `StartupError` like `version`."""
-    if await version(database) < len(MIGRATIONS):
-        async with _locked(database):
-            while (done := await version(database)) < len(MIGRATIONS):
-                logger.info("migrating: %s", plan(done)[0])
-                await MIGRATIONS[done].apply(database)
-                await _set_version(database, done + 1)
+    if (await version(database)).done < len(MIGRATIONS):
+        async with locked(database):
+            while (found := await version(database)).done < len(MIGRATIONS):
+                logger.info("migrating: %s", plan(found.done)[0])
+                await MIGRATIONS[found.done].apply(database)
+                await set_version(database, found._replace(done=found.done + 1))
     # A copy by other tools may lack the indexes that keep positions unique; existing ones do not change.
-    await _index_events(database)
+    await index_events(database)
 
 
-async def _set_version(database: Database, number: int) -> None:
-    change = {"$set": {"number": number}}
+async def set_version(database: Database, new: Version) -> None:
+    """Write the version, with the lock held."""
+    document: Document = {"number": new.done + SHARDED * new.sharded}
+    if new.unfinished:
+        document["unfinished"] = True
     collection = database.collection(NAME)
-    await database.run(collection.update_one({"_id": "version"}, change, upsert=True))
+    await database.run(collection.replace_one({"_id": "version"}, document, upsert=True))
 
 
 @asynccontextmanager
-async def _locked(database: Database) -> AsyncIterator[None]:
+async def locked(database: Database) -> AsyncIterator[None]:
     """Hold the lock; waits while another running server has it."""
     holder = secrets.token_hex(8)
     for attempt in count():

@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo.errors import InvalidURI, PyMongoError
 
 from chatserver import Replication, StartupError, StoreFacts, StoreUnavailable
-from chatserver_plugins.mongo import facts, mongod, schema
+from chatserver_plugins.mongo import facts, mongod, schema, sharding
 from chatserver_plugins.mongo.config import Config
 from chatserver_plugins.mongo.driver import Database
 from chatserver_plugins.mongo.embedded import PrivateMongod
@@ -30,6 +30,7 @@ LAST_LEAKING = {6: (6, 0, 26), 7: (7, 0, 27), 8: (8, 0, 16)}
 # A bad address, a missing file in it, missing rights, or no server.
 UNUSABLE = (PyMongoError, StoreUnavailable, ValueError, OSError)
 
+T = TypeVar("T")
 logger = logging.getLogger("chatserver.mongo")
 
 
@@ -40,6 +41,9 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         self._config, self._data = config, data
         self._is_open = False
         self._private = None if config.uri else PrivateMongod(data, config.mongod)
+        self._sharded = config.sharded
+        if self._sharded:
+            self.repeats_in = self._repeats_in
 
     def is_private(self) -> bool:
         return self._private is not None
@@ -60,7 +64,8 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         running = self._private.running() if self._private else None
         try:
             await self._connect(running)
-            return schema.plan(await schema.version(self._database))
+            await sharding.demand(self._database, self._sharded)
+            return schema.plan((await schema.version(self._database)).done)
         except UNUSABLE as error:
             raise _refusal(error) from error
         finally:
@@ -77,6 +82,7 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
                 self._database,
                 private=self._private is not None,
                 folder=str(self._private.folder) if self._private else "",
+                sharded=self._sharded,
             )
         except UNUSABLE as error:
             raise _refusal(error) from error
@@ -86,7 +92,12 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
     async def open(self) -> None:
         try:
             await self._connect()
+            await sharding.demand(self._database, self._sharded)
+            if self._sharded:
+                await sharding.create(self._database)
             await schema.migrate(self._database)
+            if self._sharded:
+                await sharding.begin(self._database)
             await self._warn_of_leaks()
             await self._line.open()
             self._is_open = True
@@ -103,7 +114,8 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
             raise StartupError(NOT_RUNNING)
         try:
             await self._connect(running)
-            if steps := schema.plan(await schema.version(self._database)):
+            await sharding.demand(self._database, self._sharded)
+            if steps := schema.plan((await schema.version(self._database)).done):
                 raise StartupError(f"plugin.mongo: its schema is not up to date: {steps[0]}")
         except UNUSABLE as error:
             await self.close()
@@ -111,6 +123,33 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         except BaseException:
             await self.close()
             raise
+
+    async def prepare_shards(self) -> bool:
+        """Instead of `open`: write the log anew, ready for shards; False if it was ready. Raises `StartupError`."""
+        if not self._sharded:
+            raise StartupError("plugin.mongo.sharded: set it to true first, on all servers")
+
+        async def prepare(database: Database) -> bool:
+            await schema.migrate(database)
+            return await sharding.prepare(database)
+
+        return await self._alone(prepare)
+
+    async def cancel_shards(self) -> None:
+        """Instead of `open`: leave the log as it was before an interrupted `prepare_shards`. Raises `StartupError`."""
+        await self._alone(sharding.cancel)
+
+    async def _alone(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        """The result of `work` with the database, while no server has it."""
+        if self._private and self._private.running():
+            raise StartupError("plugin.mongo: a server runs on this data folder: stop it first")
+        try:
+            await self._connect()
+            return await work(self._database)
+        except UNUSABLE as error:
+            raise _refusal(error) from error
+        finally:
+            await self.close()
 
     async def _connect(self, uri: str | None = None) -> None:
         """Connect to the primary at this address, or at the configured one, or to a private mongod."""

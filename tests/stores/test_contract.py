@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from chatserver.testing.durable import DurableContract
-from chatserver.testing.stores import MakeStore, StoreContract
+from chatserver.testing.logcontract import LogContract
+from chatserver.testing.redactioncontract import RedactionContract
+from chatserver.testing.repeatscontract import RepeatsContract
+from chatserver.testing.stores import MakeStore, OpeningContract, StoreContract
 from chatserver_plugins.memory import MemoryPlugin
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
@@ -57,13 +60,25 @@ class TestMongoStandalone(StoreContract):
         return _mongo(standalone, tmp_path, driver, line)
 
 
-def _mongo(server: Mongod, tmp_path: Path, driver: str, line: str) -> MakeStore:
+@pytest.mark.long
+class TestMongoReadyForShards(OpeningContract, LogContract, RepeatsContract, RedactionContract):
+    """The parts of the contract in which messages are found by their `_id`, or written anew."""
+
+    @pytest.fixture
+    def make_store(self, replica_set: Mongod, tmp_path: Path) -> MakeStore:
+        return _mongo(replica_set, tmp_path, "motor", "auto", sharded=True)
+
+
+def _mongo(
+    server: Mongod, tmp_path: Path, driver: str, line: str, *, sharded: bool = False
+) -> MakeStore:
     config = MongoPlugin.Config(
         uri=server.uri,
         database=f"test_{secrets.token_hex(8)}",
         driver=driver,  # type: ignore[arg-type]
         line=line,  # type: ignore[arg-type]
         timeout_ms=PATIENT_MS,
+        sharded=sharded,
     )
     return MongoPlugin(config, tmp_path).provide_store
 

@@ -295,19 +295,24 @@ async def test_changes_of_the_whole_log_have_no_time_limit(
     io_loop: Any, own: Mongod, driver: str
 ) -> None:
     """They take as long as the log is large."""
-    slow = ["createIndexes", "update", "dropDatabase"]
+    slow = ["createIndexes", "update", "collMod", "renameCollection", "dropDatabase"]
     fault = {"failCommands": slow, "blockConnection": True, "blockTimeMS": 2500}
     async with opened(own, driver=driver, timeout_ms=1000) as store:
         await store.append([posted("r", 1)])
         database = store._database
         with pymongo.MongoClient[dict[str, Any]](own.uri) as client:
+            client[database.name].create_collection("other")
             client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=fault)
             with pytest.raises(StoreUnavailable):
                 await store.ping()
             await asyncio.gather(
                 database.create_indexes("events", documents.INDEXES),
                 database.update_all("events", {}, [{"$set": {"changed": 1}}]),
+                database.patiently({"collMod": "events", "validator": {}}),
+                database.rename("other", "another"),
             )
+            names = client[database.name].list_collection_names()
+            assert "another" in names and "other" not in names
             assert client[database.name].events.count_documents({"changed": 1}) == 1
             await database.drop()
             client.admin.command("configureFailPoint", "failCommand", mode="off")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from chatserver.testing.durable import DurableContract
-from chatserver.testing.stores import MakeStore, StoreContract
+from chatserver.testing.repeatscontract import RepeatsContract
+from chatserver.testing.stores import MakeStore, OpeningContract, StoreContract
 from chatserver_plugins.memory import MemoryPlugin
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
@@ -62,6 +63,22 @@ class TestAroundMongo(StoreContract):
     def make_store(self, replica_set: Mongod, tmp_path: Path) -> MakeStore:
         config = MongoPlugin.Config(
             uri=replica_set.uri, database=f"test_{secrets.token_hex(8)}", timeout_ms=PATIENT_MS
+        )
+        make = MongoPlugin(config, tmp_path).provide_store
+        return lambda: sealed(make())
+
+
+@pytest.mark.long
+class TestAroundMongoReadyForShards(OpeningContract, RepeatsContract):
+    """The parts of the contract in which its form of the log differs."""
+
+    @pytest.fixture
+    def make_store(self, replica_set: Mongod, tmp_path: Path) -> MakeStore:
+        config = MongoPlugin.Config(
+            uri=replica_set.uri,
+            database=f"test_{secrets.token_hex(8)}",
+            timeout_ms=PATIENT_MS,
+            sharded=True,
         )
         make = MongoPlugin(config, tmp_path).provide_store
         return lambda: sealed(make())
