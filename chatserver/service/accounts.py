@@ -128,7 +128,8 @@ class Accounts(OwnAccount):
             raise ChatError("auth.closed")
         wanted = await self.admit_newcomer(clean_username(username), name, address)
         by = Actor(address=address)
-        user = await self._made(username, password, wanted, None, by, must_change=False)
+        async with self.passwords.turn():
+            user = await self._made(username, password, wanted, None, by, must_change=False)
         by = Actor(user=user.id, address=address or None)
         self.tell("registered", user, by, role=user.role)
         return user

@@ -1,5 +1,8 @@
 """Passwords of accounts: set, changed, chosen anew at a sign-in, and reset by a link."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+
 import msgspec
 
 from chatserver.config import Config
@@ -44,6 +47,10 @@ class Passwords:
         self._attempts, self._config = attempts, config.server
         self.renewals, self._resets = Renewals(store), Resets(store)
         self.sweep_resets = self._resets.sweep
+        # Held by those who register, too.
+        self.turn: Callable[[], AbstractAsyncContextManager[None]] = getattr(
+            authenticator, "turn", nullcontext
+        )
 
     async def set(
         self, username: str, password: str, by: Actor = THE_SERVER, *, must_change: bool = False
@@ -144,16 +151,17 @@ class Passwords:
         self, username: str, password: str, address: str, device: str
     ) -> tuple[User | None, str | None]:
         """The account if the password is right; and the id of the account of this name, if there is one."""
-        account = folded_name(username)[:100]
-        # The same reads for unknown accounts, so that the time taken does not reveal which exist.
-        found = await self._store.get(NAMES, account)
-        raw = await self._store.get(USERS, found.decode() if found else "-")
-        user = self._accounts.current(decode_user(raw)) if raw else None
-        known = user.id if user else None
+        account, known, user = folded_name(username)[:100], None, None
         try:
-            matches = len(password) <= PASSWORD_CHARS and await self._authenticator.verify(
-                known, password, account=account, address=address, device=device
-            )
+            async with self.turn():
+                # The same reads for unknown accounts, so that the time taken does not reveal which exist.
+                found = await self._store.get(NAMES, account)
+                raw = await self._store.get(USERS, found.decode() if found else "-")
+                user = self._accounts.current(decode_user(raw)) if raw else None
+                known = user.id if user else None
+                matches = len(password) <= PASSWORD_CHARS and await self._authenticator.verify(
+                    known, password, account=account, address=address, device=device
+                )
         except ChatError as error:
             if error.code == "limit.rate":
                 self._attempts.tell_limited(account, known, address)

@@ -49,6 +49,7 @@ class PasswordAuthenticator:
         self._places = places
         self._limits = limits
         self._length, self._breached = length, breached
+        self.turn = hasher.turn
         self.open_session = sessions.open
         self.session = sessions.user
         self.list_sessions = sessions.stored

@@ -5,22 +5,25 @@ import os
 import secrets
 import sys
 import threading
+import time
 import unicodedata
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import ParamSpec, TypeVar
 
 import argon2
 
 from chatserver import ChatError
+from chatserver_plugins.password.retries import Retries
 
 MAX_BYTES = 1024  # far above any passphrase; bounds the work for one request
-RETRY_MS = 1000  # a full queue of the default length takes about this time
 NICENESS = (
     10  # of the threads: the loop, at 0, gets nine times their share of a processor that both want
 )
+
+TURNS_A_THREAD = 2  # so that the next one has read the store when a thread is free
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,7 +65,8 @@ def _give_way() -> None:
 class Hasher:
     """Hashes and verifies in its own threads, as argon2 releases the GIL.
 
-    At most `threads` run and `waiting` wait; beyond that a call raises `limit.rate`.
+    At most `threads` run and `waiting` wait; beyond that a call raises `limit.rate`. Those who sign in wait for their turn
+    before, so that a rush neither reads the store nor keeps others, such as users who change theirs, from a thread.
     """
 
     def __init__(
@@ -78,7 +82,10 @@ class Hasher:
             threads, thread_name_prefix="password", initializer=_give_way
         )
         self._limit = threads + waiting
-        self._active = 0
+        self._active = 0  # calls that run, or wait for a thread
+        self._turns = asyncio.Semaphore(TURNS_A_THREAD * threads)
+        self._signing_in = 0  # with a turn, or waiting for one
+        self._retries = Retries(threads, self._limit)
         self.dummy = _of_nothing(self._argon2)
 
     async def hash(self, secret: bytes) -> str:
@@ -100,13 +107,33 @@ class Hasher:
         except argon2.exceptions.VerifyMismatchError:
             return False
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The turn of somebody who signs in or registers, see `chatserver.Authenticator`. Raises `ChatError` limit.rate."""
+        self._demand_place(self._signing_in)
+        self._signing_in += 1
+        try:
+            async with self._turns:
+                yield
+        finally:
+            self._signing_in -= 1
+
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do blocking work in one of the threads. Raises `ChatError` limit.rate."""
-        if self._active >= self._limit:
-            raise ChatError("limit.rate", after_ms=RETRY_MS)
+
+        def timed() -> tuple[T, float]:
+            began = time.perf_counter()
+            return work(*args, **kwargs), time.perf_counter() - began
+
+        self._demand_place(self._active)
         self._active += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, lambda: work(*args, **kwargs))
+            result, seconds = await asyncio.get_running_loop().run_in_executor(self._pool, timed)
         finally:
             self._active -= 1
+        self._retries.note(seconds)
+        return result
+
+    def _demand_place(self, taken: int) -> None:
+        if taken >= self._limit:
+            raise ChatError("limit.rate", after_ms=self._retries.after_ms())

@@ -28,9 +28,12 @@ class Connection(asyncio.Protocol):
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, port: int) -> AsyncIterator["Connection"]:
+    async def opened(cls, port: int, address: str = "127.0.0.1") -> AsyncIterator["Connection"]:
+        """One that comes from this address."""
         loop = asyncio.get_running_loop()
-        transport, connection = await loop.create_connection(cls, "127.0.0.1", port)
+        transport, connection = await loop.create_connection(
+            cls, "127.0.0.1", port, local_addr=(address, 0)
+        )
         try:
             yield connection
         finally:

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import product
 from typing import Any
 
@@ -9,13 +11,14 @@ import pytest
 
 from chatserver.errors import ChatError
 from chatserver.hooks.actions import PasswordReset
-from chatserver.hooks.types import AccountChange
+from chatserver.hooks.types import AccountChange, LoginAttempt
 from chatserver.model import ServerRole, User
 from chatserver.service.login import resets
 from chatserver.service.login.logins import SignedIn
 from chatserver.service.login.steps import Challenged, Turn
 from chatserver.service.rights import demand_over_account
 from chatserver.service.service import Service
+from chatserver_plugins.memory import MemoryStore
 from tests.core.loginmethods import CLIENT, Riddle, Second, Turns, answered, begun, nodes
 from tests.core.nodes import NoPasswords
 
@@ -298,3 +301,61 @@ async def test_plugins_are_told_of_links_and_of_their_use(monkeypatch: pytest.Mo
             ("password_reset", ada.id, CLIENT.address),
         ]
         assert code_of(made.link) not in str(told)
+
+
+class InTurn(NoPasswords):
+    """Says at each call whether it is somebody's turn; with `is_full` nobody gets one."""
+
+    def __init__(self) -> None:
+        self.is_full, self.has_turn = False, False
+        self.calls: list[tuple[str, bool]] = []
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        if self.is_full:
+            raise ChatError("limit.rate", after_ms=70)
+        self.has_turn = True
+        yield
+        self.has_turn = False
+
+    async def set_password(self, user: str, password: str) -> None:
+        self.calls.append(("set", self.has_turn))
+
+    async def verify(self, *given: Any, **more: Any) -> bool:
+        self.calls.append(("verify", self.has_turn))
+        return await super().verify(*given, **more)
+
+
+class Reads(MemoryStore):
+    count = 0
+
+    async def get(self, space: str, key: str) -> bytes | None:
+        self.count += 1
+        return await super().get(space, key)
+
+
+async def test_whoever_signs_in_or_registers_does_so_in_turn_and_is_refused_before_any_read() -> (
+    None
+):
+    authenticator, store = InTurn(), Reads()
+    async with nodes(authenticator=authenticator, store=store) as (service,):
+        accounts = service.accounts
+        await accounts.register("ada", "a long password", address="192.0.2.1")
+        await session_of(service, "ada")
+        assert authenticator.calls == [("set", True), ("verify", True)]
+        assert not authenticator.has_turn
+        authenticator.is_full = True
+        before, attempts = store.count, list[object]()
+        service.hooks.on_login = attempts.append  # type: ignore[method-assign]
+        for sign_in in (
+            accounts.login("ada", "x", "192.0.2.2"),
+            accounts.register("bob", "a long password", address="192.0.2.2"),
+        ):
+            with pytest.raises(ChatError) as refused:
+                await sign_in
+            assert (refused.value.code, refused.value.after_ms) == ("limit.rate", 70)
+        assert store.count == before
+        assert attempts == [
+            LoginAttempt(user=None, address="192.0.2.2", ok=False, outcome="limited", times=1)
+        ]
+        assert authenticator.calls == [("set", True), ("verify", True)]

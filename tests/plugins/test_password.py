@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import threading
-from time import process_time
+from time import process_time, sleep
 from unicodedata import normalize
 
 import pytest
@@ -275,8 +275,39 @@ async def test_more_passwords_than_may_wait_are_told_to_come_later(records) -> N
     )
     refused = [answer for answer in answers if isinstance(answer, ChatError)]
     assert answers.count(False) == 3
-    assert [(error.code, error.after_ms) for error in refused] == [("limit.rate", 1000)] * 5
+    assert [error.code for error in refused] == ["limit.rate"] * 5
+    waits = [error.after_ms for error in refused]
+    assert waits == sorted(set(waits))  # not all at once
     assert not await attempt(authenticator, None, "wrong", "name")
+
+
+async def test_sign_ins_take_turns_before_any_work(records) -> None:
+    authenticator = make(records, threads=1, waiting=3)
+    entered, leave = [], asyncio.Event()
+
+    async def sign_in(number: int) -> None:
+        async with authenticator.turn():
+            entered.append(number)
+            assert number > 1 or await leave.wait()
+
+    tasks = [asyncio.ensure_future(sign_in(number)) for number in range(6)]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    assert done == set(tasks[4:])
+    refused = [task.exception() for task in tasks[4:]]
+    assert [error.code for error in refused] == ["limit.rate"] * 2
+    assert 0 < refused[0].after_ms < refused[1].after_ms
+    assert entered == [0, 1]  # one for the thread, and one that reads the store meanwhile
+    leave.set()
+    await asyncio.gather(*tasks[:4])
+    assert entered == [0, 1, 2, 3]
+    await sign_in(6)
+
+
+async def test_those_refused_while_hashes_take_long_come_later(records) -> None:
+    hasher = make(records, threads=1, waiting=0)._hasher
+    at_first = hasher._retries.after_ms()
+    await hasher.run(sleep, 1.0)
+    assert hasher._retries.after_ms() > 2 * at_first
 
 
 async def test_the_loop_goes_on_while_passwords_are_hashed(records) -> None:
