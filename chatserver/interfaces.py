@@ -145,6 +145,10 @@ class Store(Protocol):
     sets values as `put` does, but together: each is durable, or it raises `StoreUnavailable` and some may be. Consumers
     write their positions by it; without it they take one `put` for each room in which something was said.
 
+    A store may also have a method `async def members_after(self, room: str, after: str, limit: int) ->
+    list[MemberEvent]`: of what `members` returns for the room, the first `limit` by ascending user id > `after`, in that
+    order. Staff look at members by it; without it all members of the room are read for each page.
+
     A store may also have a method `async def swap_many(self, space: str, changes: Mapping[str, tuple[bytes, bytes]]) ->
     set[str]`, which swaps the values of several keys, each from an old to a new one as `swap` does, but together. It
     returns the keys that have the new value then, which no other caller writes. Nodes renew their leases by it; without

@@ -96,13 +96,10 @@ class Inspection:
         """The newest event of each present or former member of the room, by ascending user id > `after`."""
         if not await self._rooms([room]):
             return []
-        found = await in_parts(
-            await self._store.members([room]),
-            lambda events: [event for event in events if event.user.id > after],
-        )
+        found = await self._members(room, after, limit)
         if found:
             self._tell("members", room=room)
-        return heapq.nsmallest(limit, found, key=lambda event: event.user.id)
+        return found
 
     async def users(self, after: str, limit: int) -> list[User]:
         """Accounts by ascending id > `after`."""
@@ -164,6 +161,16 @@ class Inspection:
         user = await self._accounts.named(username)
         self._tell("sessions", of=user.id)
         return await self._accounts.sessions.of(user.id)
+
+    async def _members(self, room: str, after: str, limit: int) -> list[MemberEvent]:
+        page = getattr(self._store, "members_after", None)
+        if page is not None:
+            return await page(room, after, limit)
+        found = await in_parts(
+            await self._store.members([room]),
+            lambda events: [event for event in events if event.user.id > after],
+        )
+        return heapq.nsmallest(limit, found, key=lambda event: event.user.id)
 
     async def _rooms(self, rooms: Sequence[str]) -> list[Inspected]:
         heads, described = await self._store.heads(rooms), await self._store.rooms(rooms)

@@ -432,6 +432,26 @@ class QueryContract:
         ]
         assert await store.members(["none"]) == []
 
+    async def test_members_of_a_room_page_by_page(self, store: Store) -> None:
+        """For stores that can."""
+        members_after = getattr(store, "members_after", None)
+        if members_after is None:
+            return
+        log = [described("r", 1), *(joined("r", seq, f"u{9 - seq}") for seq in range(2, 7))]
+        left = [event(MemberLeft, "r", seq, user=user("u4")) for seq in (7, 9, 11)]
+        back = [joined("r", seq, "u4") for seq in (8, 10)]
+        later = sorted([*left, *back], key=lambda each: each.seq)
+        await store.append([*log, *later, joined("other", 1, "u5"), posted("other", 2, "u6")])
+        newest = [log[5], left[-1], log[3], log[2], log[1]]
+        assert [each.user.id for each in newest] == ["u3", "u4", "u5", "u6", "u7"]
+        assert await members_after("r", "", 10) == newest
+        assert await members_after("r", "", 2) == newest[:2]
+        assert await members_after("r", "u4", 2) == newest[2:4]
+        assert await members_after("r", "u41", 1) == newest[2:3]
+        assert await members_after("r", "u7", 1) == []
+        assert await members_after("r", "", 0) == []
+        assert await members_after("none", "", 10) == []
+
     async def test_rooms_of_a_user(self, store: Store) -> None:
         await store.append([joined("a", 1, "u1"), joined("a", 2, "u2"), joined("b", 1, "u1")])
         await store.append([event(MemberLeft, "b", 2, user=user("u1"))])

@@ -312,6 +312,10 @@ class MemoryStore:
         }
         return list(newest.values())
 
+    async def members_after(self, room: str, after: str, limit: int) -> list[MemberEvent]:
+        found = [each for each in await self.members([room]) if each.user.id > after]
+        return sorted(found, key=lambda each: each.user.id)[: max(limit, 0)]
+
     async def memberships(self, user: str) -> list[MemberEvent]:
         newest: dict[str, MemberEvent] = {}
         for room, log in self._rooms.items():

@@ -139,6 +139,12 @@ def members(rooms: Sequence[str]) -> list[Document]:
     ]
 
 
+def members_after(room: str, after: str, limit: int) -> list[Document]:
+    """The newest member event of each of the first users of the room whose id is greater than `after`."""
+    match = {"room": room, "user.id": {"$gt": after}}
+    return [*newest(match, "room", "user.id"), {"$sort": {"_id": 1}}, {"$limit": limit}]
+
+
 def changed(messages: Mapping[str, Sequence[str]], *kinds: str) -> Document:
     """Matches changes of these kinds to each room's messages with these ids, by the index BY_KIND."""
     places: list[Document] = [

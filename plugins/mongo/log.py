@@ -455,6 +455,12 @@ class MongoLog:
             return await self._newest(MemberEvent, query, "room", "user.id")
         return await self._of_groups(MemberEvent, documents.members(rooms))
 
+    async def members_after(self, room: str, after: str, limit: int) -> list[MemberEvent]:
+        if limit < 1:
+            return []
+        pipeline = documents.members_after(room, after, limit)
+        return await self._of_groups(MemberEvent, pipeline)
+
     async def memberships(self, user: str) -> list[MemberEvent]:
         return await self._newest(MemberEvent, {"user.id": user}, "user.id", "room")
 

@@ -305,6 +305,14 @@ class PostgresLog:
         found = await self._database.fetch(statements.MEMBERS, _encoded(rooms))
         return await _decoded_in_parts(statements.member_event, found)
 
+    async def members_after(self, room: str, after: str, limit: int) -> list[MemberEvent]:
+        if limit < 1:
+            return []
+        found = await self._database.fetch(
+            statements.MEMBERS_AFTER, room.encode(), after.encode(), limit
+        )
+        return _decoded(statements.member_event, found)
+
     async def memberships(self, user: str) -> list[MemberEvent]:
         found = await self._database.fetch(statements.MEMBERSHIPS, user.encode())
         return await _decoded_in_parts(statements.member_event, found)

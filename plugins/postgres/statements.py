@@ -404,13 +404,17 @@ SELECT room FROM found LIMIT $2
 """
 
 
-def _newest_member_events(given: str, group: str, value: str) -> str:
-    """A query for the newest event of each `group` among events whose `given` is `value`, by a skip scan."""
+def _newest_member_events(given: str, group: str, value: str, first: str = "true") -> str:
+    """A query for the newest event of each `group` among events whose `given` is `value`, by a skip scan.
+
+    It begins with the first group for which the condition `first` holds.
+    """
     return f"""
     WITH RECURSIVE newest (name, body) AS (
         (
             SELECT {group}, body FROM events
-            WHERE {given} = {value} AND member IS NOT NULL ORDER BY {group}, seq DESC LIMIT 1
+            WHERE {given} = {value} AND member IS NOT NULL AND {first}
+            ORDER BY {group}, seq DESC LIMIT 1
         )
         UNION ALL
         SELECT following.name, following.body
@@ -430,6 +434,8 @@ SELECT newest.body
 FROM unnest($1::bytea[]) AS asked (room)
 CROSS JOIN LATERAL ({_newest_member_events("room", "member", "asked.room")}) AS newest
 """  # noqa: S608 - as above
+# A recursive query goes on for only as long as rows are taken from it.
+MEMBERS_AFTER = f"{_newest_member_events('room', 'member', '$1', 'member > $2')} LIMIT $3"
 MEMBERSHIPS = _newest_member_events("member", "room", "$1")
 
 # A reply that is in a thread alone has no `broadcast` behind `thread`; as above, texts cannot have such keys, and data

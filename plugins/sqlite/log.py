@@ -205,6 +205,11 @@ class SqliteLog:
         asked = as_json(list(await self._names(rooms)))
         return await self._in_parts(MemberEvent, queries.MEMBERS, asked)
 
+    async def members_after(self, room: str, after: str, limit: int) -> list[MemberEvent]:
+        if limit < 1:
+            return []
+        return await self._of_room(room, MemberEvent, queries.MEMBERS_AFTER, after, limit)
+
     async def memberships(self, user: str) -> list[MemberEvent]:
         return await self._in_parts(MemberEvent, queries.MEMBERSHIPS, user)
 

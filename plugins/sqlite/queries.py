@@ -112,7 +112,7 @@ LIST_ROOMS = """
         ORDER BY name LIMIT ?
     )"""
 
-# These two skip from group to group by the index; GROUP BY would read every entry.
+# These three skip from group to group by the index; GROUP BY would read every entry.
 MEMBERS = events_in_parts("""
     WITH RECURSIVE groups (room, member) AS (
         SELECT asked.value, (
@@ -129,6 +129,22 @@ MEMBERS = events_in_parts("""
         SELECT event FROM events INDEXED BY members
         WHERE room = groups.room AND member = groups.member ORDER BY seq DESC LIMIT 1
     ) AS event FROM groups WHERE member IS NOT NULL""")
+
+MEMBERS_AFTER = events("""
+    WITH RECURSIVE groups (member, further) AS (
+        SELECT (
+            SELECT min(member) FROM events INDEXED BY members WHERE room = ?1 AND member > ?2
+        ), ?3 - 1
+        UNION ALL
+        SELECT (
+            SELECT min(member) FROM events INDEXED BY members
+            WHERE room = ?1 AND member > groups.member
+        ), further - 1 FROM groups WHERE member IS NOT NULL AND further > 0
+    )
+    SELECT (
+        SELECT event FROM events INDEXED BY members
+        WHERE room = ?1 AND member = groups.member ORDER BY seq DESC LIMIT 1
+    ) AS event FROM groups WHERE member IS NOT NULL ORDER BY groups.member""")
 
 MEMBERSHIPS = events_in_parts("""
     WITH RECURSIVE groups (member, room) AS (

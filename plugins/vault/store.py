@@ -46,6 +46,8 @@ class SealedStore(SealedIndex, SealedRecords):
                 setattr(self, name, method)
         if hasattr(inner, "put_many"):
             self.put_many = self._put_many
+        if hasattr(inner, "members_after"):
+            self.members_after = self._members_after
         if hasattr(inner, "swap_many"):
             self.swap_many = self._swap_many
         if hasattr(inner, "repeats_in"):
@@ -232,6 +234,10 @@ class SealedStore(SealedIndex, SealedRecords):
 
     async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
         return await self.opened(await self._inner.members(rooms))
+
+    async def _members_after(self, room: str, after: str, limit: int) -> list[MemberEvent]:
+        found = await self._inner.members_after(room, after, limit)  # type: ignore[attr-defined]
+        return await self.opened(found)
 
     async def memberships(self, user: str) -> list[MemberEvent]:
         return await self.opened(await self._inner.memberships(user))

@@ -375,7 +375,7 @@ def test_the_optional_methods_of_the_contract_are_those_that_are_handed_on() -> 
     text = inspect.getdoc(Store) or ""
     named = re.findall(r"may\s+also\s+have\s+a\s+method\s+`(?:async )?(?:def )?(\w+)", text)
     named += re.findall(r"may have `(?:async )?(\w+)\(", text)
-    assert set(named) == {*OPTIONAL, "put_many", "repeats_in", "swap_many"}
+    assert set(named) == {*OPTIONAL, "members_after", "put_many", "repeats_in", "swap_many"}
 
 
 async def test_the_contents_of_a_deleted_room_lose_their_keys(inner: Store) -> None:
