@@ -115,10 +115,8 @@ class Finder:
         kept = {room: room.since(after[room], limit) for room, limit in behind.items()}
         missing = [(room, behind[room]) for room, known in kept.items() if known is None]
         read = {room: events async for room, events in self._read(after, missing)}
-        tails: dict[Room, _Tail] = {}
-        for room, events in kept.items():
-            tails[room] = await _matching(read[room] if events is None else events, wanted, effort)
-        return tails
+        tails = {room: read[room] if events is None else events for room, events in kept.items()}
+        return await _matching(tails, wanted, effort)
 
     async def _read(
         self, after: Mapping[Room, int], missing: Iterable[tuple[Room, int]]
@@ -160,17 +158,24 @@ def _together(missing: Iterable[tuple[Room, int]]) -> Iterator[list[tuple[Room, 
         yield group
 
 
-async def _matching(events: Sequence[AnyEvent], wanted: Wanted, effort: Effort) -> _Tail:
-    """The messages whose text or edited text matches; once the effort is spent, all messages."""
-    found: set[int] = set()
-    latest = 0
-    async for event in effort.each(events):
+async def _matching(
+    tails: Mapping[Room, Sequence[AnyEvent]], wanted: Wanted, effort: Effort
+) -> dict[Room, _Tail]:
+    """The messages of each room whose text or edited text matches; once the effort is spent, all messages.
+
+    The rooms share the turns of the event loop: one for each of thousands would take longer than their texts.
+    """
+    found: dict[Room, set[int]] = {room: set() for room in tails}
+    latest = dict.fromkeys(tails, 0)
+    async for room, event in effort.each(
+        (room, event) for room, events in tails.items() for event in events
+    ):
         if not isinstance(event, MessagePosted | MessageEdited):
             continue
         if effort.is_spent or wanted.matches(event):
             seq = event.seq
             if isinstance(event, MessageEdited):
                 seq = message_seq(event.room, event.message) or 0
-            found.add(seq)
-            latest = max(latest, segments.seconds(event.at))
-    return _Tail(found, latest)
+            found[room].add(seq)
+            latest[room] = max(latest[room], segments.seconds(event.at))
+    return {room: _Tail(found[room], latest[room]) for room in tails}

@@ -130,3 +130,27 @@ async def test_a_search_that_is_given_up_holds_nobody_up() -> None:
     given_up.cancel()
     await asyncio.wait_for(other, 30)
     await asyncio.wait_for(turns.take(), 30)
+
+
+async def test_rooms_with_few_new_messages_share_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, take = [], Turns.take
+
+    async def counted(turns: Turns) -> None:
+        taken.append(turns)
+        await take(turns)
+
+    monkeypatch.setattr(Turns, "take", counted)
+    monkeypatch.setattr(effort, "SLICE_SECONDS", 60.0)
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        service.indexer.pause()
+        user = await add_user(service, "ada")
+        for number in range(100):
+            room, body = f"room{number}", f"{'even' if number % 2 else 'odd'} text"
+            log = [described(room, 1, RoomKind.PRIVATE), joined(room, 2, user.id)]
+            await store.append([*log, posted(room, 3, body=body)])
+        found = await pages(service, user, "even")
+        assert sorted(id for page in found for id in page) == sorted(
+            f"room{number}-3" for number in range(1, 100, 2)
+        )
+    assert 0 < len(taken) < 20
