@@ -24,6 +24,7 @@ import uvloop
 from chatserver import Store
 from chatserver.app import THREAD_SECONDS, Server
 from chatserver.config import load
+from chatserver.delivery.subscriber import Subscriber
 from chatserver.model import (
     AnyEvent,
     MemberJoined,
@@ -50,9 +51,15 @@ MANY = 2_000  # rooms of one user besides
 OF_MANY = USERS_IN_ALL - 1  # that user
 CROWD = 100_000  # members of one room
 BATCH = 5_000  # events or records at once
+FOLLOWED = 1_500  # rooms of one connection: limits.subscriptions
 TOGETHER = 50
 TIMES = 200
 BODY = "x" * 120
+RARE, WORD = (
+    100,
+    "Holiday plans",
+)  # rooms with a message of these words, of those of the user in many
+WATCHED, WATCHERS = 200, 1_000  # members whose state a connection asks for, and such connections
 AT = "2026-01-01T00:00:00.000Z"
 MIB = 1 << 20
 STEP_SECONDS, REST_SECONDS = 0.001, 0.05
@@ -103,6 +110,8 @@ def room_events(number: int) -> list[AnyEvent]:
         made.append(joined(room, len(made) + 1, OF_MANY))
     for _ in range(2):
         made.append(posted(room, len(made) + 1, user_id(members[0]), at=AT))
+    if number < MANY and number % (MANY // RARE) == 0:
+        made.append(posted(room, len(made) + 1, user_id(members[0]), at=AT, body=WORD))
     return made
 
 
@@ -200,6 +209,19 @@ class Watch:
         print(*self.lines[-1].cells(), sep=" | ", flush=True)
 
 
+class Nowhere:
+    """The transport of a connection that nobody reads."""
+
+    buffered = 0
+
+    def send(self, frames: bytes) -> int:
+        return 0
+
+    def close(self, code: int, reason: str) -> None: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+
+
 class Visit:
     """Users of a server that is crowded, who are known by their numbers."""
 
@@ -223,6 +245,17 @@ class Visit:
     async def leave(self, user: User, room: int) -> None:
         await self._rooms.leave(user, await self._rooms.get(room_id(room), user))
 
+    async def connected(self, user: User, rooms: Iterable[str], watched: Sequence[str]) -> None:
+        """A connection that follows rooms and asks who of the last one's members is online; it stays."""
+        service = self._service
+        subscriber = Subscriber(service.connections.outlet, Nowhere(), lambda room: None)
+        service.connections.add(subscriber)
+        service.connections.sign_in(subscriber, user, user.id)
+        await service.following.follow(subscriber, dict.fromkeys(rooms), None)
+        if watched:
+            *_, last = rooms
+            await service.presence.watch(subscriber, user, last, watched)
+
     async def look(self, watch: Watch) -> None:
         """All lines."""
         rooms, line = self._rooms, watch.line
@@ -243,8 +276,35 @@ class Visit:
         await self._look_at_joins(line, users, many)
         found = (partial(rooms.visible, u, text=f"Room 99{n}") for n, u in enumerate(users[:50]))
         await line("public rooms with a text, a page", found)
+        await self._look_for_words(line, many)
         await self._look_at_crowd(line)
+        await self._look_at_presence(line, many)
         await self._look_as_staff(line)
+
+    async def _look_for_words(self, line: Lines, many: User) -> None:
+        find = self._service.search.find
+        for what, text in (("many", "text"), ("a few", "Holiday"), ("none", "Kyoto")):
+            title = f"search in all rooms of somebody in {MANY:,}, a word of {what}"
+            await line(title, [partial(find, many, text)] * 20)
+
+    async def _look_at_presence(self, line: Lines, many: User) -> None:
+        room, presence = room_id(ROOMS), self._service.presence
+        shown = [user_id(number) for number in range(WATCHED)]
+        users = [await self.user(number) for number in range(WATCHED, WATCHED + WATCHERS)]
+        await line(
+            f"presence: connected, following that room, asking for {WATCHED}",
+            (partial(self.connected, user, [room], shown) for user in users),
+        )
+        one = await self.user(0)
+        await line(
+            f"somebody connects whom {WATCHERS:,} watch", [partial(self.connected, one, [], [])]
+        )
+        await line("these are told", [presence.tick])
+        followed = [room_id(number) for number in range(FOLLOWED)]
+        await line(
+            f"somebody in {MANY:,} connects, following {len(followed)} rooms",
+            [partial(self.connected, many, followed, [])] * 5,
+        )
 
     async def _look_at_joins(self, line: Lines, users: Sequence[User], many: User) -> None:
         public = RoomKind.PUBLIC
