@@ -165,7 +165,8 @@ class Inspection:
     async def _members(self, room: str, after: str, limit: int) -> list[MemberEvent]:
         page = getattr(self._store, "members_after", None)
         if page is not None:
-            return await page(room, after, limit)
+            first: list[MemberEvent] = await page(room, after, limit)
+            return first
         found = await in_parts(
             await self._store.members([room]),
             lambda events: [event for event in events if event.user.id > after],

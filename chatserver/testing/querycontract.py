@@ -437,12 +437,13 @@ class QueryContract:
         members_after = getattr(store, "members_after", None)
         if members_after is None:
             return
-        log = [described("r", 1), *(joined("r", seq, f"u{9 - seq}") for seq in range(2, 7))]
+        came = [joined("r", seq, f"u{9 - seq}") for seq in range(2, 7)]
         left = [event(MemberLeft, "r", seq, user=user("u4")) for seq in (7, 9, 11)]
         back = [joined("r", seq, "u4") for seq in (8, 10)]
-        later = sorted([*left, *back], key=lambda each: each.seq)
-        await store.append([*log, *later, joined("other", 1, "u5"), posted("other", 2, "u6")])
-        newest = [log[5], left[-1], log[3], log[2], log[1]]
+        later: list[AnyEvent] = sorted([*left, *back], key=lambda each: each.seq)
+        log: list[AnyEvent] = [described("r", 1), *came, *later]
+        await store.append([*log, joined("other", 1, "u5"), posted("other", 2, "u6")])
+        newest: list[MemberEvent] = [came[4], left[-1], came[2], came[1], came[0]]
         assert [each.user.id for each in newest] == ["u3", "u4", "u5", "u6", "u7"]
         assert await members_after("r", "", 10) == newest
         assert await members_after("r", "", 2) == newest[:2]
