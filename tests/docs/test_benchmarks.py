@@ -9,6 +9,7 @@ from tests.bench import comparison, tables
 from tests.bench.comparison import PEERS, Comparison
 from tests.bench.least import LEAST
 from tests.bench.searchtable import TARGET_MS
+from tests.bench.spreading import SPREADING
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs/benchmarks.md").read_text("utf-8")
@@ -37,7 +38,7 @@ def test_searches_that_miss_their_target_are_marked() -> None:
         assert bool(begin) == bool(end) == (float(p99) > TARGET_MS), p99
 
 
-@pytest.mark.parametrize(("of", "columns"), [(PEERS, 4), (LEAST, 5)])
+@pytest.mark.parametrize(("of", "columns"), [(PEERS, 4), (LEAST, 5), (SPREADING, 2)])
 def test_every_row_beside_others_has_figures_of_all(of: Comparison, columns: int) -> None:
     shown = part(of.name).splitlines()
     for row in of.compared():
