@@ -509,9 +509,10 @@ class Authenticator(Protocol):
     Sessions are records whose keys begin with `session/`: copies of the store leave those out, so that a
     restore ends all sessions. `chatserver.testing.authenticators` has the suite for this contract.
 
-    An authenticator whose checks are costly may also have a method `def turn(self) -> AbstractAsyncContextManager[None]`.
-    Whoever signs in or registers enters it before the store is asked for anything, and calls the other methods within. It
-    waits for as long as others are busy, and raises `ChatError` limit.rate with `after_ms` at once if too many wait.
+    An authenticator whose checks are costly may also have a method `def turn(self, address: str) ->
+    AbstractAsyncContextManager[None]`. Whoever signs in or registers enters it before the store is asked for anything, and
+    calls the other methods within. It waits for as long as others are busy, and raises `ChatError` limit.rate with
+    `after_ms` at once if too many wait, or too many of this client address: nobody may take all places.
     """
 
     async def check_password(self, password: str, words: Sequence[str]) -> None:

@@ -128,7 +128,7 @@ class Accounts(OwnAccount):
             raise ChatError("auth.closed")
         wanted = await self.admit_newcomer(clean_username(username), name, address)
         by = Actor(address=address)
-        async with self.passwords.turn():
+        async with self.passwords.turn(address):
             user = await self._made(username, password, wanted, None, by, must_change=False)
         by = Actor(user=user.id, address=address or None)
         self.tell("registered", user, by, role=user.role)

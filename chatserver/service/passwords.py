@@ -48,7 +48,7 @@ class Passwords:
         self.renewals, self._resets = Renewals(store), Resets(store)
         self.sweep_resets = self._resets.sweep
         # Held by those who register, too.
-        self.turn: Callable[[], AbstractAsyncContextManager[None]] = getattr(
+        self.turn: Callable[[str], AbstractAsyncContextManager[None]] = getattr(
             authenticator, "turn", nullcontext
         )
 
@@ -153,7 +153,7 @@ class Passwords:
         """The account if the password is right; and the id of the account of this name, if there is one."""
         account, known, user = folded_name(username)[:100], None, None
         try:
-            async with self.turn():
+            async with self.turn(address):
                 # The same reads for unknown accounts, so that the time taken does not reveal which exist.
                 found = await self._store.get(NAMES, account)
                 raw = await self._store.get(USERS, found.decode() if found else "-")

@@ -49,7 +49,6 @@ class PasswordAuthenticator:
         self._places = places
         self._limits = limits
         self._length, self._breached = length, breached
-        self.turn = hasher.turn
         self.open_session = sessions.open
         self.session = sessions.user
         self.list_sessions = sessions.stored
@@ -57,6 +56,9 @@ class PasswordAuthenticator:
         self.end_session = sessions.end
         self.close_session = sessions.close
         self.close_sessions = sessions.close_all
+
+    def turn(self, address: str) -> contextlib.AbstractAsyncContextManager[None]:
+        return self._hasher.turn(address_network(address))
 
     def session_seconds(self) -> float:
         return self._sessions.lifetime

@@ -8,6 +8,7 @@ import threading
 import time
 import unicodedata
 from base64 import b64encode
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -23,6 +24,9 @@ NICENESS = (
     10  # of the threads: the loop, at 0, gets nine times their share of a processor that both want
 )
 
+MOST_OF_NETWORK = (
+    0.5  # of the places; beyond its limits a network's tries are quick, but there may be thousands
+)
 TURNS_A_THREAD = 2  # so that the next one has read the store when a thread is free
 
 P = ParamSpec("P")
@@ -84,7 +88,7 @@ class Hasher:
         self._limit = threads + waiting
         self._active = 0  # calls that run, or wait for a thread
         self._turns = asyncio.Semaphore(TURNS_A_THREAD * threads)
-        self._signing_in = 0  # with a turn, or waiting for one
+        self._signing_in: Counter[str] = Counter()  # with a turn, or waiting for one, by network
         self._retries = Retries(threads, self._limit)
         self.dummy = _of_nothing(self._argon2)
 
@@ -108,15 +112,20 @@ class Hasher:
             return False
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, network: str) -> AsyncIterator[None]:
         """The turn of somebody who signs in or registers, see `chatserver.Authenticator`. Raises `ChatError` limit.rate."""
-        self._demand_place(self._signing_in)
-        self._signing_in += 1
+        signing_in = self._signing_in
+        self._demand_place(signing_in.total())
+        if signing_in[network] >= self._limit * MOST_OF_NETWORK:
+            raise ChatError("limit.rate", after_ms=self._retries.soonest_ms())
+        signing_in[network] += 1
         try:
             async with self._turns:
                 yield
         finally:
-            self._signing_in -= 1
+            signing_in[network] -= 1
+            if not signing_in[network]:
+                del signing_in[network]
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do blocking work in one of the threads. Raises `ChatError` limit.rate."""

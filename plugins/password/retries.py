@@ -30,7 +30,14 @@ class Retries:
     def after_ms(self) -> int:
         """Milliseconds until the next refused caller is to come back: not before the present queue is done."""
         now, step = self._clock(), self._hash_seconds / self._threads
-        first = now + min(self._places * step, LONGEST_SECONDS)
+        first = now + self._queue_seconds()
         after = max(first, self._last + step)
         self._last = after if after <= now + LONGEST_SECONDS else first
         return int((self._last - now) * 1000) + 1
+
+    def soonest_ms(self) -> int:
+        """Milliseconds until the present queue is done, for callers who are not to put off the others."""
+        return int(self._queue_seconds() * 1000) + 1
+
+    def _queue_seconds(self) -> float:
+        return min(self._places * self._hash_seconds / self._threads, LONGEST_SECONDS)

@@ -309,9 +309,11 @@ class InTurn(NoPasswords):
     def __init__(self) -> None:
         self.is_full, self.has_turn = False, False
         self.calls: list[tuple[str, bool]] = []
+        self.addresses: list[str] = []
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, address: str) -> AsyncIterator[None]:
+        self.addresses.append(address)
         if self.is_full:
             raise ChatError("limit.rate", after_ms=70)
         self.has_turn = True
@@ -355,6 +357,8 @@ async def test_whoever_signs_in_or_registers_does_so_in_turn_and_is_refused_befo
                 await sign_in
             assert (refused.value.code, refused.value.after_ms) == ("limit.rate", 70)
         assert store.count == before
+        assert authenticator.addresses[0] == "192.0.2.1"
+        assert authenticator.addresses[-2:] == ["192.0.2.2"] * 2
         assert attempts == [
             LoginAttempt(user=None, address="192.0.2.2", ok=False, outcome="limited", times=1)
         ]

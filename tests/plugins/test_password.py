@@ -286,7 +286,7 @@ async def test_sign_ins_take_turns_before_any_work(records) -> None:
     entered, leave = [], asyncio.Event()
 
     async def sign_in(number: int) -> None:
-        async with authenticator.turn():
+        async with authenticator.turn(f"192.0.2.{number}"):
             entered.append(number)
             assert number > 1 or await leave.wait()
 
@@ -301,6 +301,29 @@ async def test_sign_ins_take_turns_before_any_work(records) -> None:
     await asyncio.gather(*tasks[:4])
     assert entered == [0, 1, 2, 3]
     await sign_in(6)
+
+
+async def test_nobody_takes_all_places_of_those_who_sign_in(records) -> None:
+    authenticator = make(records, threads=1, waiting=5)
+    leave = asyncio.Event()
+
+    async def sign_in(address: str) -> None:
+        async with authenticator.turn(address):
+            await leave.wait()
+
+    one = [f"2001:db8::{number:x}" for number in range(1, 200)]  # a network that one customer has
+    flood = [asyncio.ensure_future(sign_in(address)) for address in one]
+    done, waiting = await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
+    assert len(waiting) == 3
+    waits = {task.exception().after_ms for task in done}
+    assert len(waits) == 1  # they put off nobody
+    others = [asyncio.ensure_future(sign_in(f"192.0.2.{number}")) for number in range(3)]
+    done, _ = await asyncio.wait(others, timeout=0.1)
+    assert not done
+    leave.set()
+    await asyncio.gather(*waiting, *others)
+    assert not authenticator._hasher._signing_in
+    await sign_in(one[0])
 
 
 async def test_those_refused_while_hashes_take_long_come_later(records) -> None:

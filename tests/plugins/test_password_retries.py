@@ -50,3 +50,10 @@ def test_nobody_waits_for_longer_than_the_bound_and_a_flood_is_spread_over_it(cl
     assert waits == pytest.approx([1000 * second for second in range(10, 31)] * 3, abs=2)
     slow = learned(Retries(1, 1000, clock), 1.0)
     assert [slow.after_ms() for _ in range(2)] == pytest.approx([LONGEST_SECONDS * 1000] * 2, abs=2)
+
+
+def test_those_who_are_to_put_off_nobody_are_told_when_the_queue_is_done(clock: Clock) -> None:
+    retries = learned(Retries(2, 10, clock), 0.1)
+    assert [retries.soonest_ms() for _ in range(2)] == pytest.approx([500, 500], abs=2)
+    assert retries.after_ms() == pytest.approx(500, abs=2)
+    assert learned(Retries(1, 1000, clock), 1.0).soonest_ms() == pytest.approx(30_000, abs=2)
