@@ -23,7 +23,7 @@ from chatserver.cluster.timers import (
     Timers,
 )
 from chatserver.cluster.timers.records import BY_KEY, BY_TIME, Pending, TimerRecords
-from chatserver.cluster.timers.runner import LOOK_SECONDS
+from chatserver.cluster.timers.runner import KEEN_LOOK_SECONDS, LOOK_SECONDS
 from chatserver.hooks.guard import Guard
 from chatserver.runtime.clock import Clock, text_of
 from chatserver.runtime.measure import Measures
@@ -228,6 +228,50 @@ def test_a_key_set_elsewhere_is_in_time_and_announced_only_if_it_is_soon(after: 
         assert all(at <= rung <= at + CHANGES_SECONDS for _, rung in bell.rings)
         await runs.stop()
         await sets.stop()
+
+    run(test)
+
+
+def test_many_keys_set_elsewhere_for_soon_take_few_notes_and_are_in_time() -> None:
+    async def test() -> None:
+        store, bell = MemoryStore(), Bell()
+        runs, sets = Node(store, bell, name="a").start(), Node(store, Bell(), name="b").start()
+        await asyncio.sleep(30.1)
+        notes: set[str] = set()
+        due: dict[str, float] = {}
+        for number in range(240):  # twelve seconds
+            now = asyncio.get_running_loop().time()
+            due[f"{number:03}"] = now + (number % 3)
+            await sets.timers.set(NAME, f"{number:03}", START + due[f"{number:03}"])
+            notes |= {key for key, _ in await store.scan("changed", "")}
+            await asyncio.sleep(0.05)
+        assert len(notes) == 3
+        await asyncio.sleep(3)
+        assert sorted(bell.keys) == sorted(due)
+        late = {key: round(rung - due[key], 3) for key, rung in bell.rings}
+        assert min(late.values()) >= 0 and max(late.values()) <= KEEN_LOOK_SECONDS, late
+        await runs.stop()
+        await sets.stop()
+
+    run(test)
+
+
+def test_a_note_that_cannot_be_written_is_written_with_the_next_key() -> None:
+    async def test() -> None:
+        store, told = MemoryStore(), list[str]()
+        node = Node(store, Bell())  # it runs nothing
+
+        async def announce(name: str) -> None:
+            told.append(name)
+            if len(told) == 1:
+                raise StoreUnavailable
+
+        node.all._announce = announce
+        with pytest.raises(StoreUnavailable):
+            await node.timers.set(NAME, "k", START)
+        for _ in range(2):
+            await node.timers.set(NAME, "k", START)
+        assert told == [NAME, NAME]
 
     run(test)
 
@@ -828,7 +872,7 @@ async def test_a_server_tells_others_of_its_timers_and_looks_at_theirs(
             await server.timers.set("reminders", timer, "k", 0.0, b"")
             told = [value for _, value in await server.store.scan("changed", "")]
             assert told == [] if is_private else [f"timer/{timer}".encode()]
-            with mock.patch.object(server.timers._runners[timer], "wake") as wake:
+            with mock.patch.object(server.timers._runners[timer], "wake_often") as wake:
                 await server.service.changes.recheck("timer", timer)
                 await server.service.changes.recheck("timer", "of a later version")
             wake.assert_called_once_with()

@@ -16,7 +16,7 @@ from loguru import logger
 from chatserver.cluster.leasedtasks import LeasedTasks, Work
 from chatserver.cluster.leases import Leases
 from chatserver.cluster.timers.records import DeadTimer, Pending, TimerRecords
-from chatserver.cluster.timers.runner import LOOK_SECONDS, Figures, Runner
+from chatserver.cluster.timers.runner import KEEN_SECONDS, LOOK_SECONDS, Figures, Runner
 from chatserver.errors import ChatError
 from chatserver.hooks.guard import Guard
 from chatserver.hooks.timing import Due, Timer
@@ -26,6 +26,7 @@ from chatserver.runtime.ids import new_id
 from chatserver.runtime.measure import Measures
 
 SOON_SECONDS = 2 * LOOK_SECONDS  # nodes' clocks differ
+TOLD_SECONDS = KEEN_SECONDS / 2  # between two notes of one timer
 RESTART_SECONDS = 5.0  # before a runner is restarted after an unexpected error
 KEY_BYTES = 512
 PAYLOAD_BYTES = 65_536
@@ -65,6 +66,7 @@ class Timers:
         `announce` has the other nodes `look_again` at the timer of a name; None: no other process can have this store.
         """
         self._announce = announce
+        self._told: dict[str, float] = {}  # by timer: the loop's time of the last note
         self._store, self._guard, self._leases = store, guard, leases
         self.clock, self._most = clock, most
         self._figures = Figures(measures)
@@ -180,17 +182,25 @@ class Timers:
         return count
 
     async def look_again(self, name: str) -> None:
-        """Look at a timer at once, as another node has set a key of it."""
+        """Look at a timer at once, and often for a while, as another node sets keys of it for soon."""
         if (runner := self._runners.get(name)) is not None:
-            runner.wake()
+            runner.wake_often()
 
     async def _wake(self, runner: Runner, at: float) -> None:
         """Have whichever node runs the timer look at a key for this Unix time, which it would find too late by itself."""
         runner.wake()
         if self._announce is None or runner.late is not None:  # it runs here
             return
-        if at < self.clock.now() + SOON_SECONDS:
-            await self._announce(runner.timer.name)
+        name, now = runner.timer.name, asyncio.get_running_loop().time()
+        was_told = now - self._told.get(name, float("-inf")) < TOLD_SECONDS
+        if at >= self.clock.now() + SOON_SECONDS or was_told:
+            return
+        self._told[name] = now
+        try:
+            await self._announce(name)
+        except BaseException:
+            del self._told[name]
+            raise
 
     # -- for operators -------------------------------------------------------------------------------
 

@@ -13,9 +13,11 @@ from chatserver.runtime.backoff import growing_pause
 from chatserver.runtime.clock import Clock
 from chatserver.runtime.measure import Measures
 
-# Between two looks for keys that other nodes set for later, and as the machine's clock may have been set. Of keys for
-# soon a runner is told (`wake`).
+# Between two looks for keys that other nodes set for later, and as the machine's clock may have been set.
 LOOK_SECONDS = 5.0
+# Once a node has told that it sets keys for soon, a runner looks more often for a while. The node tells that again
+# before the while is over, but not of each key: a note costs every node a read and a deletion.
+KEEN_LOOK_SECONDS, KEEN_SECONDS = 0.5, 10.0
 BATCH = 100  # places read in one look
 STORE_SECONDS = 1.0  # before the next try, if the store did not answer
 
@@ -51,11 +53,17 @@ class Runner:
         self._guard, self._clock, self._figures = guard, clock, figures
         self._call = Call(plugin, timer.run, ("due",))
         self._woken = asyncio.Event()
+        self._keen_until = 0.0  # by the loop's time
         self._slots = asyncio.Semaphore(timer.at_once)
         self._busy: set[str] = set()  # ids under way
 
     def wake(self) -> None:
         """Look at once, as a key was set."""
+        self._woken.set()
+
+    def wake_often(self) -> None:
+        """Look at once, and often for KEEN_SECONDS, as another node sets keys for soon."""
+        self._keen_until = asyncio.get_running_loop().time() + KEEN_SECONDS
         self._woken.set()
 
     async def run(self) -> None:
@@ -98,11 +106,13 @@ class Runner:
 
     async def _rest(self, seconds: float) -> None:
         """Sleep until the next key comes, or something has changed."""
+        is_keen = asyncio.get_running_loop().time() < self._keen_until
+        poll = KEEN_LOOK_SECONDS if is_keen else LOOK_SECONDS
         if not self._busy:
-            await self._clock.sleep(seconds, self._woken, poll=LOOK_SECONDS)
+            await self._clock.sleep(seconds, self._woken, poll=poll)
         else:  # the end of an attempt wakes
             try:
-                async with asyncio.timeout(min(seconds, LOOK_SECONDS)):
+                async with asyncio.timeout(min(seconds, poll)):
                     await self._woken.wait()
             except TimeoutError:
                 return
