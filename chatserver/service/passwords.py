@@ -49,7 +49,7 @@ class Passwords:
         self.sweep_resets = self._resets.sweep
         # Held by those who register, too.
         self.turn: Callable[[str], AbstractAsyncContextManager[None]] = getattr(
-            authenticator, "turn", nullcontext
+            authenticator, "turn", lambda address: nullcontext()
         )
 
     async def set(

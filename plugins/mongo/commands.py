@@ -21,8 +21,8 @@ def commands(make_store: Callable[[], MongoStore]) -> click.Command:
         """Write the log anew, in the form that plugin.mongo.sharded stands for.
 
         Stop all servers, have a backup, and set plugin.mongo.sharded on all of them first. Meanwhile no server starts, and
-        one that still runs can't write. MongoDB needs as much free space on its disk as the log takes. An interrupted
-        command can be repeated, or given up with --cancel.
+        one that still runs can't write. Each member of the replica set needs twice as much free space on its disk as the
+        log takes with its indexes. An interrupted command can be repeated, or given up with --cancel.
         """
         store = make_store()
         if cancel:

@@ -2,10 +2,11 @@
 
 A document is the event's wire form: `{ev, room, seq, at, author: {id, name}, …}`. The `_id` of a posted
 message consists of its author and client_id, so that the index over `_id`, which every collection has,
-excludes repeats; in a log that is ready for shards it begins with the room (`sharding.py`). Only a change of a message, or a reply in its thread, has `message`, only a member event has `user`, only a room's
-description has `kind`: the partial indexes rely on that, and a posted message, by far the most frequent
-event, is in just one other index. Edits and deletions have `replaces`, the seq of their message; servers of
-the version before do not write it.
+excludes repeats; in a log that is ready for shards it begins with the room (`sharding.py`). Only a change of a
+message, or a reply in its thread, has `message`, only a member event has `user`, only a room's description has
+`kind`: the partial indexes rely on that, and a posted message, by far the most frequent event, is in just one
+other index. Edits and deletions have `replaces`, the seq of their message; servers of the version before do not
+write it.
 """
 
 from collections import defaultdict
