@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from chatserver.errors import ChatError
@@ -130,6 +131,7 @@ def _demand(wait: float) -> None:
         raise too_fast(wait)
 
 
+@lru_cache(4096)  # one request asks several times
 def address_network(address: str) -> str:
     """The network by which limits count a client's address: one IPv4 address, or one IPv6 /64.
 

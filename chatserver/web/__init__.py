@@ -1,7 +1,7 @@
 """The doors of the server: HTTP and WebSocket, on Tornado.
 
     listening.py, accepting.py   sockets to listen on, and accepting connections
-    front.py, connection.py  the HTTP server, one connection
+    front.py, connection.py, turns.py  the HTTP server, one connection, whose request is next
     grammar.py, short_way.py   heads of requests, as RFC 9112 has them; answers made from these alone
     routes.py, doors.py      which handler answers which address; addresses that change while it listens
     gate.py, visitors.py, access.py   limits of connections; credentials and client addresses

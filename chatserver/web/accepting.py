@@ -8,9 +8,7 @@ from typing import Any, Final
 
 from chatserver.logging.repeated import Repeated
 
-AT_ONCE: Final = (
-    16  # connections accepted before other tasks get their turn: each costs up to 0.1 ms
-)
+AT_ONCE: Final = 8  # connections accepted before other tasks get their turn: each costs 0.1 ms
 PAUSE_SECONDS: Final = 1.0
 RESERVE: Final = 65536  # bytes
 _EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))

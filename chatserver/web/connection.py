@@ -33,6 +33,7 @@ from chatserver.hooks.types import Reply
 from chatserver.web import grammar
 from chatserver.web.gate import Gate
 from chatserver.web.response_heads import identified, refusal
+from chatserver.web.turns import Turns
 
 READ_PAST: Final = 262144  # bytes of an unwanted body that are skipped to keep the connection open
 THROWN_AWAY: Final = 16 * 1024 * 1024  # bytes read so that a client gets to see its answer
@@ -61,6 +62,7 @@ class Host(Protocol):
     """The server that a connection belongs to."""
 
     gate: Gate
+    turns: Turns
     conn_params: HTTP1ConnectionParameters
 
     async def short_answer(
@@ -290,6 +292,8 @@ class Serving(HTTP1ServerConnection):
             if outcome is True:
                 return True
             found = grammar.check(head)
+            if found.length != 0:
+                await self._front.turns.take()
         except ChatError as error:
             self._front.note_refusal(self, error)
             await refuse(self.stream, error)

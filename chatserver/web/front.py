@@ -16,6 +16,7 @@ from chatserver.web.bodies import BodiesAfterHeads
 from chatserver.web.connection import Outcome, Serving, Short, refuse
 from chatserver.web.gate import Gate
 from chatserver.web.short_way import ShortWay
+from chatserver.web.turns import Turns
 
 LOOKS: Final = 4  # at each connection, within the time for which a client may read nothing
 FINISH_SECONDS: Final = 5.0  # for answers under way when the server stops
@@ -30,6 +31,7 @@ class Front(HTTPServer):
     def initialize(self, *args: Any, **options: Any) -> None:
         super().initialize(*args, **options)
         self.conn_params.header_timeout = None  # `Serving` has waited for the header
+        self.turns = Turns()
         self._looking: asyncio.TimerHandle | None = None
         self._refusing: set[asyncio.Task[None]] = set()
 
