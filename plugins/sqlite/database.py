@@ -35,7 +35,7 @@ SYNCHRONOUS = "FULL"  # a transaction ends once it is on the disk
 PATIENT = "NORMAL"  # it is on the disk with the next one that has to be
 BUSY_SECONDS = 1.0  # a backup or a shell may lock the file for a moment
 STOP_SECONDS = 10.0
-CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many times until then …
+CHECKPOINT_PAGES = 10_000  # 39 MiB: under load most pages are written several times until then …
 CHECKPOINT_ROWS = 1000  # … but at rest it is made after so many rows, so that none takes long
 # A checkpoint cannot restart the log while a reader is active, so with constant reads the log would grow
 # forever. Above this size the writer waits for the readers to finish.
