@@ -37,7 +37,7 @@ from chatserver.runtime.measure import SIZES, Measures
 # Finer than the time of uvloop's loop, whose whole milliseconds would make a fifth more work of many small
 # batches. Tests on virtual time put their loop's time in its place.
 pace_clock = time.perf_counter
-PACE_SECONDS = 0.003  # a batch costs up to 0.4 ms of CPU in a driver, however small it is
+PACE_SECONDS = 0.001  # a batch has costs of its own, in the store and here, however small it is
 # Each receiver costs a system call, however many events it gets at once. The pause lets receivers answer
 # the events they got, so that their answers share a batch too.
 PACE_PER_RECEIVER = 20e-6
