@@ -46,7 +46,7 @@ class Mongod:
     """One mongod on loopback. After `stop` or `kill`, `start` runs it again on the same data.
 
     `within` is a command that becomes the server, once it has changed what is around it; `options` are further
-    ones of the server.
+    ones of the server. One that is not `small` has the memory and the journal that it takes by itself.
     """
 
     def __init__(
@@ -55,9 +55,13 @@ class Mongod:
         port: int | None = None,
         within: Sequence[str] = (),
         options: Sequence[str] = (),
+        small: bool = True,
     ) -> None:
         self.folder = folder
         self._within, self._options = [*within], [*options]
+        if small:
+            self._options += ["--wiredTigerCacheSizeGB", "1"]
+            self._options += ["--wiredTigerEngineConfigString", SMALL_JOURNAL]
         self.port = port or free_port()
         self._replica_set = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -83,8 +87,6 @@ class Mongod:
             *("--dbpath", str(self.folder / "db"), "--port", str(self.port)),
             *("--bind_ip", "127.0.0.1", "--nounixsocket"),
             *("--logpath", str(self.folder / "mongod.log"), "--logappend"),
-            *("--wiredTigerCacheSizeGB", "1"),
-            *("--wiredTigerEngineConfigString", SMALL_JOURNAL),
             *("--networkMessageCompressors", compressors),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),

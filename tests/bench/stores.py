@@ -34,7 +34,7 @@ class Backend(Protocol):
 
 class MongoBackend:
     def __init__(self, folder: Path) -> None:
-        self._server = Mongod(folder / "mongod")
+        self._server = Mongod(folder / "mongod", small=False)
         self._server.start()
 
     @property
