@@ -540,8 +540,8 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     or a move to another node. `kinds` (such as `message.posted`) and `rooms` (ids) select the events; empty
     means all, also `EventRemoved`, which has no time: what expired before it was read. `start` is the first
     position in the consumer's first run, and in rooms newly added to `rooms`: new events only, or the room's
-    beginning. `wants` says of an event of these kinds, and always the same, whether it is one for the consumer;
-    others are passed by without a call, and cost next to nothing.
+    beginning. `wants` says of an event of these kinds whether it is one for the consumer, without waiting for
+    anything; others are passed by for good, without a call, and cost next to nothing.
 
     An attempt fails if `handle` raises or takes more than `deadline` seconds. The next attempt comes after
     `backoff` seconds, then after twice as many, up to `longest_pause`; the batch is then handled event

@@ -150,9 +150,19 @@ class PushPlugin:
         async def handle(events: Sequence[AnyEvent]) -> None:
             await self._opened().concern.handle(events)
 
+        def wants(_: AnyEvent) -> bool:
+            return self._opened().concern.may_have_users()
+
         # Thousands may watch a room, of whom each gets a timer.
         return [
-            Consumer(name="push.messages", handle=handle, kinds=KINDS, batch=20, deadline=120.0)
+            Consumer(
+                name="push.messages",
+                handle=handle,
+                kinds=KINDS,
+                wants=wants,
+                batch=20,
+                deadline=120.0,
+            )
         ]
 
     @hookimpl

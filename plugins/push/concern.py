@@ -54,6 +54,10 @@ class Concern:
             "push_left_out_total", "Notices that were not pushed because too many of their user waited"
         )  # fmt: skip
 
+    def may_have_users(self) -> bool:
+        """Whether messages may concern somebody who has a device: as long as nobody has one, none is looked at."""
+        return not self._roster.is_known_to_be_empty
+
     async def handle(self, events: Sequence[AnyEvent]) -> None:
         if await self._roster.is_empty():
             return

@@ -49,14 +49,22 @@ class Roster:
         await self._catch_up()
         return not self._users
 
+    @property
+    def is_known_to_be_empty(self) -> bool:
+        """Whether nobody had a device within the last LOOK_SECONDS, as `is_empty` would say without asking the store."""
+        return not self._users and self._is_current(self._clock.now())
+
+    def _is_current(self, now: float) -> bool:
+        return now - self._loaded_at <= RELOAD_SECONDS and 0 <= now - self._read_at < LOOK_SECONDS
+
     async def _catch_up(self) -> None:
         now = self._clock.now()
+        if self._is_current(now):
+            return
         if now - self._loaded_at > RELOAD_SECONDS:
             await self._load()
             self._loaded_at = self._read_at = now
-            await self._look(now)
-        elif not 0 <= now - self._read_at < LOOK_SECONDS:
-            await self._look(now)
+        await self._look(now)
 
     async def _look(self, now: float) -> None:
         """Take in whom other nodes, or this one, told of since the last time."""

@@ -5,7 +5,7 @@ defects are found.
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest import mock
 
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatserver.cluster.consumers.due import DueRooms
-from chatserver.cluster.consumers.reader import Reader
+from chatserver.cluster.consumers.reader import News, Reader
 from chatserver.cluster.consumers.recent import Recent
 from chatserver.cluster.leases import Lease
 from chatserver.errors import ChatError
@@ -153,10 +153,10 @@ def add_busy_ones(due: DueRooms, room: str) -> None:
     add(due, room)
 
 
-def pass_blindly(reader: Reader, written: Mapping[str, Sequence[AnyEvent]]) -> None:
+def pass_blindly(reader: Reader, written: Sequence[News]) -> None:
     """In place of `Reader.heard`: as if nobody else wrote in the room."""
-    for room, events in written.items() if reader._due is not None else ():
-        reader._positions.pass_by(room, events[-1].seq)
+    for news in written if reader._due is not None else ():
+        reader._positions.pass_by(news.room, news.last)
 
 
 def after_a_hole(recent: Recent, room: str, seq: int, limit: int) -> Sequence[AnyEvent]:

@@ -73,7 +73,7 @@ def test_events_for_nobody_wake_nobody_and_are_no_lag() -> None:
             for seq in range(2, 100):
                 (event,) = await write(store, "r", seq, seq)
                 made.consumers.heard([event])
-                assert not made.consumers._readers["p.sink"]._due.has("r")  # type: ignore[union-attr]
+                assert not made.consumers._readers["p.sink"]._due._queued  # type: ignore[union-attr]
             assert (sink.got, store.reads) == ([], before)
             await asyncio.sleep(SWEEP + 1)
             assert [state.lag for state in await made.consumers.states()] == [0]
@@ -86,6 +86,44 @@ def test_events_for_nobody_wake_nobody_and_are_no_lag() -> None:
         async with node(store, sink, kinds=("message.posted",), wants=wants):
             await asyncio.sleep(SWEEP + 1)
         assert sink.of("r") == [100] and len(store.written) == before
+
+    run(test)
+
+
+def is_yes(event: AnyEvent) -> bool:
+    return isinstance(event, MessagePosted) and event.body == "yes"
+
+
+def test_what_another_node_wrote_in_between_is_not_passed_by() -> None:
+    async def test() -> None:
+        store, sink = Asked(), Sink()
+        await store.append([posted("r", 1)])
+        async with node(store, sink, wants=is_yes) as made:
+            await asyncio.sleep(SWEEP + 1)
+            before = posted("r", 2, body="yes")
+            await store.append([before])
+            made.consumers.heard(await write(store, "r", 3, 3))
+            await asyncio.sleep(0.1)
+            assert sink.of("r") == [2]
+            first, between, last = posted("r", 4), posted("r", 5, body="yes"), posted("r", 6)
+            await store.append([first, between, last])
+            made.consumers.heard([first, last])
+            await asyncio.sleep(0.1)
+            assert sink.of("r") == [2, 5]
+
+    run(test)
+
+
+def test_a_consumer_of_some_rooms_hears_nothing_of_others() -> None:
+    async def test() -> None:
+        store, sink = Asked(), Sink()
+        async with node(store, sink, rooms=("r",)) as made:
+            await asyncio.sleep(SWEEP + 1)
+            made.consumers.heard(
+                [*await write(store, "other", 1, 2), *await write(store, "r", 1, 1)]
+            )
+            await asyncio.sleep(0.1)
+            assert sink.got == [("r", 1)]
 
     run(test)
 

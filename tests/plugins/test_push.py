@@ -3,7 +3,7 @@
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ import pytest
 import trustme
 from pushservice import Browser, PushService, unb64
 
-from chatserver import Due, MessagePosted, Room, RoomKind, StartupError
+from chatserver import AnyEvent, Due, MessagePosted, Room, RoomKind, StartupError
 from chatserver.runtime.ids import new_id
 from chatserver.service.preferences import PreferencesChange
 from chatserver.testing.clock import FakeClock
 from chatserver.testing.running import PASSWORD, Chat, Person, running
 from chatserver_plugins.push import Parts, concern, devices, telling
 from chatserver_plugins.push.deciding import Not
+from chatserver_plugins.push.roster import LOOK_SECONDS, RELOAD_SECONDS
 from tests.waiting import until
 
 PATH = "/api/v1/push"
@@ -523,6 +524,53 @@ async def test_devices_are_known_for_longer_than_their_news_are_kept(
         roster._users.clear()  # as on another node
         await clock.advance(3 * 3600)
         assert await roster.among([ada.id]) == [ada.id]
+
+
+async def test_messages_are_passed_by_while_nobody_has_a_device(
+    service: PushService, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled: list[str] = []
+    handle = concern.Concern.handle
+
+    async def noting(self: concern.Concern, events: Sequence[AnyEvent]) -> None:
+        handled.extend(event.body for event in events if isinstance(event, MessagePosted))
+        await handle(self, events)
+
+    monkeypatch.setattr(concern.Concern, "handle", noting)
+    clock = FakeClock()
+    async with pushing(service, settings, clock=clock) as chat:
+        ada, ben = [await chat.user(name) for name in ("ada", "ben")]
+        pair = await direct(ada, ben, chat)
+        roster = parts(chat).concern._roster
+        assert not roster.is_known_to_be_empty  # nobody has looked
+        await ada.post(pair, "looks")
+        await until(lambda: roster.is_known_to_be_empty)
+        for number in range(5):
+            await ada.post(pair, f"nobody is told of {number}")
+        phone = await subscribed(ben, service)
+        assert not roster.is_known_to_be_empty
+        await ada.post(pair, "told")
+        await until(lambda: len(phone.got) == 1)
+        assert handled == ["looks", "told"]
+        roster._users.clear()  # as on another node, where it is known a moment later
+        assert roster.is_known_to_be_empty
+        await clock.advance(LOOK_SECONDS)
+        assert not roster.is_known_to_be_empty
+        assert not await roster.is_empty()
+
+
+async def test_who_has_a_device_is_not_known_for_longer_than_until_all_are_read_anew(
+    service: PushService, settings: Settings
+) -> None:
+    clock = FakeClock()
+    async with pushing(service, settings, clock=clock) as chat:
+        roster = parts(chat).concern._roster
+        assert await roster.is_empty()
+        await clock.advance(RELOAD_SECONDS - LOOK_SECONDS / 4)
+        assert await roster.is_empty() and roster.is_known_to_be_empty
+        await clock.advance(LOOK_SECONDS / 2)
+        assert not roster.is_known_to_be_empty
+        assert await roster.is_empty() and roster.is_known_to_be_empty
 
 
 async def test_notices_of_one_user_that_wait_are_bounded(

@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 from loguru import logger
 
-from chatserver.cluster.consumers.reader import Figures, Reader
+from chatserver.cluster.consumers.reader import Figures, News, Reader
 from chatserver.cluster.consumers.recent import Recent
 from chatserver.cluster.consumers.records import Ask, DeadLetter
 from chatserver.cluster.leasedtasks import LeasedTasks, Work
@@ -106,8 +106,9 @@ class Consumers:
         for event in events:
             written.setdefault(event.room, []).append(event)
         self._recent.heard(written)
+        news = [News.of(room, each) for room, each in written.items()]
         for reader in running:
-            reader.heard(written)
+            reader.heard(news)
 
     def came(self, room: str, decode: Callable[[], Sequence[AnyEvent]]) -> bool:
         """Tell the consumers of events of a room (id) that another node has written, ascending, moments ago.
@@ -120,8 +121,9 @@ class Consumers:
         events = decode()
         if not self._recent.came(room, events):
             return False
+        news = [News.of(room, events)]
         for reader in running:
-            reader.heard({room: events})
+            reader.heard(news)
         return True
 
     def wake(self, rooms: Iterable[str]) -> None:

@@ -26,10 +26,6 @@ class DueRooms:
             self._queued.add(room)
             self._queue.put_nowait(room)
 
-    def has(self, room: str) -> bool:
-        """Whether the room is queued, worked on or pausing."""
-        return room in self._queued or room in self._busy or room in self._pausing
-
     def pause(self, room: str, seconds: float) -> None:
         """Hold the room back for `seconds`, then queue it."""
         if len(self._pausing) < BOUND and not self.is_closed:

@@ -5,7 +5,8 @@ later ones until it is handled or becomes a dead letter.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import NamedTuple
 
 from loguru import logger
 
@@ -49,6 +50,23 @@ class Figures:
         )
 
 
+class News(NamedTuple):
+    """Events of one room that were just written, ascending, and what all consumers want to know of them."""
+
+    room: str
+    events: Sequence[AnyEvent]
+    before: int  # the seq before the first
+    last: int
+    is_whole: bool  # there is no hole in between
+    kinds: frozenset[str | int | None]
+
+    @classmethod
+    def of(cls, room: str, events: Sequence[AnyEvent]) -> "News":
+        before, last = events[0].seq - 1, events[-1].seq
+        kinds = frozenset([event.__struct_config__.tag for event in events])
+        return cls(room, events, before, last, last - before == len(events), kinds)
+
+
 class Trouble:
     """A room with a failing event: number of attempts, and the seq up to which events go one by one."""
 
@@ -86,17 +104,19 @@ class Reader:
     def is_running(self) -> bool:
         return self._due is not None
 
-    def heard(self, written: Mapping[str, Sequence[AnyEvent]]) -> None:
-        """Take in what this node has written, by room: rooms without an event for the consumer do not wake it."""
+    def heard(self, written: Iterable[News]) -> None:
+        """Take in what was just written: rooms without an event for the consumer do not wake it."""
         if (due := self._due) is None:
             return
-        for room, events in written.items():
-            if not self.reads(room):
+        rooms, kinds, positions = self._rooms, self._kinds, self._positions
+        for news in written:
+            room = news.room
+            if rooms and room not in rooms:
                 continue
-            at, last = self._positions.known(room), events[-1].seq
-            have_no_hole = at == events[0].seq - 1 and last - at == len(events)
-            if have_no_hole and not due.has(room) and not self._wanted(events):
-                self._positions.pass_by(room, last)
+            follows = news.is_whole and positions.known(room) == news.before
+            is_other = bool(kinds) and kinds.isdisjoint(news.kinds)
+            if follows and (is_other or not self._wanted(news.events)):
+                positions.pass_by(room, news.last)
             else:
                 due.add(room)
 

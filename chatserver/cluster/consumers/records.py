@@ -193,12 +193,13 @@ class Positions:
                     del waiting[room]
 
     def _keep(self, room: str, seq: int) -> None:
-        self._known[room] = seq
-        self._known.move_to_end(room)
-        if len(self._known) > KNOWN_ROOMS:
-            oldest = next(iter(self._known))
+        known = self._known
+        known[room] = seq
+        known.move_to_end(room)
+        if len(known) > KNOWN_ROOMS:
+            oldest = next(iter(known))
             if oldest not in self._unwritten and oldest not in self._passed:
-                del self._known[oldest]
+                del known[oldest]
 
 
 def _dead_key(room: str, seq: int) -> str:
