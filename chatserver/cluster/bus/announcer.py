@@ -34,7 +34,7 @@ from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.clock import Clock
 from chatserver.runtime.measure import Measures
 
-PACE_SECONDS = 0.005  # between two calls of the bus: under load one frame carries many hints
+PACE_SECONDS = 0.003  # between two calls of the bus: under load one frame carries many hints
 PUBLISH_SECONDS = 3.0
 WAITING_ITEMS = 10_000  # gathered while frames are on their way; further ones are dropped
 WAITING_EVENTS = 2000  # of further ones only the heads are announced
