@@ -131,13 +131,17 @@ def _demand(wait: float) -> None:
         raise too_fast(wait)
 
 
-@lru_cache(4096)  # one request asks several times
 def address_network(address: str) -> str:
     """The network by which limits count a client's address: one IPv4 address, or one IPv6 /64.
 
     A single customer commonly has a /64 or more (RFC 6177), so a limit for single IPv6 addresses would have
     no effect.
     """
+    return _network(address)
+
+
+@lru_cache(4096)  # one request asks several times
+def _network(address: str) -> str:
     try:
         parsed: IPv4Address | IPv6Address = ip_address(address)
     except ValueError:
