@@ -9,9 +9,10 @@ Fault = tuple[str, float]
 
 
 class Wire:
-    """Connects the buses of one installation."""
+    """Connects the buses of one installation. Nodes trust one that is private with texts as they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_private: bool = False) -> None:
+        self.is_private = is_private
         self.buses: list[WireBus] = []
         self.frames: list[bytes] = []
 
@@ -34,6 +35,7 @@ class WireBus:
 
     def __init__(self, wire: Wire, faults: Iterable[Fault]) -> None:
         self._wire, self._faults = wire, iter(faults)
+        self.is_private = wire.is_private
         self._tasks: set[asyncio.Task[None]] = set()
         self.receive: Callable[[bytes], None]
         self.restored: Callable[[], None]

@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 from chatserver.cluster.bus import keys as keys_module
 from chatserver.cluster.bus.arrivals import FRESH_SECONDS, next_of
-from chatserver.cluster.bus.contents import Key, Run, Unreadable
+from chatserver.cluster.bus.contents import Key, plain
 from chatserver.cluster.bus.envelopes import (
     MOST_ITEM_BYTES,
     Envelopes,
     Events,
     Head,
+    Written,
     encode,
 )
 from chatserver.cluster.bus.keys import RECORD, REPLACE_SECONDS, Keys
+from chatserver.cluster.bus.runs import Run, Unreadable
 from chatserver.cluster.installation import META, bus_key
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import BUS_FRAME_BYTES
@@ -73,6 +75,12 @@ class Counting:
         return getattr(self.behind, name)
 
 
+@pytest.fixture(params=["encrypted", "private"])
+def wire(request: pytest.FixtureRequest) -> Wire:
+    """A bus on which events are encrypted, and one on which they need not be."""
+    return Wire(is_private=request.param == "private")
+
+
 def kinds(service: Service) -> dict[str, float]:
     """What became of events that came over the bus, and of parts of frames that were refused."""
     arrivals = cast(Any, service.exchange)._arrivals
@@ -90,14 +98,21 @@ async def opened(built: Scene, frames: list[bytes]) -> list[Any]:
     envelopes = Envelopes(await bus_key(built.first.store), built.first.epoch, "third")
     key = cast(Any, built.first)._bus_keys.newest
     items = [item for frame in frames for item in envelopes.unpack(frame).items]
-    return [key.open(item).runs if isinstance(item, Events) else item for item in items]
+
+    def runs(item: Any) -> Any:
+        if isinstance(item, Events):
+            return key.open(item).runs
+        return item.runs if isinstance(item, Written) else item
+
+    return [runs(item) for item in items]
 
 
 async def send(built: Scene, wire: Wire, *events: AnyEvent, at: float | None = None) -> None:
     """Carry these events, of the scene's room, as a third node would."""
     key = cast(Any, built.first)._bus_keys.newest
     envelopes = Envelopes(await bus_key(built.first.store), built.first.epoch, "third")
-    items = list(key.seal([(built.room.id, events)], time.time() if at is None else at))
+    seal = plain if wire.is_private else key.seal
+    items = list(seal([(built.room.id, events)], time.time() if at is None else at))
     for frame in envelopes.pack(items):
         wire.carry(frame)
 
@@ -105,8 +120,8 @@ async def send(built: Scene, wire: Wire, *events: AnyEvent, at: float | None = N
 # -- what is taken --------------------------------------------------------------------------------
 
 
-async def test_the_next_events_need_no_read_of_the_store() -> None:
-    async with scene(Wire()) as built:
+async def test_the_next_events_need_no_read_of_the_store(wire: Wire) -> None:
+    async with scene(wire) as built:
         reader = await built.reader()
         start = built.room.head
         failing = mock.AsyncMock(side_effect=StoreUnavailable)
@@ -123,8 +138,8 @@ async def test_the_next_events_need_no_read_of_the_store() -> None:
         assert kinds(built.first) == {"taken": 5.0} and rooms_read(built.first) == 0
 
 
-async def test_they_are_what_the_store_has() -> None:
-    async with scene(Wire()) as built:
+async def test_they_are_what_the_store_has(wire: Wire) -> None:
+    async with scene(wire) as built:
         await built.reader()
         room = await built.second.rooms.get(built.room.id)
         messages, owner = built.second.messages, built.owner
@@ -138,8 +153,7 @@ async def test_they_are_what_the_store_has() -> None:
         assert built.room.tail == (await built.log())[-len(built.room.tail) :]
 
 
-async def test_events_behind_a_hole_are_read_from_the_store() -> None:
-    wire = Wire()
+async def test_events_behind_a_hole_are_read_from_the_store(wire: Wire) -> None:
     async with scene(wire) as built:
         reader = await built.reader()
         start = built.room.head
@@ -170,8 +184,7 @@ async def test_a_number_taken_by_an_event_that_the_bus_brought_needs_no_read() -
         await built.expect(reader, start)
 
 
-async def test_repeated_frames_change_nothing() -> None:
-    wire = Wire()
+async def test_repeated_frames_change_nothing(wire: Wire) -> None:
     async with scene(wire) as built:
         reader = await built.reader()
         start = built.room.head
@@ -184,8 +197,7 @@ async def test_repeated_frames_change_nothing() -> None:
         assert kinds(built.first) == {"taken": 3.0, "known": 6.0}
 
 
-async def test_part_of_a_frame_that_is_known_is_left_out() -> None:
-    wire = Wire()
+async def test_part_of_a_frame_that_is_known_is_left_out(wire: Wire) -> None:
     async with scene(wire) as built:
         reader = await built.reader()
         start = built.room.head
@@ -198,8 +210,7 @@ async def test_part_of_a_frame_that_is_known_is_left_out() -> None:
         assert kinds(built.first) == {"taken": 3.0}
 
 
-async def test_a_hole_within_a_frame_ends_what_is_taken() -> None:
-    wire = Wire()
+async def test_a_hole_within_a_frame_ends_what_is_taken(wire: Wire) -> None:
     async with scene(wire) as built:
         reader = await built.reader()
         start = built.room.head
@@ -212,16 +223,15 @@ async def test_a_hole_within_a_frame_ends_what_is_taken() -> None:
         await built.expect(reader, start)
 
 
-async def test_a_room_that_nobody_here_follows_is_left_alone() -> None:
-    async with scene(Wire()) as built:
+async def test_a_room_that_nobody_here_follows_is_left_alone(wire: Wire) -> None:
+    async with scene(wire) as built:
         head = built.room.head
         await built.post(2, on=built.second)
         await until(lambda: built.room.stale, 1.0)
         assert built.room.head == head and kinds(built.first) == {}
 
 
-async def test_a_newer_kind_of_event_is_what_the_store_would_make_of_it() -> None:
-    wire = Wire()
+async def test_a_newer_kind_of_event_is_what_the_store_would_make_of_it(wire: Wire) -> None:
     async with scene(wire) as built:
         reader = await built.reader()
         start = built.room.head
@@ -240,8 +250,9 @@ async def test_a_newer_kind_of_event_is_what_the_store_would_make_of_it() -> Non
         await reader.pipe.until(lambda: bool(reader.pipe.events(built.room.id)))
 
 
-async def test_readers_of_the_log_get_the_events_themselves_of_rooms_that_nobody_follows() -> None:
-    wire = Wire()
+async def test_readers_of_the_log_get_the_events_themselves_of_rooms_that_nobody_follows(
+    wire: Wire,
+) -> None:
     async with scene(wire) as built:
         told: list[str] = []
         came: list[int] = []
@@ -268,9 +279,8 @@ async def test_readers_of_the_log_get_the_events_themselves_of_rooms_that_nobody
         assert (came, told) == ([start + 1, start + 2], [built.room.id])
 
 
-async def test_readers_of_the_log_get_no_events_behind_what_was_announced() -> None:
+async def test_readers_of_the_log_get_no_events_behind_what_was_announced(wire: Wire) -> None:
     """A later event may have replaced their text."""
-    wire = Wire()
     async with scene(wire) as built:
         told: list[str] = []
         came: list[int] = []
@@ -294,8 +304,9 @@ async def test_readers_of_the_log_get_no_events_behind_what_was_announced() -> N
 
 
 @pytest.mark.parametrize("seconds", [-FRESH_SECONDS - 1, FRESH_SECONDS + 1])
-async def test_frames_that_are_not_of_this_moment_are_left_to_the_store(seconds: float) -> None:
-    wire = Wire()
+async def test_frames_that_are_not_of_this_moment_are_left_to_the_store(
+    wire: Wire, seconds: float
+) -> None:
     async with scene(wire) as built:
         reader = await built.reader()
         start = built.room.head
@@ -332,8 +343,7 @@ async def test_nodes_whose_clocks_differ_read_from_the_store() -> None:
         reader.close()
 
 
-async def test_replaced_texts_are_not_sent() -> None:
-    wire = Wire()
+async def test_replaced_texts_are_not_sent(wire: Wire) -> None:
     async with scene(wire) as built:
         await built.reader()
         room = await built.second.rooms.get(built.room.id)
@@ -365,8 +375,7 @@ async def test_replaced_texts_are_not_sent() -> None:
         assert TEXT not in repr(sent) and isinstance(sent[-1], MessageDeleted)
 
 
-async def test_events_of_a_log_that_was_just_rewritten_are_read_from_the_store() -> None:
-    wire = Wire()
+async def test_events_of_a_log_that_was_just_rewritten_are_read_from_the_store(wire: Wire) -> None:
     async with scene(wire) as built:
         reader = await built.reader()
         start = built.room.head
@@ -394,12 +403,24 @@ async def test_no_text_is_on_the_bus_in_clear() -> None:
         assert TEXT.encode() not in seen and built.owner.username.encode() not in seen
 
 
+async def test_on_a_bus_that_nobody_else_hears_texts_are_as_they_are() -> None:
+    wire = Wire(is_private=True)
+    async with scene(wire) as built:
+        await built.reader()
+        start = built.room.head
+        room = await built.second.rooms.get(built.room.id)
+        cast(Any, built.second)._bus_keys._newest = None
+        await built.second.messages.post(built.owner, room, "c1", TEXT)
+        await until(lambda: built.room.head > start, 1.0)
+        assert kinds(built.first) == {"taken": 1.0}
+        assert TEXT.encode() in b"".join(wire.frames)
+
+
 # -- other versions ---------------------------------------------------------------------------------
 
 
-async def test_nodes_that_know_no_events_get_the_hints_as_ever() -> None:
+async def test_nodes_that_know_no_events_get_the_hints_as_ever(wire: Wire) -> None:
     """Also those of a version before: an item of an unknown kind is skipped."""
-    wire = Wire()
     async with scene(wire) as built:
         await asyncio.sleep(SETTLE_SECONDS)
         before = len(wire.frames)
@@ -434,8 +455,8 @@ async def test_a_node_without_the_key_reads_and_gets_the_key() -> None:
         assert kinds(built.first) == {"key": 1.0, "taken": 1.0} and rooms_read(built.first) == 1
 
 
-async def test_events_too_large_for_a_frame_are_read_from_the_store() -> None:
-    async with scene(Wire(), buffer_soft_bytes=10**6, buffer_hard_bytes=10**6) as built:
+async def test_events_too_large_for_a_frame_are_read_from_the_store(wire: Wire) -> None:
+    async with scene(wire, buffer_soft_bytes=10**6, buffer_hard_bytes=10**6) as built:
         reader = await built.reader()
         start = built.room.head
         await built.post(1, on=built.second, size=BUS_FRAME_BYTES)
@@ -445,9 +466,8 @@ async def test_events_too_large_for_a_frame_are_read_from_the_store() -> None:
         await built.expect(reader, start)
 
 
-async def test_a_node_sends_its_own_events_alone() -> None:
+async def test_a_node_sends_its_own_events_alone(wire: Wire) -> None:
     """Others may be of a newer version, and have fields that it does not know."""
-    wire = Wire()
     async with scene(wire) as built:
         await built.post(3, on=built.second)
         await asyncio.sleep(SETTLE_SECONDS)
@@ -459,9 +479,9 @@ async def test_a_node_sends_its_own_events_alone() -> None:
         assert run.events() == [first, third] and head == Head(built.room.id, third.seq)
 
 
-async def test_more_frames_than_a_round_may_have_are_read_from_the_store() -> None:
+async def test_more_frames_than_a_round_may_have_are_read_from_the_store(wire: Wire) -> None:
     with mock.patch("chatserver.cluster.bus.announcer.CONTENTS_FRAMES", 2):
-        async with scene(Wire(), buffer_soft_bytes=10**6, buffer_hard_bytes=10**6) as built:
+        async with scene(wire, buffer_soft_bytes=10**6, buffer_hard_bytes=10**6) as built:
             reader = await built.reader()
             start = built.room.head
             await built.post(5, on=built.second, size=BUS_FRAME_BYTES // 2)
@@ -469,9 +489,9 @@ async def test_more_frames_than_a_round_may_have_are_read_from_the_store() -> No
             assert kinds(built.first) == {"taken": 2.0} and rooms_read(built.first) == 1
 
 
-async def test_more_than_a_round_may_carry_is_read_from_the_store() -> None:
+async def test_more_than_a_round_may_carry_is_read_from_the_store(wire: Wire) -> None:
     with mock.patch("chatserver.cluster.bus.announcer.WAITING_EVENTS", 3):
-        async with scene(Wire()) as built:
+        async with scene(wire) as built:
             reader = await built.reader()
             start = built.room.head
             await built.post(5, on=built.second)
@@ -555,6 +575,7 @@ def message(seq: int, body: str = "hello", room: str = "room") -> MessagePosted:
 SECRET = secrets.token_bytes(32)
 KEY = Key("number", SECRET, "epoch")
 decode = msgspec.json.Decoder(Events).decode
+decode_written = msgspec.json.Decoder(Written).decode
 
 
 def items_of(*runs: tuple[str, list[AnyEvent]], key: Key = KEY) -> list[Events]:
@@ -564,18 +585,21 @@ def items_of(*runs: tuple[str, list[AnyEvent]], key: Key = KEY) -> list[Events]:
 @given(
     st.lists(
         st.tuples(st.sampled_from("abc"), st.lists(st.text(max_size=3000), max_size=30)), max_size=6
-    )
+    ),
+    st.booleans(),
 )
-def test_sealed_events_are_opened(drawn: list[tuple[str, list[str]]]) -> None:
+def test_sealed_events_are_opened(drawn: list[tuple[str, list[str]]], is_plain: bool) -> None:
     runs = [
         (room, [message(seq, body, room) for seq, body in enumerate(bodies, start=1)])
         for room, bodies in drawn
     ]
-    items = list(KEY.seal(runs, 1.5))
+    items = list((plain if is_plain else KEY.seal)(runs, 1.5))
     frames = list(Envelopes(b"key", "e" * 16, "n" * 16).pack(items))
     assert all(len(frame) <= BUS_FRAME_BYTES for frame in frames)
     assert all(len(item) <= MOST_ITEM_BYTES for item in items)
-    found = [KEY.open(decode(item)) for item in items]
+    found: list[Any] = [
+        decode_written(item) if is_plain else KEY.open(decode(item)) for item in items
+    ]
     assert {each.at for each in found} <= {1.5}
     events = [event for each in found for run in each.runs for event in run.events()]
     wanted = []
@@ -632,6 +656,20 @@ def raw(*events: AnyEvent) -> list[msgspec.Raw]:
 def test_a_run_that_is_not_what_it_says_is_unreadable(run: Run) -> None:
     with pytest.raises(Unreadable):
         run.events()
+
+
+async def test_damaged_events_that_are_not_encrypted_are_counted() -> None:
+    wire = Wire(is_private=True)
+    async with scene(wire) as built:
+        reader = await built.reader()
+        start = built.room.head
+        announcer: Any = built.second._announcer
+        with mock.patch.object(announcer, "wrote"):
+            await built.post(1, on=built.second)
+        announcer.say(Written(time.time(), [Run(built.room.id, start + 1, start + 1, [])]))
+        announcer.say(Head(built.room.id, start + 1))
+        await built.expect(reader, start)
+        assert kinds(built.first) == {"damaged": 1.0}
 
 
 async def test_damaged_contents_are_counted_and_the_hint_is_followed(logged: list[str]) -> None:

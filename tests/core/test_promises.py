@@ -70,8 +70,10 @@ def run_virtually(
     faults: Sequence[Sequence[world.Fault]],
     readers: Sequence[world.ReaderKind] = WEBSOCKETS,
     bus_faults: Sequence[Sequence[world.Fault]] | None = None,
+    *,
+    is_private: bool = False,
 ) -> None:
-    run(lambda: world.run(store, script, faults, readers, 20.0, bus_faults))
+    run(lambda: world.run(store, script, faults, readers, 20.0, bus_faults, is_private=is_private))
 
 
 def unexpected(logged: list[str]) -> list[str]:
@@ -107,14 +109,16 @@ def test_the_promises_hold_for_streams(
 @given(
     script=st.lists(STEP, min_size=10, max_size=80),
     faults=st.lists(st.tuples(NODE_FAULTS, BUS_FAULTS), min_size=2, max_size=3),
+    is_private=st.booleans(),
 )
 def test_the_promises_hold_with_a_bus_that_loses_repeats_and_reorders(
     logged: list[str],
     script: Sequence[world.Step],
     faults: Sequence[tuple[Sequence[world.Fault], Sequence[world.Fault]]],
+    is_private: bool,
 ) -> None:
     of_stores, of_buses = zip(*faults, strict=True)
-    run_virtually(MemoryStore(), script, of_stores, bus_faults=of_buses)
+    run_virtually(MemoryStore(), script, of_stores, bus_faults=of_buses, is_private=is_private)
     assert unexpected(logged) == []
 
 

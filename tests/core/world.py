@@ -261,10 +261,12 @@ async def run(
     readers: Sequence[ReaderKind] = (Reader,) * 4,
     rest: float = 1.0,
     bus_faults: Sequence[Sequence[Fault]] | None = None,
+    *,
+    is_private: bool = False,
 ) -> None:
     """One node for each list of faults, one user for each kind of reader.
 
-    With `bus_faults`, a list for each node, the nodes have a bus.
+    With `bus_faults`, a list for each node, the nodes have a bus; if it `is_private`, texts are as they are on it.
 
     `rest` is how many seconds it goes on at the end; longer, if somebody still misses something.
 
@@ -272,7 +274,7 @@ async def run(
     """
     settings = config(**SMALL)
     stores = [FaultyStore(store) for _ in faults]
-    wire = Wire()
+    wire = Wire(is_private=is_private)
     buses = [None] * len(stores) if bus_faults is None else [wire.bus(each) for each in bus_faults]
     async with AsyncExitStack() as stack:
         stack.enter_context(mock.patch("chatserver.roomlog.log.READ_EVENTS", 7))

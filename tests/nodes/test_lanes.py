@@ -60,7 +60,7 @@ async def heard(node: Node, *frames: bytes) -> None:
 async def test_frames_reach_all_others_in_order_and_nobody_else() -> None:
     async with joined(3) as (_, (one, other, third)):
         assert [node.restored for node in (one, other, third)] == [1, 1, 1]
-        assert one.bus.is_connected()
+        assert one.bus.is_connected() and one.bus.is_private
         frames = [b"%d" % number for number in range(2 * FRAMES_A_TURN)]
         await one.bus.publish([LARGE, *frames[:-1]])
         await heard(other, LARGE, *frames[:-1])

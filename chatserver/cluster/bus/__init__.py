@@ -2,7 +2,7 @@
 
     announcer.py  sends this node's news; exchange.py takes in that of other nodes
     envelopes.py  packs news into sealed frames, and opens them
-    contents.py   events in frames, encrypted; keys.py has the keys
+    runs.py       events in frames; contents.py encrypts them, keys.py has the keys
     arrivals.py   publishes the events that came in frames, where that is safe
     hints.py      reads the other announced events from the store
     online.py     the users who are connected to each node

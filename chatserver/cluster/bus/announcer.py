@@ -11,6 +11,7 @@ from typing import Any
 
 from loguru import logger
 
+from chatserver.cluster.bus.contents import plain
 from chatserver.cluster.bus.envelopes import (
     Envelopes,
     Head,
@@ -49,6 +50,7 @@ class Announcer:
         self, bus: Bus, cache: RoomCache, keys: Keys, clock: Clock, measures: Measures
     ) -> None:
         self._bus, self._cache, self._keys, self._clock = bus, cache, keys, clock
+        self._is_private: bool = getattr(bus, "is_private", False)
         self._envelopes: Envelopes | None = None  # while open
         self._heads: dict[str, int] = {}
         self._written: dict[str, list[int]] = {}  # the seqs of this node's events, by room
@@ -135,11 +137,12 @@ class Announcer:
         return items
 
     def _contents(self) -> Iterator[bytes]:
+        written = ((room, self._standing(room, seqs)) for room, seqs in self._written.items())
+        now = self._clock.now()
+        if self._is_private:
+            return islice(plain(written, now), CONTENTS_FRAMES)
         key = self._keys.newest
-        if key is None:
-            return iter(())
-        runs = [(room, self._standing(room, seqs)) for room, seqs in self._written.items()]
-        return islice(key.seal(runs, self._clock.now()), CONTENTS_FRAMES)
+        return iter(()) if key is None else islice(key.seal(written, now), CONTENTS_FRAMES)
 
     def _standing(self, name: str, seqs: Sequence[int]) -> list[AnyEvent]:
         """The events as they stand by now, without texts that were replaced; none if they are not in memory any more."""

@@ -8,14 +8,14 @@ events of all rooms, followed or not.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 
 from loguru import logger
 
-from chatserver.cluster.bus.contents import Opened, Run, Unreadable
 from chatserver.cluster.bus.envelopes import Events
 from chatserver.cluster.bus.keys import Keys
+from chatserver.cluster.bus.runs import Run, Unreadable
 from chatserver.model import AnyEvent
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
@@ -63,10 +63,18 @@ class Arrivals:
             return
         try:
             opened = key.open(item)
-            if not self._is_fresh(opened):
-                self._refused.add(labels=("age",))
-                return
-            for run in opened.runs:
+        except Unreadable:
+            self._refused.add(labels=("damaged",))
+        else:
+            self.take_written(opened.at, opened.runs)
+
+    def take_written(self, at: float, runs: Iterable[Run]) -> None:
+        """The same for events that were sent as they are, at this Unix time."""
+        if abs(self._clock.now() - at) > FRESH_SECONDS:
+            self._refused.add(labels=("age",))
+            return
+        try:
+            for run in runs:
                 self._take(run)
         except Unreadable:
             self._refused.add(labels=("damaged",))
@@ -90,9 +98,6 @@ class Arrivals:
     async def close(self) -> None:
         if self._task is not None:
             await cancel_or_name([self._task])
-
-    def _is_fresh(self, opened: Opened) -> bool:
-        return abs(self._clock.now() - opened.at) <= FRESH_SECONDS
 
     def _take(self, run: Run) -> None:
         room = self._cache.known(run.room)

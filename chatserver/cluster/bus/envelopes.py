@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from chatserver.cluster.bus.runs import Id, Runs, Seq
 from chatserver.delivery.notices import (
     AccountPreferencesChanged,
     BlockChanged,
@@ -32,9 +33,6 @@ SEAL_BYTES = 16
 SEAL_DIGITS = 2 * SEAL_BYTES
 AROUND_BYTES = 250  # at most, of a frame: seal, epoch and node
 MOST_ITEM_BYTES = BUS_FRAME_BYTES - AROUND_BYTES
-
-Id = Annotated[str, Meta(min_length=1, max_length=64)]
-Seq = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
@@ -56,6 +54,16 @@ class Events(Item, frozen=True, array_like=True, tag="events"):
 
     key: Id
     seal: str
+
+
+class Written(Item, frozen=True, array_like=True, tag="written"):
+    """Events of several rooms as they are, on a bus that nobody else can hear; heads follow, likewise.
+
+    `at` is the sender's Unix time.
+    """
+
+    at: float
+    runs: Runs
 
 
 class UserChanged(Item, frozen=True, array_like=True, tag="user"):
@@ -143,6 +151,7 @@ OnlineItem = Moved | Beat | Ask | Part
 AnyItem = (
     Head
     | Events
+    | Written
     | UserChanged
     | InRoom
     | OfRoom
@@ -168,10 +177,19 @@ class Frame(msgspec.Struct, frozen=True):
 class _Envelope(msgspec.Struct, frozen=True):
     epoch: str
     node: Id
+    items: list[AnyItem]
+
+
+class _OfOthers(msgspec.Struct, frozen=True):
+    """A frame with items of unknown kinds, or damaged ones."""
+
+    epoch: str
+    node: Id
     items: list[msgspec.Raw]
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
+_of_others = msgspec.json.Decoder(_OfOthers)
 _item = msgspec.json.Decoder(AnyItem)
 encode = msgspec.json.encode
 
@@ -209,21 +227,16 @@ class Envelopes:
             raise NotOurs("too large")
         if not hmac.compare_digest(data[:SEAL_DIGITS], self._seal(data[SEAL_DIGITS:])):
             raise NotOurs("not sealed by us")
+        text = memoryview(data)[SEAL_DIGITS:]
         try:
-            envelope = _envelope.decode(memoryview(data)[SEAL_DIGITS:])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise NotOurs(str(error)) from error
+            envelope, unknown = _envelope.decode(text), 0
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            envelope, unknown = _what_is_known(text)
         if envelope.epoch != self._epoch:
             raise NotOurs("of another epoch")
         if envelope.node == self._node:
             return Frame(envelope.node, [], 0)
-        items: list[AnyItem] = []
-        for raw in envelope.items:
-            try:
-                items.append(_item.decode(raw))
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                continue
-        return Frame(envelope.node, items, len(envelope.items) - len(items))
+        return Frame(envelope.node, envelope.items, unknown)
 
     def _sealed(self, items: list[bytes]) -> bytes:
         text = b"%b%b]}" % (self._head, b",".join(items))
@@ -231,3 +244,18 @@ class Envelopes:
 
     def _seal(self, text: bytes) -> bytes:
         return blake2b(text, key=self._key, digest_size=SEAL_BYTES).hexdigest().encode()
+
+
+def _what_is_known(text: memoryview) -> tuple[_Envelope, int]:
+    """A frame without the items that this version cannot read, and their number. Raises `NotOurs`."""
+    try:
+        found = _of_others.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NotOurs(str(error)) from error
+    items: list[AnyItem] = []
+    for raw in found.items:
+        try:
+            items.append(_item.decode(raw))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+    return _Envelope(found.epoch, found.node, items), len(found.items) - len(items)

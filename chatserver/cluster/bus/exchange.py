@@ -25,6 +25,7 @@ from chatserver.cluster.bus.envelopes import (
     OfUser,
     Part,
     UserChanged,
+    Written,
 )
 from chatserver.cluster.bus.hints import Hints
 from chatserver.cluster.bus.online import Online
@@ -125,6 +126,8 @@ class Exchange:
                     self._on_heads((room,))
             case Events():
                 self._arrivals.take(item)
+            case Written(at, runs):
+                self._arrivals.take_written(at, runs)
             case UserChanged(user):
                 self._hints.user(user)
             case InRoom(news):

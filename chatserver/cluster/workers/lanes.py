@@ -43,6 +43,8 @@ class Lane(NamedTuple):
 class LanesBus:
     """One worker's end of the lanes."""
 
+    is_private = True
+
     def __init__(self, hear: int, tell: Sequence[int]) -> None:
         """`hear` is the inherited end of this worker's own lane, `tell` those of the others' lanes."""
         self._hear_number, self._tell_numbers = hear, tell
