@@ -1,7 +1,7 @@
 """Consumers: durable readers of the log for plugins. One node at a time runs each; none misses an event.
 
 reader.py   runs a consumer; due.py: the queue of rooms; pause.py: a pause that its receiver asked for
-recent.py   what this node has just written, so that nobody reads it again
+hearing.py  tells the readers what was just written; recent.py keeps it, so that nobody reads it again
 records.py  its records in the store
 """
 
@@ -13,7 +13,8 @@ from functools import partial
 import msgspec
 from loguru import logger
 
-from chatserver.cluster.consumers.reader import Figures, News, Reader
+from chatserver.cluster.consumers.hearing import Hearing
+from chatserver.cluster.consumers.reader import Figures, Reader
 from chatserver.cluster.consumers.recent import Recent
 from chatserver.cluster.consumers.records import Ask, DeadLetter
 from chatserver.cluster.leasedtasks import LeasedTasks, Work
@@ -50,7 +51,7 @@ class Consumers:
     ) -> None:
         self._leases, self._store = leases, store
         self._guard, self._figures = guard, Figures(measures)
-        self._recent = Recent()
+        self._recent, self._hearing = Recent(), Hearing()
         self._readers: dict[str, Reader] = {}
         self._tasks = LeasedTasks(leases)
         self.register(consumers)
@@ -72,7 +73,15 @@ class Consumers:
         before = {id(reader.consumer): reader for reader in self._readers.values()}
         self._readers = {
             consumer.name: before.get(id(consumer))
-            or Reader(plugin, consumer, self._store, self._guard, self._figures, self._recent)
+            or Reader(
+                plugin,
+                consumer,
+                self._store,
+                self._guard,
+                self._figures,
+                self._recent,
+                self._hearing,
+            )
             for plugin, consumer in consumers
         }
 
@@ -89,6 +98,7 @@ class Consumers:
 
     async def stop(self) -> None:
         """Stop all consumers. The next node that runs one repeats its interrupted events."""
+        self._hearing.pass_on()
         await self._tasks.stop()
 
     def _work(self) -> dict[str, Work]:
@@ -99,31 +109,27 @@ class Consumers:
 
     def heard(self, events: Sequence[AnyEvent]) -> None:
         """Tell the consumers of events that this node has written, each room's in their order."""
-        running = [reader for reader in self._readers.values() if reader.is_running]
+        running = self._running()
         if not running:
             return
         written: dict[str, list[AnyEvent]] = {}
         for event in events:
             written.setdefault(event.room, []).append(event)
         self._recent.heard(written)
-        news = [News.of(room, each) for room, each in written.items()]
-        for reader in running:
-            reader.heard(news)
+        self._hearing.heard(running, written)
 
     def came(self, room: str, decode: Callable[[], Sequence[AnyEvent]]) -> bool:
         """Tell the consumers of events of a room (id) that another node has written, ascending, moments ago.
 
         `decode` returns them. The result is whether they are taken; otherwise `wake` them.
         """
-        running = [reader for reader in self._readers.values() if reader.is_running]
+        running = self._running()
         if not running:
             return False
         events = decode()
         if not self._recent.came(room, events):
             return False
-        news = [News.of(room, events)]
-        for reader in running:
-            reader.heard(news)
+        self._hearing.heard(running, {room: events})
         return True
 
     def wake(self, rooms: Iterable[str]) -> None:
@@ -203,6 +209,9 @@ class Consumers:
             where = "" if room is None else f" in {room}" if seq is None else f" {seq} in {room}"
             raise ChatError("request.not_found", f"{name} has no dead letter{where}.")
         return discarded
+
+    def _running(self) -> list[Reader]:
+        return [reader for reader in self._readers.values() if reader.is_running]
 
     def _reader(self, name: str) -> Reader:
         if name not in self._readers:

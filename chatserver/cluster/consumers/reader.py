@@ -6,11 +6,11 @@ later ones until it is handled or becomes a dead letter.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import NamedTuple
 
 from loguru import logger
 
 from chatserver.cluster.consumers.due import DueRooms
+from chatserver.cluster.consumers.hearing import Hearing
 from chatserver.cluster.consumers.pause import Pause
 from chatserver.cluster.consumers.recent import Recent
 from chatserver.cluster.consumers.records import Ask, ConsumerRecords, DeadLetter, Positions
@@ -50,23 +50,6 @@ class Figures:
         )
 
 
-class News(NamedTuple):
-    """Events of one room that were just written, ascending, and what all consumers want to know of them."""
-
-    room: str
-    events: Sequence[AnyEvent]
-    before: int  # the seq before the first
-    last: int
-    is_whole: bool  # there is no hole in between
-    kinds: frozenset[str | int | None]
-
-    @classmethod
-    def of(cls, room: str, events: Sequence[AnyEvent]) -> "News":
-        before, last = events[0].seq - 1, events[-1].seq
-        kinds = frozenset([event.__struct_config__.tag for event in events])
-        return cls(room, events, before, last, last - before == len(events), kinds)
-
-
 class Trouble:
     """A room with a failing event: number of attempts, and the seq up to which events go one by one."""
 
@@ -86,13 +69,14 @@ class Reader:
         guard: Guard,
         figures: Figures,
         recent: Recent,
+        hearing: Hearing,
     ) -> None:
         self.name = consumer.name
         self.records = ConsumerRecords(store, consumer.name)
         self.lag: int | None = None  # found by the last sweep; None if another node runs it
         self.oldest: float | None = None  # Unix time of the oldest unhandled event, found likewise
         self.consumer, self._store, self._guard = consumer, store, guard
-        self._figures, self._recent = figures, recent
+        self._figures, self._recent, self._hearing = figures, recent, hearing
         self._call = Call(plugin, consumer.handle, ("events",))
         self._kinds, self._rooms = frozenset(consumer.kinds), frozenset(consumer.rooms)
         self._due: DueRooms | None = None
@@ -104,21 +88,21 @@ class Reader:
     def is_running(self) -> bool:
         return self._due is not None
 
-    def heard(self, written: Iterable[News]) -> None:
-        """Take in what was just written: rooms without an event for the consumer do not wake it."""
-        if (due := self._due) is None:
+    def hears_of(self, kind: str) -> bool:
+        return not self._kinds or kind in self._kinds
+
+    def wants(self, event: AnyEvent) -> bool:
+        return self.reads(event.room) and self._wants(event)
+
+    def pass_by(self, room: str, before: int, last: int) -> None:
+        """See `Listener`. Positions before these events, and unknown ones, are for `wake`."""
+        if self._due is None or not self.reads(room):
             return
-        rooms, kinds, positions = self._rooms, self._kinds, self._positions
-        for news in written:
-            room = news.room
-            if rooms and room not in rooms:
-                continue
-            follows = news.is_whole and positions.known(room) == news.before
-            is_other = bool(kinds) and kinds.isdisjoint(news.kinds)
-            if follows and (is_other or not self._wanted(news.events)):
-                positions.pass_by(room, news.last)
-            else:
-                due.add(room)
+        known = self._positions.known(room)
+        if known is None or known < before:
+            self._due.add(room)
+        elif known < last:
+            self._positions.pass_by(room, last)
 
     def wake(self, rooms: Iterable[str]) -> None:
         """Look for events in these rooms, of other nodes."""
@@ -213,6 +197,10 @@ class Reader:
     async def _compare(self, due: DueRooms, heads: dict[str, int]) -> dict[str, int]:
         """Queue the rooms with unhandled events; the number of these events by room."""
         at = await self._positions.get(list(heads))
+        for room, head in heads.items():
+            if head > at[room]:
+                self._hearing.catch_up(self, room)
+                at[room] = self._positions.known(room) or at[room]
         behind = {room: head - at[room] for room, head in heads.items() if head > at[room]}
         for room in behind:
             self._recent.forget(room)  # another node may have written there
