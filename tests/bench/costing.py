@@ -17,10 +17,12 @@ import msgspec
 import uvloop
 
 from chatserver.app import THREAD_SECONDS, Server
+from chatserver.cluster.bus import announcer
 from chatserver.cluster.bus.contents import Key
 from chatserver.cluster.bus.envelopes import Envelopes, Events, Head, Moved, encode
 from chatserver.cluster.bus.online import MOVED_USERS, Online
 from chatserver.config import load as load_config
+from chatserver.roomlog import log
 from chatserver.runtime.ids import new_id
 from chatserver.testing.samples import described, posted
 from tests.bench import machine
@@ -33,7 +35,7 @@ from tests.bench.stores import Backend, started
 from tests.buses.servers import nats_server
 
 FILE = Path(__file__).with_name("scaling.json")
-RATE = 40.0  # messages a second of all users together: eight nodes on one core have time left
+RATE = 200.0  # messages a second of all users together: eight nodes on one core have time left
 IN_ROOM = 10
 MANY_NODES = 8
 WARM, LONG_WARM, SECONDS = 2.0, 6.0, 8.0
@@ -44,7 +46,6 @@ READS = 500
 ITEMS, FRAMES = 100, 300
 ONLINE = 100_000
 MESSAGE_BYTES = {"mongo": 351.0, "postgres": 803.0, "sqlite": 676.0}  # sizing.md; benchmarks.md
-ROUNDS = 200.0  # a second: 5 ms of pace, see cluster/bus/announcer.py
 
 Values = dict[str, float]
 
@@ -106,7 +107,8 @@ def costs(found: Measured, store: str = "mongo") -> Costs:
         online_bytes=parts["online_bytes"],
         item_bytes=parts["item_bytes"],
         frame_bytes=parts["frame_bytes"],
-        rounds=ROUNDS,
+        batches=min(1 / log.PACE_SECONDS, of_store["batches"]),
+        frames=1 / announcer.PACE_SECONDS,
         store=StoreCosts(
             event_us=of_store["event_us"],
             batch_us=of_store["batch_us"],
@@ -310,6 +312,7 @@ async def of_store(database: Backend, folder: Path) -> Values:
             "own_read_us": read["own_us"],
             "own_event_us": max(0.0, large["own_us"] - small["own_us"]) / (LARGE - SMALL),
             "own_batch_us": small["own_us"],
+            "batches": 1 / small["seconds"],
             "most": LARGE / large["seconds"],
         }
 

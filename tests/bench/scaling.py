@@ -43,7 +43,8 @@ class Costs(msgspec.Struct, frozen=True):
     online_bytes: float  # what a node keeps of a user who is online at another
     item_bytes: float  # of an event in a frame, with its hint
     frame_bytes: float  # of a frame without events
-    rounds: float  # batches and frames that a node begins in a second, each, at most
+    batches: float  # that a node begins in a second, at most
+    frames: float  # likewise
     store: StoreCosts
 
 
@@ -119,7 +120,7 @@ def frames_sent(own: float, nodes: int, costs: Costs, *, by_room: bool) -> float
     """Frames a second that one of the nodes sends, for so many messages of its own."""
     if nodes == 1:
         return 0.0
-    return own if by_room else rounds(own, costs.rounds)
+    return own if by_room else rounds(own, costs.frames)
 
 
 def part_of(load: Load, users: float, nodes: int, mix: Mix, costs: Costs, *, by_room: bool) -> Part:
@@ -128,11 +129,11 @@ def part_of(load: Load, users: float, nodes: int, mix: Mix, costs: Costs, *, by_
     followed = load.messages * (nodes_of_room(nodes, mix.listeners) - 1) / nodes
     heard = followed if by_room else load.messages - own
     # Every other node sends its frames, and with subjects by room those of each room apart.
-    frames = heard if by_room else rounds(own, costs.rounds) * (nodes - 1)
+    frames = heard if by_room else rounds(own, costs.frames) * (nodes - 1)
     published = frames_sent(own, nodes, costs, by_room=by_room)
     return Part(
         idle=(costs.node_us + users / nodes * costs.connection_us) * MICRO,
-        sends=(own * costs.send_us + rounds(own, costs.rounds) * costs.batch_us) * MICRO,
+        sends=(own * costs.send_us + rounds(own, costs.batches) * costs.batch_us) * MICRO,
         deliveries=load.deliveries / nodes * costs.delivery_us * MICRO,
         hearing=(
             published * costs.publish_us
@@ -188,7 +189,7 @@ def used(users: int, nodes: int, mix: Mix, costs: Costs, *, by_room: bool) -> Ne
     heard = followed if by_room else load.messages - own
     sent = frames_sent(own, nodes, costs, by_room=by_room)
     received = heard if by_room else sent * (nodes - 1)
-    appends = rounds(own, costs.rounds) * nodes
+    appends = rounds(own, costs.batches) * nodes
     store = costs.store
     store_cores = (load.messages * store.event_us + appends * store.batch_us) * MICRO
     return Need(
@@ -215,7 +216,7 @@ def limit_of_hearing(mix: Mix, costs: Costs, budget: Budget, share: float = 0.5)
 
 def limit_of_frames(costs: Costs, budget: Budget, share: float = 0.5) -> int:
     """Nodes at which the frames of all others, at the pace of the server, take this share of the budget."""
-    return int(budget.cores * share / (costs.rounds * costs.frame_us * MICRO)) + 1
+    return int(budget.cores * share / (costs.frames * costs.frame_us * MICRO)) + 1
 
 
 def limit_of_consumers(mix: Mix, costs: Costs, budget: Budget) -> float:

@@ -28,7 +28,8 @@ COSTS = Costs(
     online_bytes=250.0,
     item_bytes=40.0,
     frame_bytes=100.0,
-    rounds=200.0,
+    batches=200.0,
+    frames=100.0,
     store=STORE,
 )
 MIX, BUDGET = Mix(), Budget()
@@ -38,7 +39,7 @@ BY_ROOM = pytest.mark.parametrize("by_room", [False, True])
 def but(**changed: float) -> Costs:
     """Costs of nothing but what is given; a pace that bounds nothing."""
     given = {name: 0.0 for name in Costs.__struct_fields__ if name != "store"}
-    return Costs(**(given | {"rounds": math.inf} | changed), store=STORE)
+    return Costs(**(given | {"batches": math.inf, "frames": math.inf} | changed), store=STORE)
 
 
 def test_the_page_has_the_tables_of_the_model() -> None:
@@ -96,12 +97,12 @@ def test_nodes_of_a_room() -> None:
         (but(connection_us=2.0), 0.012),  # 6,000 connections on each of two nodes
         (but(send_us=100.0), 0.010),  # 200 messages/s, 100 on each
         (but(batch_us=100.0), 0.010),  # as many batches
-        (but(batch_us=100.0, rounds=50.0), 0.005),
+        (but(batch_us=100.0, batches=50.0), 0.005),
         (but(delivery_us=10.0), 0.002 * 10),  # 4,000 deliveries/s, 2,000 on each
         (but(publish_us=100.0), 0.010),
-        (but(publish_us=100.0, rounds=50.0), 0.005),
+        (but(publish_us=100.0, frames=50.0), 0.005),
         (but(frame_us=100.0), 0.010),  # the other node's
-        (but(frame_us=100.0, item_us=1.0, rounds=50.0), 0.005 + 0.00005),
+        (but(frame_us=100.0, item_us=1.0, frames=50.0), 0.005 + 0.00005),
         (but(followed_us=100.0), 0.010),  # a room of twenty has listeners on both
     ],
 )
@@ -145,7 +146,7 @@ def test_consumers_take_in_what_other_nodes_wrote() -> None:
 
 def test_frames_and_batches_are_shared_above_the_pace() -> None:
     used = scaling.used(6_000_000, 2, MIX, COSTS, by_room=False)
-    assert used.bus_frames == used.appends == 2 * COSTS.rounds
+    assert (used.bus_frames, used.appends) == (2 * COSTS.frames, 2 * COSTS.batches)
 
 
 def test_half_of_what_a_primary_can_take_is_used() -> None:
@@ -196,7 +197,7 @@ def test_each_cost_counts() -> None:
     used = scaling.used(1_000_000, 20, MIX, COSTS, by_room=False)
     before = (*used.part, used.consumer_cores, used.bytes, used.bus_bytes)
     for name in Costs.__struct_fields__:
-        if name in ("store", "rounds", "consumers"):
+        if name in ("store", "consumers"):
             continue
         twice = {key: getattr(COSTS, key) for key in Costs.__struct_fields__}
         dearer = Costs(**(twice | {name: 2 * twice[name]}))
@@ -232,8 +233,8 @@ def test_limits_are_met_where_they_are_said_to_be() -> None:
         BUDGET.cores
     )  # 200 µs for each of ten
     nodes = scaling.limit_of_frames(COSTS, BUDGET)
-    spent = (nodes - 1) * COSTS.rounds * COSTS.frame_us / 1e6
-    assert spent <= BUDGET.cores / 2 < spent + COSTS.rounds * COSTS.frame_us / 1e6
+    spent = (nodes - 1) * COSTS.frames * COSTS.frame_us / 1e6
+    assert spent <= BUDGET.cores / 2 < spent + COSTS.frames * COSTS.frame_us / 1e6
 
 
 @pytest.mark.parametrize(

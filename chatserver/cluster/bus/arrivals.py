@@ -9,7 +9,6 @@ events of all rooms, followed or not.
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from itertools import takewhile
 
 from loguru import logger
 
@@ -146,10 +145,11 @@ def _once(decode: Decode) -> Decode:
 
 def next_of(room: Room, events: Sequence[AnyEvent]) -> list[AnyEvent]:
     """Those of the events, ascending, that lead on from the room's head without a hole."""
-    new = [event for event in events if event.seq > room.head]
-    return [
-        event
-        for _, event in takewhile(
-            lambda each: each[0] == each[1].seq, enumerate(new, start=room.head + 1)
-        )
-    ]
+    head, found = room.head, list[AnyEvent]()
+    for event in events:
+        if event.seq == head + 1:
+            found.append(event)
+            head += 1
+        elif event.seq > head:
+            break
+    return found

@@ -37,10 +37,14 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
             found = [_event(raw) for raw in self.raw]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Unreadable(str(error)) from error
-        seqs = [event.seq for event in found]
-        if any(event.room != self.room for event in found) or not seqs:
-            raise Unreadable("of another room")
-        if seqs != sorted(set(seqs)) or (seqs[0], seqs[-1]) != (self.first, self.last):
+        seq = self.first - 1
+        for event in found:
+            if event.room != self.room:
+                raise Unreadable("of another room")
+            if event.seq <= seq or event.seq > self.last:
+                raise Unreadable("with other numbers")
+            seq = event.seq
+        if not found or (found[0].seq, seq) != (self.first, self.last):
             raise Unreadable("with other numbers")
         return found
 
