@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver.cluster.bus.announcer import PACE_SECONDS
+from chatserver.cluster.bus.announcer import PACE_SECONDS, PRIVATE_PACE_SECONDS
 from chatserver.cluster.bus.envelopes import (
     Envelopes,
     Head,
@@ -256,8 +256,13 @@ async def test_items_of_a_later_version_are_left_out() -> None:
         assert counted(built.first, "_unknown") == 4
 
 
-async def test_news_go_at_once_after_a_quiet_time_and_together_when_there_are_many() -> None:
-    wire = Wire()
+@pytest.mark.parametrize(
+    ("is_private", "pace"), [(False, PACE_SECONDS), (True, PRIVATE_PACE_SECONDS)]
+)
+async def test_news_go_at_once_after_a_quiet_time_and_together_when_there_are_many(
+    is_private: bool, pace: float
+) -> None:
+    wire = Wire(is_private=is_private)
     async with scene(wire) as built:
         announcer: Any = built.second._announcer
         loop, times = asyncio.get_running_loop(), []
@@ -270,16 +275,16 @@ async def test_news_go_at_once_after_a_quiet_time_and_together_when_there_are_ma
             times.clear()
             began = loop.time()
             announcer.user_changed("a")
-            await asyncio.sleep(PACE_SECONDS / 4)
+            await asyncio.sleep(pace / 4)
             assert [at for at, _ in times] == [began]
             assert announcer._task is None  # nothing wakes a node that has nothing to say
             for user in "bcd":
                 announcer.user_changed(user)
-                await asyncio.sleep(PACE_SECONDS / 4)
+                await asyncio.sleep(pace / 4)
             await asyncio.sleep(0.1)
             announcer.user_changed("e")
-            await asyncio.sleep(PACE_SECONDS)
-        expected = [began, began + PACE_SECONDS, began + PACE_SECONDS + 0.1]
+            await asyncio.sleep(pace)
+        expected = [began, began + pace, began + pace + 0.1]
         assert times == [(pytest.approx(at), 1) for at in expected]
 
 
