@@ -33,12 +33,12 @@ from chatserver.service.found import found_by
 from chatserver.service.founding import Founding
 from chatserver.service.login.steps import Challenged, Steps
 from chatserver.service.names import clean_person_name, clean_username
-from chatserver.service.newcomers import Newcomers, looks
+from chatserver.service.newcomers import Newcomers
 from chatserver.service.own_account import THE_SERVER, OwnAccount
 from chatserver.service.owners import Owners
 from chatserver.service.passwords import Passwords
 from chatserver.service.rights import demand_right_to_appoint
-from chatserver.service.similar import Similar
+from chatserver.service.similar import Similar, looks
 from chatserver.service.tokens import Tokens
 
 PASSWORD = "password"  # noqa: S105 - the name of the method; no plugin's has it
@@ -563,6 +563,8 @@ class Accounts(OwnAccount):
                 deleted=True,
                 status=msgspec.UNSET,
             )
+            # Again, as `Similar.look` may have entered them meanwhile.
+            await self.similar.release(user.id, looks(user))
         await self.end_all_sessions(user, CLOSE_FORBIDDEN, "the account is deleted")
         await self.identities.forget(user.id)
         await self.passwords.forget(user.id)

@@ -18,8 +18,8 @@ from chatserver.runtime.ids import new_id
 from chatserver.service.directory import NAMES, USERS, decode_user
 from chatserver.service.founding import Founding
 from chatserver.service.login.identities import Identities
-from chatserver.service.names import clean_person_name, clean_username, free_names, skeletons
-from chatserver.service.similar import Similar
+from chatserver.service.names import clean_person_name, clean_username, free_names
+from chatserver.service.similar import Similar, looks
 
 BOTS = "bot"  # record space: PLUGIN/NAME -> user id
 
@@ -131,8 +131,3 @@ def shown_name(name: str, username: str) -> str:
         return clean_person_name(name)
     except ChatError:
         return username
-
-
-def looks(user: User) -> set[str]:
-    """The skeletons of both names of an account."""
-    return skeletons(user.username) | skeletons(user.name)

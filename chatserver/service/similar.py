@@ -69,9 +69,15 @@ class Similar:
         await self._store.put(PROGRESS_SPACE, PROGRESS_KEY, reached)
 
     async def _enter(self, user: User) -> None:
-        if not user.deleted:
-            for key in skeletons(user.username) | skeletons(user.name):
-                await self._store.add(SPACE, key, user.id.encode())
+        """Enter the names of an account, but none that it has given up meanwhile."""
+        if user.deleted:
+            return
+        key_of = user.id.encode()
+        made = {key for key in looks(user) if await self._store.add(SPACE, key, key_of)}
+        if made:
+            raw = await self._store.get(USERS, user.id)
+            now = None if raw is None else decode_user(raw)
+            await self.release(user.id, made if now is None else made - looks(now))
 
     async def _take_over(self, key: str, user: str) -> bool:
         """Take over an entry whose account was never completed; whether the entry is the user's now."""
@@ -85,3 +91,8 @@ class Similar:
         if time.time() - time_of_id(holder.decode()) < UNFINISHED_SECONDS:
             return False
         return await self._store.swap(SPACE, key, holder, user.encode())
+
+
+def looks(user: User) -> set[str]:
+    """The skeletons of both names of an account."""
+    return skeletons(user.username) | skeletons(user.name)

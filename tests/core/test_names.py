@@ -1,6 +1,8 @@
 """Names of people: valid names, and look-alikes."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -236,6 +238,58 @@ async def test_accounts_of_before_are_known_too_and_keep_their_names(
         assert (await refused(accounts.add("new", PASSWORD, taken, by=OPERATOR)))["field"] == "name"
     assert (await accounts.login("аdmin", PASSWORD, "192.0.2.1"))[0].id == "u2"
     assert (await accounts.rename("alice", name="Alice")).name == "Alice"
+
+
+class Interrupted(MemoryStore):
+    """Does something once, when accounts have just been read, or when an entry of a name has just been removed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.when_read: Callable[[], Awaitable[object]] | None = None
+        self.when_removed: Callable[[], Awaitable[object]] | None = None
+
+    async def scan(self, space: str, *rest: Any, **options: Any) -> Any:
+        found = await super().scan(space, *rest, **options)
+        if space == "user" and (then := self.when_read) is not None:
+            self.when_read = None
+            await then()
+        return found
+
+    async def delete(self, space: str, *rest: Any, **options: Any) -> bool:
+        found = await super().delete(space, *rest, **options)
+        if space == "skeleton" and (then := self.when_removed) is not None:
+            self.when_removed = None
+            await then()
+        return found
+
+    async def looks(self) -> list[str]:
+        return [key for key, _ in await self.scan("skeleton", "")]
+
+
+async def test_a_name_that_is_given_up_while_accounts_are_entered_is_free() -> None:
+    store = Interrupted()
+    accounts = make_service(store, config()).accounts
+    await accounts.add("ada", PASSWORD, "Plumfield", by=OPERATOR)
+    assert await store.looks() == ["ada", "plumfield"]
+    store.when_read = lambda: accounts.rename("ada", name="Lovelace")
+    await accounts.similar.look()
+    assert await store.looks() == ["ada", "lovelace"]
+
+
+async def test_nothing_is_left_of_a_name_that_is_erased_while_accounts_are_entered() -> None:
+    for moment in ("when_read", "when_removed"):
+        store = Interrupted()
+        accounts = make_service(store, config()).accounts
+        await accounts.add("owner", PASSWORD, by=OPERATOR)
+        ada = await accounts.add("ada", PASSWORD, "Plumfield", by=OPERATOR)
+        if moment == "when_read":
+            store.when_read = lambda: accounts.retire_user(ada)  # noqa: B023
+            await accounts.similar.look()
+        else:
+            store.when_removed = accounts.similar.look
+            await accounts.retire_user(ada)
+        assert await store.looks() == ["owner"]
+        assert await store.get("founding", "skeletons") == b"done"
 
 
 async def test_a_name_that_a_crash_left_taken_is_free_again(
