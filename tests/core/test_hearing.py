@@ -1,15 +1,17 @@
 """Readers are told at once of events that they may want, and pass by the others together."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from unittest import mock
 
 from chatserver.cluster.consumers import hearing
 from chatserver.cluster.consumers.hearing import SPAN_SECONDS, TICK_SECONDS, Hearing
+from chatserver.cluster.consumers.reader import Reader
 from chatserver.model import AnyEvent
 from chatserver.testing.samples import posted
-from tests.core.consuming import Sink, node, write
+from tests.core.consuming import Node, Sink, node, write
 from tests.core.test_consumers_recent import SWEEP, Asked, is_yes
 from tests.virtual_time import run
 
@@ -130,13 +132,20 @@ def test_spans_are_bounded_and_pass_in_parts() -> None:
     run(test)
 
 
+@asynccontextmanager
+async def reading(store: Asked, sink: Sink) -> AsyncIterator[tuple[Node, Reader]]:
+    """A node whose consumer wants messages that say yes, some time after it has read one other in a room."""
+    await write(store, "r", 1, 1)
+    async with node(store, sink, wants=is_yes) as made:
+        (reader,) = made.consumers._readers.values()
+        await asyncio.sleep(SWEEP + 0.9)
+        yield made, reader
+
+
 def test_what_was_not_passed_by_yet_is_no_lag() -> None:
     async def test() -> None:
         store, sink = Asked(), Sink()
-        await write(store, "r", 1, 1)
-        async with node(store, sink, wants=is_yes) as made:
-            (reader,) = made.consumers._readers.values()
-            await asyncio.sleep(SWEEP + 0.9)
+        async with reading(store, sink) as (made, reader):
             before = store.reads
             for seq in range(2, 60):  # while it sweeps, too
                 made.consumers.heard(await write(store, "r", seq, seq))
@@ -154,10 +163,7 @@ def test_what_was_not_passed_by_yet_is_no_lag() -> None:
 def test_what_was_heard_last_is_passed_by_at_the_end() -> None:
     async def test() -> None:
         store, sink = Asked(), Sink()
-        await write(store, "r", 1, 1)
-        async with node(store, sink, wants=is_yes) as made:
-            (reader,) = made.consumers._readers.values()
-            await asyncio.sleep(SWEEP + 0.9)
+        async with reading(store, sink) as (made, reader):
             for seq in range(2, 10):
                 made.consumers.heard(await write(store, "r", seq, seq))
         assert await reader.lag_now() == 0
@@ -171,10 +177,7 @@ def test_what_was_heard_last_is_passed_by_at_the_end() -> None:
 def test_a_position_is_not_moved_back() -> None:
     async def test() -> None:
         store, sink = Asked(), Sink()
-        await write(store, "r", 1, 1)
-        async with node(store, sink, wants=is_yes) as made:
-            (reader,) = made.consumers._readers.values()
-            await asyncio.sleep(SWEEP + 0.9)
+        async with reading(store, sink) as (made, reader):
             for seq in range(2, 5):
                 made.consumers.heard(await write(store, "r", seq, seq))
             await write(store, "r", 5, 8)  # by another node

@@ -180,7 +180,7 @@ class _Envelope(msgspec.Struct, frozen=True):
     items: list[AnyItem]
 
 
-class _OfOthers(msgspec.Struct, frozen=True):
+class _RawEnvelope(msgspec.Struct, frozen=True):
     """A frame with items of unknown kinds, or damaged ones."""
 
     epoch: str
@@ -189,7 +189,7 @@ class _OfOthers(msgspec.Struct, frozen=True):
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
-_of_others = msgspec.json.Decoder(_OfOthers)
+_raw_envelope = msgspec.json.Decoder(_RawEnvelope)
 _item = msgspec.json.Decoder(AnyItem)
 encode = msgspec.json.encode
 
@@ -249,7 +249,7 @@ class Envelopes:
 def _what_is_known(text: memoryview) -> tuple[_Envelope, int]:
     """A frame without the items that this version cannot read, and their number. Raises `NotOurs`."""
     try:
-        found = _of_others.decode(text)
+        found = _raw_envelope.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotOurs(str(error)) from error
     items: list[AnyItem] = []

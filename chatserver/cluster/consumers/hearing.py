@@ -80,9 +80,9 @@ class Hearing:
             for reader in self._readers:
                 reader.wake((room,))
             return
-        wanting = [
+        wanting = {
             reader for event in events for reader in self._may_want(event) if reader.wants(event)
-        ]
+        }
         span = self._spans.get(room)
         if span is not None and span.last == before and not wanting:
             span.last = last
