@@ -10,6 +10,7 @@ from loguru import logger
 
 from chatserver.app import Server
 from chatserver.config import load
+from chatserver.service.similar import DONE, PROGRESS_KEY, PROGRESS_SPACE
 from tests.browser.world import HOME, LONG, MARKUP, SECRET, World
 
 PLACES = {
@@ -71,6 +72,14 @@ async def test_there_is_nothing_to_change(world: World, method: str) -> None:
 async def test_looking_writes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     store: Any = world.server.server.store
+
+    async def at_rest(running: Server) -> None:
+        # A second after its start, the server enters names by itself.
+        async with asyncio.timeout(60):
+            while await running.store.get(PROGRESS_SPACE, PROGRESS_KEY) != DONE:
+                await asyncio.sleep(0.02)
+
+    await world.server.run(at_rest)
 
     def noting(name: str, write: Any) -> Any:
         async def noted(*given: Any) -> Any:
