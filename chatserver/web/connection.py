@@ -293,7 +293,8 @@ class Serving(HTTP1ServerConnection):
                 return True
             found = grammar.check(head)
             if found.length != 0:
-                await self._front.turns.take()
+                client = self._gate.access.behind(self.address, grammar.forwarded(head))
+                await self._front.turns.of(found.target).take(client)
         except ChatError as error:
             self._front.note_refusal(self, error)
             await refuse(self.stream, error)

@@ -20,6 +20,7 @@ _FIELDS = re.compile(rb"(?:" + _TOKEN + rb":[\t -~\x80-\xff]*+\r\n)*+\r\n")
 _FRAMING = re.compile(
     rb"\r\n(host|content-length|transfer-encoding):[ \t]*+([^\r]*+)(?=\r\n)", re.IGNORECASE
 )
+_FORWARDED = re.compile(rb"\r\nx-forwarded-for:([^\r]*+)", re.IGNORECASE)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _TORN = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\0")
@@ -58,6 +59,11 @@ def check(head: bytes) -> Head:
             raise ChatError("request.invalid", f"{name.decode()}: expected once.")
         found[name] = value.rstrip(b" \t")
     return Head(_length(found, old=line[4] == b"0"), line[2])
+
+
+def forwarded(head: bytes) -> str:
+    """All of X-Forwarded-For in a request's head."""
+    return ",".join(part.decode("latin-1") for part in _FORWARDED.findall(head))
 
 
 def _length(found: dict[bytes, bytes], *, old: bool) -> int | None:

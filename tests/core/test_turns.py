@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from chatserver.app import Server
 from chatserver.web import connection
-from chatserver.web.turns import Turns
+from chatserver.web import turns as turns_module
+from chatserver.web.turns import SIGN_IN_SECONDS, Queue, Turns
 from tests.core.test_plugins import loaded
 
 REQUESTS = 40
@@ -42,10 +44,10 @@ class Loop:
 
 
 async def test_those_who_want_one_at_once_get_theirs_in_order_one_a_turn() -> None:
-    loop, turns, got = Loop(), Turns(), []
+    loop, turns, got = Loop(), Queue(), []
 
     async def take(number: int) -> None:
-        await turns.take()
+        await turns.take("here")
         got.append((number, loop.turn))
 
     with loop.counted():
@@ -57,19 +59,19 @@ async def test_those_who_want_one_at_once_get_theirs_in_order_one_a_turn() -> No
 
 
 async def test_who_comes_alone_does_not_wait() -> None:
-    turns = Turns()
+    turns = Queue()
     for _ in range(3):
-        taking = turns.take()
+        taking = turns.take("here")
         with pytest.raises(StopIteration):
             taking.send(None)
         await asyncio.sleep(0)
 
 
 async def test_who_comes_while_others_wait_stands_behind_them() -> None:
-    turns, got = Turns(), []
+    turns, got = Queue(), []
 
     async def take(name: str) -> None:
-        await turns.take()
+        await turns.take("here")
         got.append(name)
 
     first = [asyncio.create_task(take(name)) for name in "abcd"]
@@ -80,10 +82,10 @@ async def test_who_comes_while_others_wait_stands_behind_them() -> None:
 
 
 async def test_one_that_is_gone_is_passed_over() -> None:
-    turns, got = Turns(), []
+    turns, got = Queue(), []
 
     async def take(name: str) -> None:
-        await turns.take()
+        await turns.take("here")
         got.append(name)
 
     tasks = {name: asyncio.create_task(take(name)) for name in "abcd"}
@@ -93,7 +95,49 @@ async def test_one_that_is_gone_is_passed_over() -> None:
     async with asyncio.timeout(30):
         await asyncio.gather(*tasks.values(), return_exceptions=True)
         assert got == ["a", "d"]
-        await turns.take()
+        await turns.take("here")
+
+
+async def test_addresses_alternate_however_many_one_of_them_sends() -> None:
+    turns, got = Queue(), []
+
+    async def take(address: str, name: str) -> None:
+        await turns.take(address)
+        got.append(name)
+
+    many = [take("192.0.2.1", f"a{number}") for number in range(5)]
+    few = [take("192.0.2.2", f"b{number}") for number in range(2)]
+    async with asyncio.timeout(30):
+        await asyncio.gather(*many, *few, take("192.0.2.3", "c0"))
+    assert got == ["a0", "a1", "b0", "c0", "a2", "b1", "a3", "a4"]
+
+
+@pytest.mark.virtual_time
+async def test_those_with_a_pace_leave_others_time_in_between() -> None:
+    loop = asyncio.get_running_loop()
+    turns, began, at = Queue(0.25), loop.time(), []
+
+    async def take(number: int) -> None:
+        await turns.take(str(number))
+        at.append(loop.time() - began)
+
+    await asyncio.gather(*map(take, range(4)))
+    assert at == pytest.approx([0.0, 0.25, 0.5, 0.75], abs=0.05)
+    await asyncio.sleep(1)
+    began, at[:] = loop.time(), []
+    await take(4)
+    assert at == pytest.approx([0.0], abs=0.05)
+
+
+@pytest.mark.parametrize("path", ["login", "login/begin", "register", "login?next=1"])
+def test_sign_ins_have_a_queue_of_their_own(path: str) -> None:
+    turns = Turns()
+    queue = turns.of(b"/api/v1/" + path.encode())
+    assert queue is turns.of(b"/api/v1/login")
+    assert queue._pace == SIGN_IN_SECONDS
+    for other in (b"/api/v1/logout", b"/graphql", b"/", b"/x/api/v1/login"):
+        assert turns.of(other) is not queue
+    assert turns.of(b"/graphql")._pace == 0
 
 
 async def begun(
@@ -137,3 +181,26 @@ async def test_requests_without_a_body_wait_for_no_turn(
     assert answers == {b"HTTP/1.1 404 Not Found"}
     assert len(began) == REQUESTS
     assert len(set(began)) < REQUESTS
+
+
+@pytest.mark.parametrize("proxies", [[], ["127.0.0.1"]])
+async def test_a_request_waits_by_its_path_and_its_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxies: list[str]
+) -> None:
+    taken: list[tuple[float, str]] = []
+
+    class Noting(Queue):
+        async def take(self, address: str) -> None:
+            taken.append((self._pace, address))
+            await super().take(address)
+
+    monkeypatch.setattr(turns_module, "Queue", Noting)
+    started = loaded(tmp_path, "memory", "password", server__trusted_proxies=proxies)
+    async with Server(started).opened() as server, httpx.AsyncClient(timeout=60) as client:
+        address = f"http://127.0.0.1:{server.listen()}/api/v1"
+        for path, hops in ("/login", ["192.0.2.7"]), ("/x", ["192.0.2.9", "192.0.2.8"]), ("/x", []):
+            headers = [("X-Forwarded-For", hop) for hop in hops]
+            await client.post(address + path, headers=headers, json={})
+        await server.drain()
+    clients = ["192.0.2.7", "192.0.2.8", "127.0.0.1"] if proxies else ["127.0.0.1"] * 3
+    assert taken == list(zip([SIGN_IN_SECONDS, 0, 0], clients, strict=True))
