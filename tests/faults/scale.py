@@ -25,3 +25,4 @@ LONG = Scale(50, 200, 800, 2, 30, 9000, 5000, 100, SEEDS)
 
 IS_LONG = os.environ.get("FAULTS") == "long"
 SCALE = LONG if IS_LONG else SHORT
+CONTROL_TRIALS = 5  # of a control whose fault may come when nothing is on its way

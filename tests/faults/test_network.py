@@ -15,7 +15,7 @@ from tests.faults import trial
 from tests.faults.figures import record, record_trial
 from tests.faults.fleet import Fleet
 from tests.faults.proxy import Network, Proxy
-from tests.faults.scale import IS_LONG, SCALE
+from tests.faults.scale import CONTROL_TRIALS, IS_LONG, SCALE
 from tests.faults.server import ChatServer
 from tests.servers import Mongod, Postgres
 
@@ -23,7 +23,6 @@ NAMES = {"mongo": "MongoDB", "postgres": "PostgreSQL"}
 LATENCY_SECONDS = 0.2  # more for each way
 RESET_SECONDS = 0.1
 SECONDS = 8 if IS_LONG else 2
-CONTROL_TRIALS = 5
 CONTROLLED = NAMES if IS_LONG else ["mongo"]
 BREAKS = f"9 connections to the store reset each {RESET_SECONDS * 1000:.0f} ms"
 
