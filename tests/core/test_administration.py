@@ -242,11 +242,13 @@ async def test_a_deletion_that_was_interrupted_is_finished_by_another(done: str)
         else:
             return
         finally:
+            await faulty.removal.stop()
             await faulty.log.drain()
             await faulty.outage.stop()
         other = make_service(store, config())
         if await other.accounts.by_name("ada") is not None:
             assert (await other.removal.delete("ada")).id == ada.id
+            await other.removal.stop()
             await other.log.drain()
         assert await other.accounts.by_name("ada") is None
         assert (await other.accounts.get(ada.id)).deleted
