@@ -6,12 +6,14 @@ messages up for a tenth of a second. Sign-ins have turns of their own, with time
 hurry, as hashing their passwords takes ten times as long. Requests without a body take no turns: after a restart they
 open thousands of WebSockets, which is done sooner if they read the store together.
 
-Addresses alternate, so that whoever sends many requests waits for their own.
+Networks alternate, as rates count them, so that whoever sends many requests waits for their own.
 """
 
 import asyncio
 from collections import deque
 from typing import Final
+
+from chatserver.runtime.rate import address_network
 
 SIGN_IN_PATHS: Final = (b"/api/v1/login", b"/api/v1/register")  # and what is below them
 SIGN_IN_SECONDS: Final = 0.003  # between two sign-ins that come at the same moment
@@ -29,7 +31,7 @@ class Turns:
 
 
 class Queue:
-    """Hands out turns, to each address in the order in which it asks.
+    """Hands out turns, to each network in the order in which it asks.
 
     `pace` is the time between two turns in seconds; 0 is one in each turn of the loop.
     """
@@ -37,7 +39,7 @@ class Queue:
     def __init__(self, pace: float = 0.0) -> None:
         self._pace = pace
         self._is_taken = False  # a moment ago
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # by address, the next one first
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # by network, the next one first
 
     async def take(self, address: str) -> None:
         """Wait for a turn. Returns at once unless several want one."""
@@ -46,7 +48,7 @@ class Queue:
             self._give_later()
             return
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(address, deque()).append(turn)
+        self._waiting.setdefault(address_network(address), deque()).append(turn)
         await turn
 
     def _give_later(self) -> None:
@@ -59,11 +61,11 @@ class Queue:
     def _give(self) -> None:
         """Give the turn to the next that is still wanted; its time has come."""
         while self._waiting:
-            address = next(iter(self._waiting))
-            turns = self._waiting.pop(address)
+            network = next(iter(self._waiting))
+            turns = self._waiting.pop(network)
             turn = turns.popleft()
             if turns:
-                self._waiting[address] = turns  # behind the others
+                self._waiting[network] = turns  # behind the others
             if not turn.done():
                 turn.set_result(None)
                 self._give_later()

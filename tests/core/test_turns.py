@@ -98,14 +98,19 @@ async def test_one_that_is_gone_is_passed_over() -> None:
         await turns.take("here")
 
 
-async def test_addresses_alternate_however_many_one_of_them_sends() -> None:
+@pytest.mark.parametrize(
+    "network",
+    [["192.0.2.1"] * 5, [f"2001:db8::{number}" for number in range(5)]],
+    ids=["one address", "a /64"],
+)
+async def test_networks_alternate_however_many_one_of_them_sends(network: list[str]) -> None:
     turns, got = Queue(), []
 
     async def take(address: str, name: str) -> None:
         await turns.take(address)
         got.append(name)
 
-    many = [take("192.0.2.1", f"a{number}") for number in range(5)]
+    many = [take(address, f"a{number}") for number, address in enumerate(network)]
     few = [take("192.0.2.2", f"b{number}") for number in range(2)]
     async with asyncio.timeout(30):
         await asyncio.gather(*many, *few, take("192.0.2.3", "c0"))
