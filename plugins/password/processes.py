@@ -53,6 +53,7 @@ class Calculator:
         self._patience = PATIENCE_SECONDS + PATIENCE_OF_WORK * cost.passes * cost.memory_kib
         self._process: Process | None = None
         self._idle: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     async def do(self, job: Job) -> Answer:
         """Raises `Unavailable`."""
@@ -60,26 +61,27 @@ class Calculator:
             async with asyncio.timeout(self._patience):
                 try:
                     found = await self._ask(await self._running(), job)
-                except (
-                    EOFError,
-                    ConnectionError,
-                ):  # such as one that has just ended, as it was idle
-                    await self.close()
+                except (EOFError, ConnectionError):
+                    await self._end()  # it seems to have ended since its last job
                     found = await self._ask(await self._running(), job)
         except TimeoutError as error:
-            await self.close()
+            await self._end()
             raise Unavailable("others leave them no processor time") from error
         except (OSError, EOFError, msgspec.MsgspecError) as error:
-            await self.close()
+            await self._end()
             raise Unavailable(f"a process failed ({type(error).__name__})") from error
         except BaseException:
-            await asyncio.shield(self.close())  # its answer would be taken for that to the next job
+            await asyncio.shield(self._end())  # its answer would be taken for that to the next job
             raise
         self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._kill)
         return found
 
     async def close(self) -> None:
-        """End the process; a job that is under way fails."""
+        """End the process for good; a job that is under way fails."""
+        self._is_closed = True
+        await self._end()
+
+    async def _end(self) -> None:
         self._stay()
         process, self._process = self._process, None
         if process is not None:
@@ -97,8 +99,8 @@ class Calculator:
 
     async def _running(self) -> Process:
         self._stay()
-        if self._process is not None and self._process.returncode is not None:
-            await self.close()
+        if self._is_closed:
+            raise Unavailable("the server stops")
         if self._process is None:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", str(SCRIPT), *map(str, self._cost)),

@@ -16,7 +16,14 @@ from chatserver import ChatError
 from chatserver_plugins.password import hashing, processes
 from chatserver_plugins.password.config import PasswordConfig
 from chatserver_plugins.password.hashing import Hasher
-from chatserver_plugins.password.processes import SCRIPT, Calculator, Cost, Job, Processes
+from chatserver_plugins.password.processes import (
+    SCRIPT,
+    Calculator,
+    Cost,
+    Job,
+    Processes,
+    Unavailable,
+)
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="finds the processes in Linux' /proc"
@@ -207,6 +214,16 @@ async def test_a_password_whose_process_is_ended_goes_to_another() -> None:
     assert argon2.PasswordHasher().verify(encoded, SECRET)
     assert running()
     await hasher.close()
+
+
+async def test_none_is_left_or_begun_when_the_server_stops() -> None:
+    calculator = Calculator(SLOW)
+    task = asyncio.ensure_future(calculator.do(Job(SECRET.hex())))
+    await until(lambda: bool(running()))
+    await calculator.close()
+    with pytest.raises(Unavailable):
+        await task
+    assert not running()
 
 
 async def test_after_a_while_a_process_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
