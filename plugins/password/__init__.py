@@ -95,6 +95,6 @@ class PasswordPlugin:
     @hookimpl
     async def shutdown(self) -> None:
         if self._hasher is not None:
-            await self._hasher.close()
+            self._hasher.close()
         if self._breached is not None:
             self._breached.close()

@@ -9,16 +9,14 @@ import time
 import unicodedata
 from base64 import b64encode
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import ParamSpec, TypeVar
 
 import argon2
-from loguru import logger
 
 from chatserver import ChatError
-from chatserver_plugins.password.processes import Answer, Cost, Job, Processes, Unavailable
 from chatserver_plugins.password.retries import Retries
 
 MAX_BYTES = 1024  # far above any passphrase; bounds the work for one request
@@ -29,10 +27,6 @@ NICENESS = (
 MOST_OF_NETWORK = (
     0.5  # of the places; beyond its limits a network's tries are quick, but there may be thousands
 )
-# In KiB times passes, some 7 ms: what is quicker costs less than to ask another process, and delays nobody.
-WORTH_A_PROCESS = 8 * 1024
-THREADS_SECONDS = 60.0  # without a try of a process
-
 TURNS_A_THREAD = 2  # so that the next one has read the store when a thread is free
 
 P = ParamSpec("P")
@@ -72,18 +66,11 @@ def _give_way() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, max(now, NICENESS))
 
 
-def _is_worth_a_process(cost: Cost) -> bool:
-    return cost.memory_kib * cost.passes >= WORTH_A_PROCESS
-
-
 class Hasher:
-    """Hashes and verifies, off the event loop.
+    """Hashes and verifies in its own threads, as argon2 releases the GIL.
 
-    What is worth a process goes to one (`processes.py`), in which it takes no time that others want. Where none is to be
-    had, and for a minute after others left one too little time, it is done in threads, as argon2 releases the GIL.
-
-    At most `threads` jobs run and `waiting` wait; beyond that a call raises `limit.rate`. Those who sign in wait for
-    their turn before, so that a rush neither reads the store nor keeps others, such as users who change theirs, from it.
+    At most `threads` run and `waiting` wait; beyond that a call raises `limit.rate`. Those who sign in wait for their turn
+    before, so that a rush neither reads the store nor keeps others, such as users who change theirs, from a thread.
     """
 
     def __init__(
@@ -95,9 +82,6 @@ class Hasher:
             parallelism=lanes,
             type=argon2.Type.ID,
         )
-        cost = Cost(passes, self._argon2.memory_cost, lanes)
-        self._processes = Processes(threads, cost) if _is_worth_a_process(cost) else None
-        self._threads_until = 0.0  # by the loop's time: no process is asked before
         self._pool = ThreadPoolExecutor(
             threads, thread_name_prefix="password", initializer=_give_way
         )
@@ -109,23 +93,17 @@ class Hasher:
         self.dummy = _of_nothing(self._argon2)
 
     async def hash(self, secret: bytes) -> str:
-        if (found := await self._asked(Job(secret.hex()))) is not None:
-            return found.encoded
         return await self.run(self._argon2.hash, secret)
 
     async def verify(self, encoded: str, secret: bytes) -> bool:
-        if (found := await self._asked(Job(secret.hex(), encoded))) is not None:
-            return found.matches
         return await self.run(self._verify, encoded, secret)
 
     def outdated(self, encoded: str) -> bool:
         """Whether this hash was made with other parameters than the present ones."""
         return self._argon2.check_needs_rehash(encoded)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
-        if self._processes is not None:
-            await self._processes.close()
 
     def _verify(self, encoded: str, secret: bytes) -> bool:
         try:
@@ -156,36 +134,14 @@ class Hasher:
             began = time.perf_counter()
             return work(*args, **kwargs), time.perf_counter() - began
 
-        with self._place():
-            result, seconds = await asyncio.get_running_loop().run_in_executor(self._pool, timed)
-        self._retries.note(seconds)
-        return result
-
-    async def _asked(self, job: Job) -> Answer | None:
-        """What a process answers; None if the job is to be done in a thread. Raises `ChatError` limit.rate."""
-        loop = asyncio.get_running_loop()
-        if self._processes is None or loop.time() < self._threads_until:
-            return None
-        try:
-            with self._place():
-                found, seconds = await self._processes.do(job)
-        except Unavailable as error:
-            self._threads_until = loop.time() + THREADS_SECONDS
-            logger.warning("passwords are hashed in threads for a minute: {}", error)
-            return None
-        if found.failed:
-            return None  # a thread raises it as it is
-        self._retries.note(seconds)
-        return found
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
         self._demand_place(self._active)
         self._active += 1
         try:
-            yield
+            result, seconds = await asyncio.get_running_loop().run_in_executor(self._pool, timed)
         finally:
             self._active -= 1
+        self._retries.note(seconds)
+        return result
 
     def _demand_place(self, taken: int) -> None:
         if taken >= self._limit:
