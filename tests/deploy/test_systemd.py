@@ -62,6 +62,15 @@ def test_the_unit_is_confined(need_tool: NeedTool, units: Path, name: str) -> No
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_the_unit_lets_threads_give_way(deploy: Path) -> None:
+    """Those that hash passwords lower their priority (`setpriority`), which is one of the system's @resources."""
+    text = (deploy / "systemd/chatserver.service").read_text(encoding="utf-8")
+    filters = [line for line in text.splitlines() if line.startswith("SystemCallFilter=")]
+    assert filters.index("SystemCallFilter=setpriority") > filters.index(
+        "SystemCallFilter=~@privileged @resources"
+    )
+
+
 def test_the_unit_leaves_the_time_to_drain(deploy: Path) -> None:
     unit = read(deploy / "systemd/chatserver.service")
     assert int(unit["Service"]["TimeoutStopSec"].removesuffix("s")) > 30
