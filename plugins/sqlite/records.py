@@ -100,7 +100,8 @@ class SqliteRecords:
     async def _change(self, statement: str, *values: str | bytes) -> bool:
         """Run a statement; returns whether it changed anything."""
         return await self._database.write(
-            lambda connection: connection.execute(statement, values).rowcount > 0
+            lambda connection: connection.execute(statement, values).rowcount > 0,
+            is_statement=True,
         )
 
     async def scan(
