@@ -236,7 +236,7 @@ class Accounts(OwnAccount):
         """
         claimed = await self.similar.claim(user.id, user.username, "username")
         try:
-            return [*claimed, *await self.similar.claim(user.id, user.name, "name")]
+            return [*claimed, *await self.similar.claim(user.id, user.name, "name", claimed)]
         except ChatError as error:
             may_share = by == THE_SERVER or not self._config.unique_names
             if error.code == "user.exists" and may_share:

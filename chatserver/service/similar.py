@@ -30,13 +30,15 @@ class Similar:
         self._store = store
         self._done = False
 
-    async def claim(self, user: str, name: str, field: str) -> list[str]:
-        """Enter a name for the user id; returns the new entries.
+    async def claim(
+        self, user: str, name: str, field: str, claimed: Collection[str] = ()
+    ) -> list[str]:
+        """Enter a name for the user id; returns the new entries. `claimed` are known to be the user's.
 
         Raises `ChatError` user.exists, with `detail`, if it looks like a name of another account.
         """
         made: list[str] = []
-        for key in sorted(skeletons(name)):
+        for key in sorted(skeletons(name).difference(claimed)):
             if await self._store.add(SPACE, key, user.encode()):
                 made.append(key)
             elif not await self._take_over(key, user):

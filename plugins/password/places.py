@@ -44,16 +44,15 @@ class Places:
         with contextlib.suppress(StoreUnavailable):
             key, now = _key(user, kind, place), self._clock()
             seen = await self._records.get(key)
-            if seen is not None and float(seen) <= now < float(seen) + RENEW_SECONDS:
-                return
-            await self._records.put(key, str(now).encode())
             if seen is None:
-                await self._make_room(_prefix(user, kind))
+                await self._enter(user, kind, key)
+            elif not float(seen) <= now < float(seen) + RENEW_SECONDS:
+                await self._records.put(key, str(now).encode())
 
     async def new_device(self, user: str) -> str:
-        """Make a token for the device on which the user has just signed in."""
+        """Make a token for the device on which the user has just signed in. Raises `StoreUnavailable`."""
         device = secrets.token_urlsafe(24)
-        await self.remember(user, "device", device)
+        await self._enter(user, "device", _key(user, "device", device))
         return device
 
     async def forget(self, user: str) -> None:
@@ -70,8 +69,10 @@ class Places:
             for key, seen in page:
                 yield {"kind": key.split("/")[2], "used": time_text(float(seen))}
 
-    async def _make_room(self, prefix: str) -> None:
-        found = await self._records.scan(prefix, limit=PAGE)
+    async def _enter(self, user: str, kind: Kind, key: str) -> None:
+        """Enter a new place, and drop those that are too many."""
+        await self._records.put(key, str(self._clock()).encode())
+        found = await self._records.scan(_prefix(user, kind), limit=PAGE)
         for _, key in sorted((float(seen), key) for key, seen in found)[:-KEPT]:
             await self._records.delete(key)
 

@@ -187,6 +187,24 @@ async def test_nobody_takes_a_name_that_looks_like_another_ones() -> None:
         assert (await accounts.register("a1ice", PASSWORD))[0].name == "a1ice"
 
 
+async def test_looks_that_both_names_have_are_entered_once() -> None:
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        added: list[str] = []
+        add = store.add
+
+        async def noting(space: str, key: str, value: bytes) -> bool:
+            if space == similar.SPACE:
+                added.append(key)
+            return await add(space, key, value)
+
+        store.add = noting  # type: ignore[method-assign]
+        await service.accounts.register("alice", PASSWORD)
+        await service.accounts.register("bob", PASSWORD, "Robert")
+        looks = skeletons("alice") | skeletons("bob") | skeletons("Robert")
+        assert sorted(added) == sorted(looks)
+
+
 async def test_plugins_show_their_accounts_under_any_name() -> None:
     async with running(make_service(MemoryStore(), config())) as service:
         for number in range(3):

@@ -185,6 +185,13 @@ async def test_a_known_device_signs_in_from_a_network_that_is_shut(records) -> N
     assert device not in repr(records.values)
 
 
+async def test_a_new_device_is_written_without_a_look_for_it(records) -> None:
+    authenticator = make(records)
+    records.calls.clear()
+    await authenticator.remember_device("u1")
+    assert [method for method, _ in records.calls] == ["put", "scan"]
+
+
 async def test_a_device_that_somebody_took_guesses_no_faster_than_a_network(records) -> None:
     authenticator = make(records)
     await authenticator.set_password("u1", GOOD)
