@@ -10,11 +10,13 @@ key once, at its start, however many rooms there are. All records are in one spa
   when it next seals something; and the number of changes, by which every node notices what others did to the keys.
 """
 
+import asyncio
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -40,6 +42,9 @@ SPACE = f"{MARKS}/{NAME}"
 STATE = "state"
 LOOK_SECONDS = 1.0  # a node may seal with a key for so long after another has made a newer one
 ASKED_AT_ONCE = 500  # scopes in one query
+MADE_AT_ONCE = (
+    50  # scopes that get a key together: each is a write of its own, begun in one turn of the loop
+)
 _ROOT, _KEY = "root/", "key/"
 PERSON = "person/"  # scopes whose keys no rotation replaces, as those of the places do for what is derived from both
 
@@ -81,6 +86,15 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     sealed: int = -1
     form: int = PLACED
     root: int = 0
+
+
+class Further(NamedTuple):
+    """A scope with a further key, which is to be stored in place of `raw`."""
+
+    name: str
+    raw: bytes | None
+    keys: Keys
+    secret: bytes  # of the last of them
 
 
 class Scope:
@@ -314,9 +328,8 @@ class Keyring:
         """As `sealer`, for each of these; keys that are missing, or of an earlier turn, are made."""
         names = dict.fromkeys(name for place in places for name in place if name)
         found = await self.scopes(names)
-        for name in names:
-            while name not in found or not found[name].newest:
-                found[name] = await self._made(name)
+        while lacking := [name for name in names if name not in found or not found[name].newest]:
+            found |= await self._made(lacking[:MADE_AT_ONCE])
         sealers = {}
         for place, person in places:
             scope, writer = found[place], found.get(person)
@@ -334,7 +347,7 @@ class Keyring:
         if raw is None:
             if not self._writes:
                 return None
-            await self._made(name)
+            await self._made([name])
             raw = await self._store.get(SPACE, record_key(name))
         assert raw is not None
         keys = msgspec.json.decode(raw, type=Keys)
@@ -345,37 +358,55 @@ class Keyring:
 
     async def renew(self, name: str) -> int:
         """Make a further key for a scope, whatever its newest one is; returns its number."""
-        return (await self._made(name, always=True)).keys.keys[-1].number
+        return (await self._made([name], always=True))[name].keys.keys[-1].number
 
-    async def _made(self, name: str, *, always: bool = False) -> Scope:
-        """The scope, with a further key; or, unless `always`, as another process has just made it."""
-        key, generation = record_key(name), self.generation
-        raw = await self._store.get(SPACE, key)
-        keys = Keys(()) if raw is None else msgspec.json.decode(raw, type=Keys)
-        newest = keys.keys[-1] if keys.keys else None
-        if newest is not None and is_good(name, newest, self.state.turn) and not always:
-            return await self._keep(name, keys, generation)
-        number = 1 if newest is None else newest.number + 1
+    async def _made(self, names: Sequence[str], *, always: bool = False) -> dict[str, Scope]:
+        """These scopes, each with a further key; or, unless `always`, as another process has just made it.
+
+        Together, as hundreds may write for the first time at the same moment, and all others wait for their batch.
+        """
+        generation = self.generation
+        found: dict[str, Scope] = {}
+        wanted: dict[str, tuple[bytes | None, Keys]] = {}
+        stored = await self._store.get_many(SPACE, [record_key(name) for name in names])
+        for name in names:
+            raw = stored.get(record_key(name))
+            keys = Keys(()) if raw is None else msgspec.json.decode(raw, type=Keys)
+            if not always and keys.keys and is_good(name, keys.keys[-1], self.state.turn):
+                found[name] = await self._keep(name, keys, generation)
+            else:
+                wanted[name] = raw, keys
+        if not wanted:
+            return found
+        root = await self.newest_root()
+        further = [await self._further(name, *of, root) for name, of in wanted.items()]
+        written = await asyncio.gather(*map(self._write, further))
+        newest_root = await self.newest_root()
+        for made, is_written in zip(further, written, strict=True):
+            if not is_written:
+                found |= await self._made([made.name], always=always)
+            elif newest_root == root:
+                found[made.name] = await self._keep(made.name, made.keys, generation)
+            else:  # a rotation of the master key has begun meanwhile, and may be past this scope
+                await self.rewrap(made.name, newest_root, {made.keys.keys[-1].number: made.secret})
+                found |= await self._made([made.name])
+        return found
+
+    async def _further(self, name: str, raw: bytes | None, keys: Keys, root: int) -> Further:
+        number = keys.keys[-1].number + 1 if keys.keys else 1
         if number > NUMBERS:
             raise StoreUnavailable(reason=f"vault: {name} has had {NUMBERS} data keys")
-        root = await self.newest_root()
         secret = os.urandom(KEY_BYTES)
         wrapped = await self.wrapped(name, number, secret, root)
         made = DataKey(number, root, wrapped, self.state.turn, now())
-        after = Keys((*keys.keys, made))
-        if raw is None:
-            done = await self._store.add(SPACE, key, msgspec.json.encode(after))
-        else:
-            done = await self._store.swap(SPACE, key, raw, msgspec.json.encode(after))
-        if not done:
-            return await self._made(name, always=always)
-        newest_root = await self.newest_root()
-        if (
-            newest_root != root
-        ):  # a rotation of the master key has begun meanwhile, and may be past this scope
-            await self.rewrap(name, newest_root, {number: secret})
-            return await self._made(name)
-        return await self._keep(name, after, generation)
+        return Further(name, raw, Keys((*keys.keys, made)), secret)
+
+    async def _write(self, further: Further) -> bool:
+        """Store the keys; False if another process has changed them meanwhile."""
+        key, data = record_key(further.name), msgspec.json.encode(further.keys)
+        if further.raw is None:
+            return await self._store.add(SPACE, key, data)
+        return await self._store.swap(SPACE, key, further.raw, data)
 
     async def wrapped(self, name: str, number: int, secret: bytes, root: int) -> bytes:
         nonce = os.urandom(NONCE_BYTES)

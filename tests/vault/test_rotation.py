@@ -492,7 +492,7 @@ async def test_a_late_key_is_kept_while_its_root_key_is_there(inner: Any) -> Non
             if len(sleeps) == 2:  # the others know by now that all is done
                 real = other.ring.newest_root
                 other.ring.newest_root = lambda: asyncio.sleep(0, 1)  # type: ignore[method-assign,assignment]
-                await other.ring._made("room/late")
+                await other.ring._made(["room/late"])
                 other.ring.newest_root = real  # type: ignore[method-assign]
                 await other.append([posted("late", 1)])
                 assert await store.read("late", 0, 1) == [posted("late", 1)]

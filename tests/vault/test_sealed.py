@@ -4,11 +4,13 @@ import asyncio
 import base64
 import inspect
 import re
+from functools import partial
 from typing import Any
 from zlib import crc32
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from chatserver import (
     AnyEvent,
@@ -25,7 +27,7 @@ from chatserver import (
     cleared,
 )
 from chatserver.testing.samples import described, event, posted
-from chatserver_plugins.vault.keyring import MARKS, SPACE
+from chatserver_plugins.vault.keyring import MADE_AT_ONCE, MARKS, SPACE, Keys, record_key
 from chatserver_plugins.vault.scopes import index_room
 from chatserver_plugins.vault.store import OPTIONAL, SealedStore
 from tests.vault.sealing import (
@@ -334,6 +336,60 @@ async def test_two_nodes_that_begin_at_once_have_the_same_keys(inner: Store) -> 
             assert await store.read(f"r{number}", 0, 10) == [posted(f"r{number}", 1)]
             assert await store.get("s", f"{number}") == b"v"
     assert len(await inner.scan(SPACE, "root/")) == 1
+
+
+@pytest.mark.parametrize("renewed", [False, True])
+async def test_keys_of_many_who_write_for_the_first_time_are_made_together(
+    inner: Any, renewed: bool
+) -> None:
+    """Two nodes that make the same ones at once have one of each, and both read what is sealed with it."""
+    rooms, more = ([f"{kind}{number}" for number in range(MADE_AT_ONCE + 5)] for kind in "rs")
+    under_way = most = looks = 0
+    scan, writes = inner.scan, {name: getattr(inner, name) for name in ("add", "swap")}
+
+    async def written(name: str, space: str, key: str, *values: bytes) -> bool:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return bool(await writes[name](space, key, *values))
+
+    async def scanned(*given: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await scan(*given)
+
+    async with opened(sealed(inner)) as one, opened(sealed(inner)) as other:
+        if renewed:
+            await one.append([posted(room, 1) for room in rooms])
+            await one.ring.change_state(lambda now: structs.replace(now, turn=now.turn + 1))
+            await other.ring.look()
+        inner.add, inner.swap = partial(written, "add"), partial(written, "swap")
+        inner.scan = scanned
+        await one.ring.writing([(f"room/{room}", "") for room in rooms])
+        assert most == MADE_AT_ONCE
+        assert looks == 2 * 2  # for root keys, before and after, twice
+        places = [(f"room/{room}", "") for room in [*rooms, *more]]
+        both = await asyncio.gather(*(node.ring.writing(places) for node in (one, other)))
+        assert both[0].keys() == both[1].keys() == set(places)
+        for room in [*rooms, *more]:
+            stored = await inner.get(SPACE, record_key(f"room/{room}"))
+            before = renewed and room in rooms
+            assert len(msgspec.json.decode(stored, type=Keys).keys) == 1 + before
+            await one.append([posted(room, 1 + before)])
+            await other.append([posted(room, 2 + before)])
+            for node in (one, other):
+                assert await node.read(room, before, 9) == [
+                    posted(room, seq + before) for seq in (1, 2)
+                ]
+
+
+async def test_of_two_nodes_that_renew_a_key_at_once_each_makes_one(inner: Store) -> None:
+    async with opened(sealed(inner)) as one, opened(sealed(inner)) as other:
+        await one.append([posted("r", 1)])
+        made = await asyncio.gather(*(node.ring.renew("room/r") for node in (one, other)))
+        assert sorted(made) == [2, 3]
 
 
 async def test_nothing_is_made_by_opening_to_read(inner: Store) -> None:
