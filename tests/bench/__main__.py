@@ -111,8 +111,12 @@ class Bench:
 
     def profile(self, row: Row, write: bool) -> None:
         samples = self._folder / "samples.txt"
+        samples.unlink(missing_ok=True)
         plan = self._plan._replace(runs=1, samples=samples)
         self._run(row, self._chatserver(row), plan)
+        if not samples.exists():
+            self._console.print(f"{row.title}: over too soon to take samples")
+            return
         found = profile.Profile(samples)
         found.show(row.title, self._console)
         if write:

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +31,7 @@ async def sample(pid: int, seconds: float, file: Path) -> None:
     if program is None:
         raise RuntimeError("--profile needs py-spy: pip install py-spy")
     process = await asyncio.create_subprocess_exec(
-        *(program, "record", "--pid", str(pid), "--duration", str(max(1, int(seconds)))),
+        *(program, "record", "--pid", str(_serving(pid)), "--duration", str(max(1, int(seconds)))),
         *("--rate", str(SAMPLES_PER_SECOND), "--threads", "--format", "raw"),
         *("--output", str(file)),
         stdout=asyncio.subprocess.DEVNULL,
@@ -39,6 +40,12 @@ async def sample(pid: int, seconds: float, file: Path) -> None:
     _, errors = await process.communicate()
     if process.returncode:
         raise RuntimeError(errors.decode())
+
+
+def _serving(pid: int) -> int:
+    """The process that serves: with workers, the one of them that took the most processor time."""
+    times = {child.pid: sum(child.cpu_times()[:2]) for child in psutil.Process(pid).children()}
+    return max(times, key=lambda child: times[child], default=pid)
 
 
 class Profile:
