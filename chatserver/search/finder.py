@@ -91,8 +91,8 @@ class Finder:
         heads = {room: room.head for room in rooms}
         # Read before the pages, so that the pages have everything that counts as indexed here.
         index = await directory.read(self._store, [room.id for room in rooms])
-        limit = min(TAIL_EVENTS, max(TAILS_EVENTS // max(len(rooms), 1), 1))
         ends = {room: min(index.indexed.get(room.id, 0), head) for room, head in heads.items()}
+        limit = longest_tail(heads[room] - end for room, end in ends.items())
         after = {room: max(end, heads[room] - limit) for room, end in ends.items()}
         tops = {
             room: head if before is None else min(before - 1, head) for room, head in heads.items()
@@ -140,6 +140,17 @@ class Finder:
             limit = min(READ_EVENTS, after + count - start)
             found += await self._store.read(room.id, start, limit)
         return found
+
+
+def longest_tail(tails: Iterable[int]) -> int:
+    """How many events to read of each of these tails at most: so many that all together are TAILS_EVENTS at most."""
+    left, lengths = TAILS_EVENTS, sorted(tails)
+    for number, length in enumerate(lengths):
+        share = left // (len(lengths) - number)
+        if length > share:
+            return max(1, min(share, TAIL_EVENTS))
+        left -= length
+    return TAIL_EVENTS
 
 
 def _together(missing: Iterable[tuple[Room, int]]) -> Iterator[list[tuple[Room, int]]]:

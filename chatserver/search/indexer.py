@@ -21,8 +21,9 @@ from chatserver.search.segments import SIZES, Segment, next_segment, superseded,
 
 LOOK_SECONDS = 1.0  # between two looks
 # A part takes four calls of the store, however small it is. So a room in which people talk is indexed by so many events
-# at once, and gets the smallest parts only once it is quiet; a search reads its tail, which is in memory.
-BUSY_EVENTS, QUIET_SECONDS = SIZES[1], 5.0
+# at once, and gets smaller parts only once it is quiet; a search reads its tail, which is in memory
+# (`delivery.tail_events`).
+BUSY_EVENTS, QUIET_SECONDS = SIZES[2], 5.0
 READ_EVENTS = 500  # read at once
 WRITE_PAGES = 250  # written at once: one or two megabytes
 SWEEP_ROOMS = 500  # in one step of a sweep, which visits all rooms of the store

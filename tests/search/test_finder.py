@@ -1,8 +1,10 @@
 """The tokens that are looked up in the index for a query."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from chatserver.search.finder import Wanted
+from chatserver.search.finder import TAIL_EVENTS, TAILS_EVENTS, Wanted, longest_tail
 from chatserver.search.marks import LINK, marks
 from chatserver.search.query import parse
 from chatserver.search.segments import author_token
@@ -62,3 +64,22 @@ def test_marks_are_links_and_data(body: str, data: dict[str, object], found: set
 def test_the_number_of_looked_up_pages_is_bounded(rooms: int) -> None:
     groups = Wanted(parse(LONG), [f"u{number}" for number in range(10)]).groups(rooms)
     assert 1 <= sum(map(len, groups)) <= max(1200 / rooms, 12 if rooms <= 100 else 1)
+
+
+@given(st.lists(st.integers(0, 2 * TAIL_EVENTS), max_size=60))
+def test_of_tails_as_much_is_read_as_may_be(lengths: list[int]) -> None:
+    """All if they are short together, whatever the number of rooms; else the same of each long one."""
+    longest = longest_tail(lengths)
+
+    def read(most: int) -> int:
+        return sum(min(length, most) for length in lengths)
+
+    assert 0 < longest <= TAIL_EVENTS
+    assert read(longest) <= TAILS_EVENTS
+    is_all = all(length <= longest for length in lengths)
+    assert is_all or longest == TAIL_EVENTS or read(longest + 1) > TAILS_EVENTS
+
+
+def test_a_tail_of_one_event_is_read_in_however_many_rooms() -> None:
+    assert longest_tail([1] * (2 * TAILS_EVENTS)) == 1
+    assert longest_tail([7] * 2000 + [128] * 40) == TAIL_EVENTS

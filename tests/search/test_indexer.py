@@ -24,6 +24,7 @@ from chatserver.roomlog.fold import fold
 from chatserver.search import directory, effort, merge
 from chatserver.search.analyser import analysed
 from chatserver.search.indexer import (
+    BUSY_EVENTS,
     LOOK_SECONDS,
     PRESSED_SECONDS,
     QUIET_SECONDS,
@@ -212,14 +213,17 @@ async def test_a_room_in_which_people_talk_gets_few_parts_and_the_rest_once_it_i
         while await store.indexed([room.id]) == {}:
             await service.messages.post(user, room, str(count), f"word {count}")
             count += 1
-            await asyncio.sleep(0.1)
-            assert len((await service.search.find(user, "word", limit=100)).messages) == count
-        assert await store.indexed([room.id]) == {room.id: 32}
+            await asyncio.sleep(0.02)
+            if count % 10 == 0:
+                found = await service.search.find(user, "word", limit=count)
+                assert not found.partial
+                assert len(found.messages) == count
+        assert await store.indexed([room.id]) == {room.id: BUSY_EVENTS}
         assert len({page.first for page in store.written}) == 1, "written as one part"
         for number in range(10):
             await service.messages.post(user, room, f"more {number}", "word")
         end = room.head // 8 * 8
-        assert 32 < end < 64
+        assert BUSY_EVENTS < end < 2 * BUSY_EVENTS
         await until(lambda: has_indexed(store, {room.id: end}), 2 * QUIET_SECONDS + LOOK_SECONDS)
 
 
