@@ -21,6 +21,8 @@ STORED = 200  # messages in the room whose newest page is read
 READERS = 10
 IDLE_PER_USER = 20
 FEW, FEW_ROOMS = 50, 5
+# Until ten people in a room have sent 128 messages, which are then indexed, in all rooms at about the same time.
+INDEXED_SECONDS = 13.0
 
 Values = dict[str, float]
 
@@ -87,6 +89,7 @@ async def few(peer: Peer, plan: Plan) -> list[Values]:
 
 async def _talking(peer: Peer, plan: Plan, users: int, rooms: int) -> list[Values]:
     """Each user is in one room, and sends a message a second."""
+    plan = plan._replace(seconds=max(plan.seconds, INDEXED_SECONDS))
     tokens = await peer.users(users)
     made = await peer.rooms([tokens[number::rooms] for number in range(rooms)])
     load = Load()
