@@ -42,9 +42,8 @@ SPACE = f"{MARKS}/{NAME}"
 STATE = "state"
 LOOK_SECONDS = 1.0  # a node may seal with a key for so long after another has made a newer one
 ASKED_AT_ONCE = 500  # scopes in one query
-MADE_AT_ONCE = (
-    50  # scopes that get a key together: each is a write of its own, begun in one turn of the loop
-)
+# Scopes that get a key together: each is a write of its own, and all begin in one turn of the loop.
+MADE_AT_ONCE = 50
 _ROOT, _KEY = "root/", "key/"
 PERSON = "person/"  # scopes whose keys no rotation replaces, as those of the places do for what is derived from both
 
