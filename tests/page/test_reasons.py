@@ -11,7 +11,7 @@ DETAIL = re.compile(r'"field": "(\w+)", "reason": "(\w+)"')
 REFUSED = re.compile(r'\b_?refused\(\s*"(\w+)",\s*"(\w+)"')
 LINE = re.compile(r'clean_line\(.+?, "(\w+)", "')
 TIMES = re.compile(r'_refused\(field, "(\w+)"')
-CLAIMED = re.compile(r'\.claim\([^)]*, "(\w+)"\)')
+CLAIMED = re.compile(r'\.claim\([^)]*, "(\w+)"[,)]')
 
 
 def test_every_reason_has_a_text() -> None:
