@@ -20,10 +20,10 @@ from chatserver import ChatError
 from chatserver_plugins.password.retries import Retries
 
 MAX_BYTES = 1024  # far above any passphrase; bounds the work for one request
-# Of the threads; the most there is. With 10, which also leaves the loop nine tenths of a processor that both want, 1.1 %
-# of the loop's wakings came more than 1.5 ms late, as the scheduler left the processor to a thread; with 19, 0.25 %. On a
-# processor that two other programs want, too, the loop waited for up to 65 ms for a thread that held Python's lock (22 ms
-# with 10), where threads did nothing else; those that hash rarely hold it.
+# Of the threads; there is no higher one. The scheduler may leave the processor to a thread though the loop wants it: with
+# 10, 1.1 % of the loop's wakings came more than 1.5 ms late, with 19 only 0.25 %. But a thread may hold Python's lock. With
+# two other programs on the processor, and threads that held the lock all the time, the loop waited for up to 65 ms (with
+# 10 for 22 ms). Threads that hash hold it for moments.
 NICENESS = 19
 MOST_OF_NETWORK = (
     0.5  # of the places; beyond its limits a network's tries are quick, but there may be thousands

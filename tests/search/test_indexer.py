@@ -213,7 +213,7 @@ async def test_a_room_in_which_people_talk_gets_few_parts_and_the_rest_once_it_i
         while await store.indexed([room.id]) == {}:
             await service.messages.post(user, room, str(count), f"word {count}")
             count += 1
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
             if count % 10 == 0:
                 found = await service.search.find(user, "word", limit=count)
                 assert not found.partial
