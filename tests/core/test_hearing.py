@@ -38,39 +38,50 @@ class Ear:
         self.told.append((room, before, last))
 
 
-def say(to: Hearing, ears: list[Ear], *seqs: int, room: str = "r") -> None:
-    to.heard(ears, {room: [posted(room, seq) for seq in seqs]})
+def telling(*ears: Ear) -> Hearing:
+    """Tells these, who all run."""
+    made = Hearing()
+    for ear in ears:
+        made.add(ear)
+    return made
+
+
+def say(to: Hearing, *seqs: int, room: str = "r") -> None:
+    to.heard({room: [posted(room, seq) for seq in seqs]})
 
 
 def test_only_who_wants_an_event_looks_for_it() -> None:
     async def test() -> None:
-        told, one, other, deaf = Hearing(), Ear(2), Ear(3), Ear(2, kind="room.changed")
-        say(told, [one, other, deaf], 1, 2)
+        one, other, deaf = Ear(2), Ear(3), Ear(2, kind="room.changed")
+        told = telling(one, other, deaf)
+        say(told, 1, 2)
         assert one.told == ["r"] and other.told == deaf.told == [("r", 0, 2)]
-        say(told, [one, other, deaf], 3)
+        say(told, 3)
         assert one.told[1:] == deaf.told[1:] == [("r", 2, 3)] and other.told[1:] == ["r"]
         assert deaf.asked == 0
         new = Ear(4)
-        say(told, [one, new], 4)
-        assert one.told[2:] == [("r", 3, 4)] and new.told == ["r"]
+        told.add(new)
+        told.discard(other)
+        say(told, 4)
+        assert one.told[2:] == [("r", 3, 4)] and new.told == ["r"] and other.told[2:] == []
 
     run(test)
 
 
 def test_what_nobody_wants_is_passed_by_together() -> None:
     async def test() -> None:
-        told, ear = Hearing(), Ear()
+        told = telling(ear := Ear())
         for seq in range(1, 6):
-            say(told, [ear], seq)
+            say(told, seq)
         assert ear.told == [("r", 0, 1)]
         await asyncio.sleep(SPAN_SECONDS / 2)
-        say(told, [ear], 6)
+        say(told, 6)
         assert ear.told == [("r", 0, 1)]
         await asyncio.sleep(SPAN_SECONDS / 2 + 2 * TICK_SECONDS)
         assert ear.told == [("r", 0, 1), ("r", 1, 6)]
         await asyncio.sleep(2 * TICK_SECONDS)
         assert told._timer is None
-        say(told, [ear], 7)
+        say(told, 7)
         assert ear.told[2:] == [("r", 6, 7)]
         await asyncio.sleep(2 * SPAN_SECONDS)
         assert ear.told[3:] == []  # there was nothing more
@@ -80,13 +91,13 @@ def test_what_nobody_wants_is_passed_by_together() -> None:
 
 def test_a_span_ends_where_others_wrote_and_before_what_somebody_wants() -> None:
     async def test() -> None:
-        told, ear, picky = Hearing(), Ear(), Ear(9)
+        told = telling(ear := Ear(), picky := Ear(9))
         for seqs in ([1], [2], [4], [5]):  # another node wrote the third
-            say(told, [ear, picky], *seqs)
+            say(told, *seqs)
         assert ear.told == picky.told == [("r", 0, 1), ("r", 1, 2), ("r", 3, 4)]
-        say(told, [ear, picky], 6, 8)
+        say(told, 6, 8)
         assert ear.told[3:] == picky.told[3:] == [("r", 4, 5), "r"]
-        say(told, [ear, picky], 9)
+        say(told, 9)
         assert ear.told[5:] == [("r", 8, 9)] and picky.told[5:] == ["r"]
 
     run(test)
@@ -94,32 +105,36 @@ def test_a_span_ends_where_others_wrote_and_before_what_somebody_wants() -> None
 
 def test_who_has_not_heard_an_event_does_not_pass_it_by() -> None:
     async def test() -> None:
-        told, old, new = Hearing(), Ear(), Ear()
-        say(told, [old], 1)
-        say(told, [old], 2)
+        told, new = telling(old := Ear()), Ear()
+        say(told, 1)
+        say(told, 2)
         told.catch_up(new, "r")
         assert new.told == []
-        say(told, [old, new], 3)
-        assert old.told == [("r", 0, 1), ("r", 1, 2), ("r", 2, 3)] and new.told == [("r", 2, 3)]
-        say(told, [old, new], 4)
+        told.add(new)
+        assert old.told == [("r", 0, 1), ("r", 1, 2)] and new.told == []
+        say(told, 3)
+        assert old.told[2:] == new.told == [("r", 2, 3)]
+        say(told, 4)
         told.catch_up(new, "r")
         told.catch_up(new, "other")
         assert new.told[1:] == [("r", 3, 4)] and old.told[3:] == []
-        say(told, [new], 5)
+        told.discard(old)
         assert old.told[3:] == [("r", 3, 4)]
+        say(told, 5)
+        assert old.told[4:] == [] and new.told[3:] == [("r", 4, 5)]
 
     run(test)
 
 
 def test_spans_are_bounded_and_pass_in_parts() -> None:
     async def test() -> None:
-        told, ear = Hearing(), Ear()
+        told = telling(ear := Ear())
         rooms = [f"r{number}" for number in range(7)]
         with mock.patch.multiple(hearing, MOST_SPANS=6, TICK_SPANS=2):
             for seq in (1, 2):
                 for room in rooms[:6]:
-                    say(told, [ear], seq, room=room)
-            say(told, [ear], 1, room=rooms[6])
+                    say(told, seq, room=room)
+            say(told, 1, room=rooms[6])
             assert ear.told == [*((room, 0, 1) for room in rooms), ("r0", 1, 2)]
             del ear.told[:]
             await asyncio.sleep(SPAN_SECONDS + TICK_SECONDS / 2)

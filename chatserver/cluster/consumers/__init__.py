@@ -98,7 +98,6 @@ class Consumers:
 
     async def stop(self) -> None:
         """Stop all consumers. The next node that runs one repeats its interrupted events."""
-        self._hearing.pass_on()
         await self._tasks.stop()
 
     def _work(self) -> dict[str, Work]:
@@ -109,27 +108,25 @@ class Consumers:
 
     def heard(self, events: Sequence[AnyEvent]) -> None:
         """Tell the consumers of events that this node has written, each room's in their order."""
-        running = self._running()
-        if not running:
+        if not self._hearing.readers:
             return
         written: dict[str, list[AnyEvent]] = {}
         for event in events:
             written.setdefault(event.room, []).append(event)
         self._recent.heard(written)
-        self._hearing.heard(running, written)
+        self._hearing.heard(written)
 
     def came(self, room: str, decode: Callable[[], Sequence[AnyEvent]]) -> bool:
         """Tell the consumers of events of a room (id) that another node has written, ascending, moments ago.
 
         `decode` returns them. The result is whether they are taken; otherwise `wake` them.
         """
-        running = self._running()
-        if not running:
+        if not self._hearing.readers:
             return False
         events = decode()
         if not self._recent.came(room, events):
             return False
-        self._hearing.heard(running, {room: events})
+        self._hearing.heard({room: events})
         return True
 
     def wake(self, rooms: Iterable[str]) -> None:
@@ -209,9 +206,6 @@ class Consumers:
             where = "" if room is None else f" in {room}" if seq is None else f" {seq} in {room}"
             raise ChatError("request.not_found", f"{name} has no dead letter{where}.")
         return discarded
-
-    def _running(self) -> list[Reader]:
-        return [reader for reader in self._readers.values() if reader.is_running]
 
     def _reader(self, name: str) -> Reader:
         if name not in self._readers:

@@ -47,16 +47,27 @@ class Hearing:
     """What the readers that run on this node have been told, and not passed by yet."""
 
     def __init__(self) -> None:
-        self._readers: list[Listener] = []  # whom the spans are for: they want none of the events
+        self.readers: list[
+            Listener
+        ] = []  # that run; the spans are of events that none of them wants
         self._by_kind: dict[str, list[Listener]] = {}  # those of them who may want such events
         self._spans: dict[str, Span] = {}  # by room; the oldest first
         self._timer: asyncio.TimerHandle | None = None
 
-    def heard(self, readers: Sequence[Listener], written: Mapping[str, Sequence[AnyEvent]]) -> None:
-        """Tell these readers, who all run, of events that were just written: by room, ascending."""
-        if readers != self._readers:
-            self.pass_on()
-            self._readers, self._by_kind = [*readers], {}
+    def add(self, reader: Listener) -> None:
+        """Tell a reader, too, of what is written from now on."""
+        self.pass_on()
+        self.readers.append(reader)
+        self._by_kind.clear()
+
+    def discard(self, reader: Listener) -> None:
+        """Tell a reader of what it has not been told yet, and then of nothing more."""
+        self.pass_on()
+        self.readers.remove(reader)
+        self._by_kind.clear()
+
+    def heard(self, written: Mapping[str, Sequence[AnyEvent]]) -> None:
+        """Tell the readers of events that were just written: by room, ascending."""
         for room, events in written.items():
             self._heard(room, events)
         if self._spans and self._timer is None:
@@ -70,14 +81,14 @@ class Hearing:
     def catch_up(self, reader: Listener, room: str) -> None:
         """Have one reader pass by what it does not want of a room."""
         span = self._spans.get(room)
-        if span is not None and reader in self._readers:
+        if span is not None and reader in self.readers:
             reader.pass_by(room, span.before, span.last)
 
     def _heard(self, room: str, events: Sequence[AnyEvent]) -> None:
         before, last = events[0].seq - 1, events[-1].seq
         if last - before != len(events):  # what is in between may be for anybody
             self._pass_on(room)
-            for reader in self._readers:
+            for reader in self.readers:
                 reader.wake((room,))
             return
         wanting = {
@@ -88,7 +99,7 @@ class Hearing:
             span.last = last
             return
         self._pass_on(room)
-        for reader in self._readers:
+        for reader in self.readers:
             if reader in wanting:
                 reader.wake((room,))
             else:
@@ -101,14 +112,14 @@ class Hearing:
         kind = str(event.__struct_config__.tag)
         found = self._by_kind.get(kind)
         if found is None:
-            found = [reader for reader in self._readers if reader.hears_of(kind)]
+            found = [reader for reader in self.readers if reader.hears_of(kind)]
             self._by_kind[kind] = found
         return found
 
     def _pass_on(self, room: str) -> None:
         span = self._spans.pop(room, None)
         if span is not None and span.last > span.before:
-            for reader in self._readers:
+            for reader in self.readers:
                 reader.pass_by(room, span.before, span.last)
 
     def _tick(self) -> None:

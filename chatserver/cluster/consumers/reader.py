@@ -84,10 +84,6 @@ class Reader:
         self._troubles: dict[str, Trouble] = {}
         self._rest = Pause()
 
-    @property
-    def is_running(self) -> bool:
-        return self._due is not None
-
     def hears_of(self, kind: str) -> bool:
         return not self._kinds or kind in self._kinds
 
@@ -156,6 +152,7 @@ class Reader:
         due = self._due = DueRooms()
         self._positions = Positions(self.records)
         self._troubles = {}
+        self._hearing.add(self)
         try:
             async with asyncio.TaskGroup() as group:
                 works = [self._work(due) for _ in range(self.consumer.rooms_at_once)]
@@ -167,6 +164,7 @@ class Reader:
                     for task in tasks:
                         task.cancel()
         finally:
+            self._hearing.discard(self)
             self._due, self.lag, self.oldest = None, None, None
             try:
                 await self._positions.flush()
