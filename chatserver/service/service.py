@@ -1,7 +1,6 @@
 """The service of one node: all parts that apply rules, put together for one store."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 
@@ -403,11 +402,14 @@ class Service:
     def _written(self, events: Sequence[AnyEvent]) -> None:
         if self._announcer is not None:
             self._announcer.wrote(events)
-        for tag, count in Counter(event.__struct_config__.tag for event in events).items():
-            self._processed.add(count, (str(tag),))
+        kinds: dict[str, int] = {}
         for event in events:
+            kind = str(event.__struct_config__.tag)
+            kinds[kind] = kinds.get(kind, 0) + 1
             if isinstance(event, MessagePosted) and event.mentions:
                 self._tell_mentioned(event)
+        for kind, count in kinds.items():
+            self._processed.add(count, (kind,))
         if self._on_news is not None:
             self._on_news(events)
         if self.hooks.active.events_are_observed:
