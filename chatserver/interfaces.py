@@ -476,8 +476,8 @@ class Bus(Protocol):
     Nothing depends on a frame: a bus may lose, repeat and reorder frames, and be unavailable for any time. What
     people write is encrypted in them, with a key that is soon replaced. A frame is UTF-8 text without NUL, of 1 to
     BUS_FRAME_BYTES (7,000) bytes. A node's own frames may come back to it. `BusLink` is a base class for most
-    buses. One that nobody but the nodes can hear, not even a server in between, and that keeps nothing, may have an
-    attribute `is_private` that is true: then texts are not encrypted.
+    buses. One that nobody but the nodes can hear or write to, not even a server in between, and that keeps nothing,
+    may have an attribute `is_private` that is true: then texts are not encrypted, and frames have no seals.
     """
 
     async def open(self, receive: Callable[[bytes], None], restored: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
 """Buses for tests: several nodes in one process, each with a way to the others that may fail."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from chatserver.errors import BusUnavailable
 
@@ -9,15 +9,18 @@ Fault = tuple[str, float]
 
 
 class Wire:
-    """Connects the buses of one installation. Nodes trust one that is private with texts as they are."""
+    """Connects the buses of one installation. Nodes trust one that is private with texts as they are.
 
-    def __init__(self, *, is_private: bool = False) -> None:
-        self.is_private = is_private
+    Those of one that is prompt hand over frames without waiting, unless a fault makes them wait.
+    """
+
+    def __init__(self, *, is_private: bool = False, is_prompt: bool = False) -> None:
+        self.is_private, self.is_prompt = is_private, is_prompt
         self.buses: list[WireBus] = []
         self.frames: list[bytes] = []
 
     def bus(self, faults: Iterable[Fault] = ()) -> "WireBus":
-        return WireBus(self, faults)
+        return (PromptWireBus if self.is_prompt else WireBus)(self, faults)
 
     def carry(self, frame: bytes) -> None:
         """Hand a frame to all nodes, also to who sent it."""
@@ -47,18 +50,27 @@ class WireBus:
 
     async def publish(self, frames: Sequence[bytes]) -> None:
         for frame in frames:
-            kind, seconds = next(self._faults, ("", 0.0))
-            if kind == "away":
-                await asyncio.sleep(seconds)
-                raise BusUnavailable
-            if kind in ("late", "twice"):
-                task = asyncio.create_task(self._later(seconds, frame))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-            if kind == "strange":
-                self._wire.carry(frame[: len(frame) // 2])
-            if kind in ("", "twice"):
-                self._wire.carry(frame)
+            if (seconds := self._carry(frame)) is not None:
+                await self._be_away(seconds)
+
+    def _carry(self, frame: bytes) -> float | None:
+        """Carry one frame, or what its fault makes of it. Returns for how long the bus is away, if it is."""
+        kind, seconds = next(self._faults, ("", 0.0))
+        if kind == "away":
+            return seconds
+        if kind in ("late", "twice"):
+            task = asyncio.create_task(self._later(seconds, frame))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if kind == "strange":
+            self._wire.carry(frame[: len(frame) // 2])
+        if kind in ("", "twice"):
+            self._wire.carry(frame)
+        return None
+
+    async def _be_away(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        raise BusUnavailable
 
     async def _later(self, seconds: float, frame: bytes) -> None:
         await asyncio.sleep(seconds)
@@ -71,3 +83,13 @@ class WireBus:
         self._wire.buses.remove(self)
         for task in list(self._tasks):
             task.cancel()
+
+
+class PromptWireBus(WireBus):
+    """One that need not be awaited while it is not away."""
+
+    def publish_now(self, frames: Sequence[bytes]) -> Awaitable[None] | None:
+        for frame in frames:
+            if (seconds := self._carry(frame)) is not None:
+                return self._be_away(seconds)
+        return None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import msgspec
@@ -23,6 +23,7 @@ from chatserver.cluster.bus.envelopes import (
 from chatserver.cluster.bus.hints import FETCH_EVENTS
 from chatserver.cluster.installation import bus_key
 from chatserver.delivery.notices import PluginNotice, RoomRemoved, TypingNow
+from chatserver.errors import BusUnavailable
 from chatserver.interfaces import BUS_FRAME_BYTES
 from chatserver.model import AnyEvent, ServerRole, UserRef
 from chatserver.runtime.measure import Counter
@@ -277,7 +278,9 @@ async def test_news_go_at_once_after_a_quiet_time_and_together_when_there_are_ma
             announcer.user_changed("a")
             await asyncio.sleep(pace / 4)
             assert [at for at, _ in times] == [began]
-            assert announcer._task is None  # nothing wakes a node that has nothing to say
+            assert (
+                announcer._task is announcer._timer is None
+            )  # nothing wakes a node with nothing to say
             for user in "bcd":
                 announcer.user_changed(user)
                 await asyncio.sleep(pace / 4)
@@ -288,8 +291,9 @@ async def test_news_go_at_once_after_a_quiet_time_and_together_when_there_are_ma
         assert times == [(pytest.approx(at), 1) for at in expected]
 
 
-async def test_news_that_wait_when_a_node_stops_are_sent() -> None:
-    wire = Wire()
+@pytest.mark.parametrize("is_prompt", [False, True])
+async def test_news_that_wait_when_a_node_stops_are_sent(is_prompt: bool) -> None:
+    wire = Wire(is_prompt=is_prompt)
     async with scene(wire) as built:
         announcer: Any = built.second._announcer
         await asyncio.sleep(0.5)  # between two turns of presence
@@ -302,7 +306,47 @@ async def test_news_that_wait_when_a_node_stops_are_sent() -> None:
         await announcer.close()
         assert len(wire.frames) == before + 1
         announcer.user_changed("c")  # it is closed
-        assert announcer._task is None
+        assert announcer._task is announcer._timer is None
+
+
+async def test_a_bus_that_hands_over_at_once_is_awaited_only_while_it_is_away() -> None:
+    wire = Wire(is_private=True, is_prompt=True)
+    async with scene(wire) as built:
+        reader = await built.reader()
+        announcer: Any = built.second._announcer
+        sent, start = counted(built.second, "_sent"), built.room.head
+        await built.post(1, on=built.second)
+        await asyncio.sleep(0)
+        await built.expect(reader, start)
+        assert announcer._task is None and counted(built.second, "_sent") == sent + 1
+
+        mine: Any = wire.buses[1]
+        mine._faults, sent = iter([("away", 0.3)]), counted(built.second, "_sent")
+        announcer.user_changed("a")
+        await asyncio.sleep(0.1)
+        announcer.user_changed("b")
+        assert announcer._task is not None and announcer._timer is None
+        assert counted(built.second, "_dropped") == 0
+        await soon(lambda: announcer._task is None)
+        assert counted(built.second, "_dropped") == 1
+        await soon(lambda: counted(built.second, "_sent") == sent + 1)
+
+        with mock.patch.object(mine, "publish_now", side_effect=BusUnavailable):
+            announcer.user_changed("c")
+            await asyncio.sleep(0.1)
+        assert counted(built.second, "_dropped") == 2 and not announcer._task
+
+
+async def test_what_a_bus_has_not_taken_when_its_node_stops_is_not_waited_for() -> None:
+    wire = Wire(is_private=True, is_prompt=True)
+    async with scene(wire) as built:
+        announcer, mine = cast(Any, built.second._announcer), cast(Any, wire.buses[1])
+        mine._faults = iter([("away", 30.0)])
+        announcer.user_changed("a")
+        await asyncio.sleep(0.1)
+        announcer.user_changed("b")
+        await announcer.close()
+        assert announcer._task is announcer._timer is None
 
 
 async def test_a_bus_that_hangs_costs_a_bounded_queue_and_no_message() -> None:

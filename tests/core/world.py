@@ -266,7 +266,8 @@ async def run(
 ) -> None:
     """One node for each list of faults, one user for each kind of reader.
 
-    With `bus_faults`, a list for each node, the nodes have a bus; if it `is_private`, texts are as they are on it.
+    With `bus_faults`, a list for each node, the nodes have a bus; if it `is_private`, as that of workers is,
+    texts are as they are on it, and frames are handed over at once.
 
     `rest` is how many seconds it goes on at the end; longer, if somebody still misses something.
 
@@ -274,7 +275,7 @@ async def run(
     """
     settings = config(**SMALL)
     stores = [FaultyStore(store) for _ in faults]
-    wire = Wire(is_private=is_private)
+    wire = Wire(is_private=is_private, is_prompt=is_private)
     buses = [None] * len(stores) if bus_faults is None else [wire.bus(each) for each in bus_faults]
     async with AsyncExitStack() as stack:
         stack.enter_context(mock.patch("chatserver.roomlog.log.READ_EVENTS", 7))

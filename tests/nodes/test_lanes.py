@@ -97,6 +97,16 @@ async def test_a_worker_that_stands_still_costs_the_others_nothing() -> None:
         assert not one.bus._full
 
 
+async def test_frames_are_handed_over_at_once_where_there_is_room() -> None:
+    async with joined(2) as (_, (one, other)):
+        assert one.bus.publish_now([b"first", b"second"]) is None
+        frames = [b"%05d" % number + LARGE[5:] for number in range(300)]
+        rest = one.bus.publish_now(frames)
+        assert rest is not None
+        await rest
+        await heard(other, b"first", b"second", *frames)
+
+
 async def test_a_full_lane_is_waited_for() -> None:
     async with joined(2) as (_, (one, other)):
         frames = [

@@ -5,9 +5,10 @@ entry in a dict. Nothing depends on them: events whose announcement is lost are 
 """
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Sequence
+from contextlib import suppress
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from loguru import logger
 
@@ -46,6 +47,19 @@ CONTENTS_FRAMES = 16  # with events, between two pauses; others are read from th
 CLOSE_SECONDS = 1.0  # for sending the last hints
 
 
+@runtime_checkable
+class PromptBus(Protocol):
+    """A bus that may hand over frames without waiting."""
+
+    def publish_now(self, frames: Sequence[bytes]) -> Awaitable[None] | None:
+        """See `Bus.publish`; None if that is all, otherwise the rest is to be awaited."""
+
+
+def is_private(bus: Bus) -> bool:
+    """Whether nobody but the nodes can hear or write to the bus: see `Bus`."""
+    return getattr(bus, "is_private", False)
+
+
 class Announcer:
     """The sending side of a bus. Sends nothing before `open`."""
 
@@ -53,14 +67,16 @@ class Announcer:
         self, bus: Bus, cache: RoomCache, keys: Keys, clock: Clock, measures: Measures
     ) -> None:
         self._bus, self._cache, self._keys, self._clock = bus, cache, keys, clock
-        self._is_private: bool = getattr(bus, "is_private", False)
+        self._prompt_bus = bus if isinstance(bus, PromptBus) else None
+        self._is_private = is_private(bus)
         self._pace = PRIVATE_PACE_SECONDS if self._is_private else PACE_SECONDS
         self._envelopes: Envelopes | None = None  # while open
         self._heads: dict[str, int] = {}
         self._written: dict[str, list[int]] = {}  # the seqs of this node's events, by room
         self._count = 0  # number of these seqs
         self._items: list[bytes] = []
-        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.Handle | None = None  # to the next call of the bus
+        self._task: asyncio.Task[None] | None = None  # while such a call takes its time
         self._due = 0.0  # by the loop's time: when the bus may be called again
         self._sent = measures.counter(
             "chatserver_bus_frames_sent_total", "Frames sent over the bus"
@@ -78,11 +94,20 @@ class Announcer:
 
     async def close(self) -> None:
         """Send the items that still wait, then stop."""
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while self._task is not None or self._timer is not None:
+                    if self._timer is not None:
+                        self._timer.cancel()
+                        self._send()
+                    if self._task is not None:
+                        await asyncio.wait([self._task])
         self._envelopes = None
         if self._task is not None:
             await cancel_or_name([self._task])
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def wrote(self, events: Sequence[AnyEvent]) -> None:
         """Announce events that this node wrote, durable by now and ascending in each room."""
@@ -126,27 +151,34 @@ class Announcer:
     def _wake(self) -> None:
         if len(self._heads) + len(self._items) > WAITING_ITEMS:
             self._dropped.add(len(self._gathered()))
-        if self._task is None:
-            self._task = asyncio.create_task(self._send(), name="announcer")
+        if self._task is None and self._timer is None:
+            loop = asyncio.get_running_loop()
+            wait = self._due - loop.time()
+            self._timer = (
+                loop.call_later(wait, self._send) if wait > 0 else loop.call_soon(self._send)
+            )
 
     def _gathered(self) -> list[bytes]:
         """The waiting items, encoded; events come before the heads of their rooms."""
-        items = [
-            *self._contents(),
-            *(encode(Head(room, seq)) for room, seq in self._heads.items()),
-            *self._items,
-        ]
+        items = [*self._contents()]
+        items += [encode(Head(room, seq)) for room, seq in self._heads.items()]
+        items += self._items
         self._heads, self._items = {}, []
         self._written, self._count = {}, 0
         return items
 
-    def _contents(self) -> Iterator[bytes]:
+    def _contents(self) -> Iterable[bytes]:
+        """Items with the events. Heads that these say, too, are taken out of those that wait."""
         written = ((room, self._standing(room, seqs)) for room, seqs in self._written.items())
         now = self._clock.now()
         if self._is_private:
-            return islice(plain(written, now), CONTENTS_FRAMES)
-        key = self._keys.newest
-        return iter(()) if key is None else islice(key.seal(written, now), CONTENTS_FRAMES)
+            for item, heads in islice(plain(written, now), CONTENTS_FRAMES):
+                for room, seq in heads.items():
+                    if self._heads.get(room) == seq:
+                        del self._heads[room]
+                yield item
+        elif (key := self._keys.newest) is not None:
+            yield from islice(key.seal(written, now), CONTENTS_FRAMES)
 
     def _standing(self, name: str, seqs: Sequence[int]) -> list[AnyEvent]:
         """The events as they stand by now, without texts that were replaced; none if they are not in memory any more."""
@@ -157,27 +189,45 @@ class Announcer:
         self._sent_events.add(len(found))
         return found
 
-    async def _send(self) -> None:
-        """Send what waits. Ends at once when nothing does, as a pause behind it would wake an idle loop."""
-        loop, envelopes = asyncio.get_running_loop(), self._envelopes
+    def _send(self) -> None:
+        """Send what waits. Nothing is scheduled behind it, as that would wake an idle loop."""
+        self._timer, envelopes = None, self._envelopes
         assert envelopes is not None  # it is open
+        items = self._gathered()
+        frames = list(envelopes.pack(items))
         try:
-            while self._heads or self._items:
-                if (wait := self._due - loop.time()) > 0:
-                    await asyncio.sleep(wait)
-                items = self._gathered()
-                try:
-                    await self._publish(list(envelopes.pack(items)))
-                except (BusUnavailable, TimeoutError):
-                    self._dropped.add(len(items))
-                except Exception:
-                    self._dropped.add(len(items))
-                    logger.exception("the bus failed")
-                self._due = loop.time() + self._pace
+            rest = self._publish(frames)
+        except BusUnavailable:
+            self._dropped.add(len(items))
+        else:
+            if rest is not None:
+                self._task = asyncio.create_task(
+                    self._finish(rest, frames, items), name="announcer"
+                )
+                return
+            self._sent.add(len(frames))
+        self._due = asyncio.get_running_loop().time() + self._pace
+
+    def _publish(self, frames: Sequence[bytes]) -> Awaitable[None] | None:
+        if self._prompt_bus is not None:
+            return self._prompt_bus.publish_now(frames)
+        return self._bus.publish(frames)
+
+    async def _finish(
+        self, rest: Awaitable[None], frames: Sequence[bytes], items: Sequence[bytes]
+    ) -> None:
+        """Wait until the bus has taken all frames, which have these items, and begin again if others wait."""
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await rest
+            self._sent.add(len(frames))
+        except (BusUnavailable, TimeoutError):
+            self._dropped.add(len(items))
+        except Exception:
+            self._dropped.add(len(items))
+            logger.exception("the bus failed")
         finally:
             self._task = None
-
-    async def _publish(self, frames: list[bytes]) -> None:
-        async with asyncio.timeout(PUBLISH_SECONDS):
-            await self._bus.publish(frames)
-        self._sent.add(len(frames))
+            self._due = asyncio.get_running_loop().time() + self._pace
+            if self._envelopes is not None and (self._heads or self._items):
+                self._wake()

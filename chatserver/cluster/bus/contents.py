@@ -13,6 +13,7 @@ from base64 import b64encode
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -50,7 +51,7 @@ class Key:
         """Encoded items with these events, as few as possible: see `runs.gathered`."""
         for runs in gathered(written, SEALED_BYTES):
             nonce = os.urandom(NONCE_BYTES)
-            text = b"[%b,[%b]]" % (encode(round(at, 3)), b",".join(runs))
+            text = b"[%b,[%b]]" % (encode(round(at, 3)), b",".join(run.text for run in runs))
             seal = nonce + self._cipher.encrypt(nonce, text, self._bound)
             yield encode(Events(self.number, b64encode(seal).decode()))
 
@@ -64,10 +65,19 @@ class Key:
             raise Unreadable(str(error) or type(error).__name__) from error
 
 
-def plain(written: Iterable[tuple[str, Sequence[AnyEvent]]], at: float) -> Iterator[bytes]:
-    """Encoded items with these events, not encrypted (`envelopes.py:Written`), as few as possible."""
+class Plain(NamedTuple):
+    """An encoded item with events as they are (`envelopes.py:Written`)."""
+
+    item: bytes
+    heads: dict[str, int]  # the last seq of each room in it
+
+
+def plain(written: Iterable[tuple[str, Sequence[AnyEvent]]], at: float) -> Iterator[Plain]:
+    """Items with these events, not encrypted, as few as possible."""
     for runs in gathered(written, PLAIN_BYTES):
-        yield b'["written",%b,[%b]]' % (encode(round(at, 3)), b",".join(runs))
+        texts = b",".join([run.text for run in runs])
+        item = b'["written",%b,[%b]]' % (encode(round(at, 3)), texts)
+        yield Plain(item, {run.room: run.last for run in runs})
 
 
 _opened = msgspec.json.Decoder(Opened)

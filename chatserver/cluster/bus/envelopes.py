@@ -1,8 +1,9 @@
 """Frames between nodes: packed and sealed for the bus, opened and checked. No I/O, no rules.
 
 A frame is a seal, then `{"epoch", "node", "items": […]}`; an item is `[kind, …]`. The seal is made with
-a key that the store keeps for its nodes: a frame with another seal is dropped before it is parsed. Items
-of unknown kinds are skipped, so that nodes of different versions can work together.
+a key that the store keeps for its nodes: a frame with another seal is dropped before it is parsed. A bus that
+nobody else can hear or write to needs no seals. Items of unknown kinds are skipped, so that nodes of different
+versions can work together.
 """
 
 import hmac
@@ -57,7 +58,7 @@ class Events(Item, frozen=True, array_like=True, tag="events"):
 
 
 class Written(Item, frozen=True, array_like=True, tag="written"):
-    """Events of several rooms as they are, on a bus that nobody else can hear; heads follow, likewise.
+    """Events of several rooms as they are, on a bus that nobody else can hear; the last of each run is a `Head`, too.
 
     `at` is the sender's Unix time.
     """
@@ -201,8 +202,8 @@ class NotOurs(Exception):
 class Envelopes:
     """Makes and opens the frames of one node."""
 
-    def __init__(self, key: bytes, epoch: str, node: str) -> None:
-        """`key`, of at most 64 bytes, is known only to the nodes of the installation."""
+    def __init__(self, key: bytes | None, epoch: str, node: str) -> None:
+        """`key`, of at most 64 bytes, is known only to the nodes of the installation. None: frames have no seals."""
         self._key, self._epoch, self._node = key, epoch, node
         self._head = encode({"epoch": epoch, "node": node})[:-1] + b',"items":['
         self._room = BUS_FRAME_BYTES - SEAL_DIGITS - len(self._head) - len(b"]}")
@@ -225,9 +226,7 @@ class Envelopes:
         """Open a frame. Raises `NotOurs` if it is not one of this installation."""
         if len(data) > BUS_FRAME_BYTES:
             raise NotOurs("too large")
-        if not hmac.compare_digest(data[:SEAL_DIGITS], self._seal(data[SEAL_DIGITS:])):
-            raise NotOurs("not sealed by us")
-        text = memoryview(data)[SEAL_DIGITS:]
+        text = data if self._key is None else _opened(data, self._key)
         try:
             envelope, unknown = _envelope.decode(text), 0
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -240,13 +239,21 @@ class Envelopes:
 
     def _sealed(self, items: list[bytes]) -> bytes:
         text = b"%b%b]}" % (self._head, b",".join(items))
-        return self._seal(text) + text
-
-    def _seal(self, text: bytes) -> bytes:
-        return blake2b(text, key=self._key, digest_size=SEAL_BYTES).hexdigest().encode()
+        return text if self._key is None else _seal(text, self._key) + text
 
 
-def _what_is_known(text: memoryview) -> tuple[_Envelope, int]:
+def _seal(text: bytes, key: bytes) -> bytes:
+    return blake2b(text, key=key, digest_size=SEAL_BYTES).hexdigest().encode()
+
+
+def _opened(data: bytes, key: bytes) -> memoryview:
+    """The frame without its seal. Raises `NotOurs`."""
+    if not hmac.compare_digest(data[:SEAL_DIGITS], _seal(data[SEAL_DIGITS:], key)):
+        raise NotOurs("not sealed by us")
+    return memoryview(data)[SEAL_DIGITS:]
+
+
+def _what_is_known(text: bytes | memoryview) -> tuple[_Envelope, int]:
     """A frame without the items that this version cannot read, and their number. Raises `NotOurs`."""
     try:
         found = _raw_envelope.decode(text)

@@ -6,7 +6,7 @@ Delivery does not depend on the bus: events whose news it loses are found when h
 import asyncio
 from collections.abc import Callable, Iterable
 
-from chatserver.cluster.bus.announcer import Announcer
+from chatserver.cluster.bus.announcer import Announcer, is_private
 from chatserver.cluster.bus.arrivals import Arrivals, Decode
 from chatserver.cluster.bus.envelopes import (
     AnyItem,
@@ -75,7 +75,8 @@ class Exchange:
 
     async def open(self, key: bytes, epoch: str) -> None:
         """Open the bus for the installation with this epoch. Raises `StartupError`."""
-        self._envelopes = Envelopes(key, epoch, self._online.node)
+        seal = None if is_private(self._bus) else key
+        self._envelopes = Envelopes(seal, epoch, self._online.node)
         self._announcer.open(self._envelopes)
         await self._bus.open(self._receive, self._hints.compare)
 
@@ -120,14 +121,14 @@ class Exchange:
 
     def _take_item(self, node: str, item: AnyItem) -> None:
         match item:
-            case Head(room, seq):
-                self._hints.head(room, seq)
-                if self._on_heads is not None and not self._arrivals.head(room, seq):
-                    self._on_heads((room,))
-            case Events():
-                self._arrivals.take(item)
             case Written(at, runs):
                 self._arrivals.take_written(at, runs)
+                for run in runs:
+                    self._take_head(run.room, run.last)
+            case Head(room, seq):
+                self._take_head(room, seq)
+            case Events():
+                self._arrivals.take(item)
             case UserChanged(user):
                 self._hints.user(user)
             case InRoom(news):
@@ -144,6 +145,11 @@ class Exchange:
                 self._hub.tell_everybody_here(news, roles)
             case Moved() | Beat() | Ask() | Part():
                 self._online.heard(node, item, asyncio.get_running_loop().time())
+
+    def _take_head(self, room: str, seq: int) -> None:
+        self._hints.head(room, seq)
+        if self._on_heads is not None and not self._arrivals.head(room, seq):
+            self._on_heads((room,))
 
     def _tell_room(self, room: str, news: TypingNow | PluginNotice) -> None:
         found = self._cache.known(room)

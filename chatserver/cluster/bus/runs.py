@@ -5,7 +5,7 @@ A run is `[room, first, last, [event, …]]`. Its events ascend, and are those t
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -49,30 +49,38 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
         return found
 
 
+class EncodedRun(NamedTuple):
+    """A run as JSON, and the number of its last event."""
+
+    room: str
+    last: int
+    text: bytes
+
+
 Runs = Annotated[list[Run], Meta(max_length=MOST_RUNS)]
 
 
 def gathered(
     written: Iterable[tuple[str, Sequence[AnyEvent]]], limit: int
-) -> Iterator[list[bytes]]:
+) -> Iterator[list[EncodedRun]]:
     """These events, ascending in each room (id), as encoded runs; each list is for one item of at most `limit` bytes.
 
     An event too large for an item is left out, and so are those behind it in its room.
     """
-    some: list[bytes] = []
+    some: list[EncodedRun] = []
     size = 0
     for run in _runs(written, limit):
-        if some and (size + len(run) + 1 > limit or len(some) == MOST_RUNS):
+        if some and (size + len(run.text) + 1 > limit or len(some) == MOST_RUNS):
             yield some
             some, size = [], 0
         some.append(run)
-        size += len(run) + 1
+        size += len(run.text) + 1
     if some:
         yield some
 
 
-def _runs(written: Iterable[tuple[str, Sequence[AnyEvent]]], limit: int) -> Iterator[bytes]:
-    """JSON of runs, none larger than an item may be."""
+def _runs(written: Iterable[tuple[str, Sequence[AnyEvent]]], limit: int) -> Iterator[EncodedRun]:
+    """Runs, none larger than an item may be."""
     for room, events in written:
         some: list[bytes] = []
         first = last = size = 0
@@ -92,8 +100,9 @@ def _runs(written: Iterable[tuple[str, Sequence[AnyEvent]]], limit: int) -> Iter
             yield _run(room, first, last, some)
 
 
-def _run(room: str, first: int, last: int, raw: list[bytes]) -> bytes:
-    return b"[%b,%d,%d,[%b]]" % (_encode(room), first, last, b",".join(raw))
+def _run(room: str, first: int, last: int, raw: list[bytes]) -> EncodedRun:
+    text = b"[%b,%d,%d,[%b]]" % (_encode(room), first, last, b",".join(raw))
+    return EncodedRun(room, last, text)
 
 
 def _event(raw: msgspec.Raw) -> AnyEvent:

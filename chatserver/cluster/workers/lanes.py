@@ -7,7 +7,7 @@ is kept but what a worker has not read yet.
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from chatserver.errors import BusUnavailable
@@ -66,9 +66,21 @@ class LanesBus:
         return self._hear is not None
 
     async def publish(self, frames: Sequence[bytes]) -> None:
+        rest = self.publish_now(frames)
+        if rest is not None:
+            await rest
+
+    def publish_now(self, frames: Sequence[bytes]) -> Awaitable[None] | None:
+        """Send what there is room for; None if that is all, otherwise the rest is to be awaited. See `publish`."""
         if self._hear is None:
             raise BusUnavailable("not open")
         left = {lane: rest for lane in self._tell if (rest := _send(lane, frames))}
+        if left or self._full:
+            return self._wait(left)
+        return None
+
+    async def _wait(self, left: dict[socket.socket, Sequence[bytes]]) -> None:
+        """Try for a moment to send what is left, but for lanes that had no room before."""
         waiting = {lane: rest for lane, rest in left.items() if lane not in self._full}
         for _ in range(int(FULL_SECONDS / RETRY_SECONDS)):
             if not waiting or self._hear is None:
