@@ -309,7 +309,9 @@ async def test_news_that_wait_when_a_node_stops_are_sent(is_prompt: bool) -> Non
         assert announcer._task is announcer._timer is None
 
 
-async def test_a_bus_that_hands_over_at_once_is_awaited_only_while_it_is_away() -> None:
+async def test_a_bus_that_hands_over_at_once_is_awaited_only_while_it_is_away(
+    logged: list[str],
+) -> None:
     wire = Wire(is_private=True, is_prompt=True)
     async with scene(wire) as built:
         reader = await built.reader()
@@ -335,6 +337,27 @@ async def test_a_bus_that_hands_over_at_once_is_awaited_only_while_it_is_away() 
             announcer.user_changed("c")
             await asyncio.sleep(0.1)
         assert counted(built.second, "_dropped") == 2 and not announcer._task
+        assert logged == []
+
+        with mock.patch.object(mine, "publish_now", side_effect=ValueError("broken")):
+            announcer.user_changed("d")
+            await asyncio.sleep(0.1)
+        assert counted(built.second, "_dropped") == 3
+        assert [line.splitlines()[0] for line in logged] == ["ERROR the bus failed"]
+
+
+async def test_news_that_were_dropped_are_no_frame() -> None:
+    wire = Wire(is_private=True, is_prompt=True)
+    async with scene(wire) as built:
+        announcer, mine = cast(Any, built.second._announcer), cast(Any, wire.buses[1])
+        await asyncio.sleep(0.5)  # between two turns of presence
+        with (
+            mock.patch("chatserver.cluster.bus.announcer.WAITING_ITEMS", 0),
+            mock.patch.object(mine, "publish_now", side_effect=AssertionError) as publish,
+        ):
+            announcer.user_changed("a")
+            await asyncio.sleep(0.1)
+        assert counted(built.second, "_dropped") == 1 and not publish.called
 
 
 async def test_what_a_bus_has_not_taken_when_its_node_stops_is_not_waited_for() -> None:

@@ -194,11 +194,13 @@ class Announcer:
         self._timer, envelopes = None, self._envelopes
         assert envelopes is not None  # it is open
         items = self._gathered()
+        if not items:  # they were dropped meanwhile
+            return
         frames = list(envelopes.pack(items))
         try:
             rest = self._publish(frames)
-        except BusUnavailable:
-            self._dropped.add(len(items))
+        except Exception as error:
+            self._lost(items, error)
         else:
             if rest is not None:
                 self._task = asyncio.create_task(
@@ -221,13 +223,15 @@ class Announcer:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await rest
             self._sent.add(len(frames))
-        except (BusUnavailable, TimeoutError):
-            self._dropped.add(len(items))
-        except Exception:
-            self._dropped.add(len(items))
-            logger.exception("the bus failed")
+        except Exception as error:
+            self._lost(items, error)
         finally:
             self._task = None
             self._due = asyncio.get_running_loop().time() + self._pace
             if self._envelopes is not None and (self._heads or self._items):
                 self._wake()
+
+    def _lost(self, items: Sequence[bytes], error: Exception) -> None:
+        self._dropped.add(len(items))
+        if not isinstance(error, BusUnavailable | TimeoutError):
+            logger.opt(exception=error).error("the bus failed")
