@@ -61,9 +61,13 @@ def test_only_who_wants_an_event_looks_for_it() -> None:
         assert deaf.asked == 0
         new = Ear(4)
         told.add(new)
-        told.discard(other)
         say(told, 4)
-        assert one.told[2:] == [("r", 3, 4)] and new.told == ["r"] and other.told[2:] == []
+        assert one.told[2:] == other.told[2:] == [("r", 3, 4)] and new.told == ["r"]
+        told.discard(other)
+        asked = other.asked
+        say(told, 5)
+        assert one.told[3:] == new.told[1:] == [("r", 4, 5)]
+        assert other.told[3:] == [] and other.asked == asked
 
     run(test)
 

@@ -228,7 +228,7 @@ class Announcer:
         finally:
             self._task = None
             self._due = asyncio.get_running_loop().time() + self._pace
-            if self._envelopes is not None and (self._heads or self._items):
+            if self._heads or self._items:
                 self._wake()
 
     def _lost(self, items: Sequence[bytes], error: Exception) -> None:
