@@ -373,7 +373,11 @@ class DeliveryConfig(Section, frozen=True, kw_only=True):
         ),
     ] = 3.0
     tail_events: Annotated[
-        Count, Meta(description="Newest events of an active room kept in memory.")
+        Count,
+        Meta(
+            description="Newest events of an active room kept in memory. With less than 128 searches read the end of "
+            "busy rooms from the store."
+        ),
     ] = 200
     rooms_loaded: Annotated[Count, Meta(description="Most rooms kept in memory.")] = 20000
     repair_seconds: Annotated[
