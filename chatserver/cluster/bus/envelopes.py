@@ -226,7 +226,7 @@ class Envelopes:
         """Open a frame. Raises `NotOurs` if it is not one of this installation."""
         if len(data) > BUS_FRAME_BYTES:
             raise NotOurs("too large")
-        text = data if self._key is None else _opened(data, self._key)
+        text = data if self._key is None else _unsealed(data, self._key)
         try:
             envelope, unknown = _envelope.decode(text), 0
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -246,7 +246,7 @@ def _seal(text: bytes, key: bytes) -> bytes:
     return blake2b(text, key=key, digest_size=SEAL_BYTES).hexdigest().encode()
 
 
-def _opened(data: bytes, key: bytes) -> memoryview:
+def _unsealed(data: bytes, key: bytes) -> memoryview:
     """The frame without its seal. Raises `NotOurs`."""
     if not hmac.compare_digest(data[:SEAL_DIGITS], _seal(data[SEAL_DIGITS:], key)):
         raise NotOurs("not sealed by us")

@@ -47,9 +47,7 @@ class Hearing:
     """What the readers that run on this node have been told, and not passed by yet."""
 
     def __init__(self) -> None:
-        self.readers: list[
-            Listener
-        ] = []  # that run; the spans are of events that none of them wants
+        self.readers: list[Listener] = []  # those that run; none of them wants the events of spans
         self._by_kind: dict[str, list[Listener]] = {}  # those of them who may want such events
         self._spans: dict[str, Span] = {}  # by room; the oldest first
         self._timer: asyncio.TimerHandle | None = None
