@@ -60,20 +60,29 @@ class Connection(asyncio.Protocol):
 
         Raises `AutoReconnect` or `ProtocolError`.
         """
+        waiting = self.send(command, documents)
+        try:
+            return await waiting
+        except BaseException:  # also if it is cancelled, by a time limit
+            if self._waiting is waiting:
+                self._waiting = None
+            self.abort()
+            raise
+
+    def send(
+        self, command: Mapping[str, Any], documents: Sequence[bytes] = ()
+    ) -> "asyncio.Future[wire.Document]":
+        """Send a command, to whose answer the future comes, or to the errors of `ask`.
+
+        The connection is busy until then, also if nobody waits any more. Raises `AutoReconnect`.
+        """
         if self._transport is None or self._waiting is not None:
             raise AutoReconnect("connection closed")
         self._number = self._number % wire.LAST_NUMBER + 1
         message = wire.request(self._number, command, documents)
-        waiting: asyncio.Future[wire.Document] = asyncio.get_running_loop().create_future()
-        self._waiting = waiting
+        self._waiting = asyncio.get_running_loop().create_future()
         self._transport.write(message)
-        try:
-            return await waiting
-        except BaseException:  # also if it is cancelled, by a time limit
-            self.abort()
-            raise
-        finally:
-            self._waiting = None
+        return self._waiting
 
     def abort(self) -> None:
         """End it at once; nothing happens if it has ended."""
@@ -98,6 +107,7 @@ class Connection(asyncio.Protocol):
                 waiting = self._waiting
                 if waiting is None or waiting.done() or answered != self._number:
                     raise ProtocolError("an answer to nothing")
+                self._waiting = None
                 waiting.set_result(document)
         except ProtocolError as error:
             self._fail(error)
@@ -108,9 +118,10 @@ class Connection(asyncio.Protocol):
             self._lost.set_result(None)
 
     def _fail(self, error: Exception) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(error)
         self.abort()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(error)
 
 
 async def connect(address: tuple[str, int], way: Way) -> Connection:

@@ -25,6 +25,7 @@ MAJORITY = ReadConcern("majority")
 TAKES_WRITES = ("RSPrimary", "Standalone")  # types of servers, as PyMongo names them
 DUPLICATE_KEY, FAILED_VALIDATION = 11000, 121  # codes of write errors
 CONFLICT_SECONDS = 0.05  # before a transaction is tried again: another, maybe of a killed server, has its documents
+WITHOUT_ID: Document = {"_id": 0}  # fields of documents
 BATCH = 1000  # results that come, and are decoded, at once
 NO_LIMIT = 0  # for `pymongo.timeout`, which takes None for the limit of the client
 GRACE_SECONDS = 0.1  # the driver's own limit comes first, with a better error
@@ -38,7 +39,7 @@ class Database:
     ) -> None:
         self.name, self.timeout_ms = name, timeout_ms
         self.is_motor = driver == "motor"
-        self._seconds = timeout_ms / 1000 + GRACE_SECONDS
+        self.seconds = timeout_ms / 1000 + GRACE_SECONDS
         self._servers = Servers(uri)
         self._described: object = None  # the topology that `_primary` is from
         self._primary: tuple[str, int] | None = None
@@ -66,7 +67,7 @@ class Database:
     async def run(self, call: Awaitable[T]) -> T:
         """The result of a collection's call. Raises `DuplicateKeyError` or `StoreUnavailable`."""
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self.seconds):
                 return await call
         except DuplicateKeyError:
             raise
@@ -124,14 +125,20 @@ class Database:
         sort: Sort,
         limit: int = 0,
         index: Sort | None = None,
+        fields: Document | None = None,
     ) -> list[Document]:
-        """The documents without their `_id`; `limit` 0 means all. `index` is the index to use.
+        """The documents, by default without their `_id`; `limit` 0 means all. `index` is the index to use.
 
         A query of many parts (`$or`) should name its index, as choosing one for each part takes longer than
         the search.
         """
         cursor = collection.find(
-            query, {"_id": 0}, sort=sort, limit=limit, batch_size=limit, hint=index
+            query,
+            fields or WITHOUT_ID,
+            sort=sort or None,
+            limit=limit,
+            batch_size=limit,
+            hint=index,
         )
         return await self.run(cursor.to_list(None))
 

@@ -22,11 +22,11 @@ from chatserver import StoreUnavailable
 from chatserver_plugins.mongo import login
 from chatserver_plugins.mongo.connection import Connection, connect
 from chatserver_plugins.mongo.driver import DUPLICATE_KEY, Database, Document
+from chatserver_plugins.mongo.pause import Pause
 from chatserver_plugins.mongo.reasons import of_connection
 
 # Larger batches take their time in the database. Motor encodes them in a thread, and the loop goes on.
 MOST_BYTES = 1 << 20
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 60.0  # from a fault until it is opened again
 NOT_WANTED = "plugin.mongo.line is set to driver"
 NOT_YET = "it is not open yet"
 NO_PRIMARY = "the driver knows no primary now, or reaches it through a load balancer"
@@ -46,18 +46,35 @@ class Line:
         self._way: login.Way | None = None
         self._connection: Connection | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._pause, self._not_before = 0.0, 0.0
+        self._pause = Pause()  # from a fault until it is opened again
 
     def facts(self) -> Mapping[str, str]:
         """Which way inserts go now, `own` or `driver`, and why, for operators."""
-        connection = self._connection
-        if connection is not None and self._reaches_the_primary(connection):
+        if self.leads_to() is not None:
             return {"line": "own"}
         return {"line": "driver", "reason": self._reason}
 
+    def leads_to(self) -> tuple[str, int] | None:
+        """The primary that it is open to; None while the driver does the work. Fast."""
+        connection = self._connection
+        if connection is not None and self._reaches_the_primary(connection):
+            return connection.address
+        return None
+
+    async def another(self) -> Connection:
+        """One more connection to the same server, for other commands. Raises `StoreUnavailable`."""
+        if (address := self.leads_to()) is None:
+            raise StoreUnavailable(reason=self._reason)
+        try:
+            async with asyncio.timeout(self._database.timeout_ms / 1000):
+                return await connect(address, await self._read_way())
+        except Exception as error:  # whatever it is, the driver does the work
+            reason = self._why(error, "{}:{}".format(*address))
+            raise StoreUnavailable(reason=reason) from error
+
     async def open(self) -> None:
         """Try to open it. Never raises: without it the driver does the work."""
-        self._open_soon()
+        self.open_soon()
         if self._opening is not None:
             await asyncio.wait([self._opening])
 
@@ -86,7 +103,7 @@ class Line:
         # The bare command takes half the processor time of insert_many, which makes an _id for every
         # document; here the server makes missing ones.
         answer = await self._database.command({**command, "documents": documents})
-        self._open_soon()
+        self.open_soon()
         return answer
 
     async def _insert(
@@ -101,7 +118,7 @@ class Line:
             self._failed(connection, f"an insert failed: {reason}")
             raise
         if _is_sound(answer):
-            self._pause = 0.0
+            self._pause.worked()
         else:  # such as of a server that just ends being primary
             self._failed(connection, "the server could not store an insert")
         return answer
@@ -132,13 +149,13 @@ class Line:
         if connection is not self._connection:
             return  # another one has taken its place
         self._use_driver(reason)
-        self._pause = min(max(self._pause * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
-        self._not_before = asyncio.get_running_loop().time() + self._pause
+        self._pause.failed()
 
-    def _open_soon(self) -> None:
+    def open_soon(self) -> None:
+        """Begin to open it, unless it is open, cannot be, or a fault was a moment ago. For callers whom the driver served."""
         if not self._possible or self._connection is not None or self._opening is not None:
             return
-        if asyncio.get_running_loop().time() >= self._not_before:
+        if self._pause.is_over():
             # Not in the context of the request whose insert comes along, which log lines would name.
             of_nobody = contextvars.Context()
             self._opening = asyncio.create_task(self._open(), name="mongo line", context=of_nobody)
@@ -160,16 +177,17 @@ class Line:
             self._possible = False
             self._use_driver(str(error))
         except Exception as error:  # whatever it is, the driver does the work
-            if isinstance(error, OSError) and not isinstance(error, TimeoutError):
-                reason = of_connection(place, error)
-            else:
-                reason = self._database.reason(error)
-            self._failed(None, f"it cannot be opened: {reason}")
+            self._failed(None, f"it cannot be opened: {self._why(error, place)}")
         else:
             self._connection = connection
             logger.info("appends go over a connection of their own to %s", place)
         finally:
             self._opening = None
+
+    def _why(self, error: Exception, place: str) -> str:
+        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+            return of_connection(place, error)
+        return self._database.reason(error)
 
     async def _read_way(self) -> login.Way:
         if self._way is None:

@@ -38,6 +38,7 @@ from chatserver_plugins.mongo.driver import (
     Database,
 )
 from chatserver_plugins.mongo.line import Line
+from chatserver_plugins.mongo.reads import Reads
 
 NAME = "events"
 OTHER_FORM = (
@@ -55,6 +56,7 @@ class MongoLog:
 
     _database: Database
     _line: Line
+    _reads: Reads
     _sharded = False  # whether the log is ready for shards
 
     @cached_property
@@ -124,7 +126,7 @@ class MongoLog:
                 edited[room].append(message)
                 continue
             query = documents.changed({room: [message]}, "message.edited")
-            edits = await self._database.find(self._events, query, [("seq", 1)])
+            edits = await self._reads.find(self._events, query, [("seq", 1)])
             found[room, message] = [edit["seq"] for edit in edits]
         for key, seqs in (await self._newest_of_kinds(edited, "message.edited")).items():
             found[key] = [*seqs.values()]
@@ -150,7 +152,7 @@ class MongoLog:
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         if not rooms:
             return {}
-        found = await self._database.aggregate(self._latest, documents.heads(rooms))
+        found = await self._reads.aggregate(self._latest, documents.heads(rooms))
         # Reads up to these heads must find every event, and no event may be rolled back.
         await self.settle()
         return {head["_id"]: head["seq"] for head in found}
@@ -159,7 +161,7 @@ class MongoLog:
         if limit < 1:
             return []
         query = {"room": room, "seq": {"$gt": after}}
-        found = await self._database.find(self._events, query, [("seq", 1)], limit)
+        found = await self._reads.find(self._events, query, [("seq", 1)], limit)
         return documents.events(found, AnyEvent)
 
     async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
@@ -167,7 +169,7 @@ class MongoLog:
             return [[] for _ in wanted]
         query = documents.ranges(wanted, limit)
         rooms: defaultdict[str, list[AnyEvent]] = defaultdict(list)
-        for found in await self._database.find(
+        for found in await self._reads.find(
             self._events, query, [("seq", 1)], index=documents.BY_SEQ
         ):
             rooms[found["room"]] += documents.events([found], AnyEvent)
@@ -183,14 +185,14 @@ class MongoLog:
         else:
             parts = await self.ranges(wanted, limit)
         # Done after reading the events, so that no text replaced in between is missed.
-        await replaced.redact(self._database, self._events, parts)
+        await replaced.redact(self._reads, self._events, parts)
         return parts
 
     async def texts(self, room: str, message: str) -> list[int]:
         seq = message_seq(room, message)
         posted = await self.posted([(room, seq)]) if seq else []
         query = documents.changed({room: [message]}, "message.edited")
-        edits = await self._database.find(self._events, query, [("seq", 1)])
+        edits = await self._reads.find(self._events, query, [("seq", 1)])
         return [*(event.seq for event in posted), *(edit["seq"] for edit in edits)]
 
     async def redact(self, room: str, seqs: Sequence[int]) -> None:
@@ -229,7 +231,7 @@ class MongoLog:
         if not places:
             return 0
         query = {"$or": [{"room": room, "seq": {"$in": seqs}} for room, seqs in places.items()]}
-        found = await self._database.find(self._events, query, [], index=documents.BY_SEQ)
+        found = await self._reads.find(self._events, query, [], index=documents.BY_SEQ)
         given = {(old.room, old.seq): (old, new) for old, new in pairs}
         changes = []
         for stored in found:
@@ -254,7 +256,7 @@ class MongoLog:
         for _ in range(TRIES):
             changes = [
                 documents.replacement(stored, self._document(new))
-                for stored in await self._database.find(self._events, query, [])
+                for stored in await self._reads.find(self._events, query, [])
                 for event in documents.events([stored], kind)
                 if (new := change(event)) is not event
             ]
@@ -271,7 +273,7 @@ class MongoLog:
         query: documents.Document = {"room": room, "ev": "message.posted"}
         if before is not None:
             query["seq"] = {"$lt": before}
-        found = await self._database.find(self._events, query, [("seq", -1)], limit)
+        found = await self._reads.find(self._events, query, [("seq", -1)], limit)
         return documents.events(found[::-1], MessagePosted)
 
     async def pages(
@@ -282,7 +284,7 @@ class MongoLog:
             return pages
         for start in range(0, len(wanted), PAGES_AT_ONCE):
             pipeline = documents.pages(NAME, wanted[start : start + PAGES_AT_ONCE], limit)
-            for found in await self._database.aggregate(self._events, pipeline):
+            for found in await self._reads.aggregate(self._events, pipeline):
                 pages[start + found["part"]] += documents.events([found], MessagePosted)
         return [page[::-1] for page in pages]
 
@@ -294,7 +296,7 @@ class MongoLog:
             return []
         places = [{"room": room, "seq": {"$in": seqs}} for room, seqs in wanted.items()]
         query = {"$or": places, "ev": "message.posted"}
-        found = await self._database.find(self._events, query, [], index=documents.BY_SEQ)
+        found = await self._reads.find(self._events, query, [], index=documents.BY_SEQ)
         return documents.events(found, MessagePosted)
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
@@ -316,7 +318,7 @@ class MongoLog:
         if limit < 1:
             return []
         pipeline = documents.replies(NAME, [(room, message)], before, limit)
-        found = await self._database.aggregate(self._events, pipeline, index=documents.BY_KIND)
+        found = await self._reads.aggregate(self._events, pipeline, index=documents.BY_KIND)
         return documents.events(found[::-1], MessagePosted)
 
     async def threads(
@@ -329,7 +331,7 @@ class MongoLog:
         keys = list(found) if newest > 0 else []
         for start in range(0, len(keys), PAGES_AT_ONCE):
             pipeline = documents.replies(NAME, keys[start : start + PAGES_AT_ONCE], None, newest)
-            replies = await self._database.aggregate(self._events, pipeline)
+            replies = await self._reads.aggregate(self._events, pipeline)
             for reply in documents.events(replies[::-1], MessagePosted):
                 found[reply.room, reply.thread].newest.append(reply)
         return found
@@ -339,7 +341,7 @@ class MongoLog:
         own = documents.changed(of, *REACTIONS, *PINS) | {"author.id": user}
         counted, mine = await asyncio.gather(
             self._by_kind(of, "message.edited", *REACTIONS, *PINS),
-            self._database.aggregate(self._events, [{"$match": own}, {"$count": "n"}]),
+            self._reads.aggregate(self._events, [{"$match": own}, {"$count": "n"}]),
         )
         counts = {found["_id"]["ev"]: found["count"] for found in counted}
         edits = counts.pop("message.edited", 0)
@@ -357,7 +359,7 @@ class MongoLog:
         if not any(messages.values()):
             return []
         pipeline = documents.newest_of_kinds(documents.changed(messages, *kinds))
-        return await self._database.aggregate(self._events, pipeline, index=documents.BY_KIND)
+        return await self._reads.aggregate(self._events, pipeline, index=documents.BY_KIND)
 
     async def _at(self, places: Mapping[str, Sequence[int]]) -> list[MessageChange]:
         """The changes at these seqs of each room."""
@@ -365,14 +367,14 @@ class MongoLog:
         if not wanted:
             return []
         query = {"$or": wanted}
-        found = await self._database.find(self._events, query, [], index=documents.BY_SEQ)
+        found = await self._reads.find(self._events, query, [], index=documents.BY_SEQ)
         return documents.events(found, MessageChange)
 
     async def _reactions(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
         if not messages:
             return []
         pipeline = documents.standing_reactions(documents.changed(messages, *REACTIONS))
-        found = await self._database.aggregate(self._events, pipeline, index=documents.BY_KIND)
+        found = await self._reads.aggregate(self._events, pipeline, index=documents.BY_KIND)
         return documents.events(found, MessageChange)
 
     async def repeats(
@@ -401,7 +403,7 @@ class MongoLog:
         if not ids:
             return []
         query = {"_id": {"$in": ids}, **(within or {})}
-        found = await self._database.find(self._latest, query, [], index=documents.BY_ID)
+        found = await self._reads.find(self._latest, query, [], index=documents.BY_ID)
         if found:
             await self.settle()  # a repeat is acknowledged like a first send
         return documents.events(found, MessagePosted)
@@ -430,7 +432,7 @@ class MongoLog:
         query = {"kind": RoomKind.PUBLIC.value, "room": {"$gt": after}}
         rooms: dict[str, None] = {}
         while len(rooms) < limit:
-            found = await self._database.find(self._events, query, [("room", 1)], limit)
+            found = await self._reads.find(self._events, query, [("room", 1)], limit)
             rooms |= dict.fromkeys(event["room"] for event in found)
             if len(found) < limit:
                 break
@@ -442,10 +444,9 @@ class MongoLog:
             return []
         # Every room has a first event, found by skipping through the index over (room, seq).
         query = {"room": {"$gt": after}, "seq": 1}
-        cursor = self._events.find(
-            query, {"_id": 0, "room": 1}, sort=[("room", 1)], limit=limit, batch_size=limit
-        )
-        return [first["room"] for first in await self._database.run(cursor.to_list(None))]
+        fields = {"_id": 0, "room": 1}
+        found = await self._reads.find(self._events, query, [("room", 1)], limit, fields=fields)
+        return [first["room"] for first in found]
 
     async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
         if not rooms:
@@ -469,7 +470,7 @@ class MongoLog:
 
     async def _of_groups(self, kind: Any, pipeline: Sequence[documents.Document]) -> list[Any]:
         """The `event` of each result, of which there may be very many."""
-        found = await self._database.aggregate(self._events, pipeline)
+        found = await self._reads.aggregate(self._events, pipeline)
 
         def events(groups: Sequence[documents.Document]) -> list[Any]:
             return documents.events([group["event"] for group in groups], kind)
@@ -479,5 +480,5 @@ class MongoLog:
     async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
         if not after:
             return {}
-        found = await self._database.aggregate(self._events, documents.unread(user, after))
+        found = await self._reads.aggregate(self._events, documents.unread(user, after))
         return {room["_id"]: Unread(room["messages"], room["mentions"]) for room in found}

@@ -12,15 +12,18 @@ from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from chatserver_plugins.mongo.driver import Database, Document
-from chatserver_plugins.mongo.scans import Scans, range_of, record_id
+from chatserver_plugins.mongo.reads import Reads
+from chatserver_plugins.mongo.scans import BY_ID, RECORD, Scans, range_of, record_id
 
 NAME = "records"
+VALUE: Document = {"_id": 0, "value": 1}  # fields
 
 
 class MongoRecords:
     """The methods of `chatserver.Store` about records."""
 
     _database: Database
+    _reads: Reads
 
     @cached_property
     def _records(self) -> Any:
@@ -28,17 +31,18 @@ class MongoRecords:
 
     @cached_property
     def _scans(self) -> Scans:
-        return Scans(self._database, self._records)
+        return Scans(self._reads, self._records)
 
     async def get(self, space: str, key: str) -> bytes | None:
-        found = await self._database.run(self._records.find_one({"_id": record_id(space, key)}))
-        return None if found is None else bytes(found["value"])
+        query = {"_id": record_id(space, key)}
+        found = await self._reads.find(self._records, query, [], 1, fields=VALUE)
+        return bytes(found[0]["value"]) if found else None
 
     async def get_many(self, space: str, keys: Sequence[str]) -> dict[str, bytes]:
         if not keys:
             return {}
-        cursor = self._records.find({"_id": {"$in": [record_id(space, key) for key in keys]}})
-        found = await self._database.run(cursor.to_list(None))
+        query = {"_id": {"$in": [record_id(space, key) for key in keys]}}
+        found = await self._reads.find(self._records, query, [], fields=RECORD)
         return {record["_id"]["k"]: bytes(record["value"]) for record in found}
 
     async def put(self, space: str, key: str, value: bytes) -> None:
@@ -104,7 +108,7 @@ class MongoRecords:
     async def spaces(self) -> list[str]:
         spaces: list[str] = []
         query: Document = {}
-        while found := await self._database.run(self._records.find_one(query, sort=[("_id", 1)])):
-            spaces.append(found["_id"]["s"])
+        while found := await self._reads.find(self._records, query, BY_ID, 1, fields=RECORD):
+            spaces.append(found[0]["_id"]["s"])
             query = {"_id": {"$gt": {"s": spaces[-1], "k": {}}}}  # objects follow texts
         return spaces

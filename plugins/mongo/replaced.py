@@ -6,10 +6,10 @@ from typing import Any
 import chatserver
 from chatserver import AnyEvent, MessageEdited, MessagePosted, message_seq
 from chatserver_plugins.mongo import documents
-from chatserver_plugins.mongo.driver import Database
+from chatserver_plugins.mongo.reads import Reads
 
 
-async def redact(database: Database, collection: Any, parts: Sequence[list[AnyEvent]]) -> None:
+async def redact(reads: Reads, collection: Any, parts: Sequence[list[AnyEvent]]) -> None:
     """Redact in place, by one query; each part is from one room and has no gaps."""
     places: list[documents.Document] = []
     edits: list[list[MessageEdited]] = []
@@ -20,7 +20,7 @@ async def redact(database: Database, collection: Any, parts: Sequence[list[AnyEv
     if not places:
         return
     pipeline = documents.newest_of_kinds({"$or": places})
-    found = await database.aggregate(collection, pipeline, index=documents.BY_REPLACED)
+    found = await reads.aggregate(collection, pipeline, index=documents.BY_REPLACED)
     if not found:
         return
     newest = {

@@ -14,12 +14,14 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from chatserver import StoreUnavailable
-from chatserver_plugins.mongo.driver import Database, Document
+from chatserver_plugins.mongo.driver import Document
+from chatserver_plugins.mongo.reads import Reads
 
 MOST_RANGES = 8  # in one query, as the first caller waits for the records of all
 MOST_RECORDS = 4000  # found by a query for several ranges
 WAIT_SECONDS = 0.002  # at most, for the query under way
 BY_ID = [("_id", 1)]
+RECORD: Document = {"_id": 1, "value": 1}  # fields
 FIRST_SURROGATE, AFTER_SURROGATES = 0xD800, 0xE000
 
 Row = tuple[str, bytes]
@@ -66,8 +68,8 @@ class Joining(NamedTuple):
 class Scans:
     """Reads ranges of the collection of records."""
 
-    def __init__(self, database: Database, records: Any) -> None:
-        self._database, self._records = database, records
+    def __init__(self, reads: Reads, records: Any) -> None:
+        self._reads, self._records = reads, records
         self._gathering: dict[str, list[Joining]] = {}  # by space: scans that join the first
         self._under_way: dict[str, asyncio.Future[None]] = {}  # by space: the end of the last query
 
@@ -148,14 +150,9 @@ class Scans:
         queries = [each.query(space) for each in ranges]
         several = len(queries) > 1
         # Choosing an index for many ranges would take longer than finding their records.
-        cursor = self._records.find(
-            {"$or": queries} if several else queries[0],
-            sort=BY_ID,
-            limit=most,
-            batch_size=most,
-            hint=BY_ID if several else None,
-        )
-        found = await self._database.run(cursor.to_list(None))
+        query = {"$or": queries} if several else queries[0]
+        index = BY_ID if several else None
+        found = await self._reads.find(self._records, query, BY_ID, most, index, RECORD)
         return [(record["_id"]["k"], bytes(record["value"])) for record in found]
 
 

@@ -18,6 +18,7 @@ from chatserver_plugins.mongo.embedded import PrivateMongod
 from chatserver_plugins.mongo.index import MongoIndex
 from chatserver_plugins.mongo.line import Line
 from chatserver_plugins.mongo.log import MongoLog
+from chatserver_plugins.mongo.reads import Reads
 from chatserver_plugins.mongo.records import MongoRecords
 
 RETRY_SECONDS = 0.2
@@ -158,11 +159,13 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
             uri = await self._private.start() if self._private else config.uri
         self._database = Database(uri, config.database, config.driver, config.timeout_ms)
         self._line = Line(self._database, uri, wanted=config.line == "auto")
+        self._reads = Reads(self._database, self._line)
         await self._reach()
 
     async def close(self) -> None:
         self._is_open = False
         if hasattr(self, "_line"):
+            await self._reads.close()
             await self._line.close()
         if hasattr(self, "_database"):
             with contextlib.suppress(PyMongoError):

@@ -140,14 +140,14 @@ async def test_only_one_text_of_an_often_edited_message_is_read(
         assert found["documents"] == 0
         assert found["keys"] < 600
         read: list[int] = []
-        find = store._database.find
+        find = store._reads.find
 
         async def counted(*given: Any, **named: Any) -> Any:
             answer = await find(*given, **named)
             read.append(len(answer))
             return answer
 
-        store._database.find = counted  # type: ignore[method-assign]
+        store._reads.find = counted  # type: ignore[method-assign]
         assert [change.seq for change in await store.changes(of)] == [300, 400]
         assert read == [2]
 

@@ -25,7 +25,7 @@ from pymongo.errors import (
 
 from chatserver import StoreUnavailable
 from chatserver.testing.samples import posted
-from chatserver_plugins.mongo import line, wire
+from chatserver_plugins.mongo import line, pause, wire
 from chatserver_plugins.mongo.connection import connect
 from chatserver_plugins.mongo.driver import Database
 from chatserver_plugins.mongo.line import Line
@@ -91,7 +91,7 @@ async def opened(driver: Driver) -> AsyncIterator[Line]:
 
 @pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(pause, "FIRST_PAUSE_SECONDS", 0.0)
 
 
 # -- faults ------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ async def test_a_connection_is_over_once_its_command_was_given_up(io_loop: Any) 
 async def test_after_a_fault_it_waits_before_it_tries_again(
     io_loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line, "FIRST_PAUSE_SECONDS", 1000.0)
+    monkeypatch.setattr(pause, "FIRST_PAUSE_SECONDS", 1000.0)
     async with scripted() as server:
         driver = Driver(server.address)
         async with opened(driver) as own:

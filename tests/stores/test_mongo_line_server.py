@@ -14,7 +14,7 @@ from pymongo.errors import ProtocolError
 
 from chatserver import Appended, Conflict, MessageEdited, StoreUnavailable
 from chatserver.testing.samples import TRICKY_TEXTS, event, joined, posted
-from chatserver_plugins.mongo import MongoPlugin, MongoStore, line
+from chatserver_plugins.mongo import MongoPlugin, MongoStore, pause
 from chatserver_plugins.mongo.wire import NOT_PRIMARY, Answers
 from tests.faults.proxy import Network
 from tests.servers import PATIENT_MS, Mongod
@@ -44,7 +44,7 @@ def network() -> Iterator[Network]:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(pause, "FIRST_PAUSE_SECONDS", 0.0)
 
 
 @contextmanager

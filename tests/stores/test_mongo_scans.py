@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,24 +21,24 @@ Rows = list[tuple[str, bytes]]
 
 
 class Queries:
-    """The store's way to the driver: counts the queries, and can hold them up or have them fail."""
+    """The store's reads: counts them, and can hold them up or have them fail."""
 
     def __init__(self, store: MongoStore) -> None:
-        self._run = store._database.run
-        store._database.run = self.run  # type: ignore[method-assign]
+        self._find = store._reads.find
+        store._reads.find = self.find  # type: ignore[method-assign]
         self.count = 0
         self.error: Exception | None = None
         self.begun, self.go_on = asyncio.Event(), asyncio.Event()
         self.go_on.set()
 
-    async def run(self, call: Awaitable[Any]) -> Any:
+    async def find(self, *given: Any, **named: Any) -> Any:
         self.count += 1
         self.begun.set()
         await self.go_on.wait()
+        found = await self._find(*given, **named)
         if self.error is not None:
-            await call
             raise self.error
-        return await self._run(call)
+        return found
 
 
 @asynccontextmanager
