@@ -24,6 +24,7 @@ DURABLE = WriteConcern(w="majority", j=True)
 MAJORITY = ReadConcern("majority")
 TAKES_WRITES = ("RSPrimary", "Standalone")  # types of servers, as PyMongo names them
 DUPLICATE_KEY, FAILED_VALIDATION = 11000, 121  # codes of write errors
+TIME_LIMIT = 50  # code of the error of a command that takes longer than its `maxTimeMS`
 CONFLICT_SECONDS = 0.05  # before a transaction is tried again: another, maybe of a killed server, has its documents
 WITHOUT_ID: Document = {"_id": 0}  # fields of documents
 BATCH = 1000  # results that come, and are decoded, at once

@@ -124,14 +124,17 @@ class Line:
         return answer
 
     def _idle(self) -> Connection | None:
-        """The connection if an insert may use it. Ends one that leads to the wrong server."""
+        """The connection if an insert may use it."""
+        self._end_if_misled()
         connection = self._connection
-        if connection is None or connection.is_busy:
-            return None
-        if self._reaches_the_primary(connection):
-            return connection
+        return None if connection is None or connection.is_busy else connection
+
+    def _end_if_misled(self) -> None:
+        """Leave a connection that does not lead to the primary, once nothing is under way on it."""
+        connection = self._connection
+        if connection is None or connection.is_busy or self._reaches_the_primary(connection):
+            return
         self._use_driver("the connection was closed, or there is another primary")
-        return None
 
     def _reaches_the_primary(self, connection: Connection) -> bool:
         return connection.is_open and self._database.primary() == connection.address
@@ -152,7 +155,11 @@ class Line:
         self._pause.failed()
 
     def open_soon(self) -> None:
-        """Begin to open it, unless it is open, cannot be, or a fault was a moment ago. For callers whom the driver served."""
+        """Begin to open it, unless it is open, cannot be, or had a fault a moment ago.
+
+        For callers whom the driver has just served, so that it has looked for the primary.
+        """
+        self._end_if_misled()
         if not self._possible or self._connection is not None or self._opening is not None:
             return
         if self._pause.is_over():

@@ -25,6 +25,7 @@ class Pool:
         self._open: set[Connection] = set()  # idle or in use
         self._idle: list[Connection] = []
         self._long: set[Connection] = set()  # in use by reads that may take long
+        self._long_waiting = 0
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._opening: asyncio.Task[None] | None = None
         self._pause = Pause()
@@ -33,14 +34,18 @@ class Pool:
         """A connection to give back; waits while all are in use. None if the driver should read."""
         if (address := self._line.leads_to()) != self._address:
             self._leave(address)
-        if address is None or (is_long and len(self._long) >= MOST_LONG):
+        if address is None or (is_long and len(self._long) + self._long_waiting >= MOST_LONG):
             return None
         connection = self._take_idle()
         if connection is None:
             self._open_soon()
             if not self._open or (self._opening is None and len(self._open) < MOST):
                 return None
-            connection = await self._wait()
+            self._long_waiting += is_long
+            try:
+                connection = await self._wait()
+            finally:
+                self._long_waiting -= is_long
         if connection is not None and is_long:
             self._long.add(connection)
         return connection
@@ -145,3 +150,5 @@ class Pool:
                 connection.abort()
         finally:
             self._opening = None
+        if self._waiting:
+            self._open_soon()

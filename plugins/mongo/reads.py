@@ -14,11 +14,16 @@ from pymongo.errors import ExecutionTimeout, OperationFailure, ProtocolError, Py
 from chatserver import StoreUnavailable
 from chatserver_plugins.mongo import wire
 from chatserver_plugins.mongo.connection import Connection
-from chatserver_plugins.mongo.driver import BATCH, WITHOUT_ID, Database, Document, Sort
+from chatserver_plugins.mongo.driver import (
+    BATCH,
+    TIME_LIMIT,
+    WITHOUT_ID,
+    Database,
+    Document,
+    Sort,
+)
 from chatserver_plugins.mongo.line import Line
 from chatserver_plugins.mongo.pool import Pool
-
-TIME_LIMIT = 50  # code of the error of a command that took longer than its `maxTimeMS`
 
 
 class Reads:

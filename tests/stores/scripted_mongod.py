@@ -4,7 +4,7 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import bson
 
@@ -80,8 +80,13 @@ class ScriptedMongod:
         self.hello: Document = dict(HELLO)
         self.script: Script = stores
         self.requests: list[Request] = []  # those that are no `hello`
+        self.greets = (
+            asyncio.Event()
+        )  # unset: it takes connections, and leaves them without a `hello`
+        self.greets.set()
         self.connections = 0
         self.port = 0
+        self._serving: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -89,6 +94,9 @@ class ScriptedMongod:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        serving = cast("asyncio.Task[None]", asyncio.current_task())
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
         try:
             while True:
                 head = await reader.readexactly(4)
@@ -99,14 +107,22 @@ class ScriptedMongod:
                     continue
                 request = parsed(head + rest)
                 if "hello" in request.body or "ismaster" in request.body:
+                    await self.greets.wait()
                     writer.write(answer(request.number, self.hello))
                 else:
                     self.requests.append(request)
                     await self.script(request, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
+
+    async def stop(self) -> None:
+        """End all connections."""
+        while self._serving:
+            for each in self._serving:
+                each.cancel()
+            await asyncio.wait([*self._serving])
 
 
 @asynccontextmanager
@@ -115,4 +131,7 @@ async def scripted() -> AsyncIterator[ScriptedMongod]:
     server = await asyncio.start_server(made._serve, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
     async with server:
-        yield made
+        try:
+            yield made
+        finally:
+            await made.stop()

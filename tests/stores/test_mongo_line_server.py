@@ -48,11 +48,12 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def failing(server: Mongod, **data: Any) -> Iterator[None]:
-    """The next insert fails in this way."""
+def failing(server: Mongod, *commands: str, **data: Any) -> Iterator[None]:
+    """The next of these commands, by default the next insert, fails in this way."""
     fault = {"configureFailPoint": "failCommand", "mode": {"times": 1}}
     with pymongo.MongoClient[dict[str, Any]](server.uri) as client:
-        client.admin.command({**fault, "data": {"failCommands": ["insert"], **data}})
+        failed = commands or ("insert",)
+        client.admin.command({**fault, "data": {"failCommands": [*failed], **data}})
         try:
             yield
         finally:
